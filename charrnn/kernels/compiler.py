@@ -1,0 +1,59 @@
+"""Numba, with its compiled code kept in a folder of our own."""
+
+import hashlib
+import os
+import stat
+import tempfile
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import llvmlite
+import numba
+import platformdirs
+
+
+@cache
+def cache_folder() -> Path | None:
+    """Return the folder for compiled kernels, made if need be, or None where there is no safe place for one.
+
+    Numba does not notice an edit in another file, so the folder's name is a hash of all kernel sources and of the
+    compiler's versions. Its files are pickles, which can run code when they are read: a folder that somebody else owns
+    or may write to is not used.
+    """
+    sources = sorted(Path(__file__).parent.glob("*.py"))
+    digest = hashlib.sha256(f"{numba.__version__} {llvmlite.__version__}".encode())
+    for source in sources:
+        digest.update(source.name.encode() + source.read_bytes())
+    folder = platformdirs.user_cache_path("charrnn") / "kernels" / digest.hexdigest()[:16]
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass  # a folder on a read-only disk shows itself only here
+        status = folder.stat()
+    except OSError:
+        return None
+    if hasattr(os, "getuid") and (status.st_uid != os.getuid() or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)):
+        return None
+    return folder
+
+
+def is_warm() -> bool:
+    """Tell whether kernels have been compiled on this machine before, so that a first run can say why it waits."""
+    folder = cache_folder()
+    return folder is not None and any(folder.rglob("*.nbi"))
+
+
+def jit(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a kernel: no GIL, no reordering of arithmetic, cached on disk where that is safe."""
+    folder = cache_folder()
+    outer = numba.config.CACHE_DIR
+    try:
+        numba.config.CACHE_DIR = str(folder or "")
+        compiled: Callable[..., Any] = numba.njit(
+            function, nogil=True, error_model="numpy", cache=folder is not None
+        )
+    finally:
+        numba.config.CACHE_DIR = outer
+    return compiled

@@ -1,0 +1,223 @@
+"""Matrix products: pack the weights once, then many products against the packed form.
+
+A product is done in tiles: a few rows of the result by one panel of columns, whose sums stay in registers through the
+whole inner loop. Every entry of a result is one chain of fused multiply-adds in the order of the inner index, whatever the
+tile that holds it, so the bits do not depend on how rows or columns are shared out between threads.
+"""
+
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from charrnn.kernels.compiler import jit
+from charrnn.kernels.simd import (
+    FLOAT,
+    HOST,
+    LANES,
+    address,
+    fma_value,
+    load,
+    load_value,
+    splat_value,
+    store,
+    store_value,
+)
+
+# The sums of a tile, the weights of one inner step and one broadcast value must fit in the registers. AVX-512 has 32 of 16
+# floats: 8×3 sums, 3 weights, 1 value. AVX2 has 16 of 8 floats, so a vector takes two: 6×1×2 sums, 2 weights, 1 value.
+# NEON has 32 of 4 floats, so a vector takes four: 6×1×4 sums, 4 weights, 1 value.
+TILE_ROWS, TILE_VECTORS = (8, 3) if HOST.get("avx512f") else (6, 1)
+PANEL = TILE_VECTORS * LANES  # columns in a packed panel; the last panel of a matrix may have fewer
+UNROLL = 4  # inner steps between two tests for the end
+BLOCK = 128  # inner steps of a weight gradient at a time: a packed panel of 24 kB stays in the first-level cache
+
+INT = ir.IntType(64)
+
+
+def _emit_tile(builder: Any, rows: int, vectors: int, args: Any) -> None:
+    """Emit c[:rows] += a[:rows] · panel for one size of tile."""
+    c, c_row, a, a_row, a_inner, panel, inner = args
+    pointer = FLOAT.as_pointer()
+    c, a, panel = (builder.inttoptr(value, pointer) for value in (c, a, panel))
+    c_rows = [builder.gep(c, [builder.mul(c_row, INT(r))]) for r in range(rows)]
+    a_offsets = [builder.mul(a_row, INT(r)) for r in range(rows)]
+    sums = [load_value(builder, builder.gep(c_rows[r], [INT(v * LANES)])) for r in range(rows) for v in range(vectors)]
+
+    def loop(sums: list[Any], start: Any, stop: Any, steps: int) -> list[Any]:
+        """Emit a loop over the inner index from start to stop, `steps` of it a round."""
+        before = builder.block
+        body, after = builder.append_basic_block("body"), builder.append_basic_block("after")
+        builder.cbranch(builder.icmp_signed("<", start, stop), body, after)
+        builder.position_at_end(body)
+        k = builder.phi(INT)
+        k.add_incoming(start, before)
+        carried = []
+        for value in sums:
+            phi = builder.phi(value.type)
+            phi.add_incoming(value, before)
+            carried.append(phi)
+        current = list(carried)
+        for step in range(steps):
+            k_now = builder.add(k, INT(step))
+            row = builder.gep(panel, [builder.mul(k_now, INT(vectors * LANES))])
+            weights = [load_value(builder, builder.gep(row, [INT(v * LANES)])) for v in range(vectors)]
+            column = builder.gep(a, [builder.mul(k_now, a_inner)])
+            for r in range(rows):
+                value = splat_value(builder, builder.load(builder.gep(column, [a_offsets[r]])))
+                for v in range(vectors):
+                    place = r * vectors + v
+                    current[place] = fma_value(builder, value, weights[v], current[place])
+        k_next = builder.add(k, INT(steps))
+        k.add_incoming(k_next, builder.block)
+        for phi, value in zip(carried, current, strict=True):
+            phi.add_incoming(value, builder.block)
+        end = builder.block
+        builder.cbranch(builder.icmp_signed("<", k_next, stop), body, after)
+        builder.position_at_end(after)
+        merged = []
+        for first, last in zip(sums, current, strict=True):
+            phi = builder.phi(first.type)
+            phi.add_incoming(first, before)
+            phi.add_incoming(last, end)
+            merged.append(phi)
+        return merged
+
+    whole = builder.and_(inner, INT(-UNROLL))
+    sums = loop(sums, INT(0), whole, UNROLL)
+    sums = loop(sums, whole, inner, 1)
+    for r in range(rows):
+        for v in range(vectors):
+            store_value(builder, sums[r * vectors + v], builder.gep(c_rows[r], [INT(v * LANES)]))
+
+
+@intrinsic
+def multiply_tile(
+    typing: Any, rows: Any, vectors: Any, c: Any, c_row: Any, a: Any, a_row: Any, a_inner: Any, panel: Any, inner: Any
+) -> Any:
+    """Add a product to a tile of c: ``c[r, :] += Σ_k a[r·a_row + k·a_inner] · panel[k, :]``.
+
+    The tile has 1 to TILE_ROWS rows and 1 to TILE_VECTORS vectors of columns; `c`, `a` and `panel` are addresses, the strides
+    count floats, and the panel is `inner` rows of that many vectors without gaps.
+    """
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        rows, vectors, *rest = (context.cast(builder, a, k, types.intp) for a, k in zip(args, sig.args, strict=True))
+        done = builder.append_basic_block("done")
+        size = builder.add(builder.mul(rows, INT(TILE_VECTORS + 1)), vectors)
+        switch = builder.switch(size, done)
+        for r in range(1, TILE_ROWS + 1):
+            for v in range(1, TILE_VECTORS + 1):
+                block = builder.append_basic_block(f"tile_{r}x{v}")
+                switch.add_case(INT(r * (TILE_VECTORS + 1) + v), block)
+                with builder.goto_block(block):
+                    _emit_tile(builder, r, v, rest)
+                    builder.branch(done)
+        builder.position_at_end(done)
+        return context.get_dummy_value()
+
+    return types.void(rows, vectors, c, c_row, a, a_row, a_inner, panel, inner), generate
+
+
+def panels(columns: int) -> int:
+    """Return how many panels a matrix of that many (whole vectors of) columns packs into."""
+    return -(-columns // PANEL)
+
+
+@jit
+def pack(packed, matrix, first, last):  # type: ignore[no-untyped-def]
+    """Lay the columns of panels `first` to `last` of matrix [K, N] side by side in packed [K·N], panel by panel."""
+    inner, columns = matrix.shape
+    for begin in range(first * PANEL, min(last * PANEL, columns), PANEL):
+        width = min(PANEL, columns - begin)
+        for k in range(inner):
+            for j in range(0, width, LANES):
+                store(packed, (begin * inner + k * width + j,), load(matrix, (k, begin + j)))
+
+
+@jit
+def pack_transposed(packed, matrix, first, last):  # type: ignore[no-untyped-def]
+    """Do what `pack` would do with the transpose of matrix [N, K], of which rows `first·PANEL` on are read."""
+    columns, inner = matrix.shape
+    for begin in range(first * PANEL, min(last * PANEL, columns), PANEL):
+        width = min(PANEL, columns - begin)
+        for block in range(0, inner, LANES):  # a cache line of each row at a time
+            for j in range(width):
+                for k in range(block, block + LANES):
+                    packed[begin * inner + k * width + j] = matrix[begin + j, k]
+
+
+@jit
+def multiply_add(c, a, packed):  # type: ignore[no-untyped-def]
+    """Add a product: c [S, R, N] += a [S, R, K] · the matrix [K, N] that `pack` laid out in packed [K·N].
+
+    N is whole vectors; c and a may be views with any stride but the last. Each panel of weights is read once for all S·R
+    rows, so it comes from the nearest cache that holds it. Rows are shared evenly between tiles: 25 are 7+6+6+6.
+    """
+    steps, rows, columns = c.shape
+    inner = a.shape[2]
+    tiles = (rows + TILE_ROWS - 1) // TILE_ROWS
+    c_row = c.strides[1] // 4
+    a_row = a.strides[1] // 4
+    for begin in range(0, columns, PANEL):
+        width = min(PANEL, columns - begin)
+        panel = address(packed, (begin * inner,))
+        for step in range(steps):
+            for tile in range(tiles):
+                top = tile * rows // tiles
+                bottom = (tile + 1) * rows // tiles
+                multiply_tile(
+                    bottom - top,
+                    width // LANES,
+                    address(c, (step, top, begin)),
+                    c_row,
+                    address(a, (step, top, 0)),
+                    a_row,
+                    1,
+                    panel,
+                    inner,
+                )
+
+
+@jit
+def project(c, c_slot, columns, a, a_slot, inner, packed, first, last, steps):  # type: ignore[no-untyped-def]
+    """Add a product for rows `first` to `last` of all steps at once: c [·, B, ≥columns] += a [·, B, ≥inner] · packed.
+
+    Step 0 is slot `c_slot` of c and slot `a_slot` of a.
+    """
+    multiply_add(
+        c[c_slot : c_slot + steps, first:last, :columns], a[a_slot : a_slot + steps, first:last, :inner], packed
+    )
+
+
+@jit
+def multiply_transposed_add(c, a, b, skip, rows, first, last, scratch):  # type: ignore[no-untyped-def]
+    """Add a weight gradient: c [M, N] += aᵀ b for the panels `first` to `last` of columns.
+
+    a is [≥rows, M] and b [≥rows, skip + N]; M and N are whole vectors. The columns of b are packed, BLOCK rows at a time, into
+    scratch [BLOCK·PANEL].
+    """
+    height, columns = c.shape
+    c_row = c.strides[0] // 4
+    a_inner = a.strides[0] // 4
+    for begin in range(first * PANEL, min(last * PANEL, columns), PANEL):
+        width = min(PANEL, columns - begin)
+        for block in range(0, rows, BLOCK):
+            size = min(BLOCK, rows - block)
+            for k in range(size):
+                for j in range(0, width, LANES):
+                    store(scratch, (k * width + j,), load(b, (block + k, skip + begin + j)))
+            panel = address(scratch, (0,))
+            for top in range(0, height, TILE_ROWS):
+                multiply_tile(
+                    min(TILE_ROWS, height - top),
+                    width // LANES,
+                    address(c, (top, begin)),
+                    c_row,
+                    address(a, (block, top)),
+                    1,
+                    a_inner,
+                    panel,
+                    size,
+                )

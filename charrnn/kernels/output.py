@@ -1,0 +1,44 @@
+"""The softmax over the vocabulary, its loss and their gradient in one pass."""
+
+import math
+
+from charrnn.kernels.activations import exp
+from charrnn.kernels.compiler import jit
+from charrnn.kernels.simd import LANES, lane_maximum, lane_sum, load, maximum, splat, store
+
+
+@jit
+def softmax_cross_entropy(logits, targets, losses, symbols, scale, first, last, steps):  # type: ignore[no-untyped-def]
+    """Turn logits [T, B, V] into their gradient: (softmax − one-hot target)·scale, and write losses [T, B] in nats.
+
+    loss = log Σ_j exp(o_j − max o) − (o_target − max o). Only the first `symbols` columns are real, the rest is padding. A
+    target below 0 does not count: no loss, no gradient.
+    """
+    width = logits.shape[2]
+    for t in range(steps):
+        for b in range(first, last):
+            target = targets[t, b]
+            if target < 0:
+                losses[t, b] = 0.0
+                for j in range(0, width, LANES):
+                    store(logits, (t, b, j), 0.0)
+                continue
+            for j in range(symbols, width):
+                logits[t, b, j] = -1e30
+            largest = splat(-1e30)
+            for j in range(0, width, LANES):
+                largest = maximum(load(logits, (t, b, j)), largest)
+            top = lane_maximum(largest)
+            chosen = logits[t, b, target] - top
+            total = splat(0.0)
+            for j in range(0, width, LANES):
+                e = exp(load(logits, (t, b, j)) - top)
+                store(logits, (t, b, j), e)
+                total = total + e
+            mass = lane_sum(total)
+            losses[t, b] = math.log(mass) - chosen
+            for j in range(0, width, LANES):
+                store(logits, (t, b, j), load(logits, (t, b, j)) * (scale / mass))
+            for j in range(symbols, width):
+                logits[t, b, j] = 0.0
+            logits[t, b, target] -= scale

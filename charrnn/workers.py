@@ -1,0 +1,116 @@
+"""The threads of one machine: a fixed team that runs one job at a time, each member its share."""
+
+import os
+import threading
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from charrnn.errors import CharrnnError
+from charrnn.kernels import barrier
+
+SPINS = 20_000  # about a millisecond: longer than a fair share of work differs, shorter than the system's time slice
+MAXIMUM_THREADS = 1024
+
+
+def processors() -> int:
+    """Return how many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+class Workers:
+    """A team of `threads` threads (by default one a processor).
+
+    ``run(job)`` calls ``job(worker)`` with worker = 0, 1, … on all of them at once and returns when all are done; within a job,
+    ``wait()`` is a barrier. The calling thread only waits, so that Ctrl-C reaches it at once and never one of a team that
+    others wait for. Close it, or use it in a ``with`` statement.
+    """
+
+    def __init__(self, threads: int | None = None) -> None:
+        self.size = processors() if threads is None else threads
+        if not 1 <= self.size <= MAXIMUM_THREADS:
+            raise CharrnnError(f"the number of threads must be from 1 to {MAXIMUM_THREADS}, not {self.size}")
+        self._barrier = np.zeros(barrier.SIZE, np.int64)
+        self._job: Callable[[int], None] | None = None
+        self._starts = [threading.Semaphore(0) for _ in range(self.size)]
+        self._lock = threading.Lock()
+        self._running = 0
+        self._finished = threading.Event()
+        self._failure: BaseException | None = None
+        self._threads = [
+            threading.Thread(target=self._loop, args=(worker,), daemon=True, name=f"charrnn-{worker}")
+            for worker in range(self.size)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def run(self, job: Callable[[int], None]) -> None:
+        """Run a job on all threads; raise what a member raised."""
+        self._job = job
+        self._running = self.size
+        self._finished.clear()
+        for start in self._starts:
+            start.release()
+        interrupt: BaseException | None = None
+        while not self._finished.is_set():
+            try:
+                self._finished.wait()
+            except KeyboardInterrupt as error:  # the team ends its job first, so that its data are whole
+                interrupt = error
+        self._job = None
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            self._barrier[:] = 0
+            raise failure
+        if interrupt is not None:
+            raise interrupt
+
+    def wait(self) -> None:
+        """Wait, within a job, until every member has come here."""
+        if self.size == 1:
+            return
+        generation = barrier.arrive(self._barrier, self.size)
+        while not barrier.opened(self._barrier, generation, SPINS):
+            if self._failure is not None:
+                raise RuntimeError("another thread of the team failed")
+            time.sleep(0)
+
+    def share(self, items: int, worker: int) -> tuple[int, int]:
+        """Return the range [first, last) of so many items that falls to a member: sizes differ by one at most."""
+        return worker * items // self.size, (worker + 1) * items // self.size
+
+    def close(self) -> None:
+        """End the threads."""
+        self._job = None
+        for start in self._starts:
+            start.release()
+        for thread in self._threads:
+            thread.join()
+        self._threads = []
+        self._starts = []
+
+    def __enter__(self) -> "Workers":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def _loop(self, worker: int) -> None:
+        barrier.flush_denormals()  # this thread runs nothing but kernels and what lies between them
+        while True:
+            self._starts[worker].acquire()
+            job = self._job
+            if job is None:
+                return
+            try:
+                job(worker)
+            except BaseException as error:
+                if self._failure is None:
+                    self._failure = error
+            with self._lock:
+                self._running -= 1
+                if self._running == 0:
+                    self._finished.set()
