@@ -1,7 +1,7 @@
 """A network's parameters in one flat vector, and how it goes forward and back over a window of text."""
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from charrnn.cells import Architecture
 from charrnn.cells.architecture import gate_name
-from charrnn.kernels import gemm, inputs, output, padded, update
+from charrnn.kernels import gemm, inputs, is_warm, output, padded, update
 
 Array = NDArray[np.float32]
 
@@ -23,9 +23,15 @@ def aligned(*shape: int) -> Array:
     return raw[skip : skip + size].reshape(shape)
 
 
+def _nbytes(values: Sequence[object]) -> int:
+    """Add up the arrays in nested lists."""
+    arrays = [value.nbytes for value in values if isinstance(value, np.ndarray)]
+    return sum(arrays) + sum(_nbytes(value) for value in values if isinstance(value, list | tuple))
+
+
 @dataclass(frozen=True)
 class LayerBlocks:
-    """One layer's parameters as the kernels read them: U [N, G·H], W [H, G·H], biases [G·H], H padded to whole vectors."""
+    """One layer's parameters as kernels read them: U [N, G·H], W [H, G·H], b [G·H]; H is padded."""
 
     U: Array
     W: Array
@@ -36,8 +42,8 @@ class Parameters:
     """All parameters of a network, or their gradient, or a moment of it: one flat vector and views into it.
 
     ``layers`` and ``V``, ``c`` are the padded blocks that kernels read; ``named`` maps the names of
-    ``Architecture.parameter_shapes()`` to views without the padding. The padding is zero and stays zero: nothing flows into it,
-    so its gradient is zero too.
+    ``Architecture.parameter_shapes()`` to views without the padding. The padding is zero and stays zero: nothing flows
+    into it, so its gradient is zero too.
     """
 
     def __init__(self, architecture: Architecture) -> None:
@@ -100,11 +106,18 @@ class Parameters:
 class Window:
     """The buffers of B streams over T steps: inputs, states, gates, losses, and the gradients for the way back.
 
-    ``ids`` and ``targets`` [T, B]; ``states[layer][k]`` [T+1, B, H], slot 0 being the carried state; ``losses`` [T, B] in nats.
+    ``ids`` and ``targets`` [T, B]; ``states[layer][k]`` [T+1, B, H], slot 0 being the carried state; ``losses`` [T, B]
+    in nats.
     """
 
     def __init__(
-        self, architecture: Architecture, batch_size: int, seq_length: int, *, dropout: float = 0.0, training: bool = False
+        self,
+        architecture: Architecture,
+        batch_size: int,
+        seq_length: int,
+        *,
+        dropout: float = 0.0,
+        training: bool = False,
     ) -> None:
         cell, size, symbols = architecture.row, padded(architecture.hidden), padded(architecture.vocabulary)
         B, T, layers = batch_size, seq_length, range(architecture.layers)
@@ -125,6 +138,11 @@ class Window:
                 (aligned(T + 1, B, size), *(aligned(1, B, size) for _ in cell.states[1:])) for _ in layers
             ]
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the buffers take."""
+        return _nbytes(list(vars(self).values()))
+
     def carry(self, first: int, last: int, steps: int) -> None:
         """Make the last states of rows `first` to `last` the carried ones."""
         for states in self.states:
@@ -141,11 +159,11 @@ class Window:
             for state, value in zip(states, rows, strict=True):
                 state[0, :, : self.hidden] = value
 
-    def begin(self) -> None:
-        """Set the carried states to zero."""
+    def begin(self, rows: slice = slice(None)) -> None:
+        """Set the carried states of some rows to zero."""
         for states in self.states:
             for state in states:
-                state[0] = 0.0
+                state[0, rows] = 0.0
 
     def next_epoch(self) -> None:
         """Hand each stream's state to the next stream, which goes on where it ended; the first begins anew."""
@@ -164,8 +182,9 @@ def _share(columns: int, worker: int, workers: int) -> tuple[int, int]:
 class Network:
     """A network with its weights, its gradient and its weights packed for products.
 
-    A member of a team of workers calls `forward` and `backward` for its rows of the batch, then, behind a barrier, `gradients`
-    for its columns of the weights. After any change of the weights, `pack` must run before the next `forward`.
+    A member of a team of workers calls `forward` and `backward` for its rows of the batch, then, behind a barrier,
+    `gradients` for its columns of the weights. After any change of the weights, `pack` must run before the next
+    `forward`.
     """
 
     def __init__(self, architecture: Architecture, parameters: Mapping[str, Array]) -> None:
@@ -180,6 +199,12 @@ class Network:
         self._W_back: list[Array] = []
         self.pack_all()
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes that weights, gradient and packed weights take."""
+        flats = [self.weights.flat, self.gradient.flat] if self._W_back else [self.weights.flat]
+        return _nbytes([*flats, *vars(self).values()])
+
     def prepare_training(self, workers: int) -> None:
         """Make room for the gradient and for the transposed weights of the way back, for a team of so many."""
         self._scratch = [aligned(gemm.BLOCK * gemm.PANEL) for _ in range(workers)]
@@ -188,6 +213,10 @@ class Network:
         self._U_back = [aligned(packed.size) for packed in self._U]
         self._V_back = aligned(self._V.size)
         self.pack_all()
+
+    def is_compiled(self) -> bool:
+        """Tell whether this machine keeps compiled code of the cell's kernels from an earlier run."""
+        return is_warm(self.architecture.row.family)
 
     def pack_all(self) -> None:
         """Pack the weights on this thread."""
@@ -230,7 +259,15 @@ class Network:
             below, shift = states[0], 1
             if dropout_keys:
                 inputs.drop(
-                    window.dropped[i], below, window.masks[i], 1, 1.0 - window.dropout, dropout_keys[i], first, last, steps
+                    window.dropped[i],
+                    below,
+                    window.masks[i],
+                    1,
+                    1.0 - window.dropout,
+                    dropout_keys[i],
+                    first,
+                    last,
+                    steps,
                 )
                 below, shift = window.dropped[i], 0
         assert below is not None
@@ -241,7 +278,14 @@ class Network:
     def losses(self, window: Window, first: int, last: int, steps: int, scale: float = 1.0) -> None:
         """Turn the logits into losses in nats, and into their gradient times `scale`."""
         output.softmax_cross_entropy(
-            window.logits, window.targets, window.losses, self.architecture.vocabulary, scale, first, last, steps
+            window.logits,
+            window.targets,
+            window.losses,
+            self.architecture.vocabulary,
+            scale,
+            first,
+            last,
+            steps,
         )
 
     def backward(self, window: Window, first: int, last: int, steps: int, dropped: bool = False) -> None:

@@ -24,9 +24,10 @@ def processors() -> int:
 class Workers:
     """A team of `threads` threads (by default one a processor).
 
-    ``run(job)`` calls ``job(worker)`` with worker = 0, 1, … on all of them at once and returns when all are done; within a job,
-    ``wait()`` is a barrier. The calling thread only waits, so that Ctrl-C reaches it at once and never one of a team that
-    others wait for. Close it, or use it in a ``with`` statement.
+    ``run(job)`` calls ``job(worker)`` with worker = 0, 1, … on all of them at once and returns when all are done;
+    within a job,
+    ``wait()`` is a barrier. The calling thread only waits, so that Ctrl-C reaches it at once and never one of a team
+    that others wait for. Close it, or use it in a ``with`` statement.
     """
 
     def __init__(self, threads: int | None = None) -> None:

@@ -12,7 +12,9 @@ from tests import naive
 class Case:
     """A network with random parameters and state, and the same for its naive twin in float64."""
 
-    def __init__(self, cell, vocabulary, hidden, layers, batch, steps, *, threads=1, dropout=0.0, capacity=None, seed=0):
+    def __init__(
+        self, cell, vocabulary, hidden, layers, batch, steps, *, threads=1, dropout=0.0, capacity=None, seed=0
+    ):
         self.architecture = Architecture(cell, vocabulary, hidden, layers)
         rng = np.random.default_rng([seed, hidden, batch, steps])
         parameters = initialise(self.architecture, seed)
@@ -72,7 +74,8 @@ def assert_close(ours, twin, name):
 
 @pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize(
-    ("hidden", "batch", "steps", "layers"), [(1, 1, 1, 1), (7, 3, 5, 2), (33, 17, 3, 1), (16, 9, 4, 3), (50, 1, 17, 1)]
+    ("hidden", "batch", "steps", "layers"),
+    [(1, 1, 1, 1), (7, 3, 5, 2), (33, 17, 3, 1), (16, 9, 4, 3), (50, 1, 17, 1)],
 )
 def test_forward_equals_the_naive_twin(cell, hidden, batch, steps, layers):
     """Logits, losses and last states are the twin's, from a non-zero state, at ragged sizes."""

@@ -48,7 +48,8 @@ class Architecture:
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the shape of every parameter by its name, in the order of the flat vector.
 
-        ``layer0.U_i`` [N, H], ``layer0.W_i`` [H, H], ``layer0.b_i`` [H] for each gate, ``output.V`` [H, V], ``output.c`` [V].
+        ``layer0.U_i`` [N, H], ``layer0.W_i`` [H, H], ``layer0.b_i`` [H] for each gate, ``output.V`` [H, V],
+        ``output.c`` [V].
         """
         return dict(self._parameters())
 

@@ -9,8 +9,9 @@ from charrnn.cells.architecture import Architecture
 def initialise(architecture: Architecture, seed: int) -> dict[str, NDArray[np.float32]]:
     """Draw a network's first parameters; the same seed draws the same.
 
-    W: orthogonal (Saxe, McClelland & Ganguli 2014), so that a state neither grows nor shrinks. U and V: uniform in ±√(3/H), rows
-    of a deeper layer ±√(3/N): variance 1/H or 1/N. Biases: 0, or as the cell's row says (an LSTM's forget gate 1).
+    W: orthogonal (Saxe, McClelland & Ganguli 2014), so that a state neither grows nor shrinks. U and V: uniform in
+    ±√(3/H), rows of a deeper layer ±√(3/N): variance 1/H or 1/N. Biases: 0, or as the cell's row says (an LSTM's forget
+    gate 1).
     """
     generator = np.random.default_rng([seed, 0x1A17])
     bias_start = dict(architecture.row.bias_start)

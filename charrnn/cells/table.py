@@ -9,8 +9,8 @@ from charrnn.errors import CharrnnError
 class Cell:
     """One cell: a row that says what its family's kernel is to compute.
 
-    A step fills a row of gates, each H wide: the biases (`gates`), plus x_t U, which feeds the first gates (`input_gates`
-    names U's column blocks), plus h_{t-1} W, which feeds the last ones (`recurrent_gates` names W's).
+    A step fills a row of gates, each H wide: the biases (`gates`), plus x_t U, which feeds the first gates
+    (`input_gates` names U's column blocks), plus h_{t-1} W, which feeds the last ones (`recurrent_gates` names W's).
     """
 
     name: str

@@ -1,7 +1,7 @@
 """tanh, the logistic function and exp on vectors: a few multiply-adds each, and at most one division.
 
-LLVM would call the C library once for every lane. The coefficients were fitted here (least squares, reweighted until the
-largest relative error was least); the tests hold the errors against NumPy.
+LLVM would call the C library once for every lane. The coefficients were fitted here (least squares, reweighted until
+the largest relative error was least); the tests hold the errors against NumPy.
 """
 
 from charrnn.kernels.compiler import jit
@@ -9,8 +9,11 @@ from charrnn.kernels.simd import floor, fma, maximum, minimum, power_of_two, spl
 
 
 @jit
-def tanh(x):  # type: ignore[no-untyped-def]
-    """Return tanh(x) ≈ x·P(x²)/Q(x²), relative error 4e-7; beyond ±7.9 it is ±1 to the last bit but one."""
+def tanh(x):
+    """Return the hyperbolic tangent, relative error 4e-7.
+
+    It is x·P(x²)/Q(x²); beyond ±7.9 it is ±1 but for the last bit.
+    """
     x = maximum(minimum(x, 7.9), -7.9)
     u = x * x
     p = fma(u, 1.5428175e-08, 2.2023386e-05)
@@ -25,13 +28,13 @@ def tanh(x):  # type: ignore[no-untyped-def]
 
 
 @jit
-def logistic(x):  # type: ignore[no-untyped-def]
+def logistic(x):
     """Return σ(x) = 1/(1 + e⁻ˣ) = ½ + ½·tanh(x/2)."""
     return fma(tanh(x * 0.5), 0.5, 0.5)
 
 
 @jit
-def exp(x):  # type: ignore[no-untyped-def]
+def exp(x):
     """Return eˣ, relative error 2e-7, for x from -87 to 88; outside the nearer end's value.
 
     x = n·ln 2 + r with whole n and |r| ≤ ½ ln 2; ln 2 is split in two so that r keeps all its bits.

@@ -6,9 +6,8 @@ import llvmlite.binding
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic
 
-from charrnn.kernels.compiler import jit
+from charrnn.kernels.compiler import intrinsic, jit
 from charrnn.kernels.simd import FLUSH_TO_ZERO, float_control, set_float_control
 
 COUNT, GENERATION = 0, 8  # places in the barrier's array, a cache line apart
@@ -54,7 +53,7 @@ def _pause(typing: Any) -> Any:
 
 
 @jit
-def arrive(barrier, parties):  # type: ignore[no-untyped-def]
+def arrive(barrier, parties):
     """Count this thread in; the last of `parties` opens the barrier. Return the generation to wait for the end of."""
     generation = _atomic_load(barrier, GENERATION)
     if _atomic_add(barrier, COUNT, 1) == parties - 1:
@@ -64,7 +63,7 @@ def arrive(barrier, parties):  # type: ignore[no-untyped-def]
 
 
 @jit
-def opened(barrier, generation, spins):  # type: ignore[no-untyped-def]
+def opened(barrier, generation, spins):
     """Spin until the barrier of that generation has opened, or `spins` times; tell whether it has."""
     for _ in range(spins):
         if _atomic_load(barrier, GENERATION) != generation:
@@ -74,7 +73,7 @@ def opened(barrier, generation, spins):  # type: ignore[no-untyped-def]
 
 
 @jit
-def flush_denormals():  # type: ignore[no-untyped-def]
+def flush_denormals():
     """Make this thread take denormal numbers for zeros; return the mode it was in."""
     before = float_control()
     set_float_control(before | FLUSH_TO_ZERO)
@@ -82,6 +81,6 @@ def flush_denormals():  # type: ignore[no-untyped-def]
 
 
 @jit
-def restore_denormals(before):  # type: ignore[no-untyped-def]
+def restore_denormals(before):
     """Put this thread's floating-point mode back."""
     set_float_control(before)

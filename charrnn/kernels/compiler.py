@@ -11,6 +11,7 @@ from typing import Any
 
 import llvmlite
 import numba
+import numba.extending
 import platformdirs
 
 
@@ -39,21 +40,25 @@ def cache_folder() -> Path | None:
     return folder
 
 
-def is_warm() -> bool:
-    """Tell whether kernels have been compiled on this machine before, so that a first run can say why it waits."""
+def is_warm(family: str) -> bool:
+    """Tell whether a family's kernels were compiled here before: if not, a first run says why it waits."""
     folder = cache_folder()
-    return folder is not None and any(folder.rglob("*.nbi"))
+    return folder is not None and any(folder.rglob(f"{family}.backward*.nbc"))
 
 
 def jit(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a kernel: no GIL, no reordering of arithmetic, cached on disk where that is safe."""
     folder = cache_folder()
-    outer = numba.config.CACHE_DIR
+    config: Any = numba.config
+    outer = config.CACHE_DIR
     try:
-        numba.config.CACHE_DIR = str(folder or "")
-        compiled: Callable[..., Any] = numba.njit(
-            function, nogil=True, error_model="numpy", cache=folder is not None
-        )
+        config.CACHE_DIR = str(folder or "")
+        compiled: Callable[..., Any] = numba.njit(function, nogil=True, error_model="numpy", cache=folder is not None)
     finally:
-        numba.config.CACHE_DIR = outer
+        config.CACHE_DIR = outer
     return compiled
+
+
+def intrinsic(function: Callable[..., Any]) -> Any:
+    """Make a function that emits LLVM callable from kernels (Numba's own, without its types)."""
+    return numba.extending.intrinsic(function)

@@ -1,17 +1,16 @@
 """Matrix products: pack the weights once, then many products against the packed form.
 
 A product is done in tiles: a few rows of the result by one panel of columns, whose sums stay in registers through the
-whole inner loop. Every entry of a result is one chain of fused multiply-adds in the order of the inner index, whatever the
-tile that holds it, so the bits do not depend on how rows or columns are shared out between threads.
+whole inner loop. Every entry of a result is one chain of fused multiply-adds in the order of the inner index, whatever
+the tile that holds it, so the bits do not depend on how rows or columns are shared out between threads.
 """
 
 from typing import Any
 
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic
 
-from charrnn.kernels.compiler import jit
+from charrnn.kernels.compiler import intrinsic, jit
 from charrnn.kernels.simd import (
     FLOAT,
     HOST,
@@ -25,9 +24,9 @@ from charrnn.kernels.simd import (
     store_value,
 )
 
-# The sums of a tile, the weights of one inner step and one broadcast value must fit in the registers. AVX-512 has 32 of 16
-# floats: 8×3 sums, 3 weights, 1 value. AVX2 has 16 of 8 floats, so a vector takes two: 6×1×2 sums, 2 weights, 1 value.
-# NEON has 32 of 4 floats, so a vector takes four: 6×1×4 sums, 4 weights, 1 value.
+# The sums of a tile, the weights of one inner step and one broadcast value must fit in the registers. AVX-512 has 32 of
+# 16 # floats: 8×3 sums, 3 weights, 1 value. AVX2 has 16 of 8 floats, so a vector takes two: 6×1×2 sums, 2 weights, 1
+# value. # NEON has 32 of 4 floats, so a vector takes four: 6×1×4 sums, 4 weights, 1 value.
 TILE_ROWS, TILE_VECTORS = (8, 3) if HOST.get("avx512f") else (6, 1)
 PANEL = TILE_VECTORS * LANES  # columns in a packed panel; the last panel of a matrix may have fewer
 UNROLL = 4  # inner steps between two tests for the end
@@ -94,12 +93,21 @@ def _emit_tile(builder: Any, rows: int, vectors: int, args: Any) -> None:
 
 @intrinsic
 def multiply_tile(
-    typing: Any, rows: Any, vectors: Any, c: Any, c_row: Any, a: Any, a_row: Any, a_inner: Any, panel: Any, inner: Any
+    typing: Any,
+    rows: Any,
+    vectors: Any,
+    c: Any,
+    c_row: Any,
+    a: Any,
+    a_row: Any,
+    a_inner: Any,
+    panel: Any,
+    inner: Any,
 ) -> Any:
     """Add a product to a tile of c: ``c[r, :] += Σ_k a[r·a_row + k·a_inner] · panel[k, :]``.
 
-    The tile has 1 to TILE_ROWS rows and 1 to TILE_VECTORS vectors of columns; `c`, `a` and `panel` are addresses, the strides
-    count floats, and the panel is `inner` rows of that many vectors without gaps.
+    The tile has 1 to TILE_ROWS rows and 1 to TILE_VECTORS vectors of columns; `c`, `a` and `panel` are addresses, the
+    strides count floats, and the panel is `inner` rows of that many vectors without gaps.
     """
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
@@ -126,7 +134,7 @@ def panels(columns: int) -> int:
 
 
 @jit
-def pack(packed, matrix, first, last):  # type: ignore[no-untyped-def]
+def pack(packed, matrix, first, last):
     """Lay the columns of panels `first` to `last` of matrix [K, N] side by side in packed [K·N], panel by panel."""
     inner, columns = matrix.shape
     for begin in range(first * PANEL, min(last * PANEL, columns), PANEL):
@@ -137,7 +145,7 @@ def pack(packed, matrix, first, last):  # type: ignore[no-untyped-def]
 
 
 @jit
-def pack_transposed(packed, matrix, first, last):  # type: ignore[no-untyped-def]
+def pack_transposed(packed, matrix, first, last):
     """Do what `pack` would do with the transpose of matrix [N, K], of which rows `first·PANEL` on are read."""
     columns, inner = matrix.shape
     for begin in range(first * PANEL, min(last * PANEL, columns), PANEL):
@@ -149,11 +157,11 @@ def pack_transposed(packed, matrix, first, last):  # type: ignore[no-untyped-def
 
 
 @jit
-def multiply_add(c, a, packed):  # type: ignore[no-untyped-def]
+def multiply_add(c, a, packed):
     """Add a product: c [S, R, N] += a [S, R, K] · the matrix [K, N] that `pack` laid out in packed [K·N].
 
-    N is whole vectors; c and a may be views with any stride but the last. Each panel of weights is read once for all S·R
-    rows, so it comes from the nearest cache that holds it. Rows are shared evenly between tiles: 25 are 7+6+6+6.
+    N is whole vectors; c and a may be views with any stride but the last. Each panel of weights is read once for all
+    S·R rows, so it comes from the nearest cache that holds it. Rows are shared evenly between tiles: 25 are 7+6+6+6.
     """
     steps, rows, columns = c.shape
     inner = a.shape[2]
@@ -181,22 +189,24 @@ def multiply_add(c, a, packed):  # type: ignore[no-untyped-def]
 
 
 @jit
-def project(c, c_slot, columns, a, a_slot, inner, packed, first, last, steps):  # type: ignore[no-untyped-def]
+def project(c, c_slot, columns, a, a_slot, inner, packed, first, last, steps):
     """Add a product for rows `first` to `last` of all steps at once: c [·, B, ≥columns] += a [·, B, ≥inner] · packed.
 
     Step 0 is slot `c_slot` of c and slot `a_slot` of a.
     """
     multiply_add(
-        c[c_slot : c_slot + steps, first:last, :columns], a[a_slot : a_slot + steps, first:last, :inner], packed
+        c[c_slot : c_slot + steps, first:last, :columns],
+        a[a_slot : a_slot + steps, first:last, :inner],
+        packed,
     )
 
 
 @jit
-def multiply_transposed_add(c, a, b, skip, rows, first, last, scratch):  # type: ignore[no-untyped-def]
+def multiply_transposed_add(c, a, b, skip, rows, first, last, scratch):
     """Add a weight gradient: c [M, N] += aᵀ b for the panels `first` to `last` of columns.
 
-    a is [≥rows, M] and b [≥rows, skip + N]; M and N are whole vectors. The columns of b are packed, BLOCK rows at a time, into
-    scratch [BLOCK·PANEL].
+    a is [≥rows, M] and b [≥rows, skip + N]; M and N are whole vectors. The columns of b are packed, BLOCK rows at a
+    time, into scratch [BLOCK·PANEL].
     """
     height, columns = c.shape
     c_row = c.strides[0] // 4

@@ -3,8 +3,8 @@
     r, z = σ(x_t U + h_{t-1} W + b)
     n = tanh(x_t U_n + b_n + r ⊙ (h_{t-1} W_n + b_hn)) ;  h_t = z ⊙ h_{t-1} + (1 − z) ⊙ n
 
-A row of the buffer holds n, r, z, m side by side, where m = h_{t-1} W_n + b_hn: the input feeds the first three, the state
-the last three, so each is one product without gaps.
+A row of the buffer holds n, r, z, m side by side, where m = h_{t-1} W_n + b_hn: the input feeds the first three, the
+state the last three, so each is one product without gaps.
 """
 
 from charrnn.kernels.activations import logistic, tanh
@@ -14,11 +14,11 @@ from charrnn.kernels.simd import LANES, fma, load, store
 
 
 @jit
-def forward(z, states, W, first, last, steps):  # type: ignore[no-untyped-def]
+def forward(z, states, W, first, last, steps):
     """Run rows `first` to `last` of the batch through `steps` steps.
 
-    z [T, B, 4H] comes with x_t U and the biases, and leaves with n, r, z, m; h [T+1, B, H] holds the carried state in slot 0
-    and gets h_t in slot t+1; W is packed.
+    z [T, B, 4H] comes with x_t U and the biases, and leaves with n, r, z, m; h [T+1, B, H] holds the carried state in
+    slot 0 and gets h_t in slot t+1; W is packed.
     """
     (h,) = states
     size = h.shape[2]
@@ -36,11 +36,11 @@ def forward(z, states, W, first, last, steps):  # type: ignore[no-untyped-def]
 
 
 @jit
-def backward(z, states, gradients, W_transposed, first, last, steps):  # type: ignore[no-untyped-def]
+def backward(z, states, gradients, W_transposed, first, last, steps):
     """Go back through the window: n, r, z, m become the gradients of what entered them.
 
-    dh [T+1, B, H] comes with ∂L/∂h_t from above in slot t+1 and zeros in slot 0, and leaves with the carried state's gradient
-    in slot 0.
+    dh [T+1, B, H] comes with ∂L/∂h_t from above in slot t+1 and zeros in slot 0, and leaves with the carried state's
+    gradient in slot 0.
     """
     (h,) = states
     (dh,) = gradients

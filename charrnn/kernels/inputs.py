@@ -8,7 +8,7 @@ from charrnn.kernels.simd import LANES, load, store
 
 
 @jit
-def begin_one_hot(z, U, bias, ids, first, last, steps):  # type: ignore[no-untyped-def]
+def begin_one_hot(z, U, bias, ids, first, last, steps):
     """Begin z [T, B, Z] of a first layer: the biases, plus the row of U [V, G] that a one-hot x_t picks: x_t U = U[id].
 
     U feeds the first G of the Z columns. ids [T, B].
@@ -24,7 +24,7 @@ def begin_one_hot(z, U, bias, ids, first, last, steps):  # type: ignore[no-untyp
 
 
 @jit
-def begin_biases(z, bias, first, last, steps):  # type: ignore[no-untyped-def]
+def begin_biases(z, bias, first, last, steps):
     """Begin z [T, B, Z] with the biases [Z] alone."""
     for t in range(steps):
         for b in range(first, last):
@@ -33,7 +33,7 @@ def begin_biases(z, bias, first, last, steps):  # type: ignore[no-untyped-def]
 
 
 @jit
-def add_one_hot_gradient(dU, ids, dz, first, last, rows):  # type: ignore[no-untyped-def]
+def add_one_hot_gradient(dU, ids, dz, first, last, rows):
     """Add dz [R, ≥G] to the rows of dU [V, G] that ids [R] picked, for the panels `first` to `last` of columns."""
     begin, end = first * PANEL, min(last * PANEL, dU.shape[1])
     for r in range(rows):
@@ -43,7 +43,7 @@ def add_one_hot_gradient(dU, ids, dz, first, last, rows):  # type: ignore[no-unt
 
 
 @jit
-def add_bias_gradient(db, dz, first, last, rows):  # type: ignore[no-untyped-def]
+def add_bias_gradient(db, dz, first, last, rows):
     """Add the sum of dz [R, Z] over rows to db [Z], for the panels `first` to `last` of columns."""
     for j in range(first * PANEL, min(last * PANEL, db.shape[0]), LANES):
         total = load(db, (j,))
@@ -53,7 +53,7 @@ def add_bias_gradient(db, dz, first, last, rows):  # type: ignore[no-untyped-def
 
 
 @jit
-def hashed(place, key):  # type: ignore[no-untyped-def]
+def hashed(place, key):
     """Return 32 random-looking bits for a place: two rounds of xor-shift and multiply.
 
     Numba widens an operation between 32-bit integers, so each result is cut back.
@@ -65,11 +65,11 @@ def hashed(place, key):  # type: ignore[no-untyped-def]
 
 
 @jit
-def drop(y, x, mask, shift, keep, key, first, last, steps):  # type: ignore[no-untyped-def]
-    """Write x [T(+1), B, H] from slot `shift` on, times a random mask, to y [T, B, H]; keep the mask [T, B, H] for the way back.
+def drop(y, x, mask, shift, keep, key, first, last, steps):
+    """Write x [T(+1), B, H] from slot `shift` on, times a random mask, to y [T, B, H].
 
-    An entry of the mask is 1/keep with probability `keep`, else 0: a hash of its place and of the step's `key`, so it is
-    the same for any number of threads and needs no generator's state.
+    The mask [T, B, H] is kept for the way back. An entry of the mask is 1/keep with probability `keep`, else 0: a hash
+    of its place and of the step's `key`, so it is the same for any number of threads and needs no generator's state.
     """
     rows, size = mask.shape[1], mask.shape[2]
     threshold = np.uint32(keep * 4294967295.0)
@@ -84,7 +84,7 @@ def drop(y, x, mask, shift, keep, key, first, last, steps):  # type: ignore[no-u
 
 
 @jit
-def drop_gradient(dx, mask, shift, first, last, steps):  # type: ignore[no-untyped-def]
+def drop_gradient(dx, mask, shift, first, last, steps):
     """Multiply dx [T+1, B, H] from slot `shift` on by the mask that `drop` made."""
     for t in range(steps):
         for b in range(first, last):
@@ -93,7 +93,7 @@ def drop_gradient(dx, mask, shift, first, last, steps):  # type: ignore[no-untyp
 
 
 @jit
-def clear(x, first, last, slots):  # type: ignore[no-untyped-def]
+def clear(x, first, last, slots):
     """Write zeros to rows `first` to `last` of x [≥slots, B, H]."""
     for t in range(slots):
         for b in range(first, last):

@@ -13,11 +13,11 @@ from charrnn.kernels.simd import LANES, fma, load, store
 
 
 @jit
-def forward(z, states, W, first, last, steps):  # type: ignore[no-untyped-def]
+def forward(z, states, W, first, last, steps):
     """Run rows `first` to `last` of the batch through `steps` steps.
 
-    z [T, B, 4H] comes with x_t U + b and leaves with the gates; h and c [T+1, B, H] hold the carried state in slot 0 and get
-    step t's in slot t+1; W is packed.
+    z [T, B, 4H] comes with x_t U + b and leaves with the gates; h and c [T+1, B, H] hold the carried state in slot 0
+    and get step t's in slot t+1; W is packed.
     """
     h, c = states
     size = h.shape[2]
@@ -39,11 +39,11 @@ def forward(z, states, W, first, last, steps):  # type: ignore[no-untyped-def]
 
 
 @jit
-def backward(z, states, gradients, W_transposed, first, last, steps):  # type: ignore[no-untyped-def]
+def backward(z, states, gradients, W_transposed, first, last, steps):
     """Go back through the window: the gates in z become the gradient of what entered them.
 
-    dh [T+1, B, H] comes with ∂L/∂h_t from above in slot t+1 and zeros in slot 0; dc [1, B, H] comes with zeros. Both leave with
-    the gradient of the carried state, dh in slot 0.
+    dh [T+1, B, H] comes with ∂L/∂h_t from above in slot t+1 and zeros in slot 0; dc [1, B, H] comes with zeros. Both
+    leave with the gradient of the carried state, dh in slot 0.
     """
     h, c = states
     dh, dc = gradients

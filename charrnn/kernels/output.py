@@ -8,11 +8,11 @@ from charrnn.kernels.simd import LANES, lane_maximum, lane_sum, load, maximum, s
 
 
 @jit
-def softmax_cross_entropy(logits, targets, losses, symbols, scale, first, last, steps):  # type: ignore[no-untyped-def]
+def softmax_cross_entropy(logits, targets, losses, symbols, scale, first, last, steps):
     """Turn logits [T, B, V] into their gradient: (softmax − one-hot target)·scale, and write losses [T, B] in nats.
 
-    loss = log Σ_j exp(o_j − max o) − (o_target − max o). Only the first `symbols` columns are real, the rest is padding. A
-    target below 0 does not count: no loss, no gradient.
+    loss = log Σ_j exp(o_j − max o) − (o_target − max o). Only the first `symbols` columns are real, the rest is
+    padding. A target below 0 does not count: no loss, no gradient.
     """
     width = logits.shape[2]
     for t in range(steps):

@@ -1,6 +1,6 @@
 """The vanilla (Elman 1990) network's scans over time.
 
-    a_t = x_t U + h_{t-1} W + b ;  h_t = tanh(a_t)
+a_t = x_t U + h_{t-1} W + b ;  h_t = tanh(a_t)
 """
 
 from charrnn.kernels.activations import tanh
@@ -10,7 +10,7 @@ from charrnn.kernels.simd import LANES, load, store
 
 
 @jit
-def forward(z, states, W, first, last, steps):  # type: ignore[no-untyped-def]
+def forward(z, states, W, first, last, steps):
     """Run rows `first` to `last` of the batch through `steps` steps.
 
     z [T, B, H] holds x_t U + b; h [T+1, B, H] holds the carried state in slot 0 and gets h_t in slot t+1; W is packed.
@@ -24,11 +24,11 @@ def forward(z, states, W, first, last, steps):  # type: ignore[no-untyped-def]
 
 
 @jit
-def backward(z, states, gradients, W_transposed, first, last, steps):  # type: ignore[no-untyped-def]
+def backward(z, states, gradients, W_transposed, first, last, steps):
     """Go back through the window: z becomes ∂L/∂a_t.
 
-    dh [T+1, B, H] comes with ∂L/∂h_t from above in slot t+1 and zeros in slot 0, and leaves with the whole of it, slot 0
-    being the carried state's: δ_t = dh_t ⊙ (1 − h_t²) ;  dh_{t-1} += δ_t Wᵀ (Werbos 1990).
+    dh [T+1, B, H] comes with ∂L/∂h_t from above in slot t+1 and zeros in slot 0, and leaves with the whole of it, slot
+    0 being the carried state's: δ_t = dh_t ⊙ (1 − h_t²) ;  dh_{t-1} += δ_t Wᵀ (Werbos 1990).
     """
     (h,) = states
     (dh,) = gradients

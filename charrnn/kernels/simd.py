@@ -14,7 +14,9 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.core.typing.templates import ConcreteTemplate, infer_global, signature
-from numba.extending import intrinsic, lower_builtin, models, register_model
+from numba.extending import lower_builtin, models, register_model
+
+from charrnn.kernels.compiler import intrinsic
 
 LANES = 16  # floats in a vector: 64 bytes, a cache line
 HOST = llvmlite.binding.get_host_cpu_features()
@@ -93,7 +95,7 @@ def _as_vector(context: Any, builder: Any, kind: Any, value: Any) -> Any:
 def _define_operator(python: Any, emit: Callable[..., Any]) -> None:
     pairs = [(vector, vector), (vector, types.float64), (types.float64, vector)]
 
-    class Template(ConcreteTemplate):  # type: ignore[misc]
+    class Template(ConcreteTemplate):
         cases = [signature(vector, a, b) for a, b in pairs]  # noqa: RUF012
 
     infer_global(python)(Template)
@@ -102,7 +104,8 @@ def _define_operator(python: Any, emit: Callable[..., Any]) -> None:
         @lower_builtin(python, a, b)
         def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
             return emit(
-                builder, *(_as_vector(context, builder, kind, value) for kind, value in zip(sig.args, args, strict=True))
+                builder,
+                *(_as_vector(context, builder, kind, value) for kind, value in zip(sig.args, args, strict=True)),
             )
 
 
@@ -112,17 +115,17 @@ _define_operator(operator.mul, lambda builder, a, b: builder.fmul(a, b))
 _define_operator(operator.truediv, lambda builder, a, b: builder.fdiv(a, b))
 
 
-def _function(arity: int, emit: Callable[..., Any]) -> Callable[..., Any]:
+def _function(arity: int, emit: Callable[..., Any]) -> Any:
     """Make a function of `arity` vectors (or numbers) for use in kernels."""
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         return emit(builder, *(_as_vector(context, builder, k, v) for k, v in zip(sig.args, args, strict=True)))
 
     if arity == 1:
-        return intrinsic(lambda typing, a: (vector(a), generate))  # type: ignore[no-any-return]
+        return intrinsic(lambda typing, a: (vector(a), generate))
     if arity == 2:
-        return intrinsic(lambda typing, a, b: (vector(a, b), generate))  # type: ignore[no-any-return]
-    return intrinsic(lambda typing, a, b, c: (vector(a, b, c), generate))  # type: ignore[no-any-return]
+        return intrinsic(lambda typing, a, b: (vector(a, b), generate))
+    return intrinsic(lambda typing, a, b, c: (vector(a, b, c), generate))
 
 
 def _choose(order: str) -> Callable[..., Any]:
@@ -190,7 +193,7 @@ def store(typing: Any, array: Any, index: Any, value: Any) -> Any:
     return types.void(array, index, value), generate
 
 
-def _reduction(combine: Callable[..., Any]) -> Callable[..., Any]:
+def _reduction(combine: Callable[..., Any]) -> Any:
     """Make a function that folds a vector by halves: one fixed order on every processor."""
 
     @intrinsic
@@ -208,7 +211,7 @@ def _reduction(combine: Callable[..., Any]) -> Callable[..., Any]:
 
         return types.float32(value), generate
 
-    return reduce  # type: ignore[no-any-return]
+    return reduce
 
 
 lane_sum = _reduction(lambda builder, a, b: builder.fadd(a, b))

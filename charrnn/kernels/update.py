@@ -1,6 +1,7 @@
 """From a gradient to new weights: norm, clipping and the optimisers' inner loops over the flat vector.
 
-Every loop takes a range of the vector, so threads share it. The norm is summed in blocks of fixed size, whoever sums them.
+Every loop takes a range of the vector, so threads share it. The norm is summed in blocks of fixed size, whoever sums
+them.
 """
 
 from charrnn.kernels.compiler import jit
@@ -10,21 +11,21 @@ BLOCK = 4096  # floats summed by one chain of additions: the vector's length is 
 
 
 @jit
-def clear_range(x, first, last):  # type: ignore[no-untyped-def]
+def clear_range(x, first, last):
     """Write zeros to blocks `first` to `last`."""
     for j in range(first * BLOCK, last * BLOCK, LANES):
         store(x, (j,), 0.0)
 
 
 @jit
-def clip_by_value(gradient, limit, first, last):  # type: ignore[no-untyped-def]
+def clip_by_value(gradient, limit, first, last):
     """Bring each entry of the blocks `first` to `last` into [−limit, limit]; a NaN stays one."""
     for j in range(first * BLOCK, last * BLOCK, LANES):
         store(gradient, (j,), maximum(minimum(load(gradient, (j,)), limit), -limit))
 
 
 @jit
-def sums_of_squares(gradient, sums, first, last):  # type: ignore[no-untyped-def]
+def sums_of_squares(gradient, sums, first, last):
     """Write Σ g² of each block to sums [blocks]."""
     for block in range(first, last):
         total = splat(0.0)
@@ -35,8 +36,8 @@ def sums_of_squares(gradient, sums, first, last):  # type: ignore[no-untyped-def
 
 
 @jit
-def sgd(weights, gradient, moments, first, last, factor, rate, momentum):  # type: ignore[no-untyped-def]
-    """m ← μ·m + g ;  p ← p − rate·m. The gradient is used times `factor`, here and below."""
+def sgd(weights, gradient, moments, first, last, factor, rate, momentum):
+    """Step by m ← μ·m + g ;  p ← p − rate·m. The gradient is used times `factor`, here and below."""
     (m,) = moments
     for j in range(first * BLOCK, last * BLOCK, LANES):
         velocity = fma(load(m, (j,)), momentum, load(gradient, (j,)) * factor)
@@ -45,8 +46,8 @@ def sgd(weights, gradient, moments, first, last, factor, rate, momentum):  # typ
 
 
 @jit
-def rmsprop(weights, gradient, moments, first, last, factor, rate, decay, epsilon):  # type: ignore[no-untyped-def]
-    """v ← ρ·v + (1 − ρ)·g² ;  p ← p − rate·g / (√v + ε)."""
+def rmsprop(weights, gradient, moments, first, last, factor, rate, decay, epsilon):
+    """Step by v ← ρ·v + (1 − ρ)·g² ;  p ← p − rate·g / (√v + ε)."""
     (v,) = moments
     for j in range(first * BLOCK, last * BLOCK, LANES):
         g = load(gradient, (j,)) * factor
@@ -56,8 +57,8 @@ def rmsprop(weights, gradient, moments, first, last, factor, rate, decay, epsilo
 
 
 @jit
-def adagrad(weights, gradient, moments, first, last, factor, rate, epsilon):  # type: ignore[no-untyped-def]
-    """v ← v + g² ;  p ← p − rate·g / (√v + ε)."""
+def adagrad(weights, gradient, moments, first, last, factor, rate, epsilon):
+    """Step by v ← v + g² ;  p ← p − rate·g / (√v + ε)."""
     (v,) = moments
     for j in range(first * BLOCK, last * BLOCK, LANES):
         g = load(gradient, (j,)) * factor
@@ -67,8 +68,11 @@ def adagrad(weights, gradient, moments, first, last, factor, rate, epsilon):  # 
 
 
 @jit
-def adam(weights, gradient, moments, first, last, factor, rate, beta1, beta2, epsilon, step):  # type: ignore[no-untyped-def]
-    """m ← β₁·m + (1 − β₁)·g ;  v ← β₂·v + (1 − β₂)·g² ;  p ← p − rate·m̂ / (√v̂ + ε), with m̂ = m/(1 − β₁ᵗ), v̂ likewise."""
+def adam(weights, gradient, moments, first, last, factor, rate, beta1, beta2, epsilon, step):
+    """Step by m ← β₁·m + (1 − β₁)·g ;  v ← β₂·v + (1 − β₂)·g² ;  p ← p − rate·m̂ / (√v̂ + ε).
+
+    m̂ = m/(1 − β₁ᵗ) and v̂ = v/(1 − β₂ᵗ) make up for moments that begin at zero; t is `step`.
+    """
     m, v = moments
     rate = rate / (1.0 - beta1**step)
     root = (1.0 - beta2**step) ** -0.5

@@ -1,0 +1,213 @@
+"""The model file: what a checkpoint is, and which arrays and which JSON it is stored as."""
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charrnn import __version__, archive
+from charrnn.archive import Form, UnfitError, check_writable
+from charrnn.cells import Architecture
+from charrnn.errors import CharrnnError
+from charrnn.text import Vocabulary
+
+__all__ = ["FORMAT", "Checkpoint", "Resume", "check_writable", "load", "save"]
+
+FORMAT = 1  # of the file; to be raised whenever a reader of the old one would misunderstand the new
+
+_FLOATS = "<f4"
+_META = Form("|u1", (None,), limit=64 << 20)
+_CHUNK = 1 << 20  # numbers tested for being finite at a time
+
+_FIELDS = {
+    "format": int,
+    "charrnn": str,
+    "network": dict,
+    "vocabulary": dict,
+    "training": dict,
+    "history": list,
+    "corpus": dict,
+}
+_NETWORK = {"cell": str, "hidden": int, "layers": int}
+_VOCABULARY = {"byte_level": bool, "characters": str}
+
+
+@dataclass
+class Resume:
+    """What a run needs to go on exactly where it was."""
+
+    progress: dict[str, Any]  # JSON: step, epoch, seconds and so on; only training knows what it means
+    weights: NDArray[np.float32]  # [P] the last weights: all end to end, in the order of parameter_shapes()
+    moments: tuple[NDArray[np.float32], ...]  # each [P]: the optimiser's
+    carried: NDArray[np.float32]  # [layers, states, B, H] the hidden state that the next window starts from
+
+
+@dataclass
+class Checkpoint:
+    """A network, what its symbols mean, and where it came from."""
+
+    architecture: Architecture
+    vocabulary: Vocabulary
+    parameters: dict[str, NDArray[np.float32]]  # the best weights so far, by name, as parameter_shapes() says
+    training: dict[str, Any]  # JSON: the settings of the run
+    history: list[dict[str, Any]]  # JSON: one record a validation
+    corpus: dict[str, Any]  # JSON: sources, SHA-256, how many characters
+    resume: Resume | None = None  # None: a slim file, good for sampling and scoring only
+
+
+def save(path: str | Path, checkpoint: Checkpoint) -> None:
+    """Write a model file in place of the one at ``path``, if there is one: whole, or not at all.
+
+    Raises CharrnnError, and leaves the old file alone, if it cannot be written, if an array or the JSON holds
+    a number that is not finite (None stands for a loss that is not known yet), or if it would be too large to
+    load. Raises ValueError for arrays that are not of the network's shapes, TypeError for what is no JSON.
+    """
+    resume, architecture = checkpoint.resume, checkpoint.architecture
+    if architecture.vocabulary != len(checkpoint.vocabulary):
+        raise ValueError("the network is for a vocabulary of another size")
+    arrays = {f"param/{name}": values for name, values in checkpoint.parameters.items()}
+    if resume:
+        moments = {f"state/moment{k}": values for k, values in enumerate(resume.moments)}
+        arrays |= {"state/weights": resume.weights, **moments, "state/carried": resume.carried}
+    forms = _forms(architecture, len(resume.moments) if resume else None)
+    if set(arrays) != set(forms):
+        raise ValueError("the parameters are not those of the network")
+    stored = {"meta": np.frombuffer(_encode(path, checkpoint), np.uint8)}
+    for name, form in forms.items():
+        values = np.ascontiguousarray(arrays[name], _FLOATS)
+        if form.filled(values.nbytes) != values.shape:
+            raise ValueError(f"{name} has shape {values.shape}, not {form.shape}")
+        if not _finite(values):
+            raise CharrnnError(f"{archive.shown(path)} was not written: a number in {name} is not finite")
+        stored[name] = values
+    archive.write(path, stored)
+
+
+def load(path: str | Path, *, resume: bool = False) -> Checkpoint:
+    """Read a model file; of its state, for going on with training, nothing unless ``resume``.
+
+    Raises CharrnnError that names the file and says what is wrong: it cannot be read, is no model, is
+    damaged, was written by a newer charrnn, or with ``resume`` is slim. No array is made before the file is
+    known to be large enough for it, and no more is unpacked than the network's sizes call for.
+    """
+    with archive.reading(path) as reader:
+        meta = _decode(reader.read("meta", _META))
+        try:
+            vocabulary = Vocabulary(**meta["vocabulary"])
+            architecture = Architecture(vocabulary=len(vocabulary), **meta["network"])
+        except (ValueError, CharrnnError) as fault:
+            raise UnfitError(f"is not a charrnn model: {fault}") from None
+        if resume and "progress" not in meta:
+            raise UnfitError("is a slim model: it can be sampled and scored, but not trained further")
+        moments = 0
+        while f"state/moment{moments}" in reader:
+            moments += 1
+        forms = _forms(architecture, moments if "progress" in meta else None)
+        reader.require({"meta": _META, **forms})
+        arrays = {}
+        for name, form in forms.items():
+            if resume or name.startswith("param/"):
+                arrays[name] = reader.read(name, form).astype(np.float32, copy=False)
+                if not _finite(arrays[name]):
+                    raise UnfitError(f"is damaged: a number in its entry {name!r} is not finite")
+    return Checkpoint(
+        architecture,
+        vocabulary,
+        {name: arrays[f"param/{name}"] for name in architecture.parameter_shapes()},
+        meta["training"],
+        meta["history"],
+        meta["corpus"],
+        Resume(
+            meta["progress"],
+            arrays["state/weights"],
+            tuple(arrays[f"state/moment{k}"] for k in range(moments)),
+            arrays["state/carried"],
+        )
+        if resume
+        else None,
+    )
+
+
+def _forms(architecture: Architecture, moments: int | None) -> dict[str, Form]:
+    """Return every array of a file but ``meta``, in order; without a number of ``moments``, of a slim one."""
+    forms = {f"param/{name}": Form(_FLOATS, shape) for name, shape in architecture.parameter_shapes().items()}
+    if moments is not None:
+        flat = Form(_FLOATS, (architecture.parameter_count(),))
+        forms["state/weights"] = flat
+        forms |= {f"state/moment{k}": flat for k in range(moments)}
+        sizes = architecture.layers, len(architecture.row.states), None, architecture.hidden
+        forms["state/carried"] = Form(_FLOATS, sizes)
+    return forms
+
+
+def _encode(path: str | Path, checkpoint: Checkpoint) -> bytes:
+    network, vocabulary = checkpoint.architecture, checkpoint.vocabulary
+    meta = {
+        "format": FORMAT,
+        "charrnn": __version__,
+        "network": {"cell": network.cell, "hidden": network.hidden, "layers": network.layers},
+        "vocabulary": {"byte_level": vocabulary.byte_level, "characters": vocabulary.characters},
+        "training": checkpoint.training,
+        "history": checkpoint.history,
+        "corpus": checkpoint.corpus,
+    }
+    if checkpoint.resume:
+        meta["progress"] = checkpoint.resume.progress
+    try:
+        # Escapes, not UTF-8: names of files may hold what UTF-8 cannot.
+        encoded = json.dumps(meta, allow_nan=False).encode("ascii")
+    except (ValueError, RecursionError):
+        what = "a number in its settings or history is not finite, or they are nested too deep"
+        raise CharrnnError(f"{archive.shown(path)} was not written: {what}") from None
+    if len(encoded) > _META.limit:
+        what = f"its settings and history have more than {_META.limit >> 20} MiB"
+        raise CharrnnError(f"{archive.shown(path)} was not written: {what}")
+    return encoded
+
+
+def _decode(stored: NDArray[np.uint8]) -> dict[str, Any]:
+    """Return the JSON of ``meta``, shape [n], with all fields that this format has and no other."""
+    try:
+        meta = json.loads(stored.tobytes().decode(), parse_constant=_finite_float, parse_float=_finite_float)
+    except (ValueError, RecursionError):
+        raise UnfitError("is not a charrnn model: its entry 'meta' is no JSON of finite numbers") from None
+    version = meta.get("format") if isinstance(meta, dict) else None
+    if type(version) is int and version > FORMAT:
+        raise UnfitError(f"was written by a newer charrnn (format {version}); this one reads format {FORMAT}")
+    if version != FORMAT:
+        raise UnfitError("is not a charrnn model: its entry 'meta' names no format that there is")
+    fields = _check("meta", meta, _FIELDS | ({"progress": dict} if "progress" in meta else {}))
+    _check("meta: network", fields["network"], _NETWORK)
+    _check("meta: vocabulary", fields["vocabulary"], _VOCABULARY)
+    if not all(isinstance(record, dict) for record in fields["history"]):
+        raise UnfitError("is not a charrnn model: the history in its entry 'meta' is no list of records")
+    return fields
+
+
+def _check(where: str, record: dict[str, Any], types: dict[str, type]) -> dict[str, Any]:
+    """Return the record. Raises UnfitError if it lacks a field, or has one of another type or too many."""
+    where = f"in its entry {where!r}"
+    for name, kind in types.items():
+        if type(record.get(name)) is not kind:  # not isinstance, as True is no size
+            raise UnfitError(f"is not a charrnn model: {name!r} {where} is missing or of a wrong type")
+    for name in record:
+        if name not in types:  # it might change what the others mean
+            raise UnfitError(f"is not a charrnn model: nothing calls for {name[:60]!r} {where}")
+    return record
+
+
+def _finite_float(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError("not finite")
+    return number
+
+
+def _finite(values: NDArray[Any]) -> bool:
+    """Say whether all numbers of a C-ordered array are finite, without a second array of its size."""
+    flat = values.reshape(-1)
+    return all(bool(np.isfinite(flat[k : k + _CHUNK]).all()) for k in range(0, flat.size, _CHUNK))

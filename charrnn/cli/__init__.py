@@ -1,0 +1,95 @@
+"""The command line: one file a command, each thin. Nothing heavy is imported before a command runs."""
+
+import importlib
+import io
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+import click
+
+from charrnn import __version__
+from charrnn.errors import CharrnnError
+
+COMMANDS = ("train", "sample", "eval", "info", "corpus")
+CLOSED_PIPE = 141  # what a shell reports of a program whose reader went away: 128 + SIGPIPE
+INTERRUPTED = 130  # 128 + SIGINT
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command's file when the command is needed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """Return the commands in the order in which a newcomer needs them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import a command."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"charrnn.cli.{cmd_name}").command
+        return command
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="charrnn")
+@click.option("--debug", is_flag=True, help="Show where in the program an error arose.")
+@click.pass_context
+def group(ctx: click.Context, debug: bool) -> None:
+    """Train a small neural network on any text, and let it write more like it.
+
+    \b
+    charrnn train corpus.txt                 learn from a text; writes model.npz
+    charrnn sample model.npz --temp 0.8      let the model write
+    charrnn eval model.npz other.txt         how well does it predict a text?
+    """
+    ctx.obj = debug
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the program and exit: 0, 2 for wrong usage, 1 for any other error, 130 after Ctrl-C."""
+    sys.exit(run(list(sys.argv[1:] if arguments is None else arguments)))
+
+
+def run(arguments: list[str]) -> int:
+    """Run the program and return its exit code, with one line on stderr for any error."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # output is UTF-8 whatever the locale
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    debug = False
+    try:
+        context = group.make_context("charrnn", arguments)
+        debug = context.params["debug"]
+        with context:
+            group.invoke(context)
+        sys.stdout.flush()
+        return 0
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        return INTERRUPTED
+    except BrokenPipeError:
+        # What is left in the buffer can no longer be written: Python must not try again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return CLOSED_PIPE
+    except Exception as error:
+        if debug:
+            raise
+        complain(error)
+        return 1
+
+
+def complain(error: Exception) -> None:
+    """Say an error in one line on stderr."""
+    if isinstance(error, CharrnnError):
+        sentence = str(error)
+    elif isinstance(error, MemoryError):
+        sentence = "there is not enough memory for this; a smaller --hidden, --batch-size or text needs less"
+    else:
+        about = f"{type(error).__name__}: {error}".splitlines()[0]
+        sentence = f"this should not have happened ({about}); charrnn --debug … shows where"
+    click.echo(f"charrnn: error: {sentence}", err=True)

@@ -1,0 +1,52 @@
+"""Kinds of option values, and options that several commands share."""
+
+import math
+import re
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+
+class Number(click.FloatRange):
+    """A number in a range; "nan" and "inf" are none."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Turn what was typed into a number, or fail with a sentence."""
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is no number to work with.", param, ctx)
+        return number
+
+
+class Duration(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # generic only in newer versions
+    """A time such as 90s, 5m, 1.5h; without a letter, seconds. Its value is in seconds."""
+
+    name = "time"
+    units = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}  # noqa: RUF012
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Turn what was typed into seconds, or fail with a sentence."""
+        if isinstance(value, float):
+            return value
+        match = re.fullmatch(r"(\d+(?:\.\d*)?|\.\d+)\s*([smhd]?)", str(value).strip())
+        seconds = float(match[1]) * self.units[match[2] or "s"] if match else 0.0
+        if not 0.0 < seconds < math.inf:
+            self.fail(f"{value!r} is not a time; write 90s, 5m or 2h.", param, ctx)
+        return seconds
+
+
+def unknown_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --unknown: the same rule in every command that reads a text with a trained model."""
+    return click.option(
+        "--unknown",
+        type=click.Choice(["error", "skip", "replace"]),
+        default="error",
+        show_default=True,
+        help="What to do with a character that the model has never seen.",
+    )(function)
+
+
+model_argument = click.argument("model", type=click.Path(), metavar="MODEL")

@@ -1,0 +1,363 @@
+"""``charrnn train``: learn from a text."""
+
+import json
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+import click
+from click.core import ParameterSource
+
+from charrnn.cli.options import Duration, Number
+from charrnn.errors import CharrnnError
+
+if TYPE_CHECKING:
+    from charrnn.text import Corpus
+    from charrnn.training import Progress, Settings, Trainer
+    from charrnn.workers import Workers
+
+SAVE_SECONDS = 60.0  # between two saves of a run that goes on
+SAMPLE_SECONDS = 20.0  # between two looks at what the model writes
+SAMPLE_LENGTH = 240
+CELLS = ("lstm", "gru", "rnn")  # a test holds these three lists to their tables, which are slower to import
+OPTIMIZERS = ("adam", "rmsprop", "adagrad", "sgd")
+SCHEDULES = ("cosine", "exponential", "constant")
+
+# Options that a resumed run may be given anew; all others are the run's own.
+RESUMABLE = {
+    "corpus",
+    "resume",
+    "output",
+    "epochs",
+    "seconds",
+    "threads",
+    "quiet",
+    "log",
+    "samples",
+    "slim",
+    "force",
+}
+# Options that the weights of --init-from decide.
+INHERITED = ("cell", "hidden", "layers")
+
+
+@click.command()
+@click.argument("corpus", nargs=-1, type=click.Path(), metavar="[CORPUS…]")
+@click.option("-o", "--output", type=click.Path(), help="The model file to write.  [default: model.npz]")
+@click.option("--force", is_flag=True, help="Overwrite an existing model file.")
+@click.option("--resume", type=click.Path(), metavar="MODEL", help="Go on with the run that wrote MODEL, where it was.")
+@click.option("--init-from", type=click.Path(), metavar="MODEL", help="Start a new run from MODEL's weights.")
+@click.option("--remap", is_flag=True, help="With --init-from: add the text's characters that MODEL does not know.")
+@click.option("--cell", type=click.Choice(CELLS), default="lstm", show_default=True, help="Kind of network.")
+@click.option("--hidden", type=click.IntRange(1, 16384), default=256, show_default=True, help="Units in a layer.")
+@click.option("--layers", type=click.IntRange(1, 64), default=1, show_default=True, help="Layers, one upon another.")
+@click.option(
+    "--dropout",
+    type=Number(0.0, 1.0, max_open=True),
+    default=0.0,
+    show_default=True,
+    help="Share of each layer's output to drop at random, against learning by heart.",
+)
+@click.option(
+    "--seq-length",
+    type=click.IntRange(1, 65536),
+    default=32,
+    show_default=True,
+    help="Steps to learn through.",
+)
+@click.option("--batch-size", type=click.IntRange(1, 65536), default=16, show_default=True, help="Parallel streams.")
+@click.option("--epochs", type=Number(0.0, min_open=True), help="Passes over the text at most.  [default: by its size]")
+@click.option("--time", "seconds", type=Duration(), help="Time to train instead, such as 90s, 5m or 2h.")
+@click.option("--optimizer", type=click.Choice(OPTIMIZERS), default="adam", show_default=True)
+@click.option(
+    "--lr",
+    type=Number(0.0, min_open=True),
+    help="Peak learning rate.  [default: 0.008 for lstm and gru, 0.002 for rnn]",
+)
+@click.option("--schedule", type=click.Choice(SCHEDULES), default="cosine", show_default=True, help="How it falls.")
+@click.option(
+    "--warmup",
+    type=Number(0.0, 1.0),
+    default=0.01,
+    show_default=True,
+    help="Share of the run in which it rises first.",
+)
+@click.option(
+    "--clip",
+    type=Number(0.0),
+    default=1.0,
+    show_default=True,
+    help="Bound on the gradient's norm; 0 for none.",
+)
+@click.option("--clip-value", type=Number(0.0, min_open=True), help="Bound on each entry of the gradient.")
+@click.option(
+    "--val-fraction",
+    type=Number(0.0, 0.9),
+    default=0.1,
+    show_default=True,
+    help="Share of the text, at its end, that is held out to validate.",
+)
+@click.option(
+    "--patience",
+    type=click.IntRange(0),
+    default=8,
+    show_default=True,
+    help="Stop after so many validations without a better one; 0 never does.",
+)
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Of all that is random.")
+@click.option("--threads", type=click.IntRange(1, 1024), help="Threads to use; the result is the same for any number.")
+@click.option("--bytes", "byte_level", is_flag=True, help="Model raw bytes instead of characters: any file will do.")
+@click.option("--slim", is_flag=True, help="Leave out of the model file what only --resume needs.")
+@click.option("--samples/--no-samples", default=True, help="Show a few lines by the model now and then.")
+@click.option("--quiet", is_flag=True, help="Show nothing but errors.")
+@click.option("--log", type=click.Path(), metavar="FILE", help="Write progress to FILE, a JSON object a line.")
+@click.pass_context
+def command(ctx: click.Context, /, **options: Any) -> None:
+    """Learn from a text: files, folders, or standard input (-).
+
+    The end of the text is held out to measure what was learnt (validation); the best weights are kept. Ctrl-C stops,
+    saves and says where; --resume goes on from there to the same result.
+
+    \b
+    Examples:
+      charrnn train corpus.txt
+      charrnn train corpus.txt --cell gru --time 5m -o gru.npz
+      charrnn train --resume model.npz
+      cat *.txt | charrnn train - --hidden 512 --dropout 0.2
+    """
+    _check_usage(ctx, options)
+    from charrnn.checkpoint import check_writable
+    from charrnn.workers import Workers
+
+    output = options["output"] or options["resume"] or "model.npz"
+    check_writable(output, force=options["force"] or output == options["resume"])
+    with ExitStack() as stack:
+        log = stack.enter_context(_open_log(options["log"], append=options["resume"] is not None))
+        team = stack.enter_context(Workers(options["threads"]))
+        trainer = _resumed(ctx, options, team) if options["resume"] else _new(ctx, options, team)
+        sys.exit(_train(trainer, output, options, log))
+
+
+def _check_usage(ctx: click.Context, options: dict[str, Any]) -> None:
+    """Refuse options that contradict each other."""
+    given = {name for name in options if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE}
+
+    def flags(names: set[str]) -> str:
+        return ", ".join(sorted(p.opts[-1] for p in ctx.command.params if p.name in names))
+
+    if {"epochs", "seconds"} <= given:
+        raise click.UsageError("Give --epochs or --time, not both.")
+    if {"resume", "init_from"} <= given:
+        raise click.UsageError("Give --resume or --init-from, not both.")
+    if options["remap"] and not options["init_from"]:
+        raise click.UsageError("--remap goes with --init-from.")
+    if "resume" in given:
+        if others := given - RESUMABLE:
+            raise click.UsageError(f"A resumed run keeps its own {flags(others)}; --init-from starts a new run.")
+    elif not options["corpus"]:
+        raise click.UsageError("Give a text to learn from: files, folders, or - for standard input.")
+    if "init_from" in given and (others := given & set(INHERITED)):
+        raise click.UsageError(f"With --init-from, the model decides {flags(others)}.")
+
+
+def _new(ctx: click.Context, options: dict[str, Any], team: "Workers") -> "Trainer":
+    """Prepare a new run, from the weights of another model if asked to."""
+    from charrnn.checkpoint import load
+    from charrnn.display import note
+    from charrnn.text import read_corpus, size_warning
+    from charrnn.training import Trainer, starting_weights
+
+    source = load(options["init_from"]) if options["init_from"] else None
+    if source is not None:
+        if ctx.get_parameter_source("byte_level") is ParameterSource.COMMANDLINE and not source.vocabulary.byte_level:
+            raise click.UsageError("With --init-from, the model decides --bytes.")
+        options |= {name: getattr(source.architecture, name) for name in INHERITED}
+        options["byte_level"] = source.vocabulary.byte_level
+    corpus = read_corpus(options["corpus"], byte_level=options["byte_level"])
+    if corpus.skipped and not options["quiet"]:
+        note(f"{len(corpus.skipped)} files are not text and were left out, such as {corpus.skipped[0]}")
+    warning = size_warning(corpus.vocabulary)
+    if warning and not options["quiet"]:
+        note(warning)
+    initial = None
+    if source is not None:
+        corpus, initial = starting_weights(source, corpus, remap=options["remap"], seed=options["seed"])
+    trainer = Trainer(_settings(options, corpus), corpus, team, initial)
+    if trainer.note and not options["quiet"]:
+        note(trainer.note)
+    return trainer
+
+
+def _settings(options: dict[str, Any], corpus: "Corpus") -> "Settings":
+    from dataclasses import fields
+
+    from charrnn.training import Settings, default_epochs, default_lr
+
+    values = {field.name: options[field.name] for field in fields(Settings) if field.name in options}
+    values["clip"] = options["clip"] or None
+    if options["lr"] is None:
+        values["lr"] = default_lr(options["cell"])
+    if options["epochs"] is None and options["seconds"] is None:
+        values["epochs"] = default_epochs(corpus.ids.size)
+    return Settings(**values)
+
+
+def _resumed(ctx: click.Context, options: dict[str, Any], team: "Workers") -> "Trainer":
+    """Take up a run where it was, on the text it was trained on."""
+    from dataclasses import replace
+
+    from charrnn.checkpoint import load
+    from charrnn.text import read_corpus
+    from charrnn.training import Settings, Trainer
+
+    path = options["resume"]
+    checkpoint = load(path, resume=True)
+    sources = options["corpus"] or tuple(checkpoint.corpus["sources"])
+    if sources == ("-",) and not options["corpus"]:
+        raise CharrnnError(f"{path} was trained on standard input; give the same text again as CORPUS")
+    try:
+        corpus = read_corpus(sources, vocabulary=checkpoint.vocabulary)
+    except CharrnnError as error:
+        if options["corpus"]:
+            raise
+        raise CharrnnError(f"{error}; if the text has moved, say where: charrnn train CORPUS --resume {path}") from None
+    if corpus.sha256 != checkpoint.corpus["sha256"]:
+        raise CharrnnError(
+            f"{', '.join(sources)} is not the text that {path} was trained on (its SHA-256 differs); "
+            "--init-from starts a new run on another text"
+        )
+    settings = Settings(**checkpoint.training)
+    if options["epochs"] is not None:
+        settings = replace(settings, epochs=options["epochs"], seconds=None)
+    if options["seconds"] is not None:
+        settings = replace(settings, epochs=None, seconds=options["seconds"])
+    trainer = Trainer.resumed(checkpoint, corpus, team, settings)
+    if trainer.over:
+        raise CharrnnError(f"the run in {path} is complete; --epochs or --time with a larger value goes on")
+    return trainer
+
+
+@contextmanager
+def _open_log(path: str | None, *, append: bool) -> Iterator[TextIO | None]:
+    if path is None:
+        yield None
+        return
+    try:
+        stream = Path(path).open("a" if append else "w", encoding="utf-8")  # noqa: SIM115
+    except OSError as error:
+        raise CharrnnError(f"{path} cannot be written: {(error.strerror or str(error)).lower()}") from None
+    with stream:
+        yield stream
+
+
+@contextmanager
+def _stop_signals(trainer: "Trainer", caught: list[int]) -> Iterator[None]:
+    """Let the first Ctrl-C (or SIGTERM, SIGHUP) end the run in good order, and a second one at once."""
+
+    def handle(number: int, frame: object) -> None:
+        if caught:
+            raise KeyboardInterrupt
+        caught.append(number)
+        trainer.stop = True
+
+    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {number: signal.signal(number, handle) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _train(trainer: "Trainer", output: str, options: dict[str, Any], log: TextIO | None) -> int:
+    """Run to the end, an error or a signal; save; return the exit code."""
+    from charrnn.checkpoint import save
+    from charrnn.display import TrainingDisplay, compiling
+
+    def store(*, final: bool) -> None:
+        checkpoint = trainer.checkpoint()
+        if final and options["slim"]:
+            checkpoint.resume = None
+        save(output, checkpoint)
+
+    caught: list[int] = []
+    saved = sampled = time.monotonic()
+    began_at = trainer.state.step
+    with compiling(trainer, quiet=options["quiet"]) as compiled:
+        trainer.compile()
+    with TrainingDisplay(trainer, quiet=options["quiet"], samples=options["samples"]) as display:
+        display.header(compiled.seconds)
+        with _stop_signals(trainer, caught):
+            failure = None
+            try:
+                for record in trainer.run():
+                    display.update(record)
+                    if log:
+                        _log(log, record)
+                    now = time.monotonic()
+                    if now - saved > SAVE_SECONDS:
+                        store(final=False)
+                        saved = now
+                    if record.val_loss is not None and now - sampled > SAMPLE_SECONDS and not options["quiet"]:
+                        display.sample(_sample(trainer))
+                        sampled = now
+            except CharrnnError as error:  # the loss could not be mended: the best model is kept
+                failure = error
+            trained = trainer.state.step > began_at
+            if trained and (failure is None or trainer.state.best_loss is not None):
+                store(final=not caught)
+    if failure is not None:
+        kept = (
+            f"; the best model so far is in {output}" if trainer.state.best_loss is not None else "; nothing was saved"
+        )
+        raise CharrnnError(f"{failure}{kept}")
+    _conclude(trainer, output, options, display, caught)
+    return 128 + caught[0] if caught else 0
+
+
+def _conclude(trainer: "Trainer", output: str, options: dict[str, Any], display: Any, caught: list[int]) -> None:
+    if caught:
+        display.say(f"stopped and saved in {output}; go on with: charrnn train --resume {output}")
+        return
+    state = trainer.state
+    if state.best_loss is not None:
+        if not trainer.over:
+            display.say("stopped early, as validation no longer improved")
+        epoch = state.best_step / trainer.streams.windows
+        display.say(f"the best validation loss was {state.best_loss:.4f}, at epoch {epoch:.2f}")
+    display.say(f"saved in {output}; let it write with: charrnn sample {output} --temp 0.8")
+
+
+def _sample(trainer: "Trainer") -> str:
+    """Return a few lines by the model as it is now."""
+    from itertools import islice
+
+    from charrnn.sampling import first_symbol, sample
+
+    vocabulary = trainer.corpus.vocabulary
+    drawn = sample(trainer.network, [first_symbol(vocabulary)], temperature=0.8, seed=trainer.state.step)
+    return vocabulary.decode_bytes(list(islice(drawn, SAMPLE_LENGTH))).decode("utf-8", "replace")
+
+
+def _log(log: TextIO, record: "Progress") -> None:
+    entry: dict[str, Any] = {
+        "step": record.step,
+        "epoch": round(record.epoch, 6),
+        "seconds": round(record.seconds, 3),
+        "loss": record.loss,
+        "learning_rate": record.learning_rate,
+        "grad_norm": record.grad_norm,
+        "chars_per_second": round(record.chars_per_second, 1),
+    }
+    if record.val_loss is not None:
+        entry["val_loss"] = record.val_loss
+    if record.rolled_back:
+        entry["rolled_back"] = True
+    # JSON has no word for what is not a number
+    entry = {k: None if isinstance(v, float) and v - v != 0.0 else v for k, v in entry.items()}
+    log.write(json.dumps(entry) + "\n")
+    log.flush()

@@ -1,0 +1,217 @@
+"""What a person sees: the only file that imports rich. All of it goes to stderr; stdout belongs to results."""
+
+import math
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TextColumn
+from rich.table import Table
+from rich.text import Text
+
+from charrnn.training import Progress as Record
+from charrnn.training import Trainer
+
+PLAIN_SECONDS = 10.0  # between two lines where stderr is no terminal
+SMOOTHING = 0.9  # of the loss on the bar, so that it can be read
+WIDE = 100  # columns of a terminal that shows everything
+NARROW = 60  # below this, only what matters most
+
+
+def duration(seconds: float) -> str:
+    """Write a time for people: 42 s, 3 min 05 s, 2 h 10 min."""
+    if seconds < 59.5:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def size(count: float) -> str:
+    """Write a number of bytes for people: 1.4 MB."""
+    for unit in ("bytes", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} GB"
+
+
+def bits(nats: float) -> float:
+    """Turn nats into bits."""
+    return nats / math.log(2.0)
+
+
+def console(*, stderr: bool = True) -> Console:
+    """Return a console that honours NO_COLOR and TERM=dumb, and is plain where there is no terminal."""
+    return Console(stderr=stderr, highlight=False, soft_wrap=True)
+
+
+def note(text: str) -> None:
+    """Say one sentence on stderr."""
+    console().print(f"charrnn: {text}", markup=False)
+
+
+class Compiled:
+    """How long compiling took, or None where nothing had to be compiled."""
+
+    seconds: float | None = None
+
+
+@contextmanager
+def compiling(trainer: Trainer, *, quiet: bool) -> Iterator[Compiled]:
+    """Say that kernels are compiled, where they are, and measure it: a first run must not seem to hang."""
+    result = Compiled()
+    if trainer.network.is_compiled():
+        yield result
+        return
+    began = time.monotonic()
+    screen = console()
+    sentence = "compiling the kernels for this processor: only the first run does, for some seconds"
+    if quiet:
+        yield result
+    elif screen.is_terminal and not screen.is_dumb_terminal:
+        with screen.status(sentence + " …"):
+            yield result
+    else:
+        note(sentence)
+        yield result
+    result.seconds = time.monotonic() - began
+
+
+class TrainingDisplay:
+    """A run on the screen: a header, a bar on a terminal or a plain line now and then, a line for each validation.
+
+    Use it in a ``with`` statement. With ``quiet`` it says nothing at all; without ``samples`` no text is shown.
+    """
+
+    def __init__(self, trainer: Trainer, *, quiet: bool = False, samples: bool = True) -> None:
+        self.trainer, self.quiet, self.samples = trainer, quiet, samples
+        self.console = console()
+        self.bar: Progress | None = None
+        self._loss: float | None = None
+        self._began = time.monotonic()
+        self._resumed_at: float | None = None
+        self._last_line = self._began
+
+    def __enter__(self) -> "TrainingDisplay":
+        if not self.quiet and self.console.is_terminal and not self.console.is_dumb_terminal:
+            self.bar = Progress(
+                BarColumn(bar_width=None, style="dim"),
+                TextColumn("{task.fields[status]}"),
+                console=self.console,
+                expand=True,
+                transient=True,
+                refresh_per_second=8,
+            )
+            self.task = self.bar.add_task("", total=1.0, status="")
+            self.bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.bar is not None:
+            self.bar.stop()
+
+    def say(self, text: str) -> None:
+        """Print a line, above the bar where there is one."""
+        if not self.quiet:
+            self.console.print(text, markup=False)
+
+    def header(self, compile_seconds: float | None) -> None:
+        """Say what is trained on what."""
+        trainer = self.trainer
+        settings, corpus, architecture = trainer.settings, trainer.corpus, trainer.architecture
+        names = ", ".join(corpus.sources[:3]) + (
+            f" and {len(corpus.sources) - 3} more" if len(corpus.sources) > 3 else ""
+        )
+        symbol = "byte values" if corpus.vocabulary.byte_level else "distinct characters"
+        held = f"{trainer.validation.size:,} held out to validate" if trainer.validation.size else "none held out"
+        layers = f"{architecture.layers} layer{'s' * (architecture.layers > 1)} of {architecture.hidden}"
+        length = duration(settings.seconds) if settings.seconds else f"{settings.epochs:g} epochs at most"
+        threads = f"{trainer.team.size} thread{'s' * (trainer.team.size > 1)}"
+        rows = [
+            ("text", f"{names}: {corpus.ids.size:,} characters, {len(corpus.vocabulary):,} {symbol}; {held}"),
+            ("model", f"{settings.cell}, {layers}, {architecture.parameter_count():,} parameters"),
+            (
+                "training",
+                f"{length}, {settings.batch_size} streams in windows of {settings.seq_length}, "
+                f"{settings.optimizer} at {settings.lr:g}",
+            ),
+            ("machine", f"{threads}, {size(trainer.nbytes)} of memory for weights and buffers"),
+        ]
+        if compile_seconds is not None:
+            rows.append(("compiled", f"in {duration(compile_seconds)}; the next run on this machine starts at once"))
+        for name, text in rows:
+            self.say(f"{name + ':':<10} {text}")
+
+    def update(self, record: Record) -> None:
+        """Show a record: move the bar, or print a line if it is time for one or the record is a validation."""
+        if self.quiet:
+            return
+        keep = SMOOTHING if self._loss is not None and math.isfinite(self._loss) else 0.0
+        self._loss = keep * (self._loss or 0.0) + (1.0 - keep) * record.loss
+        if self._resumed_at is None:
+            self._resumed_at = record.fraction
+        if self.bar is not None:
+            self.bar.update(self.task, completed=record.fraction, status=self._status(record))
+        if record.rolled_back:
+            self.say(
+                f"step {record.step:,}: the loss was no longer a sensible number; "
+                f"back at the last good state with half the learning rate, {record.learning_rate:.2g}"
+            )
+        elif record.val_loss is not None:
+            mark = ", the best so far" if record.best else ""
+            self.say(
+                f"epoch {record.epoch:.2f}  {duration(record.seconds)}  loss {self._loss:.3f}  "
+                f"validation {record.val_loss:.3f} ({bits(record.val_loss):.3f} bits){mark}"
+            )
+            self._last_line = time.monotonic()
+        elif self.bar is None and time.monotonic() - self._last_line >= PLAIN_SECONDS:
+            self.say(self._status(record, everything=True))
+            self._last_line = time.monotonic()
+
+    def sample(self, text: str) -> None:
+        """Show a short text that the model wrote."""
+        if self.quiet or not self.samples:
+            return
+        lines = [line for line in text.split("\n") if line.strip()]
+        for line in lines[:4]:
+            shown = Text(
+                "    " + "".join(c if c.isprintable() else " " for c in line),
+                style="dim",
+                overflow="ellipsis",
+            )
+            self.console.print(shown, no_wrap=True, soft_wrap=False)
+
+    def _status(self, record: Record, *, everything: bool = False) -> str:
+        loss = self._loss if self._loss is not None else record.loss
+        done = record.fraction - (self._resumed_at or 0.0)
+        left = (time.monotonic() - self._began) * (1.0 - record.fraction) / done if done > 0.002 else None
+        time_left = f"{duration(left)} left" if left is not None else ""
+        parts = [f"{record.fraction:4.0%}", f"epoch {record.epoch:.1f}", f"loss {loss:.3f}"]
+        width = WIDE if everything else self.console.width
+        if width >= WIDE:
+            parts += [f"{bits(loss):.2f} bits", f"rate {record.learning_rate:.1e}"]
+        if width >= NARROW:
+            parts += [f"{record.chars_per_second / 1000:.0f}k chars/s"]
+            parts += [time_left] if time_left else []
+        else:
+            parts.pop(1)
+        return "  ".join(parts)
+
+
+def table(columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
+    """Print a table to stdout, in plain columns."""
+    grid = Table(box=None, pad_edge=False)
+    for column in columns:
+        grid.add_column(column)
+    for row in rows:
+        grid.add_row(*(escape(str(cell)) for cell in row))
+    Console(highlight=False, file=sys.stdout).print(grid)

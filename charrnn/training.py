@@ -1,0 +1,471 @@
+"""Truncated back-propagation through time, as a generator of progress records. Nothing is printed here."""
+
+import math
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charrnn.cells import Architecture, initialise
+from charrnn.checkpoint import Checkpoint, Resume
+from charrnn.errors import CharrnnError
+from charrnn.network import Network, Parameters, Window
+from charrnn.optimiser import RULES, SCHEDULES, Optimiser, learning_rate
+from charrnn.scoring import score
+from charrnn.text import Corpus, Streams, Vocabulary, fit_streams, require_learnable, split
+from charrnn.workers import Workers
+
+CHUNK_SECONDS = 0.15  # of training between two progress records: what Ctrl-C waits for
+VALIDATE_EVERY = 1_000_000  # characters trained on between two validations at the most; an epoch if that is shorter
+VALIDATE_SELDOM = 50_000  # and at the least
+VALIDATION_SHARE = 5  # a validation reads at most a fifth of what was trained on since the last one
+FRESH = 0.01  # share of the windows at which a stream begins anew from the zero state: else a network that never saw it
+# after the first steps may run away from there for ever, and that is where sampling begins
+HOPELESS = 10.0  # a loss this many times that of blind guessing is as bad as one that is not a number
+ROLLBACKS = 5  # in a row, before a run gives up
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to train. Raises CharrnnError where a value makes no sense.
+
+    A run ends after `epochs` passes over the text or `seconds` of training, and the learning rate's schedule is laid
+    over whichever is given; over `epochs` alone the result depends on nothing but the seed.
+    """
+
+    cell: str = "lstm"
+    hidden: int = 256
+    layers: int = 1
+    dropout: float = 0.0
+    seq_length: int = 32
+    batch_size: int = 16
+    epochs: float | None = None
+    seconds: float | None = None
+    optimizer: str = "adam"
+    lr: float = 0.008
+    schedule: str = "cosine"
+    warmup: float = 0.01
+    final_lr: float = 0.02
+    clip: float | None = 1.0
+    clip_value: float | None = None
+    val_fraction: float = 0.1
+    patience: int = 8
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        def need(holds: bool, what: str) -> None:
+            if not holds:
+                raise CharrnnError(what)
+
+        need(0.0 <= self.dropout < 1.0, f"the dropout must be at least 0 and less than 1, not {self.dropout:g}")
+        need(
+            1 <= self.seq_length <= 65_536,
+            f"the sequence length must be from 1 to 65,536, not {self.seq_length}",
+        )
+        need(1 <= self.batch_size <= 65_536, f"the batch size must be from 1 to 65,536, not {self.batch_size}")
+        for what, value in (("number of epochs", self.epochs), ("time", self.seconds)):
+            need(value is None or 0.0 < value < math.inf, f"the {what} must be more than 0, not {value}")
+        need(
+            (self.epochs is None) != (self.seconds is None),
+            "a run is measured in epochs or in time, in one of them",
+        )
+        need(self.optimizer in RULES, f"there is no optimizer {self.optimizer!r}; there are {', '.join(RULES)}")
+        need(
+            self.schedule in SCHEDULES,
+            f"there is no schedule {self.schedule!r}; there are {', '.join(SCHEDULES)}",
+        )
+        need(0.0 < self.lr < math.inf, f"the learning rate must be more than 0, not {self.lr:g}")
+        need(0.0 <= self.warmup <= 1.0, f"the warm-up must be a share from 0 to 1, not {self.warmup:g}")
+        need(
+            0.0 < self.final_lr <= 1.0,
+            f"the final learning rate must be a share of the peak, not {self.final_lr:g}",
+        )
+        for what, value in (("clip", self.clip), ("clip value", self.clip_value)):
+            need(value is None or value > 0.0, f"the {what} must be more than 0, not {value}")
+        need(
+            0.0 <= self.val_fraction <= 0.9,
+            f"the fraction to validate with must be from 0 to 0.9, not {self.val_fraction:g}",
+        )
+        need(self.patience >= 0, f"the patience must be 0 or more, not {self.patience}")
+        need(0 <= self.seed < 2**63, f"the seed must be from 0 to 2^63 − 1, not {self.seed}")
+
+
+def default_lr(cell: str) -> float:
+    """Return the peak learning rate that was best for a cell, of those tried, with Adam at the default sizes."""
+    return 0.002 if cell == "rnn" else 0.008
+
+
+def default_epochs(characters: int) -> int:
+    """Return how long to train where nobody says: about ten million characters, in 3 to 50 epochs."""
+    return max(3, min(50, round(10_000_000 / characters)))
+
+
+def starting_weights(
+    source: Checkpoint, corpus: Corpus, *, remap: bool, seed: int
+) -> tuple[Corpus, dict[str, NDArray[np.float32]]]:
+    """Prepare a new run from another model's weights: the corpus in the vocabulary to use, and the weights for it.
+
+    A text that the model's vocabulary covers is encoded with it, and the weights are used as they are. Otherwise
+    CharrnnError is raised, unless `remap` asks for the union of both vocabularies: then what the model learnt of a
+    character goes with the character, and characters new to it begin like those of a new network.
+    """
+    old, new = source.vocabulary, corpus.vocabulary
+    if old.byte_level:
+        return corpus, source.parameters
+    unknown = sorted(set(new.characters) - set(old.characters))
+    if not unknown:
+        return _recoded(corpus, old), source.parameters
+    if not remap:
+        shown = ", ".join(repr(c) for c in unknown[:5]) + (" …" if len(unknown) > 5 else "")
+        raise CharrnnError(
+            f"the text has {len(unknown):,} characters that the model does not know ({shown}); "
+            "--remap adds them to its vocabulary"
+        )
+    union = Vocabulary("".join(sorted({*old.characters, *new.characters})))
+    parameters = initialise(replace(source.architecture, vocabulary=len(union)), seed)
+    places = union.encode(old.characters).astype(np.int64)
+    for name, values in source.parameters.items():
+        if name.startswith("layer0.U"):
+            parameters[name][places] = values
+        elif name.startswith("output."):
+            parameters[name][..., places] = values
+        else:
+            parameters[name] = values
+    return _recoded(corpus, union), parameters
+
+
+def _recoded(corpus: Corpus, vocabulary: Vocabulary) -> Corpus:
+    """Return a corpus in another vocabulary, which covers it."""
+    places = vocabulary.encode(corpus.vocabulary.characters)
+    return replace(corpus, ids=places[corpus.ids], vocabulary=vocabulary)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a run has to tell, several times a second; losses are nats per character."""
+
+    step: int
+    epoch: float
+    seconds: float
+    fraction: float  # of the run
+    loss: float  # mean since the last record
+    learning_rate: float
+    grad_norm: float  # of the last step, before clipping
+    chars_per_second: float
+    val_loss: float | None = None
+    best: bool = False  # the weights of this record are the best so far
+    rolled_back: bool = False  # the loss was no number: the run went back to its last good state, at half the rate
+    stopped_early: bool = False  # validation no longer improved
+
+
+@dataclass
+class _State:
+    """Where a run stands, beside its arrays."""
+
+    step: int = 0
+    seconds: float = 0.0
+    best_loss: float | None = None
+    best_step: int = 0
+    waited: int = 0  # validations since the best one
+    rate_scale: float = 1.0
+    rollbacks: int = 0  # since the last good validation
+
+
+class Trainer:
+    """One run over one corpus.
+
+    Iterate over ``run()`` for its progress; set ``stop`` to end it after the current chunk of work. ``checkpoint()`` is
+    its whole state, from which ``Trainer.resumed`` goes on to the same bits as a run that never stopped (where the run
+    is measured in epochs: a clock does not repeat itself).
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        corpus: Corpus,
+        team: Workers,
+        initial: Mapping[str, NDArray[np.float32]] | None = None,
+    ) -> None:
+        """Prepare a new run, from `initial` weights where they are given; raise CharrnnError for a text too short."""
+        require_learnable(corpus)
+        self.corpus, self.team = corpus, team
+        train, self.validation = split(corpus.ids, settings.val_fraction)
+        batch, length, self.note = fit_streams(train.size, settings.batch_size, settings.seq_length)
+        self.settings = replace(settings, batch_size=batch, seq_length=length)
+        self.streams = Streams.plan(train, batch, length)
+        self.architecture = Architecture(settings.cell, len(corpus.vocabulary), settings.hidden, settings.layers)
+        self.network = Network(self.architecture, initial or initialise(self.architecture, settings.seed))
+        self.network.prepare_training(team.size)
+        self.window = Window(self.architecture, batch, length, dropout=settings.dropout, training=True)
+        self.optimiser = Optimiser(
+            settings.optimizer, self.network.weights, clip=settings.clip, clip_value=settings.clip_value
+        )
+        self.best = Parameters(self.architecture)
+        self.best.flat[:] = self.network.weights.flat
+        self.history: list[dict[str, Any]] = []
+        self.state = _State()
+        self.stop = False
+
+    @classmethod
+    def resumed(
+        cls, checkpoint: Checkpoint, corpus: Corpus, team: Workers, settings: Settings | None = None
+    ) -> "Trainer":
+        """Go on with a run: with its own settings, or `settings` where, say, the number of epochs was raised."""
+        assert checkpoint.resume is not None
+        resume = checkpoint.resume
+        trainer = cls(settings or Settings(**checkpoint.training), corpus, team, checkpoint.parameters)
+        trainer.network.weights.assign_concatenated(resume.weights)
+        for moment, values in zip(trainer.optimiser.moments, resume.moments, strict=True):
+            moment.assign_concatenated(values)
+        trainer.window.assign_carried(resume.carried)
+        trainer.network.pack_all()
+        trainer.state = _State(**resume.progress)
+        trainer.history = list(checkpoint.history)
+        return trainer
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that weights, moments and buffers take."""
+        flats = (self.network.nbytes, self.window.nbytes, self.best.flat.nbytes)
+        return sum(flats) + sum(moment.flat.nbytes for moment in self.optimiser.moments)
+
+    @property
+    def steps(self) -> int | None:
+        """Steps in the whole run, or None where it is measured in time."""
+        epochs = self.settings.epochs
+        return None if epochs is None else max(1, round(epochs * self.streams.windows))
+
+    @property
+    def validation_interval(self) -> int:
+        """Steps between two validations."""
+        characters = min(self.streams.predictions, VALIDATE_EVERY)
+        step = self.settings.batch_size * self.settings.seq_length
+        if characters < VALIDATE_SELDOM:
+            return max(1, round(VALIDATE_SELDOM / self.streams.predictions)) * self.streams.windows
+        return min(self.streams.windows, -(-characters // step))
+
+    def compile(self) -> None:
+        """Compile all that a step needs, by a step of no length: nothing changes."""
+
+        def job(worker: int) -> None:
+            keys = self._dropout_keys(0)
+            self.network.forward(self.window, 0, 0, 0, keys)
+            self.network.losses(self.window, 0, 0, 0)
+            self.network.backward(self.window, 0, 0, 0, bool(keys))
+            self.network.gradients(self.window, worker, self.team.size, 0, bool(keys))
+            self.optimiser.update(self.team, worker, self.network.weights, self.network.gradient, 0.0, 1)
+
+        before = [moment.flat.copy() for moment in self.optimiser.moments]
+        weights = self.network.weights.flat.copy()
+        self.team.run(job)
+        self.network.weights.flat[:] = weights
+        for moment, values in zip(self.optimiser.moments, before, strict=True):
+            moment.flat[:] = values
+
+    def run(self) -> Iterator[Progress]:
+        """Train until the run's end, its early end, or ``stop``; raise CharrnnError if the loss cannot be mended."""
+        good = self._snapshot()
+        chunk = 1
+        interval = self.validation_interval
+        while not self.over and not self.stop:
+            at = self.state.step
+            until_validation = interval - at % interval
+            until_epoch = self.streams.windows - at % self.streams.windows
+            steps = min(chunk, until_validation, until_epoch)
+            if self.steps is not None:
+                steps = min(steps, self.steps - at)
+            began = time.perf_counter()
+            losses, characters, rate, norm = self._advance(steps)
+            elapsed = time.perf_counter() - began
+            self.state.seconds += elapsed
+            chunk = max(1, min(4 * chunk, round(steps * CHUNK_SECONDS / max(elapsed, 1e-6))))
+            loss = float(losses.sum() / characters)
+            hopeless = HOPELESS * math.log(max(2, self.architecture.vocabulary))
+            record = Progress(
+                step=self.state.step,
+                epoch=self.state.step / self.streams.windows,
+                seconds=self.state.seconds,
+                fraction=self._fraction(self.state.step),
+                loss=loss,
+                learning_rate=rate,
+                grad_norm=norm,
+                chars_per_second=characters / max(elapsed, 1e-9),
+            )
+            if not (math.isfinite(norm) and loss < hopeless):
+                yield self._roll_back(good, record)
+                continue
+            if self.state.step % interval and not self.over:
+                yield record
+                continue
+            record = self._validate(record)
+            if record.val_loss is None or math.isfinite(record.val_loss):
+                good = self._snapshot()
+                self.state.rollbacks = 0
+            yield record
+            if record.stopped_early:
+                return
+
+    def validate(self) -> float | None:
+        """Return the loss on the held-out text, with a state of its own; None where nothing was held out."""
+        if self.validation.size < 2:
+            return None
+        step = self.settings.batch_size * self.settings.seq_length
+        size = max(2, self.validation_interval * step // VALIDATION_SHARE)
+        return score(self.network, self.validation[:size], self.team).nats_per_char
+
+    def checkpoint(self) -> Checkpoint:
+        """Return the run's whole state. The model is the best so far, or the last where nothing was held out."""
+        return Checkpoint(
+            architecture=self.architecture,
+            vocabulary=self.corpus.vocabulary,
+            parameters={name: view.copy() for name, view in self._best().named.items()},
+            training=asdict(self.settings),
+            history=list(self.history),
+            corpus={
+                "sources": list(self.corpus.sources),
+                "sha256": self.corpus.sha256,
+                "characters": int(self.corpus.ids.size),
+            },
+            resume=Resume(
+                progress=asdict(self.state),
+                weights=self.network.weights.concatenated(),
+                moments=tuple(moment.concatenated() for moment in self.optimiser.moments),
+                carried=self.window.carried(),
+            ),
+        )
+
+    def _best(self) -> Parameters:
+        return self.best if self.state.best_loss is not None else self.network.weights
+
+    @property
+    def over(self) -> bool:
+        """Whether the run has reached its end."""
+        if self.settings.seconds is not None:
+            return self.state.seconds >= self.settings.seconds
+        return self.steps is not None and self.state.step >= self.steps
+
+    def _fraction(self, step: int) -> float:
+        if self.settings.seconds is not None:
+            return min(1.0, self.state.seconds / self.settings.seconds)
+        assert self.steps is not None
+        return min(1.0, step / self.steps)
+
+    def _rate(self, step: int) -> float:
+        """Return the learning rate of a step; the first is number 1."""
+        s = self.settings
+        rate = learning_rate(s.schedule, self._fraction(step), peak=s.lr, warmup=s.warmup, final=s.final_lr)
+        return rate * self.state.rate_scale
+
+    def _dropout_keys(self, step: int) -> tuple[int, ...]:
+        if not self.settings.dropout:
+            return ()
+        return tuple(int(key) for key in self._random(step, self.settings.layers, purpose=1) >> np.uint64(32))
+
+    def _begins_anew(self, step: int) -> NDArray[np.bool_]:
+        """Draw which streams [B] forget their state before a step."""
+        return self._random(step, self.settings.batch_size, purpose=2) < np.uint64(FRESH * 2.0**64)
+
+    def _random(self, step: int, count: int, *, purpose: int) -> NDArray[np.uint64]:
+        """Return random bits that depend on the seed, the step and their purpose alone (SplitMix64; Steele et al.
+        2014)."""
+        state = np.array(
+            [(self.settings.seed * 4 + purpose) * 0xD1342543DE82EF95 + (step << 24) & 2**64 - 1], np.uint64
+        )
+        bits = (state + np.arange(1, count + 1, dtype=np.uint64)) * np.uint64(0x9E3779B97F4A7C15)
+        bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        return bits ^ (bits >> np.uint64(31))
+
+    def _advance(self, steps: int) -> tuple[NDArray[np.float64], int, float, float]:
+        """Train `steps` steps within one epoch: (the loss of each, characters, the last rate, the last norm).
+
+        Ends at once where a gradient's norm is not finite.
+        """
+        begin, windows = self.state.step, self.streams.windows
+        batch, length = self.settings.batch_size, self.settings.seq_length
+        network, window, team = self.network, self.window, self.team
+        if begin and begin % windows == 0:
+            window.next_epoch()
+        rates = [self._rate(begin + k + 1) for k in range(steps)]
+        keys = [self._dropout_keys(begin + k) for k in range(steps)]
+        anew = [np.flatnonzero(self._begins_anew(begin + k)) for k in range(steps)]
+        losses = np.zeros(steps)
+        counts = [batch * length] * steps
+        if (begin + steps) % windows == 0:  # the last window of an epoch may be shorter
+            counts[-1] = self.streams.predictions - (windows - 1) * batch * length
+        norms = [0.0] * team.size
+        done = [0] * team.size
+
+        def job(worker: int) -> None:
+            first, last = team.share(batch, worker)
+            for k in range(steps):
+                for row in anew[k]:
+                    if first <= row < last:
+                        window.begin(slice(row, row + 1))
+                n = self.streams.window((begin + k) % windows, window.ids, window.targets, slice(first, last))
+                network.forward(window, first, last, n, keys[k])
+                network.losses(window, first, last, n, 1.0 / counts[k])
+                network.backward(window, first, last, n, bool(keys[k]))
+                team.wait()
+                if worker == 0:
+                    losses[k] = window.losses[:n].sum(dtype=np.float64)
+                network.gradients(window, worker, team.size, n, bool(keys[k]))
+                norms[worker] = self.optimiser.update(
+                    team, worker, network.weights, network.gradient, rates[k], begin + k + 1
+                )
+                done[worker] = k + 1
+                if not math.isfinite(norms[worker]):
+                    return
+                window.carry(first, last, n)
+                team.wait()
+                network.pack(worker, team.size)
+                team.wait()
+
+        team.run(job)
+        self.state.step += done[0]
+        return losses[: done[0]], sum(counts[: done[0]]), rates[done[0] - 1], norms[0]
+
+    def _validate(self, record: Progress) -> Progress:
+        """Score the held-out text, keep the weights if they are the best, and decide whether to go on."""
+        loss = self.validate()
+        if loss is not None and math.isfinite(loss):
+            if self.state.best_loss is None or loss < self.state.best_loss:
+                self.state.best_loss, self.state.best_step, self.state.waited = loss, self.state.step, 0
+                self.best.flat[:] = self.network.weights.flat
+                record = replace(record, best=True)
+            else:
+                self.state.waited += 1
+        early = 0 < self.settings.patience <= self.state.waited and not self.over
+        record = replace(record, val_loss=loss, stopped_early=early)
+        entry = {"step": record.step, "epoch": record.epoch, "seconds": record.seconds, "loss": record.loss}
+        self.history.append(entry | {"val_loss": loss, "learning_rate": record.learning_rate})
+        return record
+
+    def _snapshot(self) -> tuple[_State, list[NDArray[np.float32]], NDArray[np.float32]]:
+        arrays = [self.network.weights.flat, *(moment.flat for moment in self.optimiser.moments)]
+        return replace(self.state), [array.copy() for array in arrays], self.window.carried()
+
+    def _roll_back(
+        self, good: tuple[_State, list[NDArray[np.float32]], NDArray[np.float32]], record: Progress
+    ) -> Progress:
+        """Go back to a good state with half the learning rate; raise CharrnnError when that has not helped before."""
+        state, arrays, carried = good
+        rollbacks, scale, seconds = self.state.rollbacks + 1, self.state.rate_scale / 2.0, self.state.seconds
+        targets = [self.network.weights.flat, *(moment.flat for moment in self.optimiser.moments)]
+        for target, values in zip(targets, arrays, strict=True):
+            target[:] = values
+        for states in self.window.states:
+            for array in states:
+                array[:] = 0.0  # no NaN may linger in a slot or in the padding
+        self.window.assign_carried(carried)
+        self.network.pack_all()
+        self.state = replace(state, rollbacks=rollbacks, rate_scale=scale, seconds=seconds)
+        if rollbacks > ROLLBACKS:
+            raise CharrnnError(
+                f"the loss stopped being a number {rollbacks} times, though the learning rate was halved each time; "
+                f"try --lr {self.settings.lr * scale / 10:.1g}"
+            )
+        return replace(record, step=self.state.step, learning_rate=self.settings.lr * scale, rolled_back=True)

@@ -1,0 +1,633 @@
+"""The vocabulary, the reading of corpora, and a text as parallel streams."""
+
+import hashlib
+import io
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from charrnn import text
+from charrnn.errors import CharrnnError
+from charrnn.text import (
+    LARGE,
+    MINIMUM,
+    Streams,
+    Vocabulary,
+    fit_streams,
+    read_corpus,
+    read_text,
+    require_learnable,
+    size_warning,
+    split,
+)
+
+Write = Callable[[str, bytes], str]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Return a function that writes a file, in folders if need be, and returns its path."""
+
+    def write(name: str, data: bytes) -> str:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+        return str(path)
+
+    return write
+
+
+@pytest.fixture(params=[5, 1 << 20])
+def block(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Convert in blocks that cut the texts below in many places, then in one."""
+    monkeypatch.setattr(text, "_BLOCK", request.param)
+
+
+def failure(function: Callable[..., object], *args: object, **kwargs: object) -> str:
+    """Return what the CharrnnError says, which must be one sentence on one line."""
+    with pytest.raises(CharrnnError) as caught:
+        function(*args, **kwargs)
+    said = str(caught.value)
+    assert "\n" not in said
+    assert not said.endswith(".")
+    said.encode()
+    return said
+
+
+def content(path: str, **kwargs: object) -> str:
+    """Return what a corpus decodes to."""
+    corpus = read_corpus([path], **kwargs)
+    return corpus.vocabulary.decode(corpus.ids)
+
+
+# Vocabulary
+
+
+@given(st.text())
+@example("e\u0301 é 😀 \U0010ffff\0\r\n")
+def test_round_trip(s: str) -> None:
+    """Any text comes back from its numbers, whether encoded from a string or from UTF-8."""
+    vocabulary = Vocabulary.of(s)
+    ids = vocabulary.encode(s)
+    assert ids.dtype == vocabulary.dtype
+    assert len(ids) == len(s)
+    assert vocabulary.decode(ids) == s
+    assert vocabulary.decode_bytes(ids) == s.encode()
+    assert np.array_equal(vocabulary.encode(s.encode()), ids)
+
+
+@given(st.binary())
+def test_round_trip_of_bytes(data: bytes) -> None:
+    """Any bytes are their own numbers, and come back."""
+    vocabulary = Vocabulary.of_bytes()
+    ids = vocabulary.encode(data)
+    assert ids.tolist() == list(data)
+    assert vocabulary.decode_bytes(ids) == data
+
+
+@pytest.mark.usefixtures("block")
+def test_blocks_do_not_show() -> None:
+    """Where a long text is cut for conversion makes no difference, even inside a character's bytes."""
+    s = "aé漢😀\n" * 7
+    vocabulary = Vocabulary.of(s)
+    assert vocabulary.characters == "\naé漢😀"
+    assert vocabulary.encode(s).tolist() == vocabulary.encode(s.encode()).tolist() == [1, 2, 3, 4, 0] * 7
+
+
+def test_vocabulary_is_ordered_and_counts_code_points() -> None:
+    """Characters are in code point order; a combining mark is one of its own; so is an astral character."""
+    vocabulary = Vocabulary.of("😀e\u0301ba")
+    assert vocabulary.characters == "abe\u0301😀"
+    assert len(vocabulary) == 5
+    assert vocabulary.encode("😀\u0301").tolist() == [4, 3]
+
+
+def test_bytes_vocabulary_encodes_strings() -> None:
+    """A string counts as its UTF-8 bytes, and an argument that was not UTF-8 as what was typed."""
+    vocabulary = Vocabulary.of_bytes()
+    assert len(vocabulary) == 256
+    assert vocabulary.dtype == np.uint8
+    assert vocabulary.encode("é").tolist() == [0xC3, 0xA9]
+    assert vocabulary.encode(b"a\xffb".decode("utf-8", "surrogateescape")).tolist() == [0x61, 0xFF, 0x62]
+    assert vocabulary.decode(vocabulary.encode("é")) == "é"
+    with pytest.raises(ValueError, match="decode"):
+        vocabulary.decode([0xC3])
+    with pytest.raises(ValueError, match="surrogates"):
+        vocabulary.encode("\ud800")
+
+
+@pytest.mark.parametrize(
+    ("size", "dtype"), [(1, np.uint8), (256, np.uint8), (257, np.uint16), (65536, np.uint16), (65537, np.uint32)]
+)
+def test_dtype_is_the_smallest(size: int, dtype: type) -> None:
+    """Numbers take one byte up to 256 symbols, two up to 65,536, then four, and still round-trip."""
+    characters = "".join(map(chr, range(0x10000, 0x10000 + size)))
+    vocabulary = Vocabulary.of(characters[::-1])
+    assert vocabulary.dtype == dtype
+    ids = vocabulary.encode(characters)
+    assert np.array_equal(ids, np.arange(size))
+    assert vocabulary.decode(ids) == characters
+
+
+@pytest.mark.parametrize(("characters", "byte_level"), [("ba", False), ("aa", False), ("\udcff", False), ("a", True)])
+def test_vocabulary_is_checked(characters: str, byte_level: bool) -> None:
+    """A set that is unordered, repeats, holds a surrogate, or comes with bytes is refused."""
+    with pytest.raises(ValueError, match=r"characters|surrogates"):
+        Vocabulary(characters, byte_level)
+
+
+@pytest.mark.parametrize("ids", [[-1], [2], [0, 1, 2]])
+def test_decode_refuses_strangers(ids: list[int]) -> None:
+    """A number outside the vocabulary is an error, never another character."""
+    with pytest.raises(ValueError, match="from 0 to 1"):
+        Vocabulary("ab").decode(ids)
+
+
+def test_nothing_decodes_to_nothing() -> None:
+    """An empty list is an empty text, even of an empty vocabulary."""
+    assert Vocabulary("ab").decode([]) == ""
+    assert Vocabulary("").decode(Vocabulary("").encode("")) == ""
+    assert Vocabulary.of_bytes().decode_bytes([]) == b""
+
+
+def test_encoded_text_may_be_written_to() -> None:
+    """Both kinds of vocabulary give arrays of the same kind: owned or not, they are writeable."""
+    assert Vocabulary("ab").encode(b"ab").flags.writeable
+    assert Vocabulary.of_bytes().encode(b"ab").flags.writeable
+
+
+# Characters the vocabulary lacks
+
+
+@pytest.mark.parametrize(
+    ("s", "named", "place"),
+    [
+        ("é", "'é' (U+00E9)", "line 1, column 1"),
+        ("ab\n\nbaéé", "'é' (U+00E9)", "line 3, column 3"),
+        ("b\na\nb😀", "'😀' (U+1F600)", "line 3, column 2"),
+        ("aaaaaaa\tb", r"'\t' (U+0009)", "line 1, column 8"),
+        ("a\udcff", r"'\udcff' (U+DCFF)", "line 1, column 2"),
+    ],
+)
+@pytest.mark.usefixtures("block")
+def test_unknown_is_named_with_its_place(s: str, named: str, place: str) -> None:
+    """The first unknown character, its code point, line and column, the text, and what to do are all said."""
+    said = failure(Vocabulary.of("ab\n").encode, s, where="the prime")
+    assert said.startswith(f"{named} on {place} of the prime ")
+    assert "--unknown skip" in said
+    assert "--unknown replace" in said
+
+
+@pytest.mark.usefixtures("block")
+def test_unknown_may_be_skipped() -> None:
+    """With "skip" just the known characters remain."""
+    vocabulary = Vocabulary.of("ab")
+    assert vocabulary.decode(vocabulary.encode("xxaéb😀bxa", unknown="skip")) == "abba"
+    assert vocabulary.encode("xyz", unknown="skip").size == 0
+
+
+@pytest.mark.parametrize(
+    ("characters", "stand_in"), [("a? \ufffd", "\ufffd"), ("a? z", "?"), ("a z", " "), ("az", "a"), ("b", "b")]
+)
+@pytest.mark.usefixtures("block")
+def test_unknown_may_be_replaced(characters: str, stand_in: str) -> None:
+    """With "replace" each unknown character becomes U+FFFD, "?", a space or the first symbol, as there is."""
+    vocabulary = Vocabulary.of(characters)
+    known = characters[0]
+    encoded = vocabulary.encode(f"x{known}😀{known}\n", unknown="replace")
+    assert vocabulary.decode(encoded) == f"{stand_in}{known}{stand_in}{known}{stand_in}"
+
+
+def test_nothing_can_stand_in_from_an_empty_vocabulary() -> None:
+    """Where there is no symbol at all, an unknown character stays an error."""
+    assert "U+0061" in failure(Vocabulary("").encode, "a", unknown="replace")
+
+
+def test_unknown_has_three_values() -> None:
+    """A misspelt rule is refused, in either kind of vocabulary."""
+    for vocabulary in (Vocabulary("a"), Vocabulary.of_bytes()):
+        with pytest.raises(ValueError, match="skip"):
+            vocabulary.encode("a", unknown="ignore")
+
+
+@pytest.mark.usefixtures("block")
+def test_encode_refuses_bytes_that_are_not_utf8() -> None:
+    """Bytes for a vocabulary of characters are read as strictly as a file."""
+    assert "byte 0xFF at offset 6" in failure(Vocabulary.of("a").encode, b"aaaaaa\xff", where="it")
+
+
+# Reading files
+
+
+def test_corpus_says_where_it_is_from(write: Write) -> None:
+    """Numbers, vocabulary, source and the SHA-256 that sha256sum prints are all there."""
+    path = write("a.txt", "żaba\n".encode())
+    corpus = read_corpus([path])
+    assert corpus.vocabulary == Vocabulary("\nabż")
+    assert corpus.ids.tolist() == [3, 1, 2, 1, 0]
+    assert corpus.ids.dtype == np.uint8
+    assert corpus.sources == (path,)
+    assert corpus.sha256 == hashlib.sha256("żaba\n".encode()).hexdigest()
+    assert corpus.skipped == ()
+
+
+def test_line_ends_become_line_feeds(write: Write) -> None:
+    """CRLF and lone CR become LF; the SHA-256 is of what the file holds."""
+    raw = b"a\r\nb\rc\n\r\r\nd"
+    path = write("a.txt", raw)
+    assert content(path) == "a\nb\nc\n\n\nd"
+    assert read_corpus([path]).sha256 == hashlib.sha256(raw).hexdigest()
+
+
+def test_byte_order_mark_is_dropped(write: Write) -> None:
+    """A mark at the start of each file goes; one further on is a character."""
+    path = write("a.txt", "\ufeffa\ufeff\n".encode())
+    assert content(path) == "a\ufeff\n"
+    assert read_text([path, path]) == "a\ufeff\n" * 2
+
+
+def test_bytes_are_left_alone(write: Write) -> None:
+    """With byte_level nothing is dropped, changed, or put between files."""
+    raw = b"\xef\xbb\xbfa\r\n\r\0\xff"
+    path = write("a.bin", raw)
+    corpus = read_corpus([path, path], byte_level=True)
+    assert corpus.vocabulary == Vocabulary.of_bytes()
+    assert corpus.vocabulary.decode_bytes(corpus.ids) == raw + raw
+    assert corpus.sha256 == hashlib.sha256(raw + raw).hexdigest()
+    assert read_text([path], byte_level=True) == raw
+
+
+def test_nul_is_a_character(write: Write) -> None:
+    """A named file may hold NULs, if it is UTF-8."""
+    assert content(write("a.txt", b"a\0b")) == "a\0b"
+
+
+@pytest.mark.parametrize(
+    ("raw", "place"),
+    [
+        (b"abc\xffd", "byte 0xFF at offset 3"),
+        (b"caf\xe9", "byte 0xE9 at offset 3"),
+        (b"aaaaa\xc3(", "byte 0xC3 at offset 5"),
+        (b"\xef\xbb\xbf\r\n\r\n\x80", "byte 0x80 at offset 7"),
+        ("aéé漢".encode() + b"\xf0\x90\x80\x80\x80", "byte 0x80 at offset 12"),
+        ("é".encode() * 9 + b"\xed\xa0\x80", "byte 0xED at offset 18"),
+        (b"ab\xe6\xbc", "byte 0xE6 at offset 2"),
+    ],
+)
+@pytest.mark.usefixtures("block")
+def test_invalid_utf8_has_its_offset(write: Write, raw: bytes, place: str) -> None:
+    """The file, the byte, its offset in that file, and --bytes are named; a truncated end is invalid too."""
+    path = write("b.txt", raw)
+    said = failure(read_corpus, [write("a.txt", b"first\n"), path])
+    assert said.startswith(f"{path} is not UTF-8 text")
+    assert place in said
+    assert "another encoding" in said
+    assert "--bytes" in said
+
+
+def test_binary_and_utf16_are_recognised(write: Write) -> None:
+    """What is not UTF-8 is called a binary file if it has NULs, and UTF-16 if it is marked as such."""
+    said = failure(read_corpus, [write("a.bin", b"\x7fELF\0\0\xff")])
+    assert "seems to be a binary file" in said
+    assert "--bytes" in said
+    assert "seems to be UTF-16" in failure(read_corpus, [write("a.txt", "abc".encode("utf-16"))])
+
+
+def test_files_are_joined_in_order(write: Write) -> None:
+    """A line feed is put after a file that lacks one, only where another follows, and is not in the SHA-256."""
+    paths = [
+        write("b", b"one"),
+        write("e", b""),
+        write("a", b"two\n"),
+        write("c", b"three\r"),
+        write("d", b"4"),
+        write("f", b""),
+    ]
+    corpus = read_corpus(paths)
+    assert corpus.vocabulary.decode(corpus.ids) == read_text(paths) == "one\ntwo\nthree\n4"
+    assert corpus.sha256 == hashlib.sha256(b"onetwo\nthree\r4").hexdigest()
+    assert corpus.sources == tuple(paths)
+
+
+def test_no_line_feed_for_a_model_that_knows_none(write: Write) -> None:
+    """The line feed between files is not an unknown character to a vocabulary without one."""
+    paths = [write("a", b"ab"), write("b", b"ba")]
+    assert read_corpus(paths, vocabulary=Vocabulary("ab")).ids.tolist() == [0, 1, 1, 0]
+
+
+def test_given_vocabulary_is_used(write: Write) -> None:
+    """A model's vocabulary encodes the text, by its own rule for unknown characters, named by file and place."""
+    first, second = write("a.txt", b"aaa\r\n"), write("b.txt", b"\xef\xbb\xbfa\r\nab\n")
+    vocabulary = Vocabulary.of("\nac")
+    said = failure(read_corpus, [first, second], vocabulary=vocabulary)
+    assert said.startswith(f"'b' (U+0062) on line 2, column 2 of {second} ")
+    corpus = read_corpus([second], vocabulary=vocabulary, unknown="skip")
+    assert corpus.vocabulary is vocabulary
+    assert vocabulary.decode(corpus.ids) == "a\na\n"
+    assert vocabulary.decode(read_corpus([second], vocabulary=vocabulary, unknown="replace").ids) == "a\na\n\n"
+    assert read_corpus([second], vocabulary=Vocabulary.of_bytes()).ids.size == 9
+
+
+def test_nothing_known_is_an_error(write: Write) -> None:
+    """A text of which skipping leaves nothing is not an empty corpus but an error."""
+    path = write("a.txt", b"xyz")
+    assert path in failure(read_corpus, [path], vocabulary=Vocabulary("ab"), unknown="skip")
+
+
+def test_missing_file(write: Write, tmp_path: Path) -> None:
+    """A file that is not there is named, with the reason."""
+    path = str(tmp_path / "none.txt")
+    assert failure(read_corpus, [write("a", b"a"), path]) == f"{path} cannot be read: no such file or directory"
+
+
+def test_forbidden_file(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that may not be read is named, with the reason."""
+
+    def refuse(path: Path) -> bytes:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    path = write("notes/a.txt", b"a")
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    for given_path in (path, str(Path(path).parent)):
+        assert failure(read_corpus, [given_path]) == f"{path} cannot be read: permission denied"
+
+
+@pytest.mark.parametrize("raw", [b"", "\ufeff".encode()])
+def test_empty_corpus(write: Write, raw: bytes) -> None:
+    """Files without a character are an error for a corpus, which names them; read_text just returns nothing."""
+    path = write("a.txt", raw)
+    assert failure(read_corpus, [path]) == f"there is no text in {path}"
+    assert failure(read_corpus, [path] * 5).endswith("and 2 more")
+    assert read_text([path]) == ""
+
+
+def test_strange_names_are_shown_safely(tmp_path: Path) -> None:
+    """A name with a line break or a byte that is not UTF-8 does not break the message."""
+    assert r"a\nb\udcff" in failure(read_corpus, [str(tmp_path / "a\nb\udcff")])
+    assert "empty" in failure(read_corpus, [""])
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_named_pipe_is_read_as_a_stream(tmp_path: Path) -> None:
+    """A pipe with a name, such as a shell makes for <(…), is read to its end."""
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    writer = threading.Thread(target=path.write_bytes, args=(b"from a pipe",))
+    writer.start()
+    assert content(str(path)) == "from a pipe"
+    writer.join()
+
+
+# Standard input
+
+
+def test_standard_input(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A dash is standard input, wherever it stands among the files; by default the process's own."""
+    path = write("a.txt", b"file")
+    corpus = read_corpus(["-", path], stdin=io.BytesIO(b"piped\r\n"))
+    assert corpus.vocabulary.decode(corpus.ids) == "piped\nfile"
+    assert corpus.sources == ("-", path)
+    assert corpus.sha256 == hashlib.sha256(b"piped\r\nfile").hexdigest()
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"own")))
+    assert read_text(["-"]) == "own"
+
+
+def test_standard_input_fails_plainly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twice, empty, closed or not UTF-8: each is one sentence."""
+    assert "only once" in failure(read_corpus, ["-", "-"], stdin=io.BytesIO(b"a"))
+    assert failure(read_corpus, ["-"], stdin=io.BytesIO()) == "there is no text in standard input"
+    assert failure(read_corpus, ["-"], stdin=io.BytesIO(b"\xff")).startswith("standard input is not UTF-8")
+    monkeypatch.setattr("sys.stdin", None)
+    assert failure(read_corpus, ["-"]) == "there is no text in standard input"
+
+
+# Folders
+
+
+def test_folder_is_read_in_order_of_paths(write: Write, tmp_path: Path) -> None:
+    """All files below are read, a folder's where its name comes in order; hidden ones are not even listed."""
+    for name in ("n/b.txt", "n/a/z.txt", "n/a/y/x.txt", "n/a.txt", "n/.hidden", "n/.git/config", "n/c.txt"):
+        write(name, Path(name).name.encode() + b"\n")
+    corpus = read_corpus([str(tmp_path / "n")])
+    assert corpus.vocabulary.decode(corpus.ids) == "x.txt\nz.txt\na.txt\nb.txt\nc.txt\n"
+    assert corpus.sources == (str(tmp_path / "n"),)
+    assert corpus.skipped == ()
+
+
+def test_folder_skips_what_is_not_text(write: Write, tmp_path: Path) -> None:
+    """Files with a NUL or invalid UTF-8 are listed, and count neither in the text nor in the SHA-256."""
+    write("n/b.txt", b"text")
+    others = [write("n/a.png", b"\x89PNG"), write("n/c/d.bin", b"a\0b")]
+    corpus = read_corpus([str(tmp_path / "n")])
+    assert corpus.vocabulary.decode(corpus.ids) == "text"
+    assert corpus.skipped == tuple(others)
+    assert corpus.sha256 == hashlib.sha256(b"text").hexdigest()
+    whole = read_corpus([str(tmp_path / "n")], byte_level=True)
+    assert whole.ids.tobytes() == b"\x89PNGtexta\0b"
+    assert whole.skipped == ()
+
+
+def test_folder_without_text(write: Write, tmp_path: Path) -> None:
+    """A folder in which there is nothing to read is named in the error."""
+    folder = tmp_path / "n"
+    folder.mkdir()
+    assert failure(read_corpus, [str(folder)]) == f"there is no text in {folder}"
+    assert str(folder) in failure(read_corpus, [write("a.txt", b"text"), str(folder)])
+    write("n/a.bin", b"\0")
+    assert failure(read_corpus, [str(folder)]) == f"there is no text in {folder}"
+
+
+def test_links_and_pipes_in_a_folder(write: Write, tmp_path: Path) -> None:
+    """Links to files are read; links to folders, to nowhere and to themselves, and pipes, are skipped."""
+    folder = tmp_path / "n"
+    target = write("elsewhere.txt", b"linked\n")
+    write("n/a.txt", b"text\n")
+    try:
+        (folder / "b.txt").symlink_to(target)
+        (folder / "loop").symlink_to(folder, target_is_directory=True)
+        (folder / "nowhere").symlink_to(tmp_path / "none")
+        (folder / "self").symlink_to(folder / "self")
+        (tmp_path / "alias").symlink_to(folder, target_is_directory=True)
+        os.mkfifo(folder / "pipe")
+    except (OSError, AttributeError, NotImplementedError):
+        pytest.skip("needs symbolic links and named pipes")
+    corpus = read_corpus([str(folder)])
+    assert corpus.vocabulary.decode(corpus.ids) == "text\nlinked\n"
+    assert corpus.skipped == tuple(str(folder / name) for name in ("loop", "nowhere", "pipe", "self"))
+    assert read_text([str(tmp_path / "alias")]) == "text\nlinked\n"
+    assert "cannot be read" in failure(read_corpus, [str(folder / "self")])
+
+
+# What is worth training on
+
+
+@pytest.mark.parametrize(
+    ("size", "fraction", "tail"),
+    [(100, 0.1, 10), (100, 0.0, 0), (100, 0.29, 29), (15, 0.1, 2), (14, 0.1, 0), (0, 0.5, 0)],
+)
+def test_split(size: int, fraction: float, tail: int) -> None:
+    """The tail validates; it is empty if there would be nothing to predict; both parts are views of the whole."""
+    ids = np.arange(size, dtype=np.uint8)
+    train, validate = split(ids, fraction)
+    assert validate.size == tail
+    assert np.array_equal(np.concatenate([train, validate]), ids)
+    assert train.base is validate.base is ids
+
+
+@pytest.mark.parametrize("fraction", [-0.1, 1.0, float("nan")])
+def test_split_leaves_something_to_train_on(fraction: float) -> None:
+    """A fraction outside [0, 1) is refused."""
+    with pytest.raises(ValueError, match="fraction"):
+        split(np.zeros(10, np.uint8), fraction)
+
+
+def test_one_distinct_character(write: Write) -> None:
+    """A text of one character repeated is refused by name, whatever the vocabulary; two characters are enough."""
+    path = write("a.txt", b"aaaa")
+    said = f"the text in {path} has only one distinct character; there is nothing to learn"
+    assert failure(require_learnable, read_corpus([path])) == said
+    assert failure(require_learnable, read_corpus([path], byte_level=True)) == said
+    assert failure(require_learnable, read_corpus([path], vocabulary=Vocabulary("abc"))) == said
+    require_learnable(read_corpus([write("b.txt", b"ab")]))
+
+
+def test_size_warning() -> None:
+    """More than 5,000 symbols get a warning with their number and the way out."""
+    characters = "".join(map(chr, range(0x4E00, 0x4E00 + LARGE + 1)))
+    assert size_warning(Vocabulary(characters[:-1])) is None
+    assert size_warning(Vocabulary.of_bytes()) is None
+    said = size_warning(Vocabulary(characters))
+    assert said is not None
+    assert "5,001" in said
+    assert "--bytes" in said
+
+
+# Streams
+
+
+def epoch(streams: Streams) -> tuple[list[list[int]], list[list[int]]]:
+    """Run through all windows and return each stream's inputs and targets, without the padding."""
+    shape = (streams.seq_length, streams.batch_size)
+    inputs, targets = [], []
+    for w in range(streams.windows):
+        x, y = np.full(shape, -7, np.int32), np.full(shape, -7, np.int32)
+        steps = streams.window(w, x, y)
+        assert 1 <= steps <= streams.seq_length
+        assert steps == streams.seq_length or w == streams.windows - 1
+        assert (x[steps:] == -7).all()
+        assert (y[steps:] == -7).all()
+        inputs.append(x[:steps])
+        targets.append(y[:steps])
+    x, y = np.concatenate(inputs), np.concatenate(targets)
+    assert (y[:-1] >= 0).all()  # only the last step of an epoch may lack targets
+    assert (x[y < 0] == 0).all()
+    assert (y >= -1).all()
+    rows = range(streams.batch_size)
+    return [x[y[:, b] >= 0, b].tolist() for b in rows], [y[y[:, b] >= 0, b].tolist() for b in rows]
+
+
+@given(st.integers(2, 300), st.integers(1, 40), st.integers(1, 50))
+@example(2, 16, 32)
+@example(33, 4, 8)
+@example(34, 4, 8)
+def test_every_prediction_once(size: int, batch_size: int, seq_length: int) -> None:
+    """Streams laid end to end are the text, each symbol with its successor: no prediction twice, none left out."""
+    streams = Streams.plan(np.arange(size, dtype=np.uint16), batch_size, seq_length)
+    inputs, targets = epoch(streams)
+    assert [k for row in inputs for k in row] == list(range(size - 1))
+    assert [k for row in targets for k in row] == list(range(1, size))
+    assert streams.predictions == size - 1
+    lengths = [len(row) for row in inputs]
+    assert lengths == sorted(lengths, reverse=True)
+    assert lengths[0] - lengths[-1] <= 1
+    assert lengths == np.diff(streams.start).tolist()
+    assert streams.start[0] == 0
+    assert streams.start[-1] == size - 1
+
+
+@given(st.integers(2, 100), st.integers(1, 9), st.integers(1, 9), st.data())
+def test_rows_fill_the_same_numbers(size: int, batch_size: int, seq_length: int, data: st.DataObject) -> None:
+    """Filling some rows at a time gives what filling all at once does, and touches no other row."""
+    streams = Streams.plan(np.arange(size, dtype=np.uint8), batch_size, seq_length)
+    cut = data.draw(st.integers(0, batch_size))
+    w = data.draw(st.integers(0, streams.windows - 1))
+    whole = np.full((2, seq_length, batch_size), -7, np.int32)
+    parts = whole.copy()
+    steps = streams.window(w, *whole)
+    assert streams.window(w, *parts, slice(0, cut)) == steps
+    assert (parts[:, :, cut:] == -7).all()
+    assert streams.window(w, *parts, slice(cut, None)) == steps
+    assert np.array_equal(whole, parts)
+
+
+def test_streams_refuse_nonsense() -> None:
+    """One symbol predicts nothing, sizes are at least one, and no window lies outside the epoch."""
+    ids = np.arange(10, dtype=np.uint8)
+    for arguments in ((ids[:1], 1, 1), (ids, 0, 1), (ids, 1, 0)):
+        with pytest.raises(ValueError, match="at least"):
+            Streams.plan(*arguments)
+    streams = Streams.plan(ids, 2, 3)
+    out = np.zeros((3, 2), np.int32)
+    for w in (-1, streams.windows):
+        with pytest.raises(IndexError, match="windows"):
+            streams.window(w, out, out.copy())
+
+
+# Short texts
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 3, 4, 5, 16, 64])
+@pytest.mark.parametrize("seq_length", [1, 5, 8, 9, 32, 200])
+def test_any_small_text_fits(batch_size: int, seq_length: int) -> None:
+    """From the minimum on, every size gets streams that have a full window each, and no more than asked for."""
+    for characters in range(MINIMUM, 700):
+        b, t, note = fit_streams(characters, batch_size, seq_length)
+        assert 1 <= b <= batch_size
+        assert 1 <= t <= seq_length
+        assert np.diff(Streams.plan(np.zeros(characters, np.uint8), b, t).start).min() >= t
+        assert (note is None) == ((b, t) == (batch_size, seq_length))
+        assert (note is None) == (characters > batch_size * seq_length)
+        if note is not None and characters - 1 >= 4 * 4 * 8 and batch_size >= 4 and seq_length >= 8:
+            assert (characters - 1) // b >= 4 * t
+
+
+@given(st.integers(MINIMUM, 300), st.integers(1, 64), st.integers(1, 100))
+def test_fitted_streams_use_every_prediction_once(characters: int, batch_size: int, seq_length: int) -> None:
+    """What fits also covers the text: every prediction once."""
+    b, t, _ = fit_streams(characters, batch_size, seq_length)
+    inputs, _ = epoch(Streams.plan(np.arange(characters, dtype=np.uint16), b, t))
+    assert [k for row in inputs for k in row] == list(range(characters - 1))
+
+
+def test_what_was_changed_is_said() -> None:
+    """The note has the size of the text, what it gets, and what was asked for; nothing is said if all is kept."""
+    assert fit_streams(100_000, 16, 32) == (16, 32, None)
+    assert fit_streams(513, 16, 32) == (16, 32, None)
+    note = "the text is short (180 characters): 4 streams of 11 characters instead of 16 of 32"
+    assert fit_streams(180, 16, 32) == (4, 11, note)
+    note = "the text is short (1,500 characters): 11 streams of 32 characters instead of 64 of 32"
+    assert fit_streams(1_500, 64, 32) == (11, 32, note)
+    assert fit_streams(24, 2, 32) == (
+        2,
+        8,
+        "the text is short (24 characters): 2 streams of 8 characters instead of 2 of 32",
+    )
+    assert fit_streams(24, 1, 32) == (
+        1,
+        8,
+        "the text is short (24 characters): 1 stream of 8 characters instead of 1 of 32",
+    )
+
+
+@pytest.mark.parametrize("characters", [0, 1, 23])
+def test_too_short_a_text(characters: int) -> None:
+    """Below the minimum, the error says how many characters there are and how many are needed."""
+    said = failure(fit_streams, characters, 16, 32)
+    assert f"there are {characters}" in said
+    assert "at least 24" in said
