@@ -54,7 +54,7 @@ class Form:
     def filled(self, size: int) -> tuple[int, ...] | None:
         """Return the shape with which the array has ``size`` bytes; None if there is no such shape."""
         length, rest = divmod(size, self.unit)
-        if rest or not length >= 1 or size > self.limit or (length > 1 and None not in self.shape):
+        if rest or length < 1 or size > self.limit or (length > 1 and None not in self.shape):
             return None
         return tuple(length if n is None else n for n in self.shape)
 

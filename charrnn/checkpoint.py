@@ -176,10 +176,10 @@ def _decode(stored: NDArray[np.uint8]) -> dict[str, Any]:
     except (ValueError, RecursionError):
         raise UnfitError("is not a charrnn model: its entry 'meta' is no JSON of finite numbers") from None
     version = meta.get("format") if isinstance(meta, dict) else None
-    if type(version) is int and version > FORMAT:
-        raise UnfitError(f"was written by a newer charrnn (format {version}); this one reads format {FORMAT}")
-    if version != FORMAT:
+    if type(version) is not int or version < FORMAT:
         raise UnfitError("is not a charrnn model: its entry 'meta' names no format that there is")
+    if version > FORMAT:
+        raise UnfitError(f"was written by a newer charrnn (format {version}); this one reads format {FORMAT}")
     fields = _check("meta", meta, _FIELDS | ({"progress": dict} if "progress" in meta else {}))
     _check("meta: network", fields["network"], _NETWORK)
     _check("meta: vocabulary", fields["vocabulary"], _VOCABULARY)

@@ -72,10 +72,11 @@ class Optimiser:
     ) -> float:
         """Do a member's share of step number `step` (1, 2, …) within a job; return the gradient's norm before clipping.
 
-        Its share of the gradient is cleared for the next step. Contains one barrier, behind which nobody needs the
-        window any more; the caller's next barrier ends the step. Where the norm is not finite, the weights and moments
+        It waits until all have done their share of the gradient, and once more for the norm; the caller's next barrier
+        ends the step. The gradient is cleared for the next one. Where the norm is not finite, the weights and moments
         stay as they are.
         """
+        team.wait()
         first, last = team.share(weights.blocks, worker)
         if self.clip_value is not None:
             update.clip_by_value(gradient.flat, float(self.clip_value), first, last)

@@ -369,15 +369,9 @@ class Trainer:
         return self._random(step, self.settings.batch_size, purpose=2) < np.uint64(FRESH * 2.0**64)
 
     def _random(self, step: int, count: int, *, purpose: int) -> NDArray[np.uint64]:
-        """Return random bits that depend on the seed, the step and their purpose alone (SplitMix64; Steele et al.
-        2014)."""
-        state = np.array(
-            [(self.settings.seed * 4 + purpose) * 0xD1342543DE82EF95 + (step << 24) & 2**64 - 1], np.uint64
-        )
-        bits = (state + np.arange(1, count + 1, dtype=np.uint64)) * np.uint64(0x9E3779B97F4A7C15)
-        bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        return bits ^ (bits >> np.uint64(31))
+        """Return random bits that depend on the seed, the step and their purpose alone: no generator to save."""
+        bits = np.random.Philox(key=self.settings.seed, counter=[0, step, purpose, 0]).random_raw(count)
+        return np.asarray(bits, np.uint64)
 
     def _advance(self, steps: int) -> tuple[NDArray[np.float64], int, float, float]:
         """Train `steps` steps within one epoch: (the loss of each, characters, the last rate, the last norm).

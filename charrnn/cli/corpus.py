@@ -1,0 +1,109 @@
+"""``charrnn corpus``: list the texts to train on, or write one of them."""
+
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import click
+
+from charrnn import corpora
+from charrnn.errors import CharrnnError
+
+
+@click.command("corpus", short_help="List the texts to train on, or write one of them.")
+@click.argument("name", required=False, metavar="[NAME]", type=click.Choice(list(corpora.corpora())))
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write to this file; - is standard output, which is also the default.",
+)
+@click.option("--force", is_flag=True, help="Overwrite the file where it exists.")
+@click.option("--seed", type=click.IntRange(min=0), help="fables: other numbers tell other fables.  [default: 0]")
+@click.option(
+    "--characters",
+    type=click.IntRange(min=1),
+    help="fables: how long the text is to be, at least.  [default: 300000]",
+)
+def command(name: str | None, output: Path | None, force: bool, seed: int | None, characters: int | None) -> None:
+    """List the texts to train on, or write the one called NAME.
+
+    A network learns to write like the text it is shown, and that text is called its corpus. Any text of yours
+    will do, from about 100 kB; these are for trying things out. Some are made on the spot; others are downloaded
+    once, checked and then kept, so that the second time needs no network.
+
+    \b
+    Example:
+      charrnn corpus
+      charrnn corpus fables -o fables.txt
+      charrnn train fables.txt
+    """
+    made = {key: value for key, value in (("seed", seed), ("characters", characters)) if value is not None}
+    if name is None:
+        if made or force or output is not None:
+            raise click.UsageError("Options need the NAME of a corpus; without one the corpora are listed.")
+        click.echo(_table())
+        return
+    if made and name != "fables":
+        raise click.UsageError(f"--{next(iter(made))} belongs to fables, not to {name}.")
+    to_file = output is not None and str(output) != "-"
+    if force and not to_file:
+        raise click.UsageError("--force belongs to --output FILE.")
+
+    def progress(received: int, _expected: int) -> None:
+        if not received:
+            click.echo(f"Downloading {name} …", err=True)
+
+    pieces = corpora.pieces(name, progress=progress, **made)
+    try:
+        if output is not None and to_file:
+            _write(pieces, output, force)
+        else:
+            sys.stdout.buffer.writelines(pieces)
+            sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise  # the reader of a pipe has gone, which is no error
+    except OSError as error:
+        raise CharrnnError(f"cannot write {output if to_file else 'standard output'}: {error.strerror}") from error
+
+
+def _table() -> str:
+    rows = [("NAME", "SIZE", "SOURCE", "LICENCE", "WHAT IT IS")]
+    rows += [
+        (corpus.name, _size(corpus.size), corpus.source, corpus.licence, corpus.what)
+        for corpus in corpora.corpora().values()
+    ]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
+
+
+def _size(size: int | None) -> str:
+    if size is None:
+        return "varies"
+    return f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.0f} kB"
+
+
+def _write(pieces: Iterable[bytes], target: Path, force: bool) -> None:
+    """Write a file whole or not at all: beside its place first, and then into its place."""
+    if target.is_dir():
+        raise CharrnnError(f"{target} is a folder: give the name of a file")
+    if target.is_file() and not force:
+        raise CharrnnError(f"{target} exists: --force overwrites it")
+    if target.exists() and not target.is_file():  # a pipe or a device is written to, never replaced
+        with target.open("wb") as file:
+            file.writelines(pieces)
+        return
+    place = target.resolve()  # a link stays a link
+    part = place.with_name(f".{place.name}.{os.getpid()}.part")
+    with part.open("xb") as file:
+        try:
+            file.writelines(pieces)
+            file.close()
+            part.replace(place)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise

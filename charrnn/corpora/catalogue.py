@@ -1,0 +1,119 @@
+"""Public texts that can be downloaded, each known by its SHA-256, and the download itself."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from charrnn.errors import CharrnnError
+
+_PATIENCE = 20.0  # seconds that a server may take to answer, or be silent while it sends
+
+
+@dataclass(frozen=True)
+class Text:
+    """One public text. The address names one version of the file for ever, and ``sha256`` its bytes."""
+
+    name: str
+    title: str
+    address: str
+    sha256: str
+    size: int
+    licence: str
+    what: str
+
+
+_GITHUB = "https://raw.githubusercontent.com"
+_ROWS = (
+    Text(
+        name="tinyshakespeare",
+        title="Tiny Shakespeare",
+        address=f"{_GITHUB}/karpathy/char-rnn/6f9487a6fe5b420b7ca9afb0d7c078e37c1d1b4e/data/tinyshakespeare/input.txt",
+        sha256="86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
+        size=1_115_394,
+        licence="public domain",
+        what="40,000 lines from Shakespeare's plays: the usual yardstick",
+    ),
+    Text(
+        name="names",
+        title="First names",
+        address=f"{_GITHUB}/karpathy/makemore/988aa59e4d8fefa526d06f3b453ad116258398d4/names.txt",
+        sha256="0a30b5557f192f32ab962680889aac5f6fda0f4cecf40a6d0b5694f58ea8cc4d",
+        size=228_145,
+        licence="MIT",
+        what="32,033 first names in small letters, one a line",
+    ),
+    Text(
+        name="grimm",
+        title="Grimms' Fairy Tales",
+        address=f"{_GITHUB}/GITenberg/Grimms-Fairy-Tales_2591/9991a30953853be9b40751408c3ad0d3af314fb7/2591.txt",
+        sha256="8ade9aa3b46666387eff9703a32faf14c9bf7a79c787207cfe5fa59fd4c2c8fd",
+        size=549_774,
+        licence="public domain",
+        what="Grimms' Fairy Tales in English, from Project Gutenberg",
+    ),
+    Text(
+        name="war-and-peace",
+        title="War and Peace",
+        address=f"{_GITHUB}/GITenberg/War-and-Peace_2600/fa22ab90f00f627e83d14acabe32d91602d2365d/2600.txt",
+        sha256="31b5d23be25fe9ad27eca1e78f9f449ae2e17adf07ce62238a79425c53a96646",
+        size=3_226_652,
+        licence="public domain",
+        what="Tolstoy's War and Peace in English, from Project Gutenberg",
+    ),
+)
+TEXTS = {text.name: text for text in _ROWS}
+
+
+def fetch(name: str, *, folder: Path | None = None, progress: Callable[[int, int], None] | None = None) -> Path:
+    """Return the file of a text, downloaded unless an intact copy is in ``folder`` (by default this user's cache).
+
+    ``progress`` is called with the bytes received and the bytes expected, first with 0 received; where no download
+    is needed it is not called. Raises CharrnnError where there is no such text, if pooch is not installed, if the
+    server cannot be reached or does not send the text expected, and if the folder cannot be written.
+    """
+    if name not in TEXTS:
+        raise CharrnnError(f"there is no text called {name} to download, only {', '.join(TEXTS)}")
+    try:
+        import pooch
+        import requests
+    except ImportError as error:
+        raise CharrnnError("to download a text, first run: pip install 'charrnn[download]'") from error
+    if folder is None:
+        from platformdirs import user_cache_path
+
+        folder = user_cache_path("charrnn") / "corpora"
+    text = TEXTS[name]
+    host = urlsplit(text.address).netloc
+
+    def download(address: str, target: str, _pooch: object) -> None:
+        report = progress or (lambda _received, _expected: None)
+        report(0, text.size)
+        received = 0
+        with requests.get(address, stream=True, timeout=_PATIENCE) as answer, Path(target).open("wb") as file:
+            if answer.status_code != requests.codes.ok:
+                status = f"{answer.status_code} {answer.reason or ''}".strip()
+                raise CharrnnError(f"cannot download {name}: {host} answered {status}")
+            for chunk in answer.iter_content(1 << 14):
+                received += len(chunk)
+                if received > text.size:  # never fill a disk with what cannot be the text: its hash will tell
+                    break
+                file.write(chunk)
+                report(received, text.size)
+
+    pooch.get_logger().setLevel("ERROR")  # it writes to stderr, which is ours
+    try:
+        path = pooch.retrieve(
+            text.address, f"sha256:{text.sha256}", fname=f"{name}.txt", path=folder, downloader=download
+        )
+    except requests.Timeout as error:
+        raise CharrnnError(f"cannot download {name}: {host} did not answer in time") from error
+    except requests.RequestException as error:
+        raise CharrnnError(f"cannot download {name}: no connection to {host}") from error
+    except ValueError as error:
+        raise CharrnnError(
+            f"cannot download {name}: what {host} sent is another text, for its SHA-256 differs"
+        ) from error
+    except OSError as error:
+        raise CharrnnError(f"cannot keep {name} in {folder}: {error.strerror or error}") from error
+    return Path(path)

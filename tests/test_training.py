@@ -1,0 +1,245 @@
+"""Whole runs: what is learnt, what repeats, what is resumed, and what is mended."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from charrnn.cells import CELLS
+from charrnn.errors import CharrnnError
+from charrnn.network import Network
+from charrnn.scoring import score
+from charrnn.text import Corpus, Vocabulary
+from charrnn.training import Settings, Trainer, default_epochs, starting_weights
+from charrnn.workers import Workers
+
+SMALL = Settings(hidden=24, layers=1, seq_length=8, batch_size=5, epochs=3.0, lr=0.01, dropout=0.2, seed=3)
+
+
+def corpus(text):
+    """Make a corpus of a string."""
+    vocabulary = Vocabulary.of(text)
+    return Corpus(vocabulary.encode(text), vocabulary, ("a text",), "0" * 64)
+
+
+def rhyme(characters):
+    """Make a text with something to learn."""
+    rng = np.random.default_rng(7)
+    words = ["the cat ", "a dog ", "was full.\n", "were out.\n", "and ", "then "]
+    return "".join(words[i] for i in rng.integers(0, len(words), characters))[:characters]
+
+
+def finish(trainer):
+    """Run to the end and return all records."""
+    return list(trainer.run())
+
+
+def state_of(trainer):
+    """Return everything that a run is, as bytes."""
+    checkpoint = trainer.checkpoint()
+    resume = checkpoint.resume
+    progress = {key: value for key, value in resume.progress.items() if key != "seconds"}
+    arrays = [*checkpoint.parameters.values(), resume.weights, *resume.moments, resume.carried]
+    return [array.tobytes() for array in arrays], progress
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_run_learns(cell):
+    """The validation loss falls far below that of blind guessing, and the best weights are those reported."""
+    text = corpus(rhyme(6000))
+    with Workers(2) as team:
+        trainer = Trainer(replace(SMALL, cell=cell, epochs=6.0, dropout=0.0), text, team)
+        records = finish(trainer)
+        losses = [record.val_loss for record in records if record.val_loss is not None]
+        assert min(losses) < 0.8 < np.log(len(text.vocabulary))
+        network = Network(trainer.architecture, trainer.checkpoint().parameters)
+        assert score(network, trainer.validation, team).nats_per_char == min(losses) == trainer.state.best_loss
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("layers", [1, 2])
+def test_threads_do_not_change_a_run(cell, layers):
+    """The same seed gives the same weights, moments and states with 1, 2 and 3 threads; another seed does not."""
+    text = corpus(rhyme(1500))
+    runs = []
+    for threads, seed in ((1, 3), (2, 3), (3, 3), (1, 4)):
+        with Workers(threads) as team:
+            trainer = Trainer(replace(SMALL, cell=cell, layers=layers, seed=seed), text, team)
+            finish(trainer)
+            runs.append(state_of(trainer))
+    assert runs[0] == runs[1] == runs[2]
+    assert runs[0][0] != runs[3][0]
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("optimizer", ["adam", "sgd", "rmsprop", "adagrad"])
+def test_a_resumed_run_equals_one_that_never_stopped(cell, optimizer):
+    """Stopped at several points and taken up with another number of threads, a run ends with the same bits."""
+    text = corpus(rhyme(1500))
+    settings = replace(SMALL, cell=cell, optimizer=optimizer, lr=0.003)
+    with Workers(2) as team:
+        whole = Trainer(settings, text, team)
+        finish(whole)
+    for stops in ((1,), (7, 33), (34, 35, 36, 70)):
+        trainer = None
+        for threads, stop in enumerate((*stops, None), start=1):
+            with Workers(threads) as team:
+                if trainer is None:
+                    trainer = Trainer(settings, text, team)
+                else:
+                    trainer = Trainer.resumed(trainer.checkpoint(), text, team)
+                for record in trainer.run():
+                    if stop is not None and record.step >= stop:
+                        trainer.stop = True
+        assert state_of(trainer) == state_of(whole)
+
+
+def test_every_step_is_counted_and_validated_in_time():
+    """A run of E epochs takes E times the windows of steps, and validates at its end."""
+    text = corpus(rhyme(2000))
+    with Workers(1) as team:
+        trainer = Trainer(SMALL, text, team)
+        records = finish(trainer)
+    assert records[-1].step == trainer.steps == 3 * trainer.streams.windows
+    assert records[-1].val_loss is not None
+    assert records[-1].fraction == 1.0
+    assert records[-1].epoch == pytest.approx(3.0)
+    assert trainer.over
+
+
+def test_validating_does_not_disturb_training():
+    """With and without a held-out text of its own, the same training text gives the same weights."""
+    text = corpus(rhyme(2000))
+    cut = round(2000 * 0.9)
+    alone = replace(text, ids=text.ids[:cut])
+    runs = []
+    for data, fraction in ((text, 0.1), (alone, 0.0)):
+        with Workers(1) as team:
+            trainer = Trainer(replace(SMALL, val_fraction=fraction), data, team)
+            records = finish(trainer)
+        runs.append(trainer.network.weights.flat.tobytes())
+    assert runs[0] == runs[1]
+    assert records[-1].val_loss is None
+    assert trainer.checkpoint().parameters["output.c"].tobytes() == trainer.network.weights.named["output.c"].tobytes()
+
+
+def test_a_run_stops_when_it_learns_by_heart():
+    """Where validation gets worse and worse, the run ends early and keeps its best weights."""
+    rng = np.random.default_rng(0)
+    text = corpus("".join("abcdefgh"[i] for i in rng.integers(0, 8, 3000)))
+    with Workers(1) as team:
+        settings = replace(SMALL, epochs=1e6, dropout=0.0, patience=2, schedule="constant", hidden=32)
+        trainer = Trainer(settings, text, team)
+        records = finish(trainer)
+        assert records[-1].stopped_early
+        best = min(record.val_loss for record in records if record.val_loss is not None)
+        network = Network(trainer.architecture, trainer.checkpoint().parameters)
+        assert score(network, trainer.validation, team).nats_per_char == best < records[-1].val_loss
+
+
+def test_a_rate_far_too_high_is_halved_and_given_up():
+    """A loss that is no number goes back to the last good state with half the rate; in the end one sentence says so."""
+    text = corpus(rhyme(3000))
+    with Workers(2) as team:
+        trainer = Trainer(replace(SMALL, lr=1e30, warmup=0.0), text, team)
+        initial = trainer.network.weights.flat.copy()
+        records = []
+        with pytest.raises(CharrnnError, match="stopped being a number 6 times"):
+            records.extend(trainer.run())
+        assert trainer.network.weights.flat.tobytes() == initial.tobytes()
+
+
+def test_a_rate_that_is_mended_goes_on_to_learn():
+    """After a loss that is no number, a run goes on from its last good validation and still learns."""
+    text = corpus(rhyme(6000))
+    with Workers(2) as team:
+        trainer = Trainer(replace(SMALL, epochs=30.0, dropout=0.0), text, team)
+        records, poisoned = [], False
+        for record in trainer.run():
+            records.append(record)
+            if record.val_loss is not None and not poisoned:
+                trainer.network.weights.named["output.V"][0, 0] = np.nan
+                trainer.network.pack_all()
+                poisoned = True
+    back = [record for record in records if record.rolled_back]
+    assert len(back) == 1
+    assert back[0].learning_rate == pytest.approx(SMALL.lr / 2)
+    assert trainer.state.rate_scale == 0.5
+    assert np.isfinite(trainer.network.weights.flat).all()
+    assert records[-1].val_loss < 0.8
+
+
+def test_compiling_changes_nothing():
+    """The step of no length that compiles the kernels leaves weights, moments and states as they were."""
+    text = corpus(rhyme(1500))
+    with Workers(2) as team:
+        trainer = Trainer(SMALL, text, team)
+        before = state_of(trainer)
+        trainer.compile()
+        assert state_of(trainer) == before
+
+
+def test_weights_of_another_model_serve_a_text_it_knows():
+    """A text within the model's vocabulary is encoded with it; the weights are used as they are."""
+    with Workers(1) as team:
+        trainer = Trainer(replace(SMALL, epochs=1.0), corpus(rhyme(1500)), team)
+        finish(trainer)
+        source = trainer.checkpoint()
+        other = corpus("the cat was full.\n" * 30)
+        text, weights = starting_weights(source, other, remap=False, seed=0)
+        assert text.vocabulary == source.vocabulary
+        assert source.vocabulary.decode(text.ids) == other.vocabulary.decode(other.ids)
+        assert all(weights[name] is source.parameters[name] for name in weights)
+
+
+def test_remapped_weights_follow_their_characters():
+    """New characters are refused unless they are to be added; what was learnt of a character stays with it."""
+    with Workers(1) as team:
+        trainer = Trainer(replace(SMALL, epochs=1.0), corpus(rhyme(1500)), team)
+        finish(trainer)
+        source = trainer.checkpoint()
+        other = corpus("a Bag dog was Out! " * 30)
+        with pytest.raises(CharrnnError, match="the text has 3 characters that the model does not know"):
+            starting_weights(source, other, remap=False, seed=0)
+        text, weights = starting_weights(source, other, remap=True, seed=0)
+        assert text.vocabulary.decode(text.ids) == other.vocabulary.decode(other.ids)
+        for character in source.vocabulary.characters:
+            old, new = (v.characters.index(character) for v in (source.vocabulary, text.vocabulary))
+            for name in ("layer0.U_i", "layer0.U_g"):
+                assert (weights[name][new] == source.parameters[name][old]).all()
+            assert (weights["output.V"][:, new] == source.parameters["output.V"][:, old]).all()
+            assert weights["output.c"][new] == source.parameters["output.c"][old]
+        Trainer(SMALL, text, team, weights)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"dropout": 1.0}, "the dropout must be"),
+        ({"seq_length": 0}, "the sequence length must be"),
+        ({"batch_size": 0}, "the batch size must be"),
+        ({"epochs": 0.0}, "the number of epochs must be more than 0"),
+        ({"epochs": None}, "a run is measured in epochs or in time"),
+        ({"seconds": 5.0}, "a run is measured in epochs or in time"),
+        ({"epochs": None, "seconds": float("nan")}, "the time must be more than 0"),
+        ({"lr": -1.0}, "the learning rate must be more than 0"),
+        ({"lr": float("nan")}, "the learning rate must be more than 0"),
+        ({"optimizer": "lion"}, "there is no optimizer 'lion'"),
+        ({"schedule": "step"}, "there is no schedule 'step'"),
+        ({"clip": 0.0}, "the clip must be more than 0"),
+        ({"val_fraction": 1.0}, "the fraction to validate with must be"),
+        ({"warmup": 2.0}, "the warm-up must be"),
+        ({"seed": -1}, "the seed must be"),
+    ],
+)
+def test_a_setting_that_makes_no_sense_is_refused(change, sentence):
+    """One sentence says what is wrong."""
+    with pytest.raises(CharrnnError, match=sentence):
+        replace(SMALL, **change)
+
+
+def test_the_default_length_follows_the_size_of_the_text():
+    """A short text is read often, a long one a few times."""
+    assert default_epochs(1000) == 50
+    assert 5 < default_epochs(1_115_394) < 15
+    assert default_epochs(10**9) == 3
