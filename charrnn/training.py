@@ -161,6 +161,16 @@ class Progress:
     stopped_early: bool = False  # validation no longer improved
 
 
+@dataclass(frozen=True)
+class Advance:
+    """What some steps came to: mean loss in nats, characters predicted, the last step's rate and gradient norm."""
+
+    loss: float
+    characters: int
+    learning_rate: float
+    grad_norm: float
+
+
 @dataclass
 class _State:
     """Where a run stands, beside its arrays."""
@@ -278,23 +288,22 @@ class Trainer:
             if self.steps is not None:
                 steps = min(steps, self.steps - at)
             began = time.perf_counter()
-            losses, characters, rate, norm = self._advance(steps)
+            done = self.advance(steps)
             elapsed = time.perf_counter() - began
             self.state.seconds += elapsed
             chunk = max(1, min(4 * chunk, round(steps * CHUNK_SECONDS / max(elapsed, 1e-6))))
-            loss = float(losses.sum() / characters)
             hopeless = HOPELESS * math.log(max(2, self.architecture.vocabulary))
             record = Progress(
                 step=self.state.step,
                 epoch=self.state.step / self.streams.windows,
                 seconds=self.state.seconds,
                 fraction=self._fraction(self.state.step),
-                loss=loss,
-                learning_rate=rate,
-                grad_norm=norm,
-                chars_per_second=characters / max(elapsed, 1e-9),
+                loss=done.loss,
+                learning_rate=done.learning_rate,
+                grad_norm=done.grad_norm,
+                chars_per_second=done.characters / max(elapsed, 1e-9),
             )
-            if not (math.isfinite(norm) and loss < hopeless):
+            if not (math.isfinite(done.grad_norm) and done.loss < hopeless):
                 yield self._roll_back(good, record)
                 continue
             if self.state.step % interval and not self.over:
@@ -373,11 +382,8 @@ class Trainer:
         bits = np.random.Philox(key=self.settings.seed, counter=[0, step, purpose, 0]).random_raw(count)
         return np.asarray(bits, np.uint64)
 
-    def _advance(self, steps: int) -> tuple[NDArray[np.float64], int, float, float]:
-        """Train `steps` steps within one epoch: (the loss of each, characters, the last rate, the last norm).
-
-        Ends at once where a gradient's norm is not finite.
-        """
+    def advance(self, steps: int) -> Advance:
+        """Train `steps` steps within one epoch; end at once where a gradient's norm is not finite."""
         begin, windows = self.state.step, self.streams.windows
         batch, length = self.settings.batch_size, self.settings.seq_length
         network, window, team = self.network, self.window, self.team
@@ -420,7 +426,8 @@ class Trainer:
 
         team.run(job)
         self.state.step += done[0]
-        return losses[: done[0]], sum(counts[: done[0]]), rates[done[0] - 1], norms[0]
+        characters = sum(counts[: done[0]])
+        return Advance(float(losses.sum() / characters), characters, rates[done[0] - 1], norms[0])
 
     def _validate(self, record: Progress) -> Progress:
         """Score the held-out text, keep the weights if they are the best, and decide whether to go on."""

@@ -97,9 +97,7 @@ def layers_of(parameters: Mapping[str, Array]) -> list[Arrays]:
     """Return each layer's arrays by their names in the equations: `layer0.U_i` is `U_i` of the first."""
     layers: list[Arrays] = []
     prefix = "layer0."
-    while found := {
-        name.removeprefix(prefix): a for name, a in parameters.items() if name.startswith(prefix)
-    }:
+    while found := {name.removeprefix(prefix): a for name, a in parameters.items() if name.startswith(prefix)}:
         layers.append(found)
         prefix = f"layer{len(layers)}."
     return layers
@@ -229,9 +227,7 @@ def sgd(p: Array, g: Array, memory: Memory, *, lr: float, momentum: float) -> tu
     return p - lr * m, {"m": m}
 
 
-def rmsprop(
-    p: Array, g: Array, memory: Memory, *, lr: float, rho: float, epsilon: float
-) -> tuple[Array, Memory]:
+def rmsprop(p: Array, g: Array, memory: Memory, *, lr: float, rho: float, epsilon: float) -> tuple[Array, Memory]:
     """RMSprop (Tieleman & Hinton 2012)."""
     v = rho * memory.get("v", np.zeros_like(p)) + (1 - rho) * g**2
     return p - lr * g / (np.sqrt(v) + epsilon), {"v": v}

@@ -12,7 +12,7 @@ import click
 from charrnn import __version__
 from charrnn.errors import CharrnnError
 
-COMMANDS = ("train", "sample", "eval", "info", "corpus")
+COMMANDS = ("train", "sample", "eval", "info", "corpus", "bench")
 CLOSED_PIPE = 141  # what a shell reports of a program whose reader went away: 128 + SIGPIPE
 INTERRUPTED = 130  # 128 + SIGINT
 
