@@ -196,7 +196,7 @@ def check_writable(path: str | Path, *, force: bool) -> None:
             raise CharrnnError(f"{name} cannot be written: there is no folder {shown(Path(path).parent)}")
         if not force and target.exists():
             raise CharrnnError(f"{name} exists already; --force replaces it")
-        temporary = _beside(target)  # trying is the one test that full disks and odd permissions respect
+        temporary = _beside(target)  # no other test knows all that permissions and file systems may forbid
         temporary.open("xb").close()
         temporary.unlink()
     except OSError as fault:

@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 
 from charrnn.cells import Architecture
 from charrnn.cells.architecture import gate_name
-from charrnn.kernels import gemm, inputs, is_warm, output, padded, update
+from charrnn.kernels import gemm, gradients, inputs, is_warm, output, padded, update
+from charrnn.kernels.barrier import ALONE
 
 Array = NDArray[np.float32]
+Meeting = tuple[NDArray[np.int64], int]  # a barrier, and how many threads meet there
 
 
 def aligned(*shape: int) -> Array:
@@ -146,8 +148,7 @@ class Window:
     def carry(self, first: int, last: int, steps: int) -> None:
         """Make the last states of rows `first` to `last` the carried ones."""
         for states in self.states:
-            for state in states:
-                state[0, first:last] = state[steps, first:last]
+            inputs.carry(states, first, last, steps)
 
     def carried(self) -> Array:
         """Return a copy of the carried states [layers, states, B, H]."""
@@ -173,12 +174,6 @@ class Window:
                 state[0, 0] = 0.0
 
 
-def _share(columns: int, worker: int, workers: int) -> tuple[int, int]:
-    """Return the panels of so many columns that fall to a member of a team."""
-    panels = gemm.panels(columns)
-    return worker * panels // workers, (worker + 1) * panels // workers
-
-
 class Network:
     """A network with its weights, its gradient and its weights packed for products.
 
@@ -196,13 +191,18 @@ class Network:
         self._W = [aligned(layer.W.size) for layer in layers]
         self._U = [aligned(layer.U.size if i else 0) for i, layer in enumerate(layers)]
         self._V = aligned(self.weights.V.size)
-        self._W_back: list[Array] = []
+        # The transposes for the way back get their room in `prepare_training`.
+        self._W_back, self._U_back, self._V_back = (
+            [aligned(0) for _ in layers],
+            [aligned(0) for _ in layers],
+            aligned(0),
+        )
         self.pack_all()
 
     @property
     def nbytes(self) -> int:
         """Bytes that weights, gradient and packed weights take."""
-        flats = [self.weights.flat, self.gradient.flat] if self._W_back else [self.weights.flat]
+        flats = [self.weights.flat, self.gradient.flat] if hasattr(self, "gradient") else [self.weights.flat]
         return _nbytes([*flats, *vars(self).values()])
 
     def prepare_training(self, workers: int) -> None:
@@ -220,119 +220,110 @@ class Network:
 
     def pack_all(self) -> None:
         """Pack the weights on this thread."""
-        self.pack(0, 1)
+        self.pack(0, ALONE)
 
-    def pack(self, worker: int, workers: int) -> None:
-        """Pack a member's share of the weights, and of their transposes where there is a way back."""
+    def pack(self, worker: int, meeting: Meeting) -> None:
+        """Pack a member's share of the weights, and of their transposes where there is a way back.
 
-        def share(columns: int) -> tuple[int, int]:
-            return _share(columns, worker, workers)
-
-        for i, layer in enumerate(self.weights.layers):
-            gemm.pack(self._W[i], layer.W, *share(layer.W.shape[1]))
-            if i:
-                gemm.pack(self._U[i], layer.U, *share(layer.U.shape[1]))
-        gemm.pack(self._V, self.weights.V, *share(self.weights.V.shape[1]))
-        if not self._W_back:
-            return
-        for i, layer in enumerate(self.weights.layers):
-            gemm.pack_transposed(self._W_back[i], layer.W, *share(layer.W.shape[0]))
-            if i:
-                gemm.pack_transposed(self._U_back[i], layer.U, *share(layer.U.shape[0]))
-        gemm.pack_transposed(self._V_back, self.weights.V, *share(self.weights.V.shape[0]))
-
-    def forward(self, window: Window, first: int, last: int, steps: int, dropout_keys: tuple[int, ...] = ()) -> None:
-        """Run rows `first` to `last` of a window forward, from the carried states to the logits.
-
-        `dropout_keys`, one a layer, are the seeds of this step's masks; without them nothing is dropped.
+        Waits until all members are done with changing the weights.
         """
-        below, shift = None, 1
+        V = self._V
+        gemm.repack(V, self._V_back, self.weights.V, worker, meeting)
+        for i, layer in enumerate(self.weights.layers):
+            gemm.repack(self._W[i], self._W_back[i], layer.W, worker, meeting)
+            if i:
+                gemm.repack(self._U[i], self._U_back[i], layer.U, worker, meeting)
+
+    def _layers_forward(
+        self, window: Window, first: int, last: int, steps: int, keys: tuple[int, ...], meeting: Meeting
+    ) -> tuple[Array, int]:
+        """Run the layers forward; return what the last one hands up, and the slot of its first step."""
+        below, slot = window.states[0][0], 1
         for i, layer in enumerate(self.weights.layers):
             z, states = window.z[i], window.states[i]
-            if below is None:
-                inputs.begin_one_hot(z, layer.U, layer.b, window.ids, first, last, steps)
+            if i == 0:
+                inputs.feed_symbols(z, layer.U, layer.b, window.ids, first, last, steps, meeting)
             else:
-                inputs.begin_biases(z, layer.b, first, last, steps)
-                fed = layer.U.shape[1]
-                gemm.project(z, 0, fed, below, shift, layer.U.shape[0], self._U[i], first, last, steps)
+                inputs.feed_below(z, layer.U.shape[1], self._U[i], layer.b, below, slot, first, last, steps)
             self.kernels.forward(z, states, self._W[i], first, last, steps)
-            below, shift = states[0], 1
-            if dropout_keys:
-                inputs.drop(
-                    window.dropped[i],
-                    below,
-                    window.masks[i],
-                    1,
-                    1.0 - window.dropout,
-                    dropout_keys[i],
-                    first,
-                    last,
-                    steps,
-                )
-                below, shift = window.dropped[i], 0
-        assert below is not None
-        size, symbols = self.weights.V.shape
-        inputs.begin_biases(window.logits, self.weights.c, first, last, steps)
-        gemm.project(window.logits, 0, symbols, below, shift, size, self._V, first, last, steps)
+            below, slot = states[0], 1
+            if keys:
+                keep = 1.0 - window.dropout
+                inputs.drop(window.dropped[i], below, window.masks[i], keep, keys[i], first, last, steps)
+                below, slot = window.dropped[i], 0
+        return below, slot
 
-    def losses(self, window: Window, first: int, last: int, steps: int, scale: float = 1.0) -> None:
-        """Turn the logits into losses in nats, and into their gradient times `scale`."""
-        output.softmax_cross_entropy(
+    def forward(self, window: Window, first: int, last: int, steps: int) -> None:
+        """Run rows `first` to `last` of a window forward, from the carried states to the logits."""
+        below, slot = self._layers_forward(window, first, last, steps, (), ALONE)
+        output.forward(window.logits, self._V, self.weights.c, below, slot, first, last, steps)
+
+    def losses(self, window: Window, first: int, last: int, steps: int) -> None:
+        """Write the losses in nats; the logits are used up."""
+        symbols = self.architecture.vocabulary
+        output.softmax_cross_entropy(window.logits, window.targets, window.losses, symbols, 1.0, first, last, steps)
+
+    def forward_backward(
+        self,
+        window: Window,
+        first: int,
+        last: int,
+        steps: int,
+        scale: float,
+        dropout_keys: tuple[int, ...] = (),
+        meeting: Meeting = ALONE,
+    ) -> None:
+        """Run rows `first` to `last` forward and back: losses, and each z the gradient of what entered its gates.
+
+        The gradient is that of the sum of losses times `scale`; that of the carried states is left in slot 0 of
+        ``window.gradients``. `dropout_keys`, one a layer, are the seeds of this step's masks; without them nothing is
+        dropped. Waits at the meeting for others who still pack weights.
+        """
+        below, slot = self._layers_forward(window, first, last, steps, dropout_keys, meeting)
+        output.forward_backward(
             window.logits,
+            self._V,
+            self.weights.c,
+            below,
+            slot,
             window.targets,
             window.losses,
             self.architecture.vocabulary,
             scale,
+            window.gradients[-1][0],
+            self._V_back,
             first,
             last,
             steps,
         )
-
-    def backward(self, window: Window, first: int, last: int, steps: int, dropped: bool = False) -> None:
-        """Run rows `first` to `last` back: each z becomes the gradient of what entered the gates.
-
-        The gradient of the carried states is left in slot 0 of ``window.gradients``.
-        """
-        above, packed = window.logits, self._V_back
-        size, width = self.weights.V.shape
         for i in range(self.architecture.layers - 1, -1, -1):
-            dh, *others = window.gradients[i]
-            inputs.clear(dh, first, last, steps + 1)
-            for other in others:
-                inputs.clear(other, first, last, 1)
-            gemm.project(dh, 1, size, above, 0, width, packed, first, last, steps)
-            if dropped:
-                inputs.drop_gradient(dh, window.masks[i], 1, first, last, steps)
-            self.kernels.backward(
-                window.z[i], window.states[i], window.gradients[i], self._W_back[i], first, last, steps
-            )
-            above, packed = window.z[i], self._U_back[i]
-            width = self.weights.layers[i].U.shape[1]
+            gradients = window.gradients[i]
+            if dropout_keys:
+                inputs.drop_gradient(gradients[0], window.masks[i], first, last, steps)
+            self.kernels.backward(window.z[i], window.states[i], gradients, self._W_back[i], first, last, steps)
+            if i:
+                fed = self.weights.layers[i].U.shape[1]
+                inputs.feed_back(window.gradients[i - 1][0], window.z[i], fed, self._U_back[i], first, last, steps)
 
-    def gradients(self, window: Window, worker: int, workers: int, steps: int, dropped: bool = False) -> None:
-        """Add a member's columns of every weight's gradient over the window to ``gradient``."""
+    def add_gradients(
+        self, window: Window, worker: int, meeting: Meeting, steps: int, *, dropped: bool = False
+    ) -> None:
+        """Add a member's columns of every weight's gradient over the window to ``gradient``.
+
+        Waits first until all members have gone back over their rows.
+        """
+        workers = meeting[1]
         rows = steps * window.batch_size
-        ids = window.ids.reshape(-1)
         scratch = self._scratch[worker]
-
-        def share(columns: int) -> tuple[int, int]:
-            return _share(columns, worker, workers)
-
+        ids = window.ids.reshape(-1)
         below: Array | None = None
         for i, layer in enumerate(self.gradient.layers):
             dz = window.z[i].reshape(-1, window.z[i].shape[2])
-            if below is None:
-                inputs.add_one_hot_gradient(layer.U, ids, dz, *share(layer.U.shape[1]), rows)
-            else:
-                gemm.multiply_transposed_add(layer.U, below, dz, 0, rows, *share(layer.U.shape[1]), scratch)
             h = window.states[i][0].reshape(-1, layer.W.shape[0])
-            skip = dz.shape[1] - layer.W.shape[1]
-            gemm.multiply_transposed_add(layer.W, h, dz, skip, rows, *share(layer.W.shape[1]), scratch)
-            inputs.add_bias_gradient(layer.b, dz, *share(layer.b.shape[0]), rows)
+            if below is None:
+                gradients.add_first_layer(layer.U, layer.W, layer.b, ids, dz, h, rows, worker, scratch, meeting)
+            else:
+                gradients.add_deeper_layer(layer.U, layer.W, layer.b, below, dz, h, rows, worker, scratch, workers)
             below = window.dropped[i].reshape(-1, h.shape[1]) if dropped else h[window.batch_size :]
-        assert below is not None
         d_logits = window.logits.reshape(-1, window.logits.shape[2])
-        gemm.multiply_transposed_add(
-            self.gradient.V, below, d_logits, 0, rows, *share(self.gradient.V.shape[1]), scratch
-        )
-        inputs.add_bias_gradient(self.gradient.c, d_logits, *share(self.gradient.c.shape[0]), rows)
+        gradients.add_output(self.gradient.V, self.gradient.c, below, d_logits, rows, worker, scratch, workers)

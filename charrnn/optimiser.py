@@ -64,6 +64,7 @@ class Optimiser:
             raise CharrnnError(f"there is no optimizer {name!r}; there are {', '.join(RULES)}")
         self.rule = RULES[name]
         self.moments = tuple(Parameters(weights.architecture) for _ in range(self.rule.moments))
+        self._flats = tuple(moment.flat for moment in self.moments)
         self.clip, self.clip_value = clip, clip_value
         self._sums: NDArray[np.float64] = aligned(2 * weights.blocks).view(np.float64)
 
@@ -76,19 +77,15 @@ class Optimiser:
         ends the step. The gradient is cleared for the next one. Where the norm is not finite, the weights and moments
         stay as they are.
         """
-        team.wait()
         first, last = team.share(weights.blocks, worker)
-        if self.clip_value is not None:
-            update.clip_by_value(gradient.flat, float(self.clip_value), first, last)
-        update.sums_of_squares(gradient.flat, self._sums, first, last)
-        team.wait()
-        norm = math.sqrt(self._sums.sum())
-        if math.isfinite(norm):
-            factor = self.clip / norm if self.clip is not None and norm > self.clip else 1.0
-            count = (float(step),) if self.rule.counts_steps else ()
-            moments = tuple(moment.flat for moment in self.moments)
-            self.rule.kernel(
-                weights.flat, gradient.flat, moments, first, last, factor, rate, *self.rule.constants, *count
-            )
-        update.clear_range(gradient.flat, first, last)
+        limit = float(self.clip_value or 0.0)
+        norm = float(update.norm(gradient.flat, self._sums, limit, first, last, team.meeting))
+        if not math.isfinite(norm):
+            gradient.flat[first * update.BLOCK : last * update.BLOCK] = 0.0
+            return norm
+        factor = self.clip / norm if self.clip is not None and norm > self.clip else 1.0
+        count = (float(step),) if self.rule.counts_steps else ()
+        self.rule.kernel(
+            weights.flat, gradient.flat, self._flats, first, last, factor, rate, *self.rule.constants, *count
+        )
         return norm

@@ -262,10 +262,8 @@ class Trainer:
 
         def job(worker: int) -> None:
             keys = self._dropout_keys(0)
-            self.network.forward(self.window, 0, 0, 0, keys)
-            self.network.losses(self.window, 0, 0, 0)
-            self.network.backward(self.window, 0, 0, 0, bool(keys))
-            self.network.gradients(self.window, worker, self.team.size, 0, bool(keys))
+            self.network.forward_backward(self.window, 0, 0, 0, 1.0, keys, self.team.meeting)
+            self.network.add_gradients(self.window, worker, self.team.meeting, 0, dropped=bool(keys))
             self.optimiser.update(self.team, worker, self.network.weights, self.network.gradient, 0.0, 1)
 
         before = [moment.flat.copy() for moment in self.optimiser.moments]
@@ -387,6 +385,7 @@ class Trainer:
         begin, windows = self.state.step, self.streams.windows
         batch, length = self.settings.batch_size, self.settings.seq_length
         network, window, team = self.network, self.window, self.team
+        meeting = team.meeting
         if begin and begin % windows == 0:
             window.next_epoch()
         rates = [self._rate(begin + k + 1) for k in range(steps)]
@@ -406,13 +405,10 @@ class Trainer:
                     if first <= row < last:
                         window.begin(slice(row, row + 1))
                 n = self.streams.window((begin + k) % windows, window.ids, window.targets, slice(first, last))
-                network.forward(window, first, last, n, keys[k])
-                network.losses(window, first, last, n, 1.0 / counts[k])
-                network.backward(window, first, last, n, bool(keys[k]))
-                team.wait()
+                network.forward_backward(window, first, last, n, 1.0 / counts[k], keys[k], meeting)
+                network.add_gradients(window, worker, meeting, n, dropped=bool(keys[k]))
                 if worker == 0:
                     losses[k] = window.losses[:n].sum(dtype=np.float64)
-                network.gradients(window, worker, team.size, n, bool(keys[k]))
                 norms[worker] = self.optimiser.update(
                     team, worker, network.weights, network.gradient, rates[k], begin + k + 1
                 )
@@ -420,9 +416,8 @@ class Trainer:
                 if not math.isfinite(norms[worker]):
                     return
                 window.carry(first, last, n)
-                team.wait()
-                network.pack(worker, team.size)
-                team.wait()
+                network.pack(worker, meeting)
+            team.wait()  # for the packed weights
 
         team.run(job)
         self.state.step += done[0]

@@ -2,15 +2,11 @@
 
 import os
 import threading
-import time
 from collections.abc import Callable
-
-import numpy as np
 
 from charrnn.errors import CharrnnError
 from charrnn.kernels import barrier
 
-SPINS = 20_000  # about a millisecond: longer than a fair share of work differs, shorter than the system's time slice
 MAXIMUM_THREADS = 1024
 
 
@@ -34,7 +30,8 @@ class Workers:
         self.size = processors() if threads is None else threads
         if not 1 <= self.size <= MAXIMUM_THREADS:
             raise CharrnnError(f"the number of threads must be from 1 to {MAXIMUM_THREADS}, not {self.size}")
-        self._barrier = np.zeros(barrier.SIZE, np.int64)
+        self._barrier = barrier.new()
+        self.meeting = (self._barrier, self.size)  # where kernels of this team wait for each other
         self._job: Callable[[int], None] | None = None
         self._starts = [threading.Semaphore(0) for _ in range(self.size)]
         self._lock = threading.Lock()
@@ -71,13 +68,9 @@ class Workers:
 
     def wait(self) -> None:
         """Wait, within a job, until every member has come here."""
-        if self.size == 1:
-            return
-        generation = barrier.arrive(self._barrier, self.size)
-        while not barrier.opened(self._barrier, generation, SPINS):
-            if self._failure is not None:
-                raise RuntimeError("another thread of the team failed")
-            time.sleep(0)
+        barrier.wait(self.meeting)
+        if self._failure is not None:
+            raise RuntimeError("another thread of the team failed")
 
     def share(self, items: int, worker: int) -> tuple[int, int]:
         """Return the range [first, last) of so many items that falls to a member: sizes differ by one at most."""
@@ -111,6 +104,7 @@ class Workers:
             except BaseException as error:
                 if self._failure is None:
                     self._failure = error
+                self._barrier[barrier.BROKEN] = 1
             with self._lock:
                 self._running -= 1
                 if self._running == 0:

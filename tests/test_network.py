@@ -46,15 +46,15 @@ class Case:
 
             def job(worker):
                 first, last = team.share(self.batch, worker)
-                network.forward(window, first, last, steps, self.keys)
-                team.wait()
-                if worker == 0:
-                    self.logits = window.logits[:steps, :, : self.architecture.vocabulary].copy()
-                team.wait()
-                network.losses(window, first, last, steps, 1.0 / self.counted)
-                network.backward(window, first, last, steps, bool(self.keys))
-                team.wait()
-                network.gradients(window, worker, team.size, steps, bool(self.keys))
+                if not self.keys:
+                    network.forward(window, first, last, steps)
+                    team.wait()
+                    if worker == 0:
+                        self.logits = window.logits[:steps, :, : self.architecture.vocabulary].copy()
+                    team.wait()
+                scale = 1.0 / self.counted
+                network.forward_backward(window, first, last, steps, scale, self.keys, team.meeting)
+                network.add_gradients(window, worker, team.meeting, steps, dropped=bool(self.keys))
 
             team.run(job)
         return self
@@ -155,7 +155,7 @@ def test_dropout_keeps_its_share_and_changes_with_the_key():
     assert set(np.unique(mask)) == {np.float32(0), np.float32(1 / 0.75)}
     assert (mask > 0).mean() == pytest.approx(0.75, abs=0.01)
     before = mask.copy()
-    case.network.forward(case.window, 0, 16, 32, (99,))
+    case.network.forward_backward(case.window, 0, 16, 32, 1.0, (99,))
     assert (case.window.masks[0] != before).mean() > 0.3
 
 

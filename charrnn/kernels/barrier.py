@@ -3,6 +3,7 @@
 from typing import Any
 
 import llvmlite.binding
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
@@ -10,8 +11,19 @@ from numba.core import cgutils
 from charrnn.kernels.compiler import intrinsic, jit
 from charrnn.kernels.simd import FLUSH_TO_ZERO, float_control, set_float_control
 
-COUNT, GENERATION = 0, 8  # places in the barrier's array, a cache line apart
-SIZE = 16
+COUNT, GENERATION, BROKEN, SIZE = 0, 8, 16, 24  # places in a barrier's array, a cache line apart
+SPINS = 2000  # about a tenth of a millisecond; a thread that waits longer lets others have its processor
+
+_TRIPLE = llvmlite.binding.get_process_triple()
+_CAN_YIELD = llvmlite.binding.address_of_symbol("sched_yield") is not None
+
+
+def new() -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Return the memory of a new barrier."""
+    return np.zeros(SIZE, np.int64)
+
+
+ALONE = (new(), 1)  # a meeting of one: nobody to wait for
 
 
 def _item(context: Any, builder: Any, kind: Any, array: Any, index: Any) -> Any:
@@ -38,38 +50,55 @@ def _atomic_load(typing: Any, array: Any, index: Any) -> Any:
     return types.int64(array, index), generate
 
 
+def _call(builder: Any, name: str, result: Any) -> None:
+    builder.call(cgutils.get_or_insert_function(builder.module, ir.FunctionType(result, []), name), [])
+
+
 @intrinsic
 def _pause(typing: Any) -> Any:
     """Tell the processor that this thread spins."""
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        triple = llvmlite.binding.get_process_triple()
-        if triple.startswith(("x86_64", "i686", "amd64")):
-            kind = ir.FunctionType(ir.VoidType(), [])
-            builder.call(cgutils.get_or_insert_function(builder.module, kind, "llvm.x86.sse2.pause"), [])
+        if _TRIPLE.startswith(("x86_64", "i686", "amd64")):
+            _call(builder, "llvm.x86.sse2.pause", ir.VoidType())
+        return context.get_dummy_value()
+
+    return types.void(), generate
+
+
+@intrinsic
+def _yield_processor(typing: Any) -> Any:
+    """Let another thread have the processor, where the system has a call for it."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        if _CAN_YIELD:
+            _call(builder, "sched_yield", ir.IntType(32))
         return context.get_dummy_value()
 
     return types.void(), generate
 
 
 @jit
-def arrive(barrier, parties):
-    """Count this thread in; the last of `parties` opens the barrier. Return the generation to wait for the end of."""
+def wait(meeting):
+    """Wait until all have come: `meeting` is a barrier and the number of threads that meet there.
+
+    A broken barrier holds nobody: another thread has failed, and what is computed will not be used.
+    """
+    barrier, parties = meeting
+    if parties == 1:
+        return
     generation = _atomic_load(barrier, GENERATION)
     if _atomic_add(barrier, COUNT, 1) == parties - 1:
         _atomic_add(barrier, COUNT, -parties)
         _atomic_add(barrier, GENERATION, 1)
-    return generation
-
-
-@jit
-def opened(barrier, generation, spins):
-    """Spin until the barrier of that generation has opened, or `spins` times; tell whether it has."""
-    for _ in range(spins):
-        if _atomic_load(barrier, GENERATION) != generation:
-            return True
-        _pause()
-    return False
+        return
+    spins = 0
+    while _atomic_load(barrier, GENERATION) == generation and _atomic_load(barrier, BROKEN) == 0:
+        spins += 1
+        if spins < SPINS:
+            _pause()
+        else:
+            _yield_processor()
 
 
 @jit

@@ -10,10 +10,12 @@ from typing import Any
 from llvmlite import ir
 from numba import types
 
+from charrnn.kernels.barrier import wait
 from charrnn.kernels.compiler import intrinsic, jit
 from charrnn.kernels.simd import (
     FLOAT,
     HOST,
+    INTEGERS,
     LANES,
     address,
     fma_value,
@@ -133,6 +135,34 @@ def panels(columns: int) -> int:
     return -(-columns // PANEL)
 
 
+@intrinsic
+def transpose_tile(typing: Any, target: Any, target_row: Any, source: Any, source_row: Any) -> Any:
+    """Write the transpose of 16×16 floats at one address to another; the rows' strides count floats."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        target, target_row, source, source_row = (
+            context.cast(builder, a, k, types.intp) for a, k in zip(args, sig.args, strict=True)
+        )
+        target, source = (builder.inttoptr(value, FLOAT.as_pointer()) for value in (target, source))
+        lanes = range(LANES)
+        rows = [load_value(builder, builder.gep(source, [builder.mul(source_row, INT(i))])) for i in lanes]
+        distance = 1
+        while distance < LANES:  # swap the off-diagonal blocks of size 1, 2, 4, 8 in turn
+            low = [j if not j & distance else LANES + j - distance for j in lanes]
+            high = [j + distance if not j & distance else LANES + j for j in lanes]
+            for i in lanes:
+                if not i & distance:
+                    pair = rows[i], rows[i + distance]
+                    rows[i] = builder.shuffle_vector(*pair, ir.Constant(INTEGERS, low))
+                    rows[i + distance] = builder.shuffle_vector(*pair, ir.Constant(INTEGERS, high))
+            distance *= 2
+        for i in lanes:
+            store_value(builder, rows[i], builder.gep(target, [builder.mul(target_row, INT(i))]))
+        return context.get_dummy_value()
+
+    return types.void(target, target_row, source, source_row), generate
+
+
 @jit
 def pack(packed, matrix, first, last):
     """Lay the columns of panels `first` to `last` of matrix [K, N] side by side in packed [K·N], panel by panel."""
@@ -150,10 +180,22 @@ def pack_transposed(packed, matrix, first, last):
     columns, inner = matrix.shape
     for begin in range(first * PANEL, min(last * PANEL, columns), PANEL):
         width = min(PANEL, columns - begin)
-        for block in range(0, inner, LANES):  # a cache line of each row at a time
-            for j in range(width):
-                for k in range(block, block + LANES):
-                    packed[begin * inner + k * width + j] = matrix[begin + j, k]
+        for k in range(0, inner, LANES):
+            for j in range(0, width, LANES):
+                target = address(packed, (begin * inner + k * width + j,))
+                transpose_tile(target, width, address(matrix, (begin + j, k)), inner)
+
+
+@jit
+def repack(packed, packed_transposed, matrix, worker, meeting):
+    """Pack a worker's share of a matrix, and of its transpose if there is room for that; wait first for the others."""
+    wait(meeting)
+    workers = meeting[1]
+    count = (matrix.shape[1] + PANEL - 1) // PANEL
+    pack(packed, matrix, worker * count // workers, (worker + 1) * count // workers)
+    if packed_transposed.size:
+        count = (matrix.shape[0] + PANEL - 1) // PANEL
+        pack_transposed(packed_transposed, matrix, worker * count // workers, (worker + 1) * count // workers)
 
 
 @jit
@@ -186,19 +228,6 @@ def multiply_add(c, a, packed):
                     panel,
                     inner,
                 )
-
-
-@jit
-def project(c, c_slot, columns, a, a_slot, inner, packed, first, last, steps):
-    """Add a product for rows `first` to `last` of all steps at once: c [·, B, ≥columns] += a [·, B, ≥inner] · packed.
-
-    Step 0 is slot `c_slot` of c and slot `a_slot` of a.
-    """
-    multiply_add(
-        c[c_slot : c_slot + steps, first:last, :columns],
-        a[a_slot : a_slot + steps, first:last, :inner],
-        packed,
-    )
 
 
 @jit

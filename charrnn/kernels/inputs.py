@@ -1,18 +1,20 @@
-"""What enters a layer, and the gradients of its biases and of a one-hot input's weights; dropout."""
+"""What enters a layer, from the text or from the layer below; dropout on the way up."""
 
 import numpy as np
 
+from charrnn.kernels.barrier import wait
 from charrnn.kernels.compiler import jit
-from charrnn.kernels.gemm import PANEL
+from charrnn.kernels.gemm import multiply_add
 from charrnn.kernels.simd import LANES, load, store
 
 
 @jit
-def begin_one_hot(z, U, bias, ids, first, last, steps):
-    """Begin z [T, B, Z] of a first layer: the biases, plus the row of U [V, G] that a one-hot x_t picks: x_t U = U[id].
+def feed_symbols(z, U, bias, ids, first, last, steps, meeting):
+    """Begin z [T, B, Z] of the first layer: biases, and the row of U [V, G] that a one-hot x_t picks: x_t U = U[id].
 
-    U feeds the first G of the Z columns. ids [T, B].
+    U feeds the first G of the Z columns. ids [T, B]. Waits first, as others may still change the weights.
     """
+    wait(meeting)
     fed = U.shape[1]
     for t in range(steps):
         for b in range(first, last):
@@ -24,8 +26,18 @@ def begin_one_hot(z, U, bias, ids, first, last, steps):
 
 
 @jit
-def begin_biases(z, bias, first, last, steps):
-    """Begin z [T, B, Z] with the biases [Z] alone."""
+def feed_below(z, fed, U, bias, x, slot, first, last, steps):
+    """Begin z [T, B, Z] of a deeper layer: the biases, plus x_t U for all steps at once.
+
+    x [·, B, N] holds x_0 in `slot`; U is packed and feeds the first `fed` columns.
+    """
+    fill_biases(z, bias, first, last, steps)
+    multiply_add(z[:steps, first:last, :fed], x[slot : slot + steps, first:last], U)
+
+
+@jit
+def fill_biases(z, bias, first, last, steps):
+    """Write the biases [Z] to each row of z [T, B, Z]."""
     for t in range(steps):
         for b in range(first, last):
             for j in range(0, bias.shape[0], LANES):
@@ -33,23 +45,10 @@ def begin_biases(z, bias, first, last, steps):
 
 
 @jit
-def add_one_hot_gradient(dU, ids, dz, first, last, rows):
-    """Add dz [R, ≥G] to the rows of dU [V, G] that ids [R] picked, for the panels `first` to `last` of columns."""
-    begin, end = first * PANEL, min(last * PANEL, dU.shape[1])
-    for r in range(rows):
-        symbol = ids[r]
-        for j in range(begin, end, LANES):
-            store(dU, (symbol, j), load(dU, (symbol, j)) + load(dz, (r, j)))
-
-
-@jit
-def add_bias_gradient(db, dz, first, last, rows):
-    """Add the sum of dz [R, Z] over rows to db [Z], for the panels `first` to `last` of columns."""
-    for j in range(first * PANEL, min(last * PANEL, db.shape[0]), LANES):
-        total = load(db, (j,))
-        for r in range(rows):
-            total = total + load(dz, (r, j))
-        store(db, (j,), total)
+def feed_back(dh, z, fed, U_transposed, first, last, steps):
+    """Set dh [T+1, B, N] of the layer below from z [T, B, Z], the gradient of what entered here: dh_{t+1} = z_t Uᵀ."""
+    clear(dh, first, last, steps + 1)
+    multiply_add(dh[1 : steps + 1, first:last], z[:steps, first:last, :fed], U_transposed)
 
 
 @jit
@@ -65,8 +64,8 @@ def hashed(place, key):
 
 
 @jit
-def drop(y, x, mask, shift, keep, key, first, last, steps):
-    """Write x [T(+1), B, H] from slot `shift` on, times a random mask, to y [T, B, H].
+def drop(y, h, mask, keep, key, first, last, steps):
+    """Write h [T+1, B, H] from slot 1 on, times a random mask, to y [T, B, H].
 
     The mask [T, B, H] is kept for the way back. An entry of the mask is 1/keep with probability `keep`, else 0: a hash
     of its place and of the step's `key`, so it is the same for any number of threads and needs no generator's state.
@@ -80,16 +79,16 @@ def drop(y, x, mask, shift, keep, key, first, last, steps):
             for j in range(size):
                 mask[t, b, j] = scale if hashed(place + j, key) <= threshold else np.float32(0.0)
             for j in range(0, size, LANES):
-                store(y, (t, b, j), load(x, (t + shift, b, j)) * load(mask, (t, b, j)))
+                store(y, (t, b, j), load(h, (t + 1, b, j)) * load(mask, (t, b, j)))
 
 
 @jit
-def drop_gradient(dx, mask, shift, first, last, steps):
-    """Multiply dx [T+1, B, H] from slot `shift` on by the mask that `drop` made."""
+def drop_gradient(dh, mask, first, last, steps):
+    """Multiply dh [T+1, B, H] from slot 1 on by the mask that `drop` made."""
     for t in range(steps):
         for b in range(first, last):
             for j in range(0, mask.shape[2], LANES):
-                store(dx, (t + shift, b, j), load(dx, (t + shift, b, j)) * load(mask, (t, b, j)))
+                store(dh, (t + 1, b, j), load(dh, (t + 1, b, j)) * load(mask, (t, b, j)))
 
 
 @jit
@@ -99,3 +98,13 @@ def clear(x, first, last, slots):
         for b in range(first, last):
             for j in range(0, x.shape[2], LANES):
                 store(x, (t, b, j), 0.0)
+
+
+@jit
+def carry(states, first, last, steps):
+    """Copy the last states, in slot `steps` of each [T+1, B, H], to slot 0, where the next window begins."""
+    for k in range(len(states)):
+        state = states[k]
+        for b in range(first, last):
+            for j in range(0, state.shape[2], LANES):
+                store(state, (0, b, j), load(state, (steps, b, j)))

@@ -4,6 +4,8 @@ import math
 
 from charrnn.kernels.activations import exp
 from charrnn.kernels.compiler import jit
+from charrnn.kernels.gemm import multiply_add
+from charrnn.kernels.inputs import clear, fill_biases
 from charrnn.kernels.simd import LANES, lane_maximum, lane_sum, load, maximum, splat, store
 
 
@@ -42,3 +44,25 @@ def softmax_cross_entropy(logits, targets, losses, symbols, scale, first, last, 
             for j in range(symbols, width):
                 logits[t, b, j] = 0.0
             logits[t, b, target] -= scale
+
+
+@jit
+def forward(logits, V, c, x, slot, first, last, steps):
+    """Set logits [T, B, V] to x_t V + c; x [·, B, H] holds x_0 in `slot`, V is packed."""
+    fill_biases(logits, c, first, last, steps)
+    multiply_add(logits[:steps, first:last], x[slot : slot + steps, first:last], V)
+
+
+@jit
+def backward(dh, logits, V_transposed, first, last, steps):
+    """Set dh [T+1, B, H] of the last layer from the logits' gradient: dh_{t+1} = δᵒ_t Vᵀ."""
+    clear(dh, first, last, steps + 1)
+    multiply_add(dh[1 : steps + 1, first:last], logits[:steps, first:last], V_transposed)
+
+
+@jit
+def forward_backward(logits, V, c, x, slot, targets, losses, symbols, scale, dh, V_transposed, first, last, steps):
+    """Do `forward`, `softmax_cross_entropy` and `backward`, all that a training step does here."""
+    forward(logits, V, c, x, slot, first, last, steps)
+    softmax_cross_entropy(logits, targets, losses, symbols, scale, first, last, steps)
+    backward(dh, logits, V_transposed, first, last, steps)

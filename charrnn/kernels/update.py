@@ -1,20 +1,16 @@
 """From a gradient to new weights: norm, clipping and the optimisers' inner loops over the flat vector.
 
-Every loop takes a range of the vector, so threads share it. The norm is summed in blocks of fixed size, whoever sums
-them.
+Every loop takes a range of the vector, so threads share it; the optimisers leave the gradient clear. The norm is summed
+in blocks of fixed size, whoever sums them.
 """
 
+import math
+
+from charrnn.kernels.barrier import wait
 from charrnn.kernels.compiler import jit
 from charrnn.kernels.simd import LANES, fma, lane_sum, load, maximum, minimum, splat, square_root, store
 
 BLOCK = 4096  # floats summed by one chain of additions: the vector's length is padded to whole blocks
-
-
-@jit
-def clear_range(x, first, last):
-    """Write zeros to blocks `first` to `last`."""
-    for j in range(first * BLOCK, last * BLOCK, LANES):
-        store(x, (j,), 0.0)
 
 
 @jit
@@ -36,13 +32,32 @@ def sums_of_squares(gradient, sums, first, last):
 
 
 @jit
+def norm(gradient, sums, limit, first, last, meeting):
+    """Return the norm of the whole gradient, of which this thread sums the blocks `first` to `last`.
+
+    Entries are first clipped to ±`limit`, if that is above 0. Waits until all have finished the gradient, and once more
+    until all have summed.
+    """
+    wait(meeting)
+    if limit > 0.0:
+        clip_by_value(gradient, limit, first, last)
+    sums_of_squares(gradient, sums, first, last)
+    wait(meeting)
+    total = 0.0
+    for block in range(sums.shape[0]):
+        total += sums[block]
+    return math.sqrt(total)
+
+
+@jit
 def sgd(weights, gradient, moments, first, last, factor, rate, momentum):
-    """Step by m ← μ·m + g ;  p ← p − rate·m. The gradient is used times `factor`, here and below."""
+    """Step by m ← μ·m + g ;  p ← p − rate·m. The gradient is used times `factor`."""
     (m,) = moments
     for j in range(first * BLOCK, last * BLOCK, LANES):
         velocity = fma(load(m, (j,)), momentum, load(gradient, (j,)) * factor)
         store(m, (j,), velocity)
         store(weights, (j,), load(weights, (j,)) - velocity * rate)
+        store(gradient, (j,), 0.0)
 
 
 @jit
@@ -54,6 +69,7 @@ def rmsprop(weights, gradient, moments, first, last, factor, rate, decay, epsilo
         mean = fma(load(v, (j,)), decay, g * g * (1.0 - decay))
         store(v, (j,), mean)
         store(weights, (j,), load(weights, (j,)) - g * rate / (square_root(mean) + epsilon))
+        store(gradient, (j,), 0.0)
 
 
 @jit
@@ -65,6 +81,7 @@ def adagrad(weights, gradient, moments, first, last, factor, rate, epsilon):
         total = fma(g, g, load(v, (j,)))
         store(v, (j,), total)
         store(weights, (j,), load(weights, (j,)) - g * rate / (square_root(total) + epsilon))
+        store(gradient, (j,), 0.0)
 
 
 @jit
@@ -83,3 +100,4 @@ def adam(weights, gradient, moments, first, last, factor, rate, beta1, beta2, ep
         store(m, (j,), mean)
         store(v, (j,), square)
         store(weights, (j,), load(weights, (j,)) - mean * rate / fma(square_root(square), root, splat(epsilon)))
+        store(gradient, (j,), 0.0)
