@@ -22,6 +22,10 @@ CHUNK_SECONDS = 0.15  # of training between two progress records: what Ctrl-C wa
 VALIDATE_EVERY = 1_000_000  # characters trained on between two validations at the most; an epoch if that is shorter
 VALIDATE_SELDOM = 50_000  # and at the least
 VALIDATION_SHARE = 5  # a validation reads at most a fifth of what was trained on since the last one
+HALVE_AFTER = (
+    2  # validations without a better one halve the rate: a long run's schedule is still high when it begins to
+)
+# learn by heart, and what lower rates gain must be had before
 FRESH = 0.01  # share of the windows at which a stream begins anew from the zero state: else a network that never saw it
 # after the first steps may run away from there for ever, and that is where sampling begins
 HOPELESS = 10.0  # a loss this many times that of blind guessing is as bad as one that is not a number
@@ -434,6 +438,8 @@ class Trainer:
                 record = replace(record, best=True)
             else:
                 self.state.waited += 1
+                if self.state.waited % HALVE_AFTER == 0:
+                    self.state.rate_scale /= 2.0
         early = 0 < self.settings.patience <= self.state.waited and not self.over
         record = replace(record, val_loss=loss, stopped_early=early)
         entry = {"step": record.step, "epoch": record.epoch, "seconds": record.seconds, "loss": record.loss}

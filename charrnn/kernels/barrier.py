@@ -1,5 +1,6 @@
 """Where threads wait for each other without giving up their processors, and the floating-point mode they run in."""
 
+import ctypes
 from typing import Any
 
 import llvmlite.binding
@@ -12,10 +13,23 @@ from charrnn.kernels.compiler import intrinsic, jit
 from charrnn.kernels.simd import FLUSH_TO_ZERO, float_control, set_float_control
 
 COUNT, GENERATION, BROKEN, SIZE = 0, 8, 16, 24  # places in a barrier's array, a cache line apart
-SPINS = 2000  # about a tenth of a millisecond; a thread that waits longer lets others have its processor
+SPINS = 2000  # about a tenth of a millisecond: longer than shares of work differ
+NAP = 30  # microseconds: a thread that waits longer sleeps, so that the one it waits for may have its processor
 
 _TRIPLE = llvmlite.binding.get_process_triple()
-_CAN_YIELD = llvmlite.binding.address_of_symbol("sched_yield") is not None
+
+
+def _find_usleep() -> bool:
+    """Make the C library's usleep known to compiled code; tell whether there is one."""
+    try:
+        function = ctypes.CDLL(None).usleep
+    except (AttributeError, OSError, TypeError):  # Windows has none; there a waiting thread spins on
+        return False
+    llvmlite.binding.add_symbol("usleep", ctypes.cast(function, ctypes.c_void_p).value)
+    return True
+
+
+_CAN_SLEEP = _find_usleep()
 
 
 def new() -> np.ndarray[Any, np.dtype[np.int64]]:
@@ -50,8 +64,9 @@ def _atomic_load(typing: Any, array: Any, index: Any) -> Any:
     return types.int64(array, index), generate
 
 
-def _call(builder: Any, name: str, result: Any) -> None:
-    builder.call(cgutils.get_or_insert_function(builder.module, ir.FunctionType(result, []), name), [])
+def _call(builder: Any, name: str, result: Any, *arguments: Any) -> None:
+    kind = ir.FunctionType(result, [argument.type for argument in arguments])
+    builder.call(cgutils.get_or_insert_function(builder.module, kind, name), arguments)
 
 
 @intrinsic
@@ -67,12 +82,12 @@ def _pause(typing: Any) -> Any:
 
 
 @intrinsic
-def _yield_processor(typing: Any) -> Any:
-    """Let another thread have the processor, where the system has a call for it."""
+def _nap(typing: Any) -> Any:
+    """Sleep a little, where the system has a call for it."""
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        if _CAN_YIELD:
-            _call(builder, "sched_yield", ir.IntType(32))
+        if _CAN_SLEEP:
+            _call(builder, "usleep", ir.IntType(32), ir.IntType(32)(NAP))
         return context.get_dummy_value()
 
     return types.void(), generate
@@ -98,7 +113,7 @@ def wait(meeting):
         if spins < SPINS:
             _pause()
         else:
-            _yield_processor()
+            _nap()
 
 
 @jit

@@ -9,6 +9,7 @@ The four gates stand side by side in a row of z: i, f, o, g.
 from charrnn.kernels.activations import logistic, tanh
 from charrnn.kernels.compiler import jit
 from charrnn.kernels.gemm import multiply_add
+from charrnn.kernels.inputs import clear
 from charrnn.kernels.simd import LANES, fma, load, store
 
 
@@ -42,12 +43,13 @@ def forward(z, states, W, first, last, steps):
 def backward(z, states, gradients, W_transposed, first, last, steps):
     """Go back through the window: the gates in z become the gradient of what entered them.
 
-    dh [T+1, B, H] comes with ∂L/∂h_t from above in slot t+1 and zeros in slot 0; dc [1, B, H] comes with zeros. Both
+    dh [T+1, B, H] comes with ∂L/∂h_t from above in slot t+1 and zeros in slot 0; dc [1, B, H] is room for ∂L/∂c_t. Both
     leave with the gradient of the carried state, dh in slot 0.
     """
     h, c = states
     dh, dc = gradients
     size = h.shape[2]
+    clear(dc, first, last, 1)
     for t in range(steps - 1, -1, -1):
         for b in range(first, last):
             for j in range(0, size, LANES):

@@ -1,0 +1,86 @@
+"""What tests of the command line share: a made-up text, a small model trained on it, and a way to type a command."""
+
+import io
+import random
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+WORDS = (
+    "der die das ein eine Mann Frau Kind Haus Garten Straße Tür Vögel Bäume grüne alte kleine große sieht findet hört "
+    "über unter hinter vor im am und aber dann — …"
+).split()
+
+
+@dataclass
+class Result:
+    """What a command left behind: its exit code, and what it wrote."""
+
+    code: int
+    stdout: bytes
+    err: str
+
+    @property
+    def out(self):
+        """Standard output as text, which is UTF-8 whatever the locale."""
+        return self.stdout.decode("utf-8")
+
+
+def enter(*arguments):
+    """Run the program in this process and return its exit code."""
+    from charrnn.cli import run
+
+    try:
+        return run([str(argument) for argument in arguments])
+    except SystemExit as end:
+        return end.code
+
+
+@pytest.fixture(scope="session")
+def text():
+    """Six thousand characters of made-up sentences, some of them not ASCII."""
+    choose = random.Random(7)
+    lines = []
+    while sum(map(len, lines)) < 6000:
+        sentence = " ".join(choose.choices(WORDS, k=choose.randint(4, 9)))
+        lines.append(sentence[0].upper() + sentence[1:] + ".\n")
+    return "".join(lines)
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory, text):
+    """A small model; beside it lies the text that it was trained on, corpus.txt."""
+    folder = tmp_path_factory.mktemp("trained")
+    corpus = folder / "corpus.txt"
+    corpus.write_text(text, encoding="utf-8")
+    model = folder / "model.npz"
+    options = ("--hidden", 16, "--epochs", 20, "--threads", 1, "--quiet", "-o", model)
+    assert enter("train", corpus, *options) == 0
+    return model
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch, text):
+    """An empty working folder but for corpus.txt."""
+    monkeypatch.chdir(tmp_path)
+    Path("corpus.txt").write_text(text, encoding="utf-8")
+    return tmp_path
+
+
+@pytest.fixture
+def run(capsysbinary, monkeypatch):
+    """Return a function that types a command: run("train", path, …, stdin=b"…") gives a Result."""
+    for name in ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
+        monkeypatch.delenv(name, raising=False)
+
+    def typed(*arguments, stdin=b""):
+        capsysbinary.readouterr()
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8"))
+            code = enter(*arguments)
+        out, err = capsysbinary.readouterr()
+        return Result(code, out, err.decode("utf-8"))
+
+    return typed
