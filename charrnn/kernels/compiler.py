@@ -4,12 +4,14 @@ import hashlib
 import os
 import stat
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import llvmlite
+import llvmlite.binding
 import numba
 import numba.extending
 import platformdirs
@@ -46,17 +48,36 @@ def is_warm(family: str) -> bool:
     return folder is not None and any(folder.rglob(f"{family}.backward*.nbc"))
 
 
-def jit(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile a kernel: no GIL, no reordering of arithmetic, cached on disk where that is safe."""
+@contextmanager
+def _caching() -> Iterator[bool]:
+    """Point Numba to the cache folder while it decorates a kernel, and tell whether there is one."""
     folder = cache_folder()
     config: Any = numba.config
     outer = config.CACHE_DIR
     try:
         config.CACHE_DIR = str(folder or "")
-        compiled: Callable[..., Any] = numba.njit(function, nogil=True, error_model="numpy", cache=folder is not None)
+        yield folder is not None
     finally:
         config.CACHE_DIR = outer
+
+
+def jit(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a kernel: no GIL, no reordering of arithmetic, cached on disk where that is safe."""
+    with _caching() as cached:
+        compiled: Callable[..., Any] = numba.njit(function, nogil=True, error_model="numpy", cache=cached)
     return compiled
+
+
+def shared(signature: Any) -> Callable[[Callable[..., Any]], Any]:
+    """Compile a function now, and let kernels call it by its name: its code is not copied into each of them."""
+
+    def decorate(function: Callable[..., Any]) -> Any:
+        with _caching() as cached:
+            compiled = numba.cfunc(signature, cache=cached)(function)
+        llvmlite.binding.add_symbol(function.__name__, compiled.address)
+        return compiled
+
+    return decorate
 
 
 def intrinsic(function: Callable[..., Any]) -> Any:

@@ -9,9 +9,10 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 
 from charrnn.kernels.barrier import wait
-from charrnn.kernels.compiler import intrinsic, jit
+from charrnn.kernels.compiler import intrinsic, jit, shared
 from charrnn.kernels.simd import (
     FLOAT,
     HOST,
@@ -93,27 +94,15 @@ def _emit_tile(builder: Any, rows: int, vectors: int, args: Any) -> None:
             store_value(builder, sums[r * vectors + v], builder.gep(c_rows[r], [INT(v * LANES)]))
 
 
-@intrinsic
-def multiply_tile(
-    typing: Any,
-    rows: Any,
-    vectors: Any,
-    c: Any,
-    c_row: Any,
-    a: Any,
-    a_row: Any,
-    a_inner: Any,
-    panel: Any,
-    inner: Any,
-) -> Any:
-    """Add a product to a tile of c: ``c[r, :] += Σ_k a[r·a_row + k·a_inner] · panel[k, :]``.
+_TILE_ARGUMENTS = 9
 
-    The tile has 1 to TILE_ROWS rows and 1 to TILE_VECTORS vectors of columns; `c`, `a` and `panel` are addresses, the
-    strides count floats, and the panel is `inner` rows of that many vectors without gaps.
-    """
+
+@intrinsic
+def _all_tiles(typing: Any, arguments: Any) -> Any:
+    """Emit every size of tile, and the choice between them."""
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        rows, vectors, *rest = (context.cast(builder, a, k, types.intp) for a, k in zip(args, sig.args, strict=True))
+        rows, vectors, *rest = cgutils.unpack_tuple(builder, args[0])
         done = builder.append_basic_block("done")
         size = builder.add(builder.mul(rows, INT(TILE_VECTORS + 1)), vectors)
         switch = builder.switch(size, done)
@@ -125,6 +114,31 @@ def multiply_tile(
                     _emit_tile(builder, r, v, rest)
                     builder.branch(done)
         builder.position_at_end(done)
+        return context.get_dummy_value()
+
+    return types.void(arguments), generate
+
+
+@shared(types.void(*[types.intp] * _TILE_ARGUMENTS))
+def charrnn_multiply_tile(rows, vectors, c, c_row, a, a_row, a_inner, panel, inner):
+    """Do what `multiply_tile` says; compiled once for all kernels, as it is by far the most code."""
+    _all_tiles((rows, vectors, c, c_row, a, a_row, a_inner, panel, inner))
+
+
+@intrinsic
+def multiply_tile(
+    typing: Any, rows: Any, vectors: Any, c: Any, c_row: Any, a: Any, a_row: Any, a_inner: Any, panel: Any, inner: Any
+) -> Any:
+    """Add a product to a tile of c: ``c[r, :] += Σ_k a[r·a_row + k·a_inner] · panel[k, :]``.
+
+    The tile has 1 to TILE_ROWS rows and 1 to TILE_VECTORS vectors of columns; `c`, `a` and `panel` are addresses, the
+    strides count floats, and the panel is `inner` rows of that many vectors without gaps.
+    """
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        values = [context.cast(builder, a, k, types.intp) for a, k in zip(args, sig.args, strict=True)]
+        kind = ir.FunctionType(ir.VoidType(), [INT] * _TILE_ARGUMENTS)
+        builder.call(cgutils.get_or_insert_function(builder.module, kind, "charrnn_multiply_tile"), values)
         return context.get_dummy_value()
 
     return types.void(rows, vectors, c, c_row, a, a_row, a_inner, panel, inner), generate
