@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from charrnn.errors import CharrnnError
+from charrnn.settings import Settings
 from charrnn.text import Corpus
-from charrnn.training import Settings, Trainer
+from charrnn.training import Trainer
 from charrnn.workers import Workers
 
 ROUND_SECONDS = 0.4  # of work for one side before it is the next one's turn

@@ -13,8 +13,9 @@ from charrnn.cells import Architecture, initialise
 from charrnn.checkpoint import Checkpoint, Resume
 from charrnn.errors import CharrnnError
 from charrnn.network import Network, Parameters, Window
-from charrnn.optimiser import RULES, SCHEDULES, Optimiser, learning_rate
+from charrnn.optimiser import Optimiser, learning_rate
 from charrnn.scoring import score
+from charrnn.settings import Settings
 from charrnn.text import Corpus, Streams, Vocabulary, fit_streams, require_learnable, split
 from charrnn.workers import Workers
 
@@ -30,81 +31,6 @@ FRESH = 0.01  # share of the windows at which a stream begins anew from the zero
 # after the first steps may run away from there for ever, and that is where sampling begins
 HOPELESS = 10.0  # a loss this many times that of blind guessing is as bad as one that is not a number
 ROLLBACKS = 5  # in a row, before a run gives up
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How to train. Raises CharrnnError where a value makes no sense.
-
-    A run ends after `epochs` passes over the text or `seconds` of training, and the learning rate's schedule is laid
-    over whichever is given; over `epochs` alone the result depends on nothing but the seed.
-    """
-
-    cell: str = "lstm"
-    hidden: int = 256
-    layers: int = 1
-    dropout: float = 0.0
-    seq_length: int = 32
-    batch_size: int = 16
-    epochs: float | None = None
-    seconds: float | None = None
-    optimizer: str = "adam"
-    lr: float = 0.008
-    schedule: str = "cosine"
-    warmup: float = 0.01
-    final_lr: float = 0.02
-    clip: float | None = 1.0
-    clip_value: float | None = None
-    val_fraction: float = 0.1
-    patience: int = 8
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        def need(holds: bool, what: str) -> None:
-            if not holds:
-                raise CharrnnError(what)
-
-        need(0.0 <= self.dropout < 1.0, f"the dropout must be at least 0 and less than 1, not {self.dropout:g}")
-        need(
-            1 <= self.seq_length <= 65_536,
-            f"the sequence length must be from 1 to 65,536, not {self.seq_length}",
-        )
-        need(1 <= self.batch_size <= 65_536, f"the batch size must be from 1 to 65,536, not {self.batch_size}")
-        for what, value in (("number of epochs", self.epochs), ("time", self.seconds)):
-            need(value is None or 0.0 < value < math.inf, f"the {what} must be more than 0, not {value}")
-        need(
-            (self.epochs is None) != (self.seconds is None),
-            "a run is measured in epochs or in time, in one of them",
-        )
-        need(self.optimizer in RULES, f"there is no optimizer {self.optimizer!r}; there are {', '.join(RULES)}")
-        need(
-            self.schedule in SCHEDULES,
-            f"there is no schedule {self.schedule!r}; there are {', '.join(SCHEDULES)}",
-        )
-        need(0.0 < self.lr < math.inf, f"the learning rate must be more than 0, not {self.lr:g}")
-        need(0.0 <= self.warmup <= 1.0, f"the warm-up must be a share from 0 to 1, not {self.warmup:g}")
-        need(
-            0.0 < self.final_lr <= 1.0,
-            f"the final learning rate must be a share of the peak, not {self.final_lr:g}",
-        )
-        for what, value in (("clip", self.clip), ("clip value", self.clip_value)):
-            need(value is None or value > 0.0, f"the {what} must be more than 0, not {value}")
-        need(
-            0.0 <= self.val_fraction <= 0.9,
-            f"the fraction to validate with must be from 0 to 0.9, not {self.val_fraction:g}",
-        )
-        need(self.patience >= 0, f"the patience must be 0 or more, not {self.patience}")
-        need(0 <= self.seed < 2**63, f"the seed must be from 0 to 2^63 − 1, not {self.seed}")
-
-
-def default_lr(cell: str) -> float:
-    """Return the peak learning rate that was best for a cell, of those tried, with Adam at the default sizes."""
-    return 0.002 if cell == "rnn" else 0.008
-
-
-def default_epochs(characters: int) -> int:
-    """Return how long to train where nobody says: about ten million characters, in 3 to 50 epochs."""
-    return max(3, min(50, round(10_000_000 / characters)))
 
 
 def starting_weights(
@@ -187,6 +113,17 @@ class _State:
     rate_scale: float = 1.0
     rollbacks: int = 0  # since the last good validation
 
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> "_State":
+        """Read a state from a file; raise TypeError or ValueError if it is none."""
+        state = cls(**values)
+        numbers = (state.step, state.best_step, state.waited, state.rollbacks)
+        if not all(type(number) is int and 0 <= number < 2**62 for number in numbers):
+            raise ValueError("counts are whole numbers")
+        if not all(0.0 <= value < math.inf for value in (state.seconds, state.rate_scale, state.best_loss or 0.0)):
+            raise ValueError("measures are numbers")
+        return state
+
 
 class Trainer:
     """One run over one corpus.
@@ -228,15 +165,19 @@ class Trainer:
         cls, checkpoint: Checkpoint, corpus: Corpus, team: Workers, settings: Settings | None = None
     ) -> "Trainer":
         """Go on with a run: with its own settings, or `settings` where, say, the number of epochs was raised."""
-        assert checkpoint.resume is not None
         resume = checkpoint.resume
-        trainer = cls(settings or Settings(**checkpoint.training), corpus, team, checkpoint.parameters)
+        if resume is None:
+            raise CharrnnError("a slim model file cannot be resumed")
+        trainer = cls(settings or Settings.of(checkpoint.training), corpus, team, checkpoint.parameters)
         trainer.network.weights.assign_concatenated(resume.weights)
-        for moment, values in zip(trainer.optimiser.moments, resume.moments, strict=True):
-            moment.assign_concatenated(values)
-        trainer.window.assign_carried(resume.carried)
+        try:
+            for moment, values in zip(trainer.optimiser.moments, resume.moments, strict=True):
+                moment.assign_concatenated(values)
+            trainer.window.assign_carried(resume.carried)
+            trainer.state = _State.of(resume.progress)
+        except (TypeError, ValueError):  # a file that is whole, but not of a run that could have been
+            raise CharrnnError("the state of the run does not fit its settings") from None
         trainer.network.pack_all()
-        trainer.state = _State(**resume.progress)
         trainer.history = list(checkpoint.history)
         return trainer
 

@@ -36,8 +36,8 @@ def command(corpus: tuple[str, ...], against: str | None, as_json: bool, rounds:
     from charrnn.benchmark import training_speed
     from charrnn.corpora.fables import fables
     from charrnn.display import table
+    from charrnn.settings import Settings
     from charrnn.text import Corpus, Vocabulary, read_corpus
-    from charrnn.training import Settings
     from charrnn.workers import Workers
 
     if corpus:

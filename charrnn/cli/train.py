@@ -16,8 +16,9 @@ from charrnn.cli.options import Duration, Number
 from charrnn.errors import CharrnnError
 
 if TYPE_CHECKING:
+    from charrnn.settings import Settings
     from charrnn.text import Corpus
-    from charrnn.training import Progress, Settings, Trainer
+    from charrnn.training import Progress, Trainer
     from charrnn.workers import Workers
 
 SAVE_SECONDS = 60.0  # between two saves of a run that goes on
@@ -58,7 +59,7 @@ INHERITED = ("cell", "hidden", "layers")
 @click.option(
     "--dropout",
     type=Number(0.0, 1.0, max_open=True),
-    default=0.0,
+    default=0.2,
     show_default=True,
     help="Share of each layer's output to drop at random, against learning by heart.",
 )
@@ -76,7 +77,7 @@ INHERITED = ("cell", "hidden", "layers")
 @click.option(
     "--lr",
     type=Number(0.0, min_open=True),
-    help="Peak learning rate.  [default: 0.008 for lstm and gru, 0.002 for rnn]",
+    help="Peak learning rate.  [default: 0.01 for lstm, 0.006 for gru, 0.004 for rnn]",
 )
 @click.option("--schedule", type=click.Choice(SCHEDULES), default="cosine", show_default=True, help="How it falls.")
 @click.option(
@@ -195,7 +196,7 @@ def _new(ctx: click.Context, options: dict[str, Any], team: "Workers") -> "Train
 def _settings(options: dict[str, Any], corpus: "Corpus") -> "Settings":
     from dataclasses import fields
 
-    from charrnn.training import Settings, default_epochs, default_lr
+    from charrnn.settings import Settings, default_epochs, default_lr
 
     values = {field.name: options[field.name] for field in fields(Settings) if field.name in options}
     values["clip"] = options["clip"] or None
@@ -211,13 +212,16 @@ def _resumed(ctx: click.Context, options: dict[str, Any], team: "Workers") -> "T
     from dataclasses import replace
 
     from charrnn.checkpoint import load
+    from charrnn.settings import Settings
     from charrnn.text import read_corpus
-    from charrnn.training import Settings, Trainer
+    from charrnn.training import Trainer
 
     path = options["resume"]
     checkpoint = load(path, resume=True)
-    sources = options["corpus"] or tuple(checkpoint.corpus["sources"])
-    if sources == ("-",) and not options["corpus"]:
+    sources = options["corpus"] or tuple(map(str, checkpoint.corpus.get("sources", ())))
+    if not sources:
+        raise CharrnnError(f"{path} does not say what text it was trained on; give it as CORPUS")
+    if "-" in sources and not options["corpus"]:
         raise CharrnnError(f"{path} was trained on standard input; give the same text again as CORPUS")
     try:
         corpus = read_corpus(sources, vocabulary=checkpoint.vocabulary)
@@ -225,17 +229,20 @@ def _resumed(ctx: click.Context, options: dict[str, Any], team: "Workers") -> "T
         if options["corpus"]:
             raise
         raise CharrnnError(f"{error}; if the text has moved, say where: charrnn train CORPUS --resume {path}") from None
-    if corpus.sha256 != checkpoint.corpus["sha256"]:
+    if (corpus.sha256, corpus.ids.size) != (checkpoint.corpus.get("sha256"), checkpoint.corpus.get("characters")):
         raise CharrnnError(
             f"{', '.join(sources)} is not the text that {path} was trained on (its SHA-256 differs); "
             "--init-from starts a new run on another text"
         )
-    settings = Settings(**checkpoint.training)
-    if options["epochs"] is not None:
-        settings = replace(settings, epochs=options["epochs"], seconds=None)
-    if options["seconds"] is not None:
-        settings = replace(settings, epochs=None, seconds=options["seconds"])
-    trainer = Trainer.resumed(checkpoint, corpus, team, settings)
+    try:
+        settings = Settings.of(checkpoint.training)
+        if options["epochs"] is not None:
+            settings = replace(settings, epochs=options["epochs"], seconds=None)
+        if options["seconds"] is not None:
+            settings = replace(settings, epochs=None, seconds=options["seconds"])
+        trainer = Trainer.resumed(checkpoint, corpus, team, settings)
+    except CharrnnError as error:
+        raise CharrnnError(f"{path} cannot be resumed: {error}") from None
     if trainer.over:
         raise CharrnnError(f"the run in {path} is complete; --epochs or --time with a larger value goes on")
     return trainer
@@ -320,6 +327,9 @@ def _train(trainer: "Trainer", output: str, options: dict[str, Any], log: TextIO
 
 
 def _conclude(trainer: "Trainer", output: str, options: dict[str, Any], display: Any, caught: list[int]) -> None:
+    if caught and trainer.state.step == 0:
+        display.say("stopped before the first step; nothing was saved")
+        return
     if caught:
         display.say(f"stopped and saved in {output}; go on with: charrnn train --resume {output}")
         return

@@ -1,0 +1,92 @@
+"""How to train: the settings of a run, and those that follow from others."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from charrnn.errors import CharrnnError
+from charrnn.optimiser import RULES, SCHEDULES
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to train. Raises CharrnnError where a value makes no sense.
+
+    A run ends after `epochs` passes over the text or `seconds` of training, and the learning rate's schedule is laid
+    over whichever is given; over `epochs` alone the result depends on nothing but the seed.
+    """
+
+    cell: str = "lstm"
+    hidden: int = 256
+    layers: int = 1
+    dropout: float = 0.2
+    seq_length: int = 32
+    batch_size: int = 16
+    epochs: float | None = None
+    seconds: float | None = None
+    optimizer: str = "adam"
+    lr: float = 0.01
+    schedule: str = "cosine"
+    warmup: float = 0.01
+    final_lr: float = 0.02
+    clip: float | None = 1.0
+    clip_value: float | None = None
+    val_fraction: float = 0.1
+    patience: int = 8
+    seed: int = 0
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> "Settings":
+        """Read settings from a file; raise CharrnnError if they are none."""
+        try:
+            return cls(**values)
+        except TypeError:
+            raise CharrnnError("the settings of the run are not those of this program") from None
+
+    def __post_init__(self) -> None:
+        def need(holds: bool, what: str) -> None:
+            if not holds:
+                raise CharrnnError(what)
+
+        need(0.0 <= self.dropout < 1.0, f"the dropout must be at least 0 and less than 1, not {self.dropout:g}")
+        need(
+            1 <= self.seq_length <= 65_536,
+            f"the sequence length must be from 1 to 65,536, not {self.seq_length}",
+        )
+        need(1 <= self.batch_size <= 65_536, f"the batch size must be from 1 to 65,536, not {self.batch_size}")
+        for what, value in (("number of epochs", self.epochs), ("time", self.seconds)):
+            need(value is None or 0.0 < value < math.inf, f"the {what} must be more than 0, not {value}")
+        need(
+            (self.epochs is None) != (self.seconds is None),
+            "a run is measured in epochs or in time, in one of them",
+        )
+        need(self.optimizer in RULES, f"there is no optimizer {self.optimizer!r}; there are {', '.join(RULES)}")
+        need(
+            self.schedule in SCHEDULES,
+            f"there is no schedule {self.schedule!r}; there are {', '.join(SCHEDULES)}",
+        )
+        need(0.0 < self.lr < math.inf, f"the learning rate must be more than 0, not {self.lr:g}")
+        need(0.0 <= self.warmup <= 1.0, f"the warm-up must be a share from 0 to 1, not {self.warmup:g}")
+        need(
+            0.0 < self.final_lr <= 1.0,
+            f"the final learning rate must be a share of the peak, not {self.final_lr:g}",
+        )
+        for what, value in (("clip", self.clip), ("clip value", self.clip_value)):
+            need(value is None or value > 0.0, f"the {what} must be more than 0, not {value}")
+        need(
+            0.0 <= self.val_fraction <= 0.9,
+            f"the fraction to validate with must be from 0 to 0.9, not {self.val_fraction:g}",
+        )
+        need(self.patience >= 0, f"the patience must be 0 or more, not {self.patience}")
+        need(0 <= self.seed < 2**63, f"the seed must be from 0 to 2^63 − 1, not {self.seed}")
+
+
+def default_lr(cell: str) -> float:
+    """Return the peak learning rate that was best for a cell, of those tried, with Adam at the default sizes."""
+    return {"lstm": 0.01, "gru": 0.006, "rnn": 0.004}[cell]
+
+
+def default_epochs(characters: int) -> int:
+    """Return how long to train where nobody says: about ten million characters, in 3 to 50 epochs."""
+    return max(3, min(50, round(10_000_000 / characters)))
