@@ -18,6 +18,7 @@ from charrnn.training import Progress as Record
 from charrnn.training import Trainer
 
 PLAIN_SECONDS = 10.0  # between two lines where stderr is no terminal
+VALIDATION_SECONDS = 1.5  # between two validations that get a line: small networks validate several times a second
 SMOOTHING = 0.9  # of the loss on the bar, so that it can be read
 WIDE = 100  # columns of a terminal that shows everything
 NARROW = 60  # below this, only what matters most
@@ -97,7 +98,7 @@ class TrainingDisplay:
         self._loss: float | None = None
         self._began = time.monotonic()
         self._resumed_at: float | None = None
-        self._last_line = self._began
+        self._last_line = self._began - VALIDATION_SECONDS
 
     def __enter__(self) -> "TrainingDisplay":
         if not self.quiet and self.console.is_terminal and not self.console.is_dumb_terminal:
@@ -166,7 +167,9 @@ class TrainingDisplay:
                 f"step {record.step:,}: the loss was no longer a sensible number; "
                 f"back at the last good state with half the learning rate, {record.learning_rate:.2g}"
             )
-        elif record.val_loss is not None:
+        elif record.val_loss is not None and (
+            record.fraction >= 1.0 or record.stopped_early or time.monotonic() - self._last_line >= VALIDATION_SECONDS
+        ):
             mark = ", the best so far" if record.best else ""
             self.say(
                 f"epoch {record.epoch:.2f}  {duration(record.seconds)}  loss {self._loss:.3f}  "
