@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-WORDS = (
-    "der die das ein eine Mann Frau Kind Haus Garten Straße Tür Vögel Bäume grüne alte kleine große sieht findet hört "
-    "über unter hinter vor im am und aber dann — …"
-).split()
+WORDS = """
+    der die das ein eine Mann Frau Kind Haus Garten Straße Tür Vögel Bäume grüne alte kleine große sieht findet hört
+    über unter hinter vor im am und aber dann — …
+"""
 
 
 @dataclass
@@ -40,18 +40,17 @@ def enter(*arguments):
 
 @pytest.fixture(scope="session")
 def text():
-    """Six thousand characters of made-up sentences, some of them not ASCII."""
-    choose = random.Random(7)
-    lines = []
+    """Make up sentences of six thousand characters, some of them not ASCII."""
+    choose, words, lines = random.Random(7), WORDS.split(), []
     while sum(map(len, lines)) < 6000:
-        sentence = " ".join(choose.choices(WORDS, k=choose.randint(4, 9)))
+        sentence = " ".join(choose.choices(words, k=choose.randint(4, 9)))
         lines.append(sentence[0].upper() + sentence[1:] + ".\n")
     return "".join(lines)
 
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory, text):
-    """A small model; beside it lies the text that it was trained on, corpus.txt."""
+    """Train a small model; beside it lies the text that it was trained on, corpus.txt."""
     folder = tmp_path_factory.mktemp("trained")
     corpus = folder / "corpus.txt"
     corpus.write_text(text, encoding="utf-8")
@@ -63,7 +62,7 @@ def trained(tmp_path_factory, text):
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch, text):
-    """An empty working folder but for corpus.txt."""
+    """Work in a folder that is empty but for corpus.txt."""
     monkeypatch.chdir(tmp_path)
     Path("corpus.txt").write_text(text, encoding="utf-8")
     return tmp_path
@@ -71,7 +70,7 @@ def folder(tmp_path, monkeypatch, text):
 
 @pytest.fixture
 def run(capsysbinary, monkeypatch):
-    """Return a function that types a command: run("train", path, …, stdin=b"…") gives a Result."""
+    """Type a command: its arguments one by one, and what it reads from standard input as ``stdin=``."""
     for name in ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
         monkeypatch.delenv(name, raising=False)
 

@@ -1,0 +1,406 @@
+"""How the program behaves between others: in pipes, on terminals, under signals; each time in a process of its own."""
+
+import json
+import os
+import re
+import select
+import signal
+import struct
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+fcntl = pytest.importorskip("fcntl", reason="for POSIX systems")
+termios = pytest.importorskip("termios", reason="for POSIX systems")
+
+PATIENCE = 60.0  # seconds that a process may take on a busy machine before a test gives up on it
+TINY = ("--hidden", 16, "--threads", 1)  # one thread, as there are not always more processors than processes
+RUN = (*TINY, "--epochs", 150, "--patience", 0)  # a run of a second, long enough to be interrupted
+LONG = (*TINY, "--time", "60s", "--patience", 0)  # a run that is not waited for
+
+# Beginnings of names in the environment that would change what is tested, wherever the tests are run.
+ELSEWHERE = ("PYTHONUTF8", "PYTHONCO", "PYTHONIO", "LC_", "NO_COLOR", "FORCE_COLOR", "TTY_", "COLUMNS", "LINES")
+
+# What a process does before it becomes the program: it has the signals as an interactive shell leaves them, whatever
+# they are here, but for those to ignore; it closes streams; it takes a terminal as its own.
+LAUNCH = """if True:
+    import os, signal, sys
+    ignored, closed, terminal, *arguments = sys.argv[1:]
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        signal.signal(getattr(signal, name), signal.SIG_IGN if name in ignored.split() else signal.SIG_DFL)
+    if terminal:
+        import fcntl, termios
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    for stream in closed.split():
+        os.close(("stdin", "stdout", "stderr").index(stream))
+    os.execv(sys.executable, [sys.executable, "-m", "charrnn", *arguments])
+    """
+
+
+@pytest.fixture
+def launch(folder):
+    """Start the program: its arguments, what Popen takes, and what is to be otherwise than in a plain pipe."""
+    started = []
+
+    def start(*arguments, ignored="", closed="", terminal=False, env=None, **streams):
+        surroundings = {name: value for name, value in os.environ.items() if not name.startswith(ELSEWHERE)}
+        surroundings |= {"TERM": "xterm-256color", **(env or {})}
+        for name in ("stdin", "stdout", "stderr"):
+            streams.setdefault(name, subprocess.DEVNULL if name == "stdin" else subprocess.PIPE)
+        command = [sys.executable, "-c", LAUNCH, ignored, closed, "terminal" if terminal else "", *map(str, arguments)]
+        process = subprocess.Popen(command, env=surroundings, start_new_session=terminal, **streams)
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+        for stream in (process.stdin, process.stdout, process.stderr):
+            if stream is not None:
+                stream.close()
+
+
+def finish(process):
+    """Wait for a process: (exit code, its stdout, its stderr as text)."""
+    out, err = process.communicate(timeout=PATIENCE)
+    return process.returncode, out, (err or b"").decode("utf-8")
+
+
+def until_line(process, beginning):
+    """Read stderr up to a line that begins so; return what was read."""
+    watchdog = threading.Timer(PATIENCE, process.kill)
+    watchdog.start()
+    read = b""
+    for line in process.stderr:
+        read += line
+        if line.startswith(beginning.encode()):
+            break
+    else:
+        raise AssertionError(f"{beginning!r} was never written, but {read!r}")
+    watchdog.cancel()
+    return read.decode("utf-8")
+
+
+def steps_of(model):
+    """Return how many steps a model file says were trained."""
+    with np.load(model) as file:
+        return json.loads(file["meta"].tobytes())["progress"]["step"]
+
+
+def arrays_of(model):
+    """Return what a model file holds beside its settings, as bytes."""
+    with np.load(model) as file:
+        return {name: file[name].tobytes() for name in file.files if name != "meta"}
+
+
+# Pipes
+
+
+def test_a_reader_that_goes_away(launch, trained):
+    """``charrnn sample … | head -c 10`` ends quietly, like any filter."""
+    writer = launch("sample", trained, "--length", 0)
+    reader = subprocess.Popen(["head", "-c", "10"], stdin=writer.stdout, stdout=subprocess.PIPE)
+    writer.stdout.close()
+    writer.stdout = None
+    assert len(reader.communicate(timeout=PATIENCE)[0]) == 10
+    code, _, err = finish(writer)
+    assert (code, err) == (141, "")
+
+
+def test_readers_that_never_read(launch, trained):
+    """Nothing is said either where the reader of a few lines is gone before they are written."""
+    commands = (("info", trained), ("train", "--help"))
+    processes = [launch(*command) for command in commands]
+    for process in processes:
+        process.stdout.close()
+        process.stdout = None
+    for process in processes:
+        code, _, err = finish(process)
+        assert (code, err) == (141, "")
+
+
+def test_sampling_streams(launch, trained):
+    """An endless sample arrives as it is written; Ctrl-C ends it with exit code 130 and not a word."""
+    process = launch("sample", trained, "--length", 0)
+    assert len(process.stdout.read1(10)) > 0
+    for _ in range(3):
+        assert process.stdout.read(10)
+    assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    code, _, err = finish(process)
+    assert (code, err) == (130, "")
+
+
+def test_output_is_utf8_in_any_locale(launch, run, trained):
+    """Whatever the locale says, text, tables and errors are UTF-8, in a file as in a pipe."""
+    c_locale = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    latin = {"PYTHONIOENCODING": "latin-1"}
+    with Path("out.txt").open("wb") as out:
+        sample = launch("sample", trained, "--seed", 1, env=c_locale, stdout=out)
+    info = launch("info", trained, env=latin)
+    errors = [launch("info", "fehlt-ü.npz", env=env) for env in (c_locale, latin)]
+    assert finish(sample) == (0, None, "")
+    written = Path("out.txt").read_bytes()
+    assert not written.isascii()
+    assert written == run("sample", trained, "--seed", 1).stdout
+    assert finish(info) == (0, run("info", trained).stdout, "")
+    for process in errors:
+        code, out, err = finish(process)
+        assert (code, out, err.count("\n")) == (1, b"", 1)
+        assert err.startswith("charrnn: error: ")
+
+
+def test_stdin_is_closed(launch, trained):
+    """Without standard input a file is trained on as ever, and what is to be read from it is missing in one line."""
+    train = launch("train", "corpus.txt", *TINY, "--epochs", 1, "--quiet", closed="stdin")
+    nothing = launch("train", "-", *TINY, "-o", "other.npz", closed="stdin")
+    bare = launch("eval", trained, closed="stdin")
+    assert finish(train) == (0, b"", "")
+    assert Path("model.npz").exists()
+    code, out, err = finish(nothing)
+    assert (code, out, err.count("\n")) == (1, b"", 1)
+    assert err.startswith("charrnn: error: ")
+    assert "standard input" in err
+    code, out, err = finish(bare)
+    assert (code, out) == (2, b"")
+    assert err.startswith("Usage: ")
+
+
+def test_stdout_is_closed(launch, trained):
+    """Without standard output training does all it does, and what would write a result says so in one plain line."""
+    train = launch("train", "corpus.txt", *TINY, "--epochs", 1, "--quiet", closed="stdout")
+    others = [launch(command, trained, closed="stdout") for command in ("sample", "info")]
+    assert finish(train) == (0, b"", "")
+    assert Path("model.npz").exists()
+    for process in others:
+        code, _, err = finish(process)
+        assert (code, err.count("\n")) == (1, 1)
+        assert err.startswith("charrnn: error: ")
+        assert "should not have happened" not in err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_stdout_is_full(launch, trained):
+    """Where the disk that stdout goes to is full, one plain line says so."""
+    with Path("/dev/full").open("wb") as full:
+        processes = [launch(*command, stdout=full) for command in (("sample", trained), ("--help",))]
+    for process in processes:
+        code, _, err = finish(process)
+        assert (code, err.count("\n")) == (1, 1)
+        assert err.startswith("charrnn: error: ")
+        assert "no space left" in err.lower()
+        assert "should not have happened" not in err
+
+
+def test_a_reader_of_stderr_that_goes_away(launch):
+    """``charrnn train … 2>&1 | head -1`` does not throw away what was learnt: the model is there, and whole."""
+    process = launch("train", "corpus.txt", *RUN)
+    until_line(process, "text:")
+    process.stderr.close()
+    process.stderr = None
+    finish(process)
+    assert steps_of("model.npz") > 0
+
+
+# Signals
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory, text):
+    """Train the run that others interrupt, to its end; return what it learnt."""
+    from tests.conftest import enter
+
+    folder = tmp_path_factory.mktemp("uninterrupted")
+    (folder / "corpus.txt").write_text(text, encoding="utf-8")
+    assert enter("train", folder / "corpus.txt", *RUN, "--quiet", "-o", folder / "model.npz") == 0
+    return arrays_of(folder / "model.npz")
+
+
+def test_ctrl_c_saves_a_run(launch, run, uninterrupted):
+    """Ctrl-C saves, says where in plain lines, exits with 130; resumed to its end, no bit is different."""
+    process = launch("train", "corpus.txt", *RUN)
+    before = until_line(process, "epoch")
+    process.send_signal(signal.SIGINT)
+    code, out, err = finish(process)
+    assert (code, out) == (130, b"")
+    assert err.splitlines()[-1] == "stopped and saved in model.npz; go on with: charrnn train --resume model.npz"
+    assert "\x1b" not in before + err
+    assert "\r" not in before + err
+    assert sorted(Path().iterdir()) == [Path("corpus.txt"), Path("model.npz")]
+    done = steps_of("model.npz")
+    assert run("train", "--resume", "model.npz", "--threads", 2, "--quiet").code == 0
+    assert 0 < done < steps_of("model.npz")
+    assert arrays_of("model.npz") == uninterrupted
+
+
+def test_other_signals_save_a_run(launch):
+    """A polite request to end, and a line that is hung up, save like Ctrl-C; the exit code is 128 + the signal."""
+    names = ("SIGTERM", "SIGHUP")
+    runs = {name: launch("train", "corpus.txt", *LONG, "-o", f"{name}.npz") for name in names}
+    for name, process in runs.items():
+        until_line(process, "epoch")
+        process.send_signal(getattr(signal, name))
+        code, out, err = finish(process)
+        assert (code, out) == (128 + getattr(signal, name), b"")
+        assert f"stopped and saved in {name}.npz" in err.splitlines()[-1]
+        assert steps_of(f"{name}.npz") > 0
+
+
+def test_a_signal_that_is_ignored_stays_ignored(launch):
+    """Under nohup, or in the background of a script, a run goes on as it was told to."""
+    names = ("SIGINT", "SIGHUP")
+    runs = {name: launch("train", "corpus.txt", *RUN, "-o", f"{name}.npz", ignored=name) for name in names}
+    for name, process in runs.items():
+        until_line(process, "epoch")
+        process.send_signal(getattr(signal, name))
+    assert [finish(process)[0] for process in runs.values()] == [0, 0]
+
+
+# Terminals
+
+
+class Terminal:
+    """A pseudo-terminal with so many columns, and the program on it."""
+
+    def __init__(self, launch, columns, *arguments, env=None):
+        self.screen, inner = os.openpty()
+        fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        streams = dict.fromkeys(("stdin", "stdout", "stderr"), inner)
+        self.process = launch(*arguments, terminal=True, env=env, **streams)
+        os.close(inner)
+        self.shown = b""
+
+    def read(self, until=None):
+        """Read what is shown, to the end or until something is; return it."""
+        end = time.monotonic() + PATIENCE
+        while until is None or until not in self.shown:
+            assert select.select([self.screen], [], [], end - time.monotonic())[0]
+            try:
+                piece = os.read(self.screen, 1 << 16)
+            except OSError:  # how Linux says that the program has ended
+                break
+            if not piece:
+                break
+            self.shown += piece
+        return self.shown.decode("utf-8", "replace")
+
+    def finish(self):
+        """Read to the end and hold that the program ended well; return all that was shown."""
+        shown = self.read()
+        os.close(self.screen)
+        assert self.process.wait(PATIENCE) == 0
+        return shown
+
+    def hang_up(self):
+        """Close the window."""
+        os.close(self.screen)
+
+
+ESCAPE = re.compile(r"\x1b\[([?0-9;]*)([A-Za-z])")
+
+
+def colours(shown):
+    """Return the colours in escape codes, as numbers."""
+    numbers = [int(n or 0) for codes, kind in ESCAPE.findall(shown) if kind == "m" for n in codes.split(";")]
+    return [n for n in numbers if 30 <= n <= 49 or 90 <= n <= 107]
+
+
+def bars(shown):
+    """Return the progress bars, as a person sees them."""
+    pieces = re.split(r"[\r\n]+", ESCAPE.sub("", shown))
+    return [piece.rstrip() for piece in pieces if re.search(r"\d% ", piece)]
+
+
+def test_terminals(launch):
+    """A terminal shows a bar as wide as itself; NO_COLOR takes the colours away, TERM=dumb all escape codes."""
+    kinds = {"wide": (80, {}), "narrow": (40, {}), "grey": (80, {"NO_COLOR": "1"}), "dumb": (80, {"TERM": "dumb"})}
+    options = ("train", "corpus.txt", *TINY, "--epochs", 40, "--patience", 0)
+    terminals = {
+        kind: Terminal(launch, columns, *options, "-o", f"{kind}.npz", env=env)
+        for kind, (columns, env) in kinds.items()
+    }
+    shown = {kind: terminal.finish() for kind, terminal in terminals.items()}
+    for kind, screen in shown.items():
+        assert f"saved in {kind}.npz" in screen
+        assert "validation" in screen
+        for column in (line for line in bars(screen) if kind != "dumb"):
+            assert len(column) <= kinds[kind][0]
+    assert "━" in bars(shown["wide"])[-1]
+    assert "100%" in bars(shown["wide"])[-1]
+    assert "chars/s" in bars(shown["wide"])[-1]
+    assert "━" in bars(shown["narrow"])[-1]
+    assert "100%" in bars(shown["narrow"])[-1]
+    assert "loss" in bars(shown["narrow"])[-1]
+    assert "…" not in bars(shown["narrow"])[-1]
+    assert colours(shown["wide"])
+    assert "━" in bars(shown["grey"])[-1]
+    assert colours(shown["grey"]) == []
+    assert "\x1b" not in shown["dumb"]
+    assert "━" not in shown["dumb"]
+    for kind in ("wide", "narrow", "grey"):  # the cursor is shown again
+        assert shown[kind].rindex("\x1b[?25h") > shown[kind].rindex("\x1b[?25l")
+
+
+def test_ctrl_c_on_a_terminal(launch):
+    """Ctrl-C typed on a terminal saves and leaves the terminal as it was, with its cursor."""
+    terminal = Terminal(launch, 80, "train", "corpus.txt", *LONG)
+    terminal.read(until=b"validation")
+    os.write(terminal.screen, b"\x03")
+    shown = terminal.read()
+    assert terminal.process.wait(PATIENCE) == 130
+    terminal.hang_up()
+    assert "stopped and saved in model.npz" in shown
+    assert "Traceback" not in shown
+    assert shown.rindex("\x1b[?25h") > shown.rindex("\x1b[?25l")
+    assert steps_of("model.npz") > 0
+
+
+def test_a_window_that_is_closed(launch):
+    """Where the terminal goes away, a run saves, although there is nowhere left to say so."""
+    terminals = {}
+    for term in ("xterm-256color", "dumb"):
+        options = ("train", "corpus.txt", *LONG, "-o", f"{term}.npz")
+        terminals[term] = Terminal(launch, 80, *options, env={"TERM": term})
+    for term, terminal in terminals.items():
+        terminal.read(until=b"validation")
+        terminal.hang_up()
+        assert terminal.process.wait(PATIENCE) == 128 + signal.SIGHUP
+        assert steps_of(f"{term}.npz") > 0
+
+
+def test_a_sample_on_a_terminal_ends_its_line(launch, run, trained):
+    """On a terminal a sample ends with a line feed, so that the prompt is where it belongs; in a pipe it does not."""
+    command = ("sample", trained, "--length", 5, "--prime", "Haus", "--temp", 0)
+    terminal = Terminal(launch, 80, *command)
+    out = run(*command).out
+    assert len(out) == 9
+    assert terminal.finish().replace("\r\n", "\n") == out + "\n"
+
+
+# Caches
+
+
+@pytest.mark.slow
+def test_without_a_folder_for_the_cache(launch):
+    """Where compiled kernels cannot be kept, all works, and nobody is promised a faster start the next time."""
+    Path("file").touch()
+    nowhere = {"HOME": str(Path("file").absolute()), "XDG_CACHE_HOME": str(Path("file/cache").absolute())}
+    train = launch("train", "corpus.txt", *TINY, "--epochs", 1, env=nowhere)
+    _, err = train.communicate(timeout=600)
+    err = err.decode("utf-8")
+    assert train.returncode == 0
+    assert "saved in model.npz" in err
+    assert "compiling" in err
+    assert "first run" not in err
+    assert "next run" not in err
+    sample = launch("sample", "model.npz", "--length", 10, env=nowhere)
+    out, err = sample.communicate(timeout=600)
+    assert (sample.returncode, len(out.decode()), err) == (0, 10, b"")
+    assert Path("file").read_bytes() == b""
