@@ -4,9 +4,9 @@ import math
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import TracebackType
-from typing import Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from rich.console import Console
 from rich.markup import escape
@@ -14,8 +14,9 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from charrnn.training import Progress as Record
-from charrnn.training import Trainer
+if TYPE_CHECKING:
+    from charrnn.training import Progress as Record
+    from charrnn.training import Trainer
 
 PLAIN_SECONDS = 10.0  # between two lines where stderr is no terminal
 VALIDATION_SECONDS = 1.5  # between two validations that get a line: small networks validate several times a second
@@ -48,9 +49,25 @@ def bits(nats: float) -> float:
     return nats / math.log(2.0)
 
 
-def console(*, stderr: bool = True) -> Console:
-    """Return a console that honours NO_COLOR and TERM=dumb, and is plain where there is no terminal."""
-    return Console(stderr=stderr, highlight=False, soft_wrap=True)
+class _Stderr:
+    """Standard error, where nobody may be left to read: that must not cost a run of hours."""
+
+    def write(self, text: str) -> int:
+        with suppress(OSError, ValueError):
+            sys.stderr.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            sys.stderr.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(sys.stderr, name)
+
+
+def console() -> Console:
+    """Return a console on stderr that honours NO_COLOR and TERM=dumb, and is plain where there is no terminal."""
+    return Console(file=cast(IO[str], _Stderr()), highlight=False, soft_wrap=True)
 
 
 def note(text: str) -> None:
@@ -59,13 +76,14 @@ def note(text: str) -> None:
 
 
 class Compiled:
-    """How long compiling took, or None where nothing had to be compiled."""
+    """How long compiling took, or None where nothing had to be compiled, and whether the next run gains by it."""
 
     seconds: float | None = None
+    kept: bool = True
 
 
 @contextmanager
-def compiling(trainer: Trainer, *, quiet: bool) -> Iterator[Compiled]:
+def compiling(trainer: "Trainer", *, quiet: bool) -> Iterator[Compiled]:
     """Say that kernels are compiled, where they are, and measure it: a first run must not seem to hang."""
     result = Compiled()
     if trainer.network.is_compiled():
@@ -73,7 +91,12 @@ def compiling(trainer: Trainer, *, quiet: bool) -> Iterator[Compiled]:
         return
     began = time.monotonic()
     screen = console()
-    sentence = "compiling the kernels for this processor: only the first run does, for some seconds"
+    result.kept = trainer.network.keeps_compiled()
+    sentence = "compiling the kernels for this processor, for some seconds: " + (
+        "only the first run does"
+        if result.kept
+        else "each run does, as there is no folder of this user's own to keep them in"
+    )
     if quiet:
         yield result
     elif screen.is_terminal and not screen.is_dumb_terminal:
@@ -91,7 +114,7 @@ class TrainingDisplay:
     Use it in a ``with`` statement. With ``quiet`` it says nothing at all; without ``samples`` no text is shown.
     """
 
-    def __init__(self, trainer: Trainer, *, quiet: bool = False, samples: bool = True) -> None:
+    def __init__(self, trainer: "Trainer", *, quiet: bool = False, samples: bool = True) -> None:
         self.trainer, self.quiet, self.samples = trainer, quiet, samples
         self.console = console()
         self.bar: Progress | None = None
@@ -125,7 +148,7 @@ class TrainingDisplay:
         if not self.quiet:
             self.console.print(text, markup=False)
 
-    def header(self, compile_seconds: float | None) -> None:
+    def header(self, compiled: Compiled) -> None:
         """Say what is trained on what."""
         trainer = self.trainer
         settings, corpus, architecture = trainer.settings, trainer.corpus, trainer.architecture
@@ -135,7 +158,11 @@ class TrainingDisplay:
         symbol = "byte values" if corpus.vocabulary.byte_level else "distinct characters"
         held = f"{trainer.validation.size:,} held out to validate" if trainer.validation.size else "none held out"
         layers = f"{architecture.layers} layer{'s' * (architecture.layers > 1)} of {architecture.hidden}"
-        length = duration(settings.seconds) if settings.seconds else f"{settings.epochs:g} epochs at most"
+        length = (
+            duration(settings.seconds)
+            if settings.seconds
+            else f"{settings.epochs:g} epoch{'s' * (settings.epochs != 1)}"
+        )
         threads = f"{trainer.team.size} thread{'s' * (trainer.team.size > 1)}"
         rows = [
             ("text", f"{names}: {corpus.ids.size:,} characters, {len(corpus.vocabulary):,} {symbol}; {held}"),
@@ -147,12 +174,13 @@ class TrainingDisplay:
             ),
             ("machine", f"{threads}, {size(trainer.nbytes)} of memory for weights and buffers"),
         ]
-        if compile_seconds is not None:
-            rows.append(("compiled", f"in {duration(compile_seconds)}; the next run on this machine starts at once"))
+        if compiled.seconds is not None:
+            later = "; the next run on this machine starts at once" if compiled.kept else ""
+            rows.append(("compiled", f"in {duration(compiled.seconds)}{later}"))
         for name, text in rows:
             self.say(f"{name + ':':<10} {text}")
 
-    def update(self, record: Record) -> None:
+    def update(self, record: "Record") -> None:
         """Show a record: move the bar, or print a line if it is time for one or the record is a validation."""
         if self.quiet:
             return
@@ -193,7 +221,7 @@ class TrainingDisplay:
             )
             self.console.print(shown, no_wrap=True, soft_wrap=False)
 
-    def _status(self, record: Record, *, everything: bool = False) -> str:
+    def _status(self, record: "Record", *, everything: bool = False) -> str:
         loss = self._loss if self._loss is not None else record.loss
         done = record.fraction - (self._resumed_at or 0.0)
         left = (time.monotonic() - self._began) * (1.0 - record.fraction) / done if done > 0.002 else None

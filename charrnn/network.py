@@ -12,6 +12,7 @@ from charrnn.cells import Architecture
 from charrnn.cells.architecture import gate_name
 from charrnn.kernels import gemm, gradients, inputs, is_warm, output, padded, update
 from charrnn.kernels.barrier import ALONE
+from charrnn.kernels.compiler import cache_folder
 
 Array = NDArray[np.float32]
 Meeting = tuple[NDArray[np.int64], int]  # a barrier, and how many threads meet there
@@ -217,6 +218,10 @@ class Network:
     def is_compiled(self) -> bool:
         """Tell whether this machine keeps compiled code of the cell's kernels from an earlier run."""
         return is_warm(self.architecture.row.family)
+
+    def keeps_compiled(self) -> bool:
+        """Tell whether compiled code is kept on this machine for the next run."""
+        return cache_folder() is not None
 
     def pack_all(self) -> None:
         """Pack the weights on this thread."""

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from charrnn.errors import CharrnnError
 from charrnn.kernels import barrier
 from charrnn.network import Network, Window
 from charrnn.text import Vocabulary
@@ -24,9 +25,11 @@ def draw(logits: NDArray[np.float32], temperature: float, chance: float) -> int:
 
     `chance` is a number drawn uniformly from [0, 1).
     """
+    likeliest = logits.max()
+    if not np.isfinite(likeliest):
+        raise CharrnnError("the model's weights are so large that its predictions are no numbers")
     if temperature <= 0.0:
         return int(logits.argmax())
-    likeliest = logits.max()
     with np.errstate(over="ignore", under="ignore"):  # a small temperature sends all but the likeliest to −∞, rightly
         weights = np.exp((logits.astype(np.float64) - likeliest) / temperature)
     sums = np.cumsum(weights)

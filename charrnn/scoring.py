@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -15,6 +16,7 @@ WARM_UP = (
     256  # characters before its part that a stream reads without being scored, to have a state like one that read all
 )
 SEQ_LENGTH = 32
+PIECE = 16  # windows read in one go: what Ctrl-C waits for
 
 
 @dataclass(frozen=True)
@@ -52,24 +54,28 @@ def score(network: Network, ids: Ids, team: Workers) -> Score:
     window = Window(network.architecture, batch, SEQ_LENGTH)
     nats = np.zeros(batch)
 
-    def job(worker: int) -> None:
+    def warm_up(worker: int) -> None:
         first, last = team.share(batch, worker)
-        if first == last:
-            return
         rows = slice(first, last)
-        for begin in range(-WARM_UP, 0, SEQ_LENGTH) if batch > 1 else ():
+        for begin in range(-WARM_UP, 0, SEQ_LENGTH):
             at = streams.start[:-1][rows] + np.arange(begin, begin + SEQ_LENGTH)[:, np.newaxis]
             window.ids[:, rows] = ids[np.maximum(at, 0)]
             network.forward(window, first, last, SEQ_LENGTH)
             window.carry(first, last, SEQ_LENGTH)
-        if first == 0:  # nothing is before the first stream
-            window.begin(slice(0, 1))
-        for w in range(streams.windows):
+
+    def read(piece: int, worker: int) -> None:
+        first, last = team.share(batch, worker)
+        rows = slice(first, last)
+        for w in range(piece, min(piece + PIECE, streams.windows)):
             steps = streams.window(w, window.ids, window.targets, rows)
             network.forward(window, first, last, steps)
             network.losses(window, first, last, steps)
             window.carry(first, last, steps)
             nats[rows] += window.losses[:steps, rows].sum(axis=0, dtype=np.float64)
 
-    team.run(job)
+    if batch > 1:
+        team.run(warm_up)
+        window.begin(slice(0, 1))  # nothing is before the first stream
+    for piece in range(0, streams.windows, PIECE):
+        team.run(partial(read, piece))
     return Score(float(nats.sum()), streams.predictions)

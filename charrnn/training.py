@@ -93,9 +93,10 @@ class Progress:
 
 @dataclass(frozen=True)
 class Advance:
-    """What some steps came to: mean loss in nats, characters predicted, the last step's rate and gradient norm."""
+    """What some steps came to; losses in nats per character, rate and norm (before clipping) of the last step."""
 
     loss: float
+    worst: float  # the largest mean loss of a single step
     characters: int
     learning_rate: float
     grad_norm: float
@@ -159,6 +160,8 @@ class Trainer:
         self.history: list[dict[str, Any]] = []
         self.state = _State()
         self.stop = False
+        if initial is not None:  # they are the ones to beat, and to go back to
+            self.state.best_loss = self.validate()
 
     @classmethod
     def resumed(
@@ -168,7 +171,11 @@ class Trainer:
         resume = checkpoint.resume
         if resume is None:
             raise CharrnnError("a slim model file cannot be resumed")
-        trainer = cls(settings or Settings.of(checkpoint.training), corpus, team, checkpoint.parameters)
+        settings = settings or Settings.of(checkpoint.training)
+        architecture = Architecture(settings.cell, len(corpus.vocabulary), settings.hidden, settings.layers)
+        if architecture != checkpoint.architecture:
+            raise CharrnnError("its settings are those of another network")
+        trainer = cls(settings, corpus, team)
         trainer.network.weights.assign_concatenated(resume.weights)
         try:
             for moment, values in zip(trainer.optimiser.moments, resume.moments, strict=True):
@@ -177,6 +184,10 @@ class Trainer:
             trainer.state = _State.of(resume.progress)
         except (TypeError, ValueError):  # a file that is whole, but not of a run that could have been
             raise CharrnnError("the state of the run does not fit its settings") from None
+        if trainer.state.best_loss is not None:
+            trainer.best.assign(checkpoint.parameters)
+        elif trainer.validation.size < 2:
+            trainer.best.flat[:] = trainer.network.weights.flat
         trainer.network.pack_all()
         trainer.history = list(checkpoint.history)
         return trainer
@@ -219,11 +230,14 @@ class Trainer:
             moment.flat[:] = values
 
     def run(self) -> Iterator[Progress]:
-        """Train until the run's end, its early end, or ``stop``; raise CharrnnError if the loss cannot be mended."""
-        good = self._snapshot()
+        """Train until the run's end, its early end, or ``stop``; raise CharrnnError if the loss cannot be mended.
+
+        Where the loss of a step or of a validation is not a number, or absurd, the run goes back to its best weights
+        with half the learning rate.
+        """
         chunk = 1
         interval = self.validation_interval
-        while not self.over and not self.stop:
+        while not self.finished and not self.stop:
             at = self.state.step
             until_validation = interval - at % interval
             until_epoch = self.streams.windows - at % self.streams.windows
@@ -235,7 +249,6 @@ class Trainer:
             elapsed = time.perf_counter() - began
             self.state.seconds += elapsed
             chunk = max(1, min(4 * chunk, round(steps * CHUNK_SECONDS / max(elapsed, 1e-6))))
-            hopeless = HOPELESS * math.log(max(2, self.architecture.vocabulary))
             record = Progress(
                 step=self.state.step,
                 epoch=self.state.step / self.streams.windows,
@@ -246,19 +259,17 @@ class Trainer:
                 grad_norm=done.grad_norm,
                 chars_per_second=done.characters / max(elapsed, 1e-9),
             )
-            if not (math.isfinite(done.grad_norm) and done.loss < hopeless):
-                yield self._roll_back(good, record)
+            if not (math.isfinite(done.grad_norm) and done.worst < self._hopeless):
+                yield self._roll_back(record)
                 continue
             if self.state.step % interval and not self.over:
                 yield record
                 continue
-            record = self._validate(record)
-            if record.val_loss is None or math.isfinite(record.val_loss):
-                good = self._snapshot()
-                self.state.rollbacks = 0
-            yield record
-            if record.stopped_early:
-                return
+            loss = self.validate()
+            if loss is not None and not loss < self._hopeless:
+                yield self._roll_back(record)
+                continue
+            yield self._judge(record, loss)
 
     def validate(self) -> float | None:
         """Return the loss on the held-out text, with a state of its own; None where nothing was held out."""
@@ -291,6 +302,11 @@ class Trainer:
 
     def _best(self) -> Parameters:
         return self.best if self.state.best_loss is not None else self.network.weights
+
+    @property
+    def finished(self) -> bool:
+        """Whether there is no more to do: the run is over, or it stopped early as validation no longer improved."""
+        return self.over or 0 < self.settings.patience <= self.state.waited
 
     @property
     def over(self) -> bool:
@@ -367,48 +383,51 @@ class Trainer:
         team.run(job)
         self.state.step += done[0]
         characters = sum(counts[: done[0]])
-        return Advance(float(losses.sum() / characters), characters, rates[done[0] - 1], norms[0])
+        worst = float(max(losses[k] / counts[k] for k in range(done[0])))
+        return Advance(float(losses.sum() / characters), worst, characters, rates[done[0] - 1], norms[0])
 
-    def _validate(self, record: Progress) -> Progress:
-        """Score the held-out text, keep the weights if they are the best, and decide whether to go on."""
-        loss = self.validate()
-        if loss is not None and math.isfinite(loss):
-            if self.state.best_loss is None or loss < self.state.best_loss:
-                self.state.best_loss, self.state.best_step, self.state.waited = loss, self.state.step, 0
-                self.best.flat[:] = self.network.weights.flat
-                record = replace(record, best=True)
-            else:
-                self.state.waited += 1
-                if self.state.waited % HALVE_AFTER == 0:
-                    self.state.rate_scale /= 2.0
-        early = 0 < self.settings.patience <= self.state.waited and not self.over
-        record = replace(record, val_loss=loss, stopped_early=early)
+    def _judge(self, record: Progress, loss: float | None) -> Progress:
+        """Keep the weights if they are the best by their validation loss, and decide whether to go on."""
+        state = self.state
+        state.rollbacks = 0
+        best = loss is None or state.best_loss is None or loss < state.best_loss
+        if best:
+            state.best_loss, state.best_step, state.waited = loss, state.step, 0
+            self.best.flat[:] = self.network.weights.flat
+        else:
+            state.waited += 1
+            if state.waited % HALVE_AFTER == 0:
+                state.rate_scale /= 2.0
         entry = {"step": record.step, "epoch": record.epoch, "seconds": record.seconds, "loss": record.loss}
         self.history.append(entry | {"val_loss": loss, "learning_rate": record.learning_rate})
-        return record
+        early = self.finished and not self.over
+        return replace(record, val_loss=loss, best=best and loss is not None, stopped_early=early)
 
-    def _snapshot(self) -> tuple[_State, list[NDArray[np.float32]], NDArray[np.float32]]:
-        arrays = [self.network.weights.flat, *(moment.flat for moment in self.optimiser.moments)]
-        return replace(self.state), [array.copy() for array in arrays], self.window.carried()
+    @property
+    def _hopeless(self) -> float:
+        return HOPELESS * math.log(max(2, self.architecture.vocabulary))
 
-    def _roll_back(
-        self, good: tuple[_State, list[NDArray[np.float32]], NDArray[np.float32]], record: Progress
-    ) -> Progress:
-        """Go back to a good state with half the learning rate; raise CharrnnError when that has not helped before."""
-        state, arrays, carried = good
-        rollbacks, scale, seconds = self.state.rollbacks + 1, self.state.rate_scale / 2.0, self.state.seconds
-        targets = [self.network.weights.flat, *(moment.flat for moment in self.optimiser.moments)]
-        for target, values in zip(targets, arrays, strict=True):
-            target[:] = values
+    def _roll_back(self, record: Progress) -> Progress:
+        """Go back to the best weights, or the first ones, with half the learning rate.
+
+        The optimiser's moments and the carried states begin anew, so that all it takes is in a checkpoint. Raises
+        CharrnnError when this has not helped several times in a row.
+        """
+        state = self.state
+        self.network.weights.flat[:] = self.best.flat
+        for moment in self.optimiser.moments:
+            moment.flat[:] = 0.0
         for states in self.window.states:
             for array in states:
-                array[:] = 0.0  # no NaN may linger in a slot or in the padding
-        self.window.assign_carried(carried)
+                array[:] = 0.0  # no NaN may linger in any slot
         self.network.pack_all()
-        self.state = replace(state, rollbacks=rollbacks, rate_scale=scale, seconds=seconds)
-        if rollbacks > ROLLBACKS:
+        state.step, state.waited = state.best_step, 0
+        state.rollbacks += 1
+        state.rate_scale /= 2.0
+        rate = self.settings.lr * state.rate_scale
+        if state.rollbacks > ROLLBACKS:
             raise CharrnnError(
-                f"the loss stopped being a number {rollbacks} times, though the learning rate was halved each time; "
-                f"try --lr {self.settings.lr * scale / 10:.1g}"
+                f"the loss stopped being a number {state.rollbacks} times, though the learning rate was halved each "
+                f"time; try --lr {rate / 10:.1g}"
             )
-        return replace(record, step=self.state.step, learning_rate=self.settings.lr * scale, rolled_back=True)
+        return replace(record, step=state.step, learning_rate=rate, rolled_back=True)

@@ -1,11 +1,12 @@
 """The command line: one file a command, each thin. Nothing heavy is imported before a command runs."""
 
+import contextlib
 import importlib
 import io
 import os
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import NoReturn, TextIO, cast
 
 import click
 
@@ -54,6 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 def run(arguments: list[str]) -> int:
     """Run the program and return its exit code, with one line on stderr for any error."""
+    if sys.stdout is None:  # closed by the caller
+        sys.stdout = cast(TextIO, ClosedOutput())
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # output is UTF-8 whatever the locale
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
@@ -67,20 +70,51 @@ def run(arguments: list[str]) -> int:
         return 0
     except click.exceptions.Exit as done:
         return done.exit_code
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 1
     except click.ClickException as error:
         error.show()
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         return INTERRUPTED
     except BrokenPipeError:
-        # What is left in the buffer can no longer be written: Python must not try again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _abandon_stdout()
         return CLOSED_PIPE
     except Exception as error:
         if debug:
             raise
+        if isinstance(error, OSError):
+            _abandon_stdout()
         complain(error)
         return 1
+
+
+def _abandon_stdout() -> None:
+    """Let what is left in the buffer go: it can no longer be written, and Python must not try again at exit."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+class ClosedOutput:
+    """Standard output that the caller has closed: no trouble to a command that does not write."""
+
+    encoding, errors = "utf-8", "strict"
+
+    @property
+    def buffer(self) -> "ClosedOutput":
+        """The same for bytes."""
+        return self
+
+    def write(self, _: object) -> NoReturn:
+        """Raise CharrnnError."""
+        raise CharrnnError("the result cannot be written: standard output is closed")
+
+    def flush(self) -> None:
+        """Do nothing, as nothing was written."""
+
+    def isatty(self) -> bool:
+        """Return that it is no terminal."""
+        return False
 
 
 def complain(error: Exception) -> None:
@@ -89,6 +123,9 @@ def complain(error: Exception) -> None:
         sentence = str(error)
     elif isinstance(error, MemoryError):
         sentence = "there is not enough memory for this; a smaller --hidden, --batch-size or text needs less"
+    elif isinstance(error, OSError):
+        place = f"{error.filename}: " if error.filename else "the output cannot be written: "
+        sentence = place + (error.strerror or str(error)).lower()
     else:
         about = f"{type(error).__name__}: {error}".splitlines()[0]
         sentence = f"this should not have happened ({about}); charrnn --debug … shows where"

@@ -1,6 +1,7 @@
 """``charrnn eval``: score texts."""
 
 import json
+import math
 import sys
 
 import click
@@ -41,6 +42,8 @@ def command(model: str, texts: tuple[str, ...], as_json: bool, threads: int | No
         raise CharrnnError("a text needs at least two characters to be scored: the first one is given")
     with Workers(threads) as team:
         result = score(Network(checkpoint.architecture, checkpoint.parameters), corpus.ids, team)
+    if not math.isfinite(result.nats):
+        raise CharrnnError(f"the weights in {model} are so large that its predictions are no numbers")
     figures = {
         "nats_per_char": result.nats_per_char,
         "bits_per_char": result.bits_per_char,

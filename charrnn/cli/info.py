@@ -1,12 +1,19 @@
 """``charrnn info``: what is in a model file."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from charrnn.cli.options import model_argument
+from charrnn.errors import CharrnnError
+
+if TYPE_CHECKING:
+    from charrnn.checkpoint import Checkpoint
+
+SETTINGS = ("optimizer", "lr", "schedule", "batch_size", "seq_length", "dropout", "epochs", "seconds", "clip", "seed")
 
 
 @click.command()
@@ -22,13 +29,8 @@ def command(model: str, as_json: bool) -> None:
     from charrnn.checkpoint import load
 
     checkpoint = load(model)
-    architecture, vocabulary, text, training = (
-        checkpoint.architecture,
-        checkpoint.vocabulary,
-        checkpoint.corpus,
-        checkpoint.training,
-    )
-    bytes_on_disk, parameters = Path(model).stat().st_size, architecture.parameter_count()
+    architecture, vocabulary = checkpoint.architecture, checkpoint.vocabulary
+    bytes_on_disk = Path(model).stat().st_size
     if as_json:
         facts = {
             "file": model,
@@ -36,60 +38,54 @@ def command(model: str, as_json: bool) -> None:
             "cell": architecture.cell,
             "hidden": architecture.hidden,
             "layers": architecture.layers,
-            "parameters": parameters,
+            "parameters": architecture.parameter_count(),
             "vocabulary": {"byte_level": vocabulary.byte_level, "characters": vocabulary.characters},
-            "corpus": text,
-            "training": training,
+            "corpus": checkpoint.corpus,
+            "training": checkpoint.training,
             "history": checkpoint.history,
         }
         click.echo(json.dumps(facts))
         return
-    from charrnn.display import bits, duration, size
+    try:
+        lines = [*_facts(model, checkpoint, bytes_on_disk), *_curve(checkpoint.history)]
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
+        raise CharrnnError(f"{model} tells a history of its training that makes no sense") from None
+    for line in lines:
+        click.echo("".join(c if c.isprintable() else "?" for c in line))  # a file must not command the terminal
 
+
+def _facts(model: str, checkpoint: "Checkpoint", bytes_on_disk: int) -> Iterator[str]:
+    """Yield what the model is and what it was trained on."""
+    from charrnn.display import size
+
+    architecture, vocabulary, text = checkpoint.architecture, checkpoint.vocabulary, checkpoint.corpus
     layers = f"{architecture.layers} layer{'s' * (architecture.layers > 1)} of {architecture.hidden}"
-    symbols = (
-        "256 byte values"
-        if vocabulary.byte_level
-        else f"{len(vocabulary):,} characters: {_shown(vocabulary.characters)}"
-    )
-    rows: list[tuple[str, str]] = [
-        ("file", f"{model}, {size(bytes_on_disk)}"),
-        ("model", f"{architecture.cell}, {layers}, {parameters:,} parameters"),
-        ("vocabulary", symbols),
-    ]
+    symbols = f"{len(vocabulary):,} characters: {_shown(vocabulary.characters)}"
+    yield f"file:        {model}, {size(bytes_on_disk)}"
+    yield f"model:       {architecture.cell}, {layers}, {architecture.parameter_count():,} parameters"
+    yield f"vocabulary:  {'256 byte values' if vocabulary.byte_level else symbols}"
     if text:
-        rows += [
-            (
-                "text",
-                f"{', '.join(map(str, text.get('sources', [])))}: {text.get('characters', 0):,} characters",
-            ),
-            ("", f"SHA-256 {text.get('sha256')}"),
-        ]
-    if training:
-        shown = (
-            "optimizer",
-            "lr",
-            "schedule",
-            "batch_size",
-            "seq_length",
-            "dropout",
-            "epochs",
-            "seconds",
-            "clip",
-            "seed",
-        )
-        rows.append(("training", ", ".join(f"{k} {training[k]}" for k in shown if training.get(k) is not None)))
-    for name, value in rows:
-        click.echo(f"{name + ':' if name else '':<12} {value}")
-    history: list[dict[str, Any]] = checkpoint.history
-    if history:
-        losses = [entry["val_loss"] for entry in history if entry.get("val_loss") is not None]
-        best = min(losses, default=None)
-        click.echo("\nepoch     time         loss    validation")
-        for entry in _thinned(history):
-            loss = entry.get("val_loss")
-            held_out = "" if loss is None else f"{loss:.4f} ({bits(loss):.3f} bits){'  best' if loss == best else ''}"
-            click.echo(f"{entry['epoch']:<9.2f} {duration(entry['seconds']):<12} {entry['loss']:.4f}  {held_out}")
+        yield f"text:        {', '.join(map(str, text['sources']))}: {text['characters']:,} characters"
+        yield f"             SHA-256 {text['sha256']}"
+    if training := checkpoint.training:
+        settings = (f"{name} {training[name]}" for name in SETTINGS if training.get(name) is not None)
+        yield f"training:    {', '.join(settings)}"
+
+
+def _curve(history: list[dict[str, Any]]) -> Iterator[str]:
+    """Yield the validations, a line each."""
+    from charrnn.display import bits, duration
+
+    if not history:
+        return
+    losses = [entry["val_loss"] for entry in history if entry["val_loss"] is not None]
+    best = min(losses, default=None)
+    yield ""
+    yield "epoch     time         loss    validation"
+    for entry in _thinned(history):
+        loss = entry["val_loss"]
+        held_out = "" if loss is None else f"{loss:.4f} ({bits(loss):.3f} bits){'  best' if loss == best else ''}"
+        yield f"{entry['epoch']:<9.2f} {duration(entry['seconds']):<12} {entry['loss']:.4f}  {held_out}"
 
 
 def _shown(characters: str) -> str:
@@ -102,6 +98,6 @@ def _thinned(history: list[dict[str, Any]], most: int = 24) -> list[dict[str, An
     if len(history) <= most:
         return history
     keep = {round(k * (len(history) - 1) / (most - 1)) for k in range(most)}
-    losses = [(e["val_loss"], k) for k, e in enumerate(history) if e.get("val_loss") is not None]
+    losses = [(entry["val_loss"], k) for k, entry in enumerate(history) if entry["val_loss"] is not None]
     keep |= {min(losses)[1]} if losses else set()
     return [history[k] for k in sorted(keep)]

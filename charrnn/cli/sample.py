@@ -24,7 +24,7 @@ FLUSH_SECONDS = 0.05  # a terminal looks alive at twenty writes a second, and a 
 )
 @click.option(
     "--length",
-    type=click.IntRange(min=0),
+    type=click.IntRange(0, 10**15),
     default=1000,
     show_default=True,
     help="Characters to write; 0 never ends.",

@@ -1,24 +1,24 @@
 """``charrnn train``: learn from a text."""
 
-import json
 import signal
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
+from charrnn.cli.metrics import Log
 from charrnn.cli.options import Duration, Number
 from charrnn.errors import CharrnnError
 
 if TYPE_CHECKING:
+    from charrnn.display import TrainingDisplay
     from charrnn.settings import Settings
     from charrnn.text import Corpus
-    from charrnn.training import Progress, Trainer
+    from charrnn.training import Trainer
     from charrnn.workers import Workers
 
 SAVE_SECONDS = 60.0  # between two saves of a run that goes on
@@ -71,9 +71,17 @@ INHERITED = ("cell", "hidden", "layers")
     help="Steps to learn through.",
 )
 @click.option("--batch-size", type=click.IntRange(1, 65536), default=16, show_default=True, help="Parallel streams.")
-@click.option("--epochs", type=Number(0.0, min_open=True), help="Passes over the text at most.  [default: by its size]")
+@click.option(
+    "--epochs", type=Number(0.0, 1e6, min_open=True), help="Passes over the text at most.  [default: by its size]"
+)
 @click.option("--time", "seconds", type=Duration(), help="Time to train instead, such as 90s, 5m or 2h.")
-@click.option("--optimizer", type=click.Choice(OPTIMIZERS), default="adam", show_default=True)
+@click.option(
+    "--optimizer",
+    type=click.Choice(OPTIMIZERS),
+    default="adam",
+    show_default=True,
+    help="How to follow the gradient.",
+)
 @click.option(
     "--lr",
     type=Number(0.0, min_open=True),
@@ -134,13 +142,19 @@ def command(ctx: click.Context, /, **options: Any) -> None:
     from charrnn.checkpoint import check_writable
     from charrnn.workers import Workers
 
-    output = options["output"] or options["resume"] or "model.npz"
-    check_writable(output, force=options["force"] or output == options["resume"])
+    output, resume = options["output"], options["resume"]
+    if output is None:
+        output = resume or "model.npz"
+    if output == "-":
+        raise CharrnnError("a model cannot be written to standard output; give -o a file's name")
+    same = resume is not None and Path(output).resolve() == Path(resume).resolve()
+    check_writable(output, force=options["force"] or same)
     with ExitStack() as stack:
-        log = stack.enter_context(_open_log(options["log"], append=options["resume"] is not None))
         team = stack.enter_context(Workers(options["threads"]))
-        trainer = _resumed(ctx, options, team) if options["resume"] else _new(ctx, options, team)
-        sys.exit(_train(trainer, output, options, log))
+        trainer = _resumed(options, team) if resume else _new(ctx, options, team)
+        log = stack.enter_context(Log(options["log"], append=resume is not None))
+        code = _train(trainer, output, options, log)
+    ctx.exit(code)
 
 
 def _check_usage(ctx: click.Context, options: dict[str, Any]) -> None:
@@ -207,7 +221,7 @@ def _settings(options: dict[str, Any], corpus: "Corpus") -> "Settings":
     return Settings(**values)
 
 
-def _resumed(ctx: click.Context, options: dict[str, Any], team: "Workers") -> "Trainer":
+def _resumed(options: dict[str, Any], team: "Workers") -> "Trainer":
     """Take up a run where it was, on the text it was trained on."""
     from dataclasses import replace
 
@@ -218,13 +232,14 @@ def _resumed(ctx: click.Context, options: dict[str, Any], team: "Workers") -> "T
 
     path = options["resume"]
     checkpoint = load(path, resume=True)
-    sources = options["corpus"] or tuple(map(str, checkpoint.corpus.get("sources", ())))
+    remembered = checkpoint.corpus.get("sources")
+    sources = options["corpus"] or (tuple(map(str, remembered)) if isinstance(remembered, list) else ())
     if not sources:
         raise CharrnnError(f"{path} does not say what text it was trained on; give it as CORPUS")
     if "-" in sources and not options["corpus"]:
         raise CharrnnError(f"{path} was trained on standard input; give the same text again as CORPUS")
-    try:
-        corpus = read_corpus(sources, vocabulary=checkpoint.vocabulary)
+    try:  # a text that has changed may hold characters that the model does not know: the check below tells
+        corpus = read_corpus(sources, vocabulary=checkpoint.vocabulary, unknown="replace")
     except CharrnnError as error:
         if options["corpus"]:
             raise
@@ -243,22 +258,11 @@ def _resumed(ctx: click.Context, options: dict[str, Any], team: "Workers") -> "T
         trainer = Trainer.resumed(checkpoint, corpus, team, settings)
     except CharrnnError as error:
         raise CharrnnError(f"{path} cannot be resumed: {error}") from None
-    if trainer.over:
+    if not trainer.over and (options["epochs"] is not None or options["seconds"] is not None):
+        trainer.state.waited = 0  # who asks for more is not to be stopped early at once
+    if trainer.finished:
         raise CharrnnError(f"the run in {path} is complete; --epochs or --time with a larger value goes on")
     return trainer
-
-
-@contextmanager
-def _open_log(path: str | None, *, append: bool) -> Iterator[TextIO | None]:
-    if path is None:
-        yield None
-        return
-    try:
-        stream = Path(path).open("a" if append else "w", encoding="utf-8")  # noqa: SIM115
-    except OSError as error:
-        raise CharrnnError(f"{path} cannot be written: {(error.strerror or str(error)).lower()}") from None
-    with stream:
-        yield stream
 
 
 @contextmanager
@@ -272,7 +276,8 @@ def _stop_signals(trainer: "Trainer", caught: list[int]) -> Iterator[None]:
         trainer.stop = True
 
     numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    before = {number: signal.signal(number, handle) for number in numbers}
+    # What is ignored stays ignored: nohup means it.
+    before = {n: signal.signal(n, handle) for n in numbers if signal.getsignal(n) is not signal.SIG_IGN}
     try:
         yield
     finally:
@@ -280,57 +285,70 @@ def _stop_signals(trainer: "Trainer", caught: list[int]) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _train(trainer: "Trainer", output: str, options: dict[str, Any], log: TextIO | None) -> int:
+def _train(trainer: "Trainer", output: str, options: dict[str, Any], log: Log) -> int:
     """Run to the end, an error or a signal; save; return the exit code."""
     from charrnn.checkpoint import save
     from charrnn.display import TrainingDisplay, compiling
 
-    def store(*, final: bool) -> None:
-        checkpoint = trainer.checkpoint()
-        if final and options["slim"]:
-            checkpoint.resume = None
-        save(output, checkpoint)
-
     caught: list[int] = []
+    failure: CharrnnError | None = None
     saved = sampled = time.monotonic()
     began_at = trainer.state.step
+    stored = False
+
+    def store(*, slim: bool) -> None:
+        nonlocal stored
+        checkpoint = trainer.checkpoint()
+        if slim:
+            checkpoint.resume = None
+        save(output, checkpoint)
+        stored = True
+
     with compiling(trainer, quiet=options["quiet"]) as compiled:
         trainer.compile()
-    with TrainingDisplay(trainer, quiet=options["quiet"], samples=options["samples"]) as display:
-        display.header(compiled.seconds)
-        with _stop_signals(trainer, caught):
-            failure = None
+    with (
+        TrainingDisplay(trainer, quiet=options["quiet"], samples=options["samples"]) as display,
+        _stop_signals(trainer, caught),
+    ):
+        display.header(compiled)
+        records = trainer.run()
+        while True:
             try:
-                for record in trainer.run():
-                    display.update(record)
-                    if log:
-                        _log(log, record)
-                    now = time.monotonic()
-                    if now - saved > SAVE_SECONDS:
-                        store(final=False)
-                        saved = now
-                    if record.val_loss is not None and now - sampled > SAMPLE_SECONDS and not options["quiet"]:
-                        display.sample(_sample(trainer))
-                        sampled = now
+                record = next(records, None)
             except CharrnnError as error:  # the loss could not be mended: the best model is kept
                 failure = error
-            trained = trainer.state.step > began_at
-            if trained and (failure is None or trainer.state.best_loss is not None):
-                store(final=not caught)
+                break
+            if record is None:
+                break
+            display.update(record)
+            log.write(record)
+            now = time.monotonic()
+            if now - saved > SAVE_SECONDS:
+                saved = now
+                try:
+                    store(slim=False)
+                except CharrnnError as error:  # the disk may have room again before the run ends
+                    display.say(f"{error}; the run goes on, and saves again later")
+            if record.val_loss is not None and now - sampled > SAMPLE_SECONDS and not options["quiet"]:
+                display.sample(_sample(trainer))
+                sampled = now
+        if trainer.state.step > began_at and (failure is None or trainer.state.best_loss is not None):
+            store(slim=options["slim"] and trainer.finished)
     if failure is not None:
-        kept = (
-            f"; the best model so far is in {output}" if trainer.state.best_loss is not None else "; nothing was saved"
-        )
-        raise CharrnnError(f"{failure}{kept}")
-    _conclude(trainer, output, options, display, caught)
+        kept = f"the best model so far is in {output}" if stored else "nothing was saved"
+        raise CharrnnError(f"{failure}; {kept}")
+    _conclude(trainer, output, display, stored=stored)
+    if log.failure is not None:
+        raise CharrnnError(f"{log.failure}; the model is in {output}" if stored else log.failure)
     return 128 + caught[0] if caught else 0
 
 
-def _conclude(trainer: "Trainer", output: str, options: dict[str, Any], display: Any, caught: list[int]) -> None:
-    if caught and trainer.state.step == 0:
+def _conclude(trainer: "Trainer", output: str, display: "TrainingDisplay", *, stored: bool) -> None:
+    """Say what the run came to."""
+    if not stored:
         display.say("stopped before the first step; nothing was saved")
         return
-    if caught:
+    if not trainer.finished:
         display.say(f"stopped and saved in {output}; go on with: charrnn train --resume {output}")
         return
     state = trainer.state
@@ -351,23 +369,3 @@ def _sample(trainer: "Trainer") -> str:
     vocabulary = trainer.corpus.vocabulary
     drawn = sample(trainer.network, [first_symbol(vocabulary)], temperature=0.8, seed=trainer.state.step)
     return vocabulary.decode_bytes(list(islice(drawn, SAMPLE_LENGTH))).decode("utf-8", "replace")
-
-
-def _log(log: TextIO, record: "Progress") -> None:
-    entry: dict[str, Any] = {
-        "step": record.step,
-        "epoch": round(record.epoch, 6),
-        "seconds": round(record.seconds, 3),
-        "loss": record.loss,
-        "learning_rate": record.learning_rate,
-        "grad_norm": record.grad_norm,
-        "chars_per_second": round(record.chars_per_second, 1),
-    }
-    if record.val_loss is not None:
-        entry["val_loss"] = record.val_loss
-    if record.rolled_back:
-        entry["rolled_back"] = True
-    # JSON has no word for what is not a number
-    entry = {k: None if isinstance(v, float) and v - v != 0.0 else v for k, v in entry.items()}
-    log.write(json.dumps(entry) + "\n")
-    log.flush()
