@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
+    from charrnn.network import Network
     from charrnn.training import Progress as Record
     from charrnn.training import Trainer
 
@@ -83,15 +84,15 @@ class Compiled:
 
 
 @contextmanager
-def compiling(trainer: "Trainer", *, quiet: bool) -> Iterator[Compiled]:
+def compiling(network: "Network", *, training: bool, quiet: bool) -> Iterator[Compiled]:
     """Say that kernels are compiled, where they are, and measure it: a first run must not seem to hang."""
     result = Compiled()
-    if trainer.network.is_compiled():
+    if network.is_compiled(training=training):
         yield result
         return
     began = time.monotonic()
     screen = console()
-    result.kept = trainer.network.keeps_compiled()
+    result.kept = network.keeps_compiled()
     sentence = "compiling the kernels for this processor, for some seconds: " + (
         "only the first run does"
         if result.kept

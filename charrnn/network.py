@@ -215,9 +215,15 @@ class Network:
         self._V_back = aligned(self._V.size)
         self.pack_all()
 
-    def is_compiled(self) -> bool:
+    def is_compiled(self, *, training: bool) -> bool:
         """Tell whether this machine keeps compiled code of the cell's kernels from an earlier run."""
-        return is_warm(self.architecture.row.family)
+        return is_warm(self.architecture.row.family, "backward" if training else "forward")
+
+    def compile(self) -> None:
+        """Compile what a forward pass needs, by a pass of no length."""
+        window = Window(self.architecture, 1, 1)
+        self.forward(window, 0, 0, 0)
+        window.carry(0, 0, 0)
 
     def keeps_compiled(self) -> bool:
         """Tell whether compiled code is kept on this machine for the next run."""

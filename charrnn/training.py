@@ -9,14 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from charrnn.archive import MAXIMUM_BYTES
 from charrnn.cells import Architecture, initialise
 from charrnn.checkpoint import Checkpoint, Resume
 from charrnn.errors import CharrnnError
 from charrnn.network import Network, Parameters, Window
-from charrnn.optimiser import Optimiser, learning_rate
+from charrnn.optimiser import RULES, Optimiser, learning_rate
 from charrnn.scoring import score
 from charrnn.settings import Settings
-from charrnn.text import Corpus, Streams, Vocabulary, fit_streams, require_learnable, split
+from charrnn.text import Corpus, Streams, fit_streams, require_learnable, split
 from charrnn.workers import Workers
 
 CHUNK_SECONDS = 0.15  # of training between two progress records: what Ctrl-C waits for
@@ -31,46 +32,6 @@ FRESH = 0.01  # share of the windows at which a stream begins anew from the zero
 # after the first steps may run away from there for ever, and that is where sampling begins
 HOPELESS = 10.0  # a loss this many times that of blind guessing is as bad as one that is not a number
 ROLLBACKS = 5  # in a row, before a run gives up
-
-
-def starting_weights(
-    source: Checkpoint, corpus: Corpus, *, remap: bool, seed: int
-) -> tuple[Corpus, dict[str, NDArray[np.float32]]]:
-    """Prepare a new run from another model's weights: the corpus in the vocabulary to use, and the weights for it.
-
-    A text that the model's vocabulary covers is encoded with it, and the weights are used as they are. Otherwise
-    CharrnnError is raised, unless `remap` asks for the union of both vocabularies: then what the model learnt of a
-    character goes with the character, and characters new to it begin like those of a new network.
-    """
-    old, new = source.vocabulary, corpus.vocabulary
-    if old.byte_level:
-        return corpus, source.parameters
-    unknown = sorted(set(new.characters) - set(old.characters))
-    if not unknown:
-        return _recoded(corpus, old), source.parameters
-    if not remap:
-        shown = ", ".join(repr(c) for c in unknown[:5]) + (" …" if len(unknown) > 5 else "")
-        raise CharrnnError(
-            f"the text has {len(unknown):,} characters that the model does not know ({shown}); "
-            "--remap adds them to its vocabulary"
-        )
-    union = Vocabulary("".join(sorted({*old.characters, *new.characters})))
-    parameters = initialise(replace(source.architecture, vocabulary=len(union)), seed)
-    places = union.encode(old.characters).astype(np.int64)
-    for name, values in source.parameters.items():
-        if name.startswith("layer0.U"):
-            parameters[name][places] = values
-        elif name.startswith("output."):
-            parameters[name][..., places] = values
-        else:
-            parameters[name] = values
-    return _recoded(corpus, union), parameters
-
-
-def _recoded(corpus: Corpus, vocabulary: Vocabulary) -> Corpus:
-    """Return a corpus in another vocabulary, which covers it."""
-    places = vocabulary.encode(corpus.vocabulary.characters)
-    return replace(corpus, ids=places[corpus.ids], vocabulary=vocabulary)
 
 
 @dataclass(frozen=True)
@@ -143,12 +104,20 @@ class Trainer:
     ) -> None:
         """Prepare a new run, from `initial` weights where they are given; raise CharrnnError for a text too short."""
         require_learnable(corpus)
+        architecture = Architecture(settings.cell, len(corpus.vocabulary), settings.hidden, settings.layers)
+        arrays = 2 + RULES[settings.optimizer].moments  # in a model file: the best weights, the last ones, the moments
+        needed = 4 * architecture.parameter_count() * arrays
+        if needed > MAXIMUM_BYTES:
+            raise CharrnnError(
+                f"a network of {architecture.parameter_count():,} parameters needs a model file of "
+                f"{needed / 2**30:.0f} GiB, and {MAXIMUM_BYTES / 2**30:.0f} GiB is the most that there can be"
+            )
+        self.architecture = architecture
         self.corpus, self.team = corpus, team
         train, self.validation = split(corpus.ids, settings.val_fraction)
         batch, length, self.note = fit_streams(train.size, settings.batch_size, settings.seq_length)
         self.settings = replace(settings, batch_size=batch, seq_length=length)
         self.streams = Streams.plan(train, batch, length)
-        self.architecture = Architecture(settings.cell, len(corpus.vocabulary), settings.hidden, settings.layers)
         self.network = Network(self.architecture, initial or initialise(self.architecture, settings.seed))
         self.network.prepare_training(team.size)
         self.window = Window(self.architecture, batch, length, dropout=settings.dropout, training=True)

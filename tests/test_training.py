@@ -11,7 +11,8 @@ from charrnn.network import Network
 from charrnn.scoring import score
 from charrnn.settings import Settings, default_epochs
 from charrnn.text import Corpus, Vocabulary
-from charrnn.training import Trainer, starting_weights
+from charrnn.training import Trainer
+from charrnn.transfer import starting_weights
 from charrnn.workers import Workers
 
 SMALL = Settings(hidden=24, layers=1, seq_length=8, batch_size=5, epochs=3.0, lr=0.01, dropout=0.2, seed=3)

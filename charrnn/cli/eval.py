@@ -31,6 +31,7 @@ def command(model: str, texts: tuple[str, ...], as_json: bool, threads: int | No
             raise click.UsageError("Give a text to score, or - for standard input.")
         texts = ("-",)
     from charrnn.checkpoint import load
+    from charrnn.display import compiling
     from charrnn.network import Network
     from charrnn.scoring import score
     from charrnn.text import read_corpus
@@ -40,8 +41,11 @@ def command(model: str, texts: tuple[str, ...], as_json: bool, threads: int | No
     corpus = read_corpus(texts, vocabulary=checkpoint.vocabulary, unknown=unknown)
     if corpus.ids.size < 2:
         raise CharrnnError("a text needs at least two characters to be scored: the first one is given")
+    network = Network(checkpoint.architecture, checkpoint.parameters)
+    with compiling(network, training=False, quiet=False):
+        network.compile()
     with Workers(threads) as team:
-        result = score(Network(checkpoint.architecture, checkpoint.parameters), corpus.ids, team)
+        result = score(network, corpus.ids, team)
     if not math.isfinite(result.nats):
         raise CharrnnError(f"the weights in {model} are so large that its predictions are no numbers")
     figures = {

@@ -55,6 +55,7 @@ def command(
     if prime is not None and prime_file is not None:
         raise click.UsageError("Give --prime or --prime-file, not both.")
     from charrnn.checkpoint import load
+    from charrnn.display import compiling
     from charrnn.network import Network
     from charrnn.sampling import first_symbol, sample
     from charrnn.text import read_text
@@ -67,11 +68,13 @@ def command(
         where = prime_file or "-"
         text = read_text([where], byte_level=vocabulary.byte_level)
     ids = vocabulary.encode(text, unknown=unknown, where="standard input" if where == "-" else where)
+    network = Network(checkpoint.architecture, checkpoint.parameters)
+    with compiling(network, training=False, quiet=False):
+        network.compile()
     out = sys.stdout.buffer
     out.write(vocabulary.decode_bytes(ids))
     out.flush()
     start = ids if ids.size else [first_symbol(vocabulary)]
-    network = Network(checkpoint.architecture, checkpoint.parameters)
     symbols = [vocabulary.decode_bytes([symbol]) for symbol in range(len(vocabulary))]
     drawn = sample(network, start, temperature=temperature, seed=_fresh_seed() if seed is None else seed)
     flushed = time.monotonic()

@@ -184,7 +184,8 @@ def _new(ctx: click.Context, options: dict[str, Any], team: "Workers") -> "Train
     from charrnn.checkpoint import load
     from charrnn.display import note
     from charrnn.text import read_corpus, size_warning
-    from charrnn.training import Trainer, starting_weights
+    from charrnn.training import Trainer
+    from charrnn.transfer import starting_weights
 
     source = load(options["init_from"]) if options["init_from"] else None
     if source is not None:
@@ -304,7 +305,7 @@ def _train(trainer: "Trainer", output: str, options: dict[str, Any], log: Log) -
         save(output, checkpoint)
         stored = True
 
-    with compiling(trainer, quiet=options["quiet"]) as compiled:
+    with compiling(trainer.network, training=True, quiet=options["quiet"]) as compiled:
         trainer.compile()
     with (
         TrainingDisplay(trainer, quiet=options["quiet"], samples=options["samples"]) as display,

@@ -42,10 +42,10 @@ def cache_folder() -> Path | None:
     return folder
 
 
-def is_warm(family: str) -> bool:
-    """Tell whether a family's kernels were compiled here before: if not, a first run says why it waits."""
+def is_warm(family: str, scan: str) -> bool:
+    """Tell whether a family's scan, forward or backward, was compiled here before; if not, a run says why it waits."""
     folder = cache_folder()
-    return folder is not None and any(folder.rglob(f"{family}.backward*.nbc"))
+    return folder is not None and any(folder.rglob(f"{family}.{scan}*.nbc"))
 
 
 @contextmanager
