@@ -112,11 +112,11 @@ def compiling(network: "Network", *, training: bool, quiet: bool) -> Iterator[Co
 class TrainingDisplay:
     """A run on the screen: a header, a bar on a terminal or a plain line now and then, a line for each validation.
 
-    Use it in a ``with`` statement. With ``quiet`` it says nothing at all; without ``samples`` no text is shown.
+    Use it in a ``with`` statement. With ``quiet`` it says nothing at all.
     """
 
-    def __init__(self, trainer: "Trainer", *, quiet: bool = False, samples: bool = True) -> None:
-        self.trainer, self.quiet, self.samples = trainer, quiet, samples
+    def __init__(self, trainer: "Trainer", *, quiet: bool = False) -> None:
+        self.trainer, self.quiet = trainer, quiet
         self.console = console()
         self.bar: Progress | None = None
         self._loss: float | None = None
@@ -193,8 +193,8 @@ class TrainingDisplay:
             self.bar.update(self.task, completed=record.fraction, status=self._status(record))
         if record.rolled_back:
             self.say(
-                f"step {record.step:,}: the loss was no longer a sensible number; "
-                f"back at the last good state with half the learning rate, {record.learning_rate:.2g}"
+                f"the loss ran away; back at the best weights, of step {record.step:,}, "
+                f"with half the learning rate, {record.learning_rate:.2g}"
             )
         elif record.val_loss is not None and (
             record.fraction >= 1.0 or record.stopped_early or time.monotonic() - self._last_line >= VALIDATION_SECONDS
@@ -211,8 +211,6 @@ class TrainingDisplay:
 
     def sample(self, text: str) -> None:
         """Show a short text that the model wrote."""
-        if self.quiet or not self.samples:
-            return
         lines = [line for line in text.split("\n") if line.strip()]
         for line in lines[:4]:
             shown = Text(

@@ -178,9 +178,8 @@ class Window:
 class Network:
     """A network with its weights, its gradient and its weights packed for products.
 
-    A member of a team of workers calls `forward` and `backward` for its rows of the batch, then, behind a barrier,
-    `gradients` for its columns of the weights. After any change of the weights, `pack` must run before the next
-    `forward`.
+    A member of a team calls `forward_backward` for its rows of the batch, `add_gradients` for its columns of the
+    weights and, after the weights have changed, `pack`; each waits for the others where it must.
     """
 
     def __init__(self, architecture: Architecture, parameters: Mapping[str, Array]) -> None:

@@ -12,9 +12,7 @@ from charrnn.workers import Workers
 
 STREAMS = 64  # parts of a long text that are read side by side, so that the weights are read once for all
 STREAM_LENGTH = 2048  # a text too short for two parts of this length is read in one
-WARM_UP = (
-    256  # characters before its part that a stream reads without being scored, to have a state like one that read all
-)
+WARM_UP = 256  # characters that a stream reads before its part, unscored, to have the state of one that read all
 SEQ_LENGTH = 32
 PIECE = 16  # windows read in one go: what Ctrl-C waits for
 
@@ -71,7 +69,8 @@ def score(network: Network, ids: Ids, team: Workers) -> Score:
             network.forward(window, first, last, steps)
             network.losses(window, first, last, steps)
             window.carry(first, last, steps)
-            nats[rows] += window.losses[:steps, rows].sum(axis=0, dtype=np.float64)
+            # In order, however many rows this thread has: a sum would not be.
+            nats[rows] += np.cumsum(window.losses[:steps, rows], axis=0, dtype=np.float64)[-1]
 
     if batch > 1:
         team.run(warm_up)

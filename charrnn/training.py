@@ -24,12 +24,16 @@ CHUNK_SECONDS = 0.15  # of training between two progress records: what Ctrl-C wa
 VALIDATE_EVERY = 1_000_000  # characters trained on between two validations at the most; an epoch if that is shorter
 VALIDATE_SELDOM = 50_000  # and at the least
 VALIDATION_SHARE = 5  # a validation reads at most a fifth of what was trained on since the last one
-HALVE_AFTER = (
-    2  # validations without a better one halve the rate: a long run's schedule is still high when it begins to
-)
-# learn by heart, and what lower rates gain must be had before
-FRESH = 0.01  # share of the windows at which a stream begins anew from the zero state: else a network that never saw it
-# after the first steps may run away from there for ever, and that is where sampling begins
+HISTORY = 10_000  # validations that are remembered; of more, every second one is forgotten
+
+# Validations without a better one until the rate is halved: a long run's schedule is still high when it begins to learn
+# by heart, and what lower rates gain must be had before.
+HALVE_AFTER = 2
+
+# Share of the windows at which a stream begins anew from the zero state. A network that sees it only in its first steps
+# may # run away from there for ever, and that is where sampling begins.
+FRESH = 0.01
+
 HOPELESS = 10.0  # a loss this many times that of blind guessing is as bad as one that is not a number
 ROLLBACKS = 5  # in a row, before a run gives up
 
@@ -48,7 +52,7 @@ class Progress:
     chars_per_second: float
     val_loss: float | None = None
     best: bool = False  # the weights of this record are the best so far
-    rolled_back: bool = False  # the loss was no number: the run went back to its last good state, at half the rate
+    rolled_back: bool = False  # the loss ran away: the run went back to its best weights, at half the rate
     stopped_early: bool = False  # validation no longer improved
 
 
@@ -74,14 +78,17 @@ class _State:
     waited: int = 0  # validations since the best one
     rate_scale: float = 1.0
     rollbacks: int = 0  # since the last good validation
+    moments_begin: int = 0  # the step at which the optimiser's moments were zero
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> "_State":
         """Read a state from a file; raise TypeError or ValueError if it is none."""
         state = cls(**values)
-        numbers = (state.step, state.best_step, state.waited, state.rollbacks)
+        numbers = (state.step, state.best_step, state.waited, state.rollbacks, state.moments_begin)
         if not all(type(number) is int and 0 <= number < 2**62 for number in numbers):
             raise ValueError("counts are whole numbers")
+        if state.moments_begin > state.step:
+            raise ValueError("moments begin before the present step")
         if not all(0.0 <= value < math.inf for value in (state.seconds, state.rate_scale, state.best_loss or 0.0)):
             raise ValueError("measures are numbers")
         return state
@@ -131,6 +138,8 @@ class Trainer:
         self.stop = False
         if initial is not None:  # they are the ones to beat, and to go back to
             self.state.best_loss = self.validate()
+            if self.state.best_loss is not None and not self.state.best_loss < self._hopeless:
+                raise CharrnnError("the weights to start from make no sensible predictions of this text")
 
     @classmethod
     def resumed(
@@ -153,10 +162,8 @@ class Trainer:
             trainer.state = _State.of(resume.progress)
         except (TypeError, ValueError):  # a file that is whole, but not of a run that could have been
             raise CharrnnError("the state of the run does not fit its settings") from None
-        if trainer.state.best_loss is not None:
+        if trainer._judged:
             trainer.best.assign(checkpoint.parameters)
-        elif trainer.validation.size < 2:
-            trainer.best.flat[:] = trainer.network.weights.flat
         trainer.network.pack_all()
         trainer.history = list(checkpoint.history)
         return trainer
@@ -180,7 +187,7 @@ class Trainer:
         step = self.settings.batch_size * self.settings.seq_length
         if characters < VALIDATE_SELDOM:
             return max(1, round(VALIDATE_SELDOM / self.streams.predictions)) * self.streams.windows
-        return min(self.streams.windows, -(-characters // step))
+        return -(-characters // step)
 
     def compile(self) -> None:
         """Compile all that a step needs, by a step of no length: nothing changes."""
@@ -190,6 +197,7 @@ class Trainer:
             self.network.forward_backward(self.window, 0, 0, 0, 1.0, keys, self.team.meeting)
             self.network.add_gradients(self.window, worker, self.team.meeting, 0, dropped=bool(keys))
             self.optimiser.update(self.team, worker, self.network.weights, self.network.gradient, 0.0, 1)
+            self.window.carry(0, 0, 0)
 
         before = [moment.flat.copy() for moment in self.optimiser.moments]
         weights = self.network.weights.flat.copy()
@@ -249,7 +257,10 @@ class Trainer:
         return score(self.network, self.validation[:size], self.team).nats_per_char
 
     def checkpoint(self) -> Checkpoint:
-        """Return the run's whole state. The model is the best so far, or the last where nothing was held out."""
+        """Return the run's whole state. Its model is the best so far.
+
+        Where nothing is held out that is the last at which the run would have validated.
+        """
         return Checkpoint(
             architecture=self.architecture,
             vocabulary=self.corpus.vocabulary,
@@ -270,7 +281,12 @@ class Trainer:
         )
 
     def _best(self) -> Parameters:
-        return self.best if self.state.best_loss is not None else self.network.weights
+        return self.best if self._judged else self.network.weights
+
+    @property
+    def _judged(self) -> bool:
+        """Whether there are best weights, beside the first ones."""
+        return self.state.best_step > 0 or self.state.best_loss is not None
 
     @property
     def finished(self) -> bool:
@@ -315,7 +331,7 @@ class Trainer:
         begin, windows = self.state.step, self.streams.windows
         batch, length = self.settings.batch_size, self.settings.seq_length
         network, window, team = self.network, self.window, self.team
-        meeting = team.meeting
+        meeting, begun = team.meeting, self.state.moments_begin
         if begin and begin % windows == 0:
             window.next_epoch()
         rates = [self._rate(begin + k + 1) for k in range(steps)]
@@ -340,12 +356,16 @@ class Trainer:
                 if worker == 0:
                     losses[k] = window.losses[:n].sum(dtype=np.float64)
                 norms[worker] = self.optimiser.update(
-                    team, worker, network.weights, network.gradient, rates[k], begin + k + 1
+                    team, worker, network.weights, network.gradient, rates[k], begin + k + 1 - begun
                 )
                 done[worker] = k + 1
                 if not math.isfinite(norms[worker]):
                     return
-                window.carry(first, last, n)
+                whole = last
+                if (begin + k + 1) % windows == 0:  # shorter streams have ended a step before the others
+                    whole = max(first, min(last, self.streams.predictions % batch or batch))
+                    window.carry(whole, last, n - 1)
+                window.carry(first, whole, n)
                 network.pack(worker, meeting)
             team.wait()  # for the packed weights
 
@@ -369,6 +389,8 @@ class Trainer:
                 state.rate_scale /= 2.0
         entry = {"step": record.step, "epoch": record.epoch, "seconds": record.seconds, "loss": record.loss}
         self.history.append(entry | {"val_loss": loss, "learning_rate": record.learning_rate})
+        if len(self.history) > HISTORY:
+            del self.history[1::2]
         early = self.finished and not self.over
         return replace(record, val_loss=loss, best=best and loss is not None, stopped_early=early)
 
@@ -390,13 +412,14 @@ class Trainer:
             for array in states:
                 array[:] = 0.0  # no NaN may linger in any slot
         self.network.pack_all()
-        state.step, state.waited = state.best_step, 0
+        state.step = state.moments_begin = state.best_step
+        state.waited = 0
         state.rollbacks += 1
         state.rate_scale /= 2.0
         rate = self.settings.lr * state.rate_scale
         if state.rollbacks > ROLLBACKS:
             raise CharrnnError(
-                f"the loss stopped being a number {state.rollbacks} times, though the learning rate was halved each "
+                f"the loss ran away {state.rollbacks} times, though the learning rate was halved each "
                 f"time; try --lr {rate / 10:.1g}"
             )
         return replace(record, step=state.step, learning_rate=rate, rolled_back=True)

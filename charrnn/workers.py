@@ -47,6 +47,8 @@ class Workers:
 
     def run(self, job: Callable[[int], None]) -> None:
         """Run a job on all threads; raise what a member raised."""
+        if not self._threads:
+            raise RuntimeError("the team is closed")
         self._job = job
         self._running = self.size
         self._finished.clear()
@@ -79,6 +81,7 @@ class Workers:
     def close(self) -> None:
         """End the threads."""
         self._job = None
+        self._barrier[barrier.BROKEN] = 1  # nobody waits for one who will not come
         for start in self._starts:
             start.release()
         for thread in self._threads:

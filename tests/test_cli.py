@@ -632,7 +632,7 @@ def test_a_resumed_run_goes_back_to_the_same_state(folder, run, monkeypatch):
     options = ("corpus.txt", *TINY, "--epochs", 6, *wild)
     whole = run("train", *options, "-o", "whole.npz")
     assert whole.code == 0
-    assert "back at the last good state" in whole.err
+    assert "back at the best weights" in whole.err
     with monkeypatch.context() as patch:
         interrupt(patch, 2)
         assert run("train", *options).code == 130
@@ -1204,7 +1204,7 @@ def test_a_rate_far_too_high(folder, run):
     result = run("train", "corpus.txt", *TINY, "--epochs", 1, "--lr", 1e30, "--log", "log")
     assert result.code == 1
     lines = result.err.splitlines()
-    backs = [line for line in lines if "back at the last good state" in line]
+    backs = [line for line in lines if "back at the best weights" in line]
     rates = [float(re.search(r"rate, (\S+)$", line)[1]) for line in backs]
     assert len(rates) >= 2
     assert rates == pytest.approx([1e30 / 2 ** (k + 1) for k in range(len(rates))], rel=0.05)

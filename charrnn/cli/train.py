@@ -294,8 +294,8 @@ def _train(trainer: "Trainer", output: str, options: dict[str, Any], log: Log) -
     caught: list[int] = []
     failure: CharrnnError | None = None
     saved = sampled = time.monotonic()
-    began_at = trainer.state.step
-    stored = False
+    worked = stored = False
+    samples = options["samples"] and not options["quiet"]
 
     def store(*, slim: bool) -> None:
         nonlocal stored
@@ -308,7 +308,7 @@ def _train(trainer: "Trainer", output: str, options: dict[str, Any], log: Log) -
     with compiling(trainer.network, training=True, quiet=options["quiet"]) as compiled:
         trainer.compile()
     with (
-        TrainingDisplay(trainer, quiet=options["quiet"], samples=options["samples"]) as display,
+        TrainingDisplay(trainer, quiet=options["quiet"]) as display,
         _stop_signals(trainer, caught),
     ):
         display.header(compiled)
@@ -321,6 +321,7 @@ def _train(trainer: "Trainer", output: str, options: dict[str, Any], log: Log) -
                 break
             if record is None:
                 break
+            worked = True
             display.update(record)
             log.write(record)
             now = time.monotonic()
@@ -330,10 +331,10 @@ def _train(trainer: "Trainer", output: str, options: dict[str, Any], log: Log) -
                     store(slim=False)
                 except CharrnnError as error:  # the disk may have room again before the run ends
                     display.say(f"{error}; the run goes on, and saves again later")
-            if record.val_loss is not None and now - sampled > SAMPLE_SECONDS and not options["quiet"]:
+            if samples and record.val_loss is not None and now - sampled > SAMPLE_SECONDS:
                 display.sample(_sample(trainer))
                 sampled = now
-        if trainer.state.step > began_at and (failure is None or trainer.state.best_loss is not None):
+        if worked and (failure is None or trainer.state.best_loss is not None):
             store(slim=options["slim"] and trainer.finished)
     if failure is not None:
         kept = f"the best model so far is in {output}" if stored else "nothing was saved"

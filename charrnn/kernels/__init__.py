@@ -1,8 +1,10 @@
 """How everything is computed: the only room that imports numba.
 
-Reading order: ``simd`` (a vector of 16 floats), ``gemm`` (products), ``activations``, then a family of cells,
-``rnn``, ``lstm``, ``gru``: a forward and a backward scan over time each; ``output`` (softmax, loss) and ``update``
-(norm, optimisers). Buffers are padded to whole vectors (see `padded`), so no loop has a remainder.
+Reading order: ``simd`` (a vector of 16 floats), ``activations``, ``gemm`` (products), then a family of cells, ``rnn``,
+``lstm``, ``gru``: a forward and a backward scan over time each. Around them: ``inputs`` (what enters a layer, dropout),
+``output`` (softmax, loss), ``gradients`` (the weights'), ``update`` (norm, optimisers); below them ``barrier`` (threads
+wait) and ``compiler`` (Numba and its cache). Buffers are padded to whole vectors (see `padded`), so no loop has a
+remainder.
 """
 
 from charrnn.kernels.compiler import is_warm, jit

@@ -1,4 +1,4 @@
-"""Where threads wait for each other without giving up their processors, and the floating-point mode they run in."""
+"""Where threads wait for each other, spinning first and then napping, and the floating-point mode they run in."""
 
 import ctypes
 from typing import Any

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import stat
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,7 +27,7 @@ def cache_folder() -> Path | None:
     or may write to is not used.
     """
     sources = sorted(Path(__file__).parent.glob("*.py"))
-    digest = hashlib.sha256(f"{numba.__version__} {llvmlite.__version__}".encode())
+    digest = hashlib.sha256(f"{sys.implementation.cache_tag} {numba.__version__} {llvmlite.__version__}".encode())
     for source in sources:
         digest.update(source.name.encode() + source.read_bytes())
     folder = platformdirs.user_cache_path("charrnn") / "kernels" / digest.hexdigest()[:16]

@@ -27,9 +27,10 @@ from charrnn.kernels.simd import (
     store_value,
 )
 
-# The sums of a tile, the weights of one inner step and one broadcast value must fit in the registers. AVX-512 has 32 of
-# 16 # floats: 8×3 sums, 3 weights, 1 value. AVX2 has 16 of 8 floats, so a vector takes two: 6×1×2 sums, 2 weights, 1
-# value. # NEON has 32 of 4 floats, so a vector takes four: 6×1×4 sums, 4 weights, 1 value.
+# The sums of a tile, the weights of one inner step and one broadcast value must fit in the registers.
+# AVX-512 has 32 registers of 16 floats: 8×3 sums, 3 weights, 1 value.
+# AVX2 has 16 of 8 floats, so a vector takes two: 6×1×2 sums, 2 weights, 1 value.
+# NEON has 32 of 4 floats, so a vector takes four: 6×1×4 sums, 4 weights, 1 value.
 TILE_ROWS, TILE_VECTORS = (8, 3) if HOST.get("avx512f") else (6, 1)
 PANEL = TILE_VECTORS * LANES  # columns in a packed panel; the last panel of a matrix may have fewer
 UNROLL = 4  # inner steps between two tests for the end
@@ -144,9 +145,17 @@ def multiply_tile(
     return types.void(rows, vectors, c, c_row, a, a_row, a_inner, panel, inner), generate
 
 
-def panels(columns: int) -> int:
+@jit
+def panels(columns):
     """Return how many panels a matrix of that many (whole vectors of) columns packs into."""
-    return -(-columns // PANEL)
+    return (columns + PANEL - 1) // PANEL
+
+
+@jit
+def share(columns, worker, workers):
+    """Return the panels [first, last) of so many columns that fall to one of several workers."""
+    count = panels(columns)
+    return worker * count // workers, (worker + 1) * count // workers
 
 
 @intrinsic
@@ -204,12 +213,11 @@ def pack_transposed(packed, matrix, first, last):
 def repack(packed, packed_transposed, matrix, worker, meeting):
     """Pack a worker's share of a matrix, and of its transpose if there is room for that; wait first for the others."""
     wait(meeting)
-    workers = meeting[1]
-    count = (matrix.shape[1] + PANEL - 1) // PANEL
-    pack(packed, matrix, worker * count // workers, (worker + 1) * count // workers)
+    first, last = share(matrix.shape[1], worker, meeting[1])
+    pack(packed, matrix, first, last)
     if packed_transposed.size:
-        count = (matrix.shape[0] + PANEL - 1) // PANEL
-        pack_transposed(packed_transposed, matrix, worker * count // workers, (worker + 1) * count // workers)
+        first, last = share(matrix.shape[0], worker, meeting[1])
+        pack_transposed(packed_transposed, matrix, first, last)
 
 
 @jit

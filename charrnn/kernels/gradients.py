@@ -2,15 +2,8 @@
 
 from charrnn.kernels.barrier import wait
 from charrnn.kernels.compiler import jit
-from charrnn.kernels.gemm import PANEL, multiply_transposed_add
+from charrnn.kernels.gemm import PANEL, multiply_transposed_add, share
 from charrnn.kernels.simd import LANES, load, store
-
-
-@jit
-def share(columns, worker, workers):
-    """Return the panels [first, last) of so many columns that fall to one of several workers."""
-    panels = (columns + PANEL - 1) // PANEL
-    return worker * panels // workers, (worker + 1) * panels // workers
 
 
 @jit

@@ -55,11 +55,6 @@ def splat_value(builder: Any, scalar: Any) -> Any:
     return builder.shuffle_vector(first, undefined, ir.Constant(INTEGERS, [0] * LANES))
 
 
-def constant(number: float) -> Any:
-    """Return a vector constant for code that emits LLVM."""
-    return ir.Constant(VECTOR, [number] * LANES)
-
-
 def call_llvm(builder: Any, name: str, *arguments: Any) -> Any:
     """Call one of LLVM's vector functions, such as ``llvm.fma``."""
     kind = ir.FunctionType(VECTOR, [a.type for a in arguments])
@@ -144,7 +139,6 @@ minimum = _function(2, _choose("<"))
 maximum = _function(2, _choose(">"))
 floor = _function(1, lambda builder, a: call_llvm(builder, "llvm.floor", a))
 square_root = _function(1, lambda builder, a: call_llvm(builder, "llvm.sqrt", a))
-magnitude = _function(1, lambda builder, a: call_llvm(builder, "llvm.fabs", a))
 power_of_two = _function(1, _power_of_two)  # 2ⁿ of a whole n from -126 to 127, by the bits of a float
 
 
