@@ -2,6 +2,7 @@
 
 import io
 import random
+import signal
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,22 @@ def enter(*arguments):
         return run([str(argument) for argument in arguments])
     except SystemExit as end:
         return end.code
+
+
+@pytest.fixture(scope="session", autouse=True)
+def signals_are_heard():
+    """Hear signals here and in child processes, even where the suite was started in the background, deaf to Ctrl-C."""
+    before = {}
+    for name, handler in (
+        ("SIGINT", signal.default_int_handler),
+        ("SIGTERM", signal.SIG_DFL),
+        ("SIGHUP", signal.SIG_DFL),
+    ):
+        if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) is signal.SIG_IGN:
+            before[name] = signal.signal(getattr(signal, name), handler)
+    yield
+    for name, handler in before.items():
+        signal.signal(getattr(signal, name), handler)
 
 
 @pytest.fixture(scope="session")
