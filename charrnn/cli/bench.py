@@ -48,7 +48,7 @@ def command(corpus: tuple[str, ...], against: str | None, as_json: bool, rounds:
         text = Corpus(vocabulary.encode(written), vocabulary, ("fables",), "")
     threads = options.pop("threads")
     with Workers(threads) as team:
-        settings = Settings(epochs=1.0, **options)
+        settings = Settings(epochs=1.0, dropout=0.0, **options)  # what both programs do alike
         ours, *theirs = training_speed(text, settings, team, rounds=rounds, against_torch=against is not None)
         threads = team.size
     fastest = max(theirs, key=lambda timing: timing.median, default=None)
