@@ -102,3 +102,22 @@ def test_a_long_text_read_side_by_side_scores_nearly_as_in_one_go():
     expected = naive.loss("lstm", parameters, ids[:-1, np.newaxis], ids[1:, np.newaxis], state)
     assert results[0].characters == ids.size - 1
     assert results[0].nats_per_char == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_thread_with_one_stream_scores_as_one_with_many(monkeypatch):
+    """The order of a sum does not depend on how many rows a thread has, though losses differ by orders of magnitude."""
+    net = network("rnn", layers=1)
+    rng = np.random.default_rng(2)
+    ids = rng.integers(0, 9, 7 * STREAM_LENGTH).astype(np.uint8)
+    table = 10 ** rng.uniform(-14, 1.3, (9, 64))
+
+    def losses(window, first, last, steps):
+        here = window.ids[:steps, first:last]
+        window.losses[:steps, first:last] = table[here, np.arange(steps)[:, np.newaxis]]
+
+    monkeypatch.setattr(net, "losses", losses)
+    scores = []
+    for threads in (1, 3, 7):
+        with Workers(threads) as team:
+            scores.append([score(net, ids[k:], team).nats for k in range(3)])
+    assert scores[0] == scores[1] == scores[2]

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from charrnn import training
 from charrnn.cells import CELLS
 from charrnn.errors import CharrnnError
 from charrnn.network import Network
@@ -14,6 +15,7 @@ from charrnn.text import Corpus, Vocabulary
 from charrnn.training import Trainer
 from charrnn.transfer import starting_weights
 from charrnn.workers import Workers
+from tests import naive
 
 SMALL = Settings(hidden=24, layers=1, seq_length=8, batch_size=5, epochs=3.0, lr=0.01, dropout=0.2, seed=3)
 
@@ -134,6 +136,8 @@ def test_a_run_stops_when_it_learns_by_heart():
         trainer = Trainer(settings, text, team)
         records = finish(trainer)
         assert records[-1].stopped_early
+        assert trainer.state.rate_scale <= 0.5
+        assert records[-1].learning_rate < settings.lr
         best = min(record.val_loss for record in records if record.val_loss is not None)
         network = Network(trainer.architecture, trainer.checkpoint().parameters)
         assert score(network, trainer.validation, team).nats_per_char == best < records[-1].val_loss
@@ -169,6 +173,74 @@ def test_a_rate_that_is_mended_goes_on_to_learn():
     assert trainer.state.rate_scale == 0.5
     assert np.isfinite(trainer.network.weights.flat).all()
     assert records[-1].val_loss < 0.8
+
+
+def test_the_first_step_after_going_back_is_no_larger_than_the_rate(monkeypatch):
+    """Moments that begin anew are corrected for it: Adam moves no weight by more than the halved rate."""
+    monkeypatch.setattr(training, "FRESH", 0.0)
+    with Workers(1) as team:
+        trainer = Trainer(replace(SMALL, epochs=30.0, dropout=0.0, schedule="constant"), corpus(rhyme(6000)), team)
+        poisoned = False
+        for record in trainer.run():
+            if record.rolled_back:
+                break
+            if record.val_loss is not None and not poisoned:
+                trainer.network.weights.named["output.V"][0, 0] = np.nan
+                trainer.network.pack_all()
+                poisoned = True
+        sizes = []
+        for _ in range(12):
+            before = trainer.network.weights.flat.copy()
+            rate = trainer.advance(1).learning_rate
+            sizes.append(np.abs(trainer.network.weights.flat - before).max() / rate)
+    assert rate == pytest.approx(SMALL.lr / 2)
+    assert max(sizes) < 1.5
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize(("epochs", "fresh"), [(1.0, 0.0), (2.0, 0.0), (1.0, 0.999999)])
+def test_a_state_is_that_of_the_text_before(monkeypatch, cell, epochs, fresh):
+    """A stream carries the state at its own end, hands it to the next one for another epoch, or begins anew."""
+    monkeypatch.setattr(training, "FRESH", fresh)
+    text = corpus(rhyme(203))
+    with Workers(2) as team:
+        settings = replace(SMALL, cell=cell, val_fraction=0.0, dropout=0.0, lr=1e-30, epochs=epochs)
+        trainer = Trainer(settings, text, team)
+        finish(trainer)
+    start = trainer.streams.start
+    assert len(set(np.diff(start))) == 2
+    parameters = {name: view.astype(np.float64) for name, view in trainer.network.weights.named.items()}
+    last_window = (trainer.streams.windows - 1) * settings.seq_length
+    for b in range(settings.batch_size):
+        begin = start[b] + last_window if fresh else start[max(0, b - 1)] if epochs == 2.0 else start[b]
+        ids = text.ids[begin : start[b + 1], np.newaxis]
+        if not ids.size:
+            continue
+        state = [{name: np.zeros((1, settings.hidden)) for name in trainer.architecture.row.states}]
+        _, (last,), _ = naive.forward(cell, parameters, ids, state)
+        for k, name in enumerate(trainer.architecture.row.states):
+            np.testing.assert_allclose(trainer.window.carried()[0, k, b], last[name][0], rtol=1e-4, atol=1e-5)
+
+
+def test_weights_that_predict_nonsense_are_no_start():
+    """A new run refuses weights whose loss is absurd, in one sentence, rather than fail when it saves."""
+    with Workers(1) as team:
+        trainer = Trainer(SMALL, corpus(rhyme(1500)), team)
+        weights = {name: view * np.float32(1e30) for name, view in trainer.network.weights.named.items()}
+        with pytest.raises(CharrnnError, match="no sensible predictions"):
+            Trainer(SMALL, trainer.corpus, team, weights)
+
+
+def test_a_history_stays_within_bounds(monkeypatch):
+    """However many validations a run makes, those remembered are few enough to be saved, the last one among them."""
+    monkeypatch.setattr(training, "HISTORY", 4)
+    monkeypatch.setattr(training, "VALIDATE_SELDOM", 1)
+    with Workers(1) as team:
+        trainer = Trainer(replace(SMALL, epochs=23.0, patience=0), corpus(rhyme(600)), team)
+        validations = [record for record in trainer.run() if record.val_loss is not None]
+    assert len(validations) > 10
+    assert 2 <= len(trainer.history) <= 4
+    assert trainer.history[-1]["step"] == validations[-1].step
 
 
 def test_compiling_changes_nothing():
