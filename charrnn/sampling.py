@@ -1,5 +1,6 @@
 """Drawing characters from a network."""
 
+import time
 from collections.abc import Iterator
 
 import numpy as np
@@ -9,8 +10,11 @@ from charrnn.errors import CharrnnError
 from charrnn.kernels import barrier
 from charrnn.network import Network, Window
 from charrnn.text import Vocabulary
+from charrnn.workers import Workers
 
-PRIME_LENGTH = 64  # characters of a prime that are read in one go
+LENGTH = 64  # characters of a prime that are read in one go
+BLOCK_SECONDS = 0.02  # of drawing between two blocks: no reader sees it stutter, and Ctrl-C need not wait
+STEEPEST = 1e30  # a temperature so small that it takes the likeliest character, but for ties
 
 
 def first_symbol(vocabulary: Vocabulary) -> int:
@@ -20,47 +24,73 @@ def first_symbol(vocabulary: Vocabulary) -> int:
     return max(0, vocabulary.characters.find("\n"))
 
 
-def draw(logits: NDArray[np.float32], temperature: float, chance: float) -> int:
-    """Draw a symbol by softmax(logits / temperature); temperature 0 takes the likeliest.
+def sample_blocks(
+    network: Network,
+    prime: ArrayLike,
+    *,
+    temperature: float = 1.0,
+    seed: int = 0,
+    streams: int = 1,
+    team: Workers | None = None,
+) -> Iterator[NDArray[np.int32]]:
+    """Read a prime (at least one symbol), then yield blocks of symbols [N, streams] without end, the first of one.
 
-    `chance` is a number drawn uniformly from [0, 1).
+    The streams go on from the same prime, each by its own chances; the weights are read once for all. The same seed
+    yields the same symbols, stream by stream, for any number of streams and of threads in the team. Temperature 0
+    takes the likeliest symbol. Raises CharrnnError where the predictions are no numbers.
     """
-    likeliest = logits.max()
-    if not np.isfinite(likeliest):
-        raise CharrnnError("the model's weights are so large that its predictions are no numbers")
-    if temperature <= 0.0:
-        return int(logits.argmax())
-    with np.errstate(over="ignore", under="ignore"):  # a small temperature sends all but the likeliest to −∞, rightly
-        weights = np.exp((logits.astype(np.float64) - likeliest) / temperature)
-    sums = np.cumsum(weights)
-    return min(int(np.searchsorted(sums, chance * sums[-1], side="right")), logits.size - 1)
+    window, slot = _read(network, np.atleast_1d(np.asarray(prime)), streams)
+    generators = [np.random.default_rng([seed, stream]) for stream in range(streams)]
+    inverse = 0.0 if temperature <= 0.0 else min(STEEPEST, 1.0 / max(temperature, 1.0 / STEEPEST))
+    size = 1
+    while True:
+        began = time.perf_counter()
+        chances = np.stack([generator.random(size) for generator in generators], axis=1)
+        drawn = np.zeros((size, streams), np.int32)
+        slots = np.full(1 if team is None else team.size, slot)
+
+        def job(
+            worker: int,
+            slot: int = slot,
+            chances: NDArray[np.float64] = chances,
+            drawn: NDArray[np.int32] = drawn,
+            slots: NDArray[np.int64] = slots,
+        ) -> None:
+            first, last = (0, streams) if team is None else team.share(streams, worker)
+            slots[worker] = network.sample(window, inverse, chances, drawn, slot, first, last)
+
+        if team is None:
+            job(0)
+        else:
+            team.run(job)
+        if slots.min() < 0:
+            raise CharrnnError("the model's weights are so large that its predictions are no numbers")
+        slot = int(slots[0])
+        yield drawn
+        if time.perf_counter() - began < BLOCK_SECONDS / 2:
+            size *= 2
 
 
 def sample(network: Network, prime: ArrayLike, *, temperature: float = 1.0, seed: int = 0) -> Iterator[int]:
-    """Read a prime (at least one symbol), then yield symbols without end.
-
-    The same seed yields the same symbols.
-    """
-    window = Window(network.architecture, 1, PRIME_LENGTH)
-    generator = np.random.default_rng(seed)
-    symbols = network.architecture.vocabulary
-    prime = np.atleast_1d(np.asarray(prime))
-    steps = 0
-    for begin in range(0, len(prime), PRIME_LENGTH):
-        window.carry(0, 1, steps)
-        steps = min(PRIME_LENGTH, len(prime) - begin)
-        window.ids[:steps, 0] = prime[begin : begin + steps]
-        _forward(network, window, steps)
-    while True:
-        symbol = draw(window.logits[steps - 1, 0, :symbols], temperature, generator.random())
-        yield symbol
-        window.carry(0, 1, steps)
-        window.ids[0, 0] = symbol
-        steps = 1
-        _forward(network, window, steps)
+    """Read a prime (at least one symbol), then yield symbols without end: a single stream of `sample_blocks`."""
+    for block in sample_blocks(network, prime, temperature=temperature, seed=seed):
+        yield from block[:, 0].tolist()
 
 
-def _forward(network: Network, window: Window, steps: int) -> None:
+def _read(network: Network, prime: NDArray[np.integer], streams: int) -> tuple[Window, int]:
+    """Read a prime; return a window in which every stream has, and the slot after its last symbol."""
+    reader = Window(network.architecture, 1, LENGTH)
     mode = barrier.flush_denormals()
-    network.forward(window, 0, 1, steps)
+    steps = 0
+    for begin in range(0, len(prime), LENGTH):
+        reader.carry(0, 1, steps)
+        steps = min(LENGTH, len(prime) - begin)
+        reader.ids[:steps, 0] = prime[begin : begin + steps]
+        network.forward(reader, 0, 1, steps)
     barrier.restore_denormals(mode)
+    if streams == 1:
+        return reader, steps
+    window = Window(network.architecture, streams, LENGTH)
+    window.states[...] = reader.states
+    window.logits[...] = reader.logits
+    return window, steps

@@ -258,6 +258,13 @@ class Streams:
         targets_out[steps - 1, rows][ended] = -1
         return steps
 
+    def span(self, w: int, count: int) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int64]]:
+        """Return ``count`` windows of the epoch from ``w`` on: inputs and targets [count, T, B], and steps [count]."""
+        inputs = np.zeros((count, self.seq_length, self.batch_size), np.int32)
+        targets = np.zeros_like(inputs)
+        steps = np.array([self.window(w + k, inputs[k], targets[k]) for k in range(count)], np.int64)
+        return inputs, targets, steps
+
 
 def fit_streams(characters: int, batch_size: int, seq_length: int) -> tuple[int, int, str | None]:
     """Fit streams and windows to a short text: (streams, window length, what was changed).

@@ -31,7 +31,7 @@ HISTORY = 10_000  # validations that are remembered; of more, every second one i
 HALVE_AFTER = 2
 
 # Share of the windows at which a stream begins anew from the zero state. A network that sees it only in its first steps
-# may # run away from there for ever, and that is where sampling begins.
+# may run away from there for ever, and that is where sampling begins.
 FRESH = 0.01
 
 HOPELESS = 10.0  # a loss this many times that of blind guessing is as bad as one that is not a number
@@ -126,10 +126,14 @@ class Trainer:
         self.settings = replace(settings, batch_size=batch, seq_length=length)
         self.streams = Streams.plan(train, batch, length)
         self.network = Network(self.architecture, initial or initialise(self.architecture, settings.seed))
-        self.network.prepare_training(team.size)
+        gradient = self.network.prepare_training(team.size)
         self.window = Window(self.architecture, batch, length, dropout=settings.dropout, training=True)
         self.optimiser = Optimiser(
-            settings.optimizer, self.network.weights, clip=settings.clip, clip_value=settings.clip_value
+            settings.optimizer,
+            self.network.weights,
+            gradient,
+            clip=settings.clip,
+            clip_value=settings.clip_value,
         )
         self.best = Parameters(self.architecture)
         self.best.flat[:] = self.network.weights.flat
@@ -190,21 +194,14 @@ class Trainer:
         return -(-characters // step)
 
     def compile(self) -> None:
-        """Compile all that a step needs, by a step of no length: nothing changes."""
+        """Compile all that a step needs, by no steps."""
+        windows, plan = self._plan(0, 0)
+        arguments = (self.window, self.optimiser.arguments, windows, plan)
 
         def job(worker: int) -> None:
-            keys = self._dropout_keys(0)
-            self.network.forward_backward(self.window, 0, 0, 0, 1.0, keys, self.team.meeting)
-            self.network.add_gradients(self.window, worker, self.team.meeting, 0, dropped=bool(keys))
-            self.optimiser.update(self.team, worker, self.network.weights, self.network.gradient, 0.0, 1)
-            self.window.carry(0, 0, 0)
+            self.network.train(*arguments, worker, self.team.meeting)
 
-        before = [moment.flat.copy() for moment in self.optimiser.moments]
-        weights = self.network.weights.flat.copy()
         self.team.run(job)
-        self.network.weights.flat[:] = weights
-        for moment, values in zip(self.optimiser.moments, before, strict=True):
-            moment.flat[:] = values
 
     def run(self) -> Iterator[Progress]:
         """Train until the run's end, its early end, or ``stop``; raise CharrnnError if the loss cannot be mended.
@@ -326,54 +323,50 @@ class Trainer:
         bits = np.random.Philox(key=self.settings.seed, counter=[0, step, purpose, 0]).random_raw(count)
         return np.asarray(bits, np.uint64)
 
+    def _plan(self, begin: int, steps: int) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+        """Return the windows of text of some steps of one epoch, and what `kernels.passes.train` must know of each."""
+        settings, streams = self.settings, self.streams
+        batch, length = settings.batch_size, settings.seq_length
+        windows = streams.span(begin % streams.windows, steps)
+        counts = np.full(steps, batch * length)
+        whole = np.full(steps, batch)
+        if steps and (begin + steps) % streams.windows == 0:  # an epoch's last window: shorter, some streams still more
+            counts[-1] = streams.predictions - (streams.windows - 1) * batch * length
+            whole[-1] = streams.predictions % batch or batch
+        numbers = range(begin, begin + steps)
+        layers = settings.layers if settings.dropout else 0
+        plan = (
+            1.0 / counts,
+            np.array([self._rate(k + 1) for k in numbers]),
+            np.arange(1.0, steps + 1.0) + (begin - self.state.moments_begin),
+            1.0 - settings.dropout,
+            np.array([self._dropout_keys(k) for k in numbers], np.uint32).astype(np.int32).reshape(steps, layers),
+            np.array([self._begins_anew(k) for k in numbers], np.bool_).reshape(steps, batch),
+            whole,
+            np.zeros(steps),
+            np.zeros(steps),
+        )
+        return windows, plan
+
     def advance(self, steps: int) -> Advance:
         """Train `steps` steps within one epoch; end at once where a gradient's norm is not finite."""
         begin, windows = self.state.step, self.streams.windows
-        batch, length = self.settings.batch_size, self.settings.seq_length
-        network, window, team = self.network, self.window, self.team
-        meeting, begun = team.meeting, self.state.moments_begin
         if begin and begin % windows == 0:
-            window.next_epoch()
-        rates = [self._rate(begin + k + 1) for k in range(steps)]
-        keys = [self._dropout_keys(begin + k) for k in range(steps)]
-        anew = [np.flatnonzero(self._begins_anew(begin + k)) for k in range(steps)]
-        losses = np.zeros(steps)
-        counts = [batch * length] * steps
-        if (begin + steps) % windows == 0:  # the last window of an epoch may be shorter
-            counts[-1] = self.streams.predictions - (windows - 1) * batch * length
-        norms = [0.0] * team.size
-        done = [0] * team.size
+            self.window.next_epoch()
+        text, plan = self._plan(begin, steps)
+        scales, rates, *_, losses, norms = plan
+        done = [0] * self.team.size
 
         def job(worker: int) -> None:
-            first, last = team.share(batch, worker)
-            for k in range(steps):
-                for row in anew[k]:
-                    if first <= row < last:
-                        window.begin(slice(row, row + 1))
-                n = self.streams.window((begin + k) % windows, window.ids, window.targets, slice(first, last))
-                network.forward_backward(window, first, last, n, 1.0 / counts[k], keys[k], meeting)
-                network.add_gradients(window, worker, meeting, n, dropped=bool(keys[k]))
-                if worker == 0:
-                    losses[k] = window.losses[:n].sum(dtype=np.float64)
-                norms[worker] = self.optimiser.update(
-                    team, worker, network.weights, network.gradient, rates[k], begin + k + 1 - begun
-                )
-                done[worker] = k + 1
-                if not math.isfinite(norms[worker]):
-                    return
-                whole = last
-                if (begin + k + 1) % windows == 0:  # shorter streams have ended a step before the others
-                    whole = max(first, min(last, self.streams.predictions % batch or batch))
-                    window.carry(whole, last, n - 1)
-                window.carry(first, whole, n)
-                network.pack(worker, meeting)
-            team.wait()  # for the packed weights
+            arguments = (self.window, self.optimiser.arguments, text, plan)
+            done[worker] = self.network.train(*arguments, worker, self.team.meeting)
 
-        team.run(job)
+        self.team.run(job)
+        last = done[0] - 1
         self.state.step += done[0]
-        characters = sum(counts[: done[0]])
-        worst = float(max(losses[k] / counts[k] for k in range(done[0])))
-        return Advance(float(losses.sum() / characters), worst, characters, rates[done[0] - 1], norms[0])
+        characters = round(float((1.0 / scales[: done[0]]).sum()))
+        worst = float((losses * scales)[: done[0]].max())
+        return Advance(float(losses.sum() / characters), worst, characters, float(rates[last]), float(norms[last]))
 
     def _judge(self, record: Progress, loss: float | None) -> Progress:
         """Keep the weights if they are the best by their validation loss, and decide whether to go on."""
@@ -408,10 +401,8 @@ class Trainer:
         self.network.weights.flat[:] = self.best.flat
         for moment in self.optimiser.moments:
             moment.flat[:] = 0.0
-        for states in self.window.states:
-            for array in states:
-                array[:] = 0.0  # no NaN may linger in any slot
-        self.network.pack_all()
+        self.window.states[:] = 0.0  # no NaN may linger in any slot
+        self.network.pack()
         state.step = state.moments_begin = state.best_step
         state.waited = 0
         state.rollbacks += 1

@@ -42,9 +42,8 @@ class Case:
         network, window, steps = self.network, self.window, self.steps
         network.prepare_training(self.threads)
         self.logits = None
-        for arrays in (window.z, window.gradients[0], window.gradients[-1], [window.logits]):
-            for array in arrays:  # what an earlier window left behind must not matter
-                array[:] = 7.0
+        for array in (window.z, window.dh, window.other_gradients, window.logits):
+            array[:] = 7.0  # what an earlier window left behind must not matter
         with Workers(self.threads) as team:
 
             def job(worker):
@@ -56,8 +55,9 @@ class Case:
                         self.logits = window.logits[:steps, :, : self.architecture.vocabulary].copy()
                     team.wait()
                 scale = 1.0 / self.counted
-                network.forward_backward(window, first, last, steps, scale, self.keys, team.meeting)
-                network.add_gradients(window, worker, team.meeting, steps, dropped=bool(self.keys))
+                network.forward_backward(window, first, last, steps, scale, self.keys)
+                team.wait()
+                network.add_gradients(window, worker, team.size, steps, dropped=bool(self.keys))
 
             team.run(job)
         return self
@@ -108,8 +108,9 @@ def test_every_gradient_equals_the_complex_step_derivative(cell, layers, dropout
         assert_close(gradient, expected.pop(name), name)
     for layer in range(layers):
         for k, name in enumerate(case.architecture.row.states):
-            assert_close(window.gradients[layer][k][0, :, :6], expected.pop(f"layer{layer}.{name}"), f"{layer}.{name}")
-    U = case.network.weights.layers[0].U
+            gradient = window.other_gradients[k - 1, layer] if k else window.dh[layer]
+            assert_close(gradient[0, :, :6], expected.pop(f"layer{layer}.{name}"), f"{layer}.{name}")
+    U = case.network.weights.blocks[0]
     assert_close(window.z[0][:steps, :, : U.shape[1]] @ U.T, expected.pop("x"), "x")
     assert not expected
 

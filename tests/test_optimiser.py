@@ -20,14 +20,14 @@ NAMES = {
 }
 
 
-def _step(optimiser, weights, gradient, values, rate, step, threads=2):
+def _step(optimiser, gradient, values, rate, step, threads=2):
     for view, value in zip(gradient.named.values(), values, strict=True):
         view[...] = value
     norms = [0.0] * threads
     with Workers(threads) as team:
 
         def job(worker):
-            norms[worker] = optimiser.update(team, worker, weights, gradient, rate, step)
+            norms[worker] = optimiser.update(team, worker, rate, step)
 
         team.run(job)
     assert len({np.float64(norm).tobytes() for norm in norms}) == 1
@@ -46,13 +46,13 @@ def test_an_optimiser_equals_its_twin(name, clip, clip_value):
     weights, gradient = Parameters(ARCHITECTURE), Parameters(ARCHITECTURE)
     weights.assign(dict(zip(weights.named, _random(rng, weights), strict=True)))
     twin = {key: view.astype(np.float64) for key, view in weights.named.items()}
-    optimiser = Optimiser(name, weights, clip=clip, clip_value=clip_value)
+    optimiser = Optimiser(name, weights, gradient, clip=clip, clip_value=clip_value)
     memory = {key: {} for key in twin}
     constants = dict(zip(NAMES[name], RULES[name].constants, strict=True))
     for step in range(1, 6):
         values = _random(rng, weights)
         gradients = {key: value.astype(np.float64) for key, value in zip(twin, values, strict=True)}
-        norm = _step(optimiser, weights, gradient, values, 0.01, step)
+        norm = _step(optimiser, gradient, values, 0.01, step)
         if clip_value is not None:
             gradients = naive.clip_by_value(gradients, clip_value)
         assert norm == pytest.approx(naive.global_norm(gradients), rel=1e-5)
@@ -71,13 +71,13 @@ def test_an_optimiser_equals_its_twin(name, clip, clip_value):
 def test_an_optimiser_finds_the_bottom_of_a_parabola(name):
     """Following the gradient of ½‖p − 1‖², every optimiser comes near 1."""
     weights, gradient = Parameters(ARCHITECTURE), Parameters(ARCHITECTURE)
-    optimiser = Optimiser(name, weights, clip=None, clip_value=None)
+    optimiser = Optimiser(name, weights, gradient, clip=None, clip_value=None)
     with Workers(1) as team:
         for step in range(1, 601):
             for slope, weight in zip(gradient.named.values(), weights.named.values(), strict=True):
                 slope[...] = weight - 1.0
             rate = {"sgd": 0.01, "adagrad": 0.3}.get(name, 0.02)
-            team.run(lambda worker, n=step, r=rate: optimiser.update(team, worker, weights, gradient, r, n) and None)
+            team.run(lambda worker, n=step, r=rate: optimiser.update(team, worker, r, n) and None)
     for view in weights.named.values():
         np.testing.assert_allclose(view, 1.0, atol=0.05)
 
@@ -89,12 +89,11 @@ def test_a_gradient_that_is_no_number_changes_nothing(name, bad):
     rng = np.random.default_rng(4)
     weights, gradient = Parameters(ARCHITECTURE), Parameters(ARCHITECTURE)
     weights.assign(dict(zip(weights.named, _random(rng, weights), strict=True)))
-    optimiser = Optimiser(name, weights, clip=1.0, clip_value=0.5)
+    optimiser = Optimiser(name, weights, gradient, clip=1.0, clip_value=None if np.isinf(bad) else 0.5)
     before = weights.flat.copy()
     values = _random(rng, weights)
     values[2][0, 0] = bad
-    optimiser.clip_value = None if np.isinf(bad) else 0.5
-    norm = _step(optimiser, weights, gradient, values, 0.01, 1)
+    norm = _step(optimiser, gradient, values, 0.01, 1)
     assert not np.isfinite(norm)
     assert weights.flat.tobytes() == before.tobytes()
     assert not any(moment.flat.any() for moment in optimiser.moments)
@@ -114,4 +113,4 @@ def test_a_schedule_equals_its_twin(schedule, warmup):
 def test_an_unknown_optimiser_is_named():
     """The sentence tells which there are."""
     with pytest.raises(CharrnnError, match="there is no optimizer 'lion'; there are adam, rmsprop, adagrad, sgd"):
-        Optimiser("lion", Parameters(ARCHITECTURE), clip=None, clip_value=None)
+        Optimiser("lion", Parameters(ARCHITECTURE), Parameters(ARCHITECTURE), clip=None, clip_value=None)

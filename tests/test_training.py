@@ -165,7 +165,7 @@ def test_a_rate_that_is_mended_goes_on_to_learn():
             records.append(record)
             if record.val_loss is not None and not poisoned:
                 trainer.network.weights.named["output.V"][0, 0] = np.nan
-                trainer.network.pack_all()
+                trainer.network.pack()
                 poisoned = True
     back = [record for record in records if record.rolled_back]
     assert len(back) == 1
@@ -186,7 +186,7 @@ def test_the_first_step_after_going_back_is_no_larger_than_the_rate(monkeypatch)
                 break
             if record.val_loss is not None and not poisoned:
                 trainer.network.weights.named["output.V"][0, 0] = np.nan
-                trainer.network.pack_all()
+                trainer.network.pack()
                 poisoned = True
         sizes = []
         for _ in range(12):

@@ -2,7 +2,6 @@
 
 import sys
 import time
-from itertools import islice
 
 import click
 
@@ -57,7 +56,7 @@ def command(
     from charrnn.checkpoint import load
     from charrnn.display import compiling
     from charrnn.network import Network
-    from charrnn.sampling import first_symbol, sample
+    from charrnn.sampling import first_symbol, sample_blocks
     from charrnn.text import read_text
 
     checkpoint = load(model)
@@ -75,11 +74,14 @@ def command(
     out.write(vocabulary.decode_bytes(ids))
     out.flush()
     start = ids if ids.size else [first_symbol(vocabulary)]
-    symbols = [vocabulary.decode_bytes([symbol]) for symbol in range(len(vocabulary))]
-    drawn = sample(network, start, temperature=temperature, seed=_fresh_seed() if seed is None else seed)
+    drawn = sample_blocks(network, start, temperature=temperature, seed=_fresh_seed() if seed is None else seed)
     flushed = time.monotonic()
-    for symbol in islice(drawn, length or None):
-        out.write(symbols[symbol])
+    left = length or sys.maxsize
+    for block in drawn:
+        out.write(vocabulary.decode_bytes(block[:left, 0]))
+        left -= len(block)
+        if left <= 0:
+            break
         now = time.monotonic()
         if now - flushed > FLUSH_SECONDS:
             out.flush()

@@ -8,6 +8,6 @@ remainder.
 """
 
 from charrnn.kernels.compiler import is_warm, jit
-from charrnn.kernels.simd import LANES, padded
+from charrnn.kernels.simd import BLOCK, LANES, padded, whole_blocks
 
-__all__ = ["LANES", "is_warm", "jit", "padded"]
+__all__ = ["BLOCK", "LANES", "is_warm", "jit", "padded", "whole_blocks"]

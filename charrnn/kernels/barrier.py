@@ -9,7 +9,7 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
-from charrnn.kernels.compiler import intrinsic, jit
+from charrnn.kernels.compiler import entry, intrinsic, jit
 from charrnn.kernels.simd import FLUSH_TO_ZERO, float_control, set_float_control
 
 COUNT, GENERATION, BROKEN, SIZE = 0, 8, 16, 24  # places in a barrier's array, a cache line apart
@@ -37,7 +37,7 @@ def new() -> np.ndarray[Any, np.dtype[np.int64]]:
     return np.zeros(SIZE, np.int64)
 
 
-ALONE = (new(), 1)  # a meeting of one: nobody to wait for
+MEETING = types.Tuple((types.int64[::1], types.int64))
 
 
 def _item(context: Any, builder: Any, kind: Any, array: Any, index: Any) -> Any:
@@ -93,7 +93,7 @@ def _nap(typing: Any) -> Any:
     return types.void(), generate
 
 
-@jit
+@entry
 def wait(meeting):
     """Wait until all have come: `meeting` is a barrier and the number of threads that meet there.
 
@@ -116,7 +116,7 @@ def wait(meeting):
             _nap()
 
 
-@jit
+@entry
 def flush_denormals():
     """Make this thread take denormal numbers for zeros; return the mode it was in."""
     before = float_control()
@@ -124,7 +124,7 @@ def flush_denormals():
     return before
 
 
-@jit
+@entry
 def restore_denormals(before):
     """Put this thread's floating-point mode back."""
     set_float_control(before)

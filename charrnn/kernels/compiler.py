@@ -7,15 +7,20 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import llvmlite
 import llvmlite.binding
 import numba
 import numba.extending
 import platformdirs
+from numba import types
+from numba.core import cgutils
+from numba.core.registry import CPUDispatcher
+from numba.core.typing.templates import ConcreteTemplate, infer_global
+from numba.extending import lower_builtin
 
 
 @cache
@@ -62,23 +67,113 @@ def _caching() -> Iterator[bool]:
         config.CACHE_DIR = outer
 
 
-def jit(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile a kernel: no GIL, no reordering of arithmetic, cached on disk where that is safe."""
+# No GIL, and no reordering of arithmetic.
+_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+_INSIDE = _OPTIONS | {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+
+
+def entry(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a kernel that Python calls; it is cached on disk where that is safe."""
     with _caching() as cached:
-        compiled: Callable[..., Any] = numba.njit(function, nogil=True, error_model="numpy", cache=cached)
+        compiled: Callable[..., Any] = numba.njit(function, cache=cached, **_OPTIONS)
     return compiled
 
 
-def shared(signature: Any) -> Callable[[Callable[..., Any]], Any]:
-    """Compile a function now, and let kernels call it by its name: its code is not copied into each of them."""
+class _Inside(CPUDispatcher):
+    """A kernel without the code that takes Python's arguments: Python may call it all the same, but compiles it anew."""
 
-    def decorate(function: Callable[..., Any]) -> Any:
+    def __call__(self, *arguments: Any) -> Any:
+        if not hasattr(self, "_from_python"):
+            self._from_python = numba.njit(self.py_func, **_OPTIONS)
+        return self._from_python(*arguments)
+
+
+def jit(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a kernel that kernels call: half the work, as the other half is to take Python's arguments."""
+    compiled: Any = numba.njit(function, **_INSIDE)
+    compiled.__class__ = _Inside
+    return cast(Callable[..., Any], compiled)
+
+
+class Separate:
+    """A kernel that is compiled by itself, for one signature, and never copied into those that call it.
+
+    Numba would compile a kernel anew within each of its callers. Such a one they call by name where it was made with
+    `shared`, or, through `call`, by its ``address``, so that one caller serves all kernels of a kind.
+    """
+
+    def __init__(self, function: Callable[..., Any], signature: Any) -> None:
+        self.signature = signature
+        self.__name__ = function.__name__
+        self.__doc__ = function.__doc__
+        self._function = function
+        self._called: Any = None
+
+    @cached_property
+    def _compiled(self) -> Any:
         with _caching() as cached:
-            compiled = numba.cfunc(signature, cache=cached)(function)
-        llvmlite.binding.add_symbol(function.__name__, compiled.address)
-        return compiled
+            return numba.njit(self.signature, cache=cached, **_INSIDE)(self._function)
+
+    @cached_property
+    def address(self) -> int:
+        """Where the compiled code is; it is compiled, or read from the disk, when this is first asked for."""
+        (result,) = self._compiled.overloads.values()
+        address: int = result.library.get_pointer_to_function(result.fndesc.mangled_name)
+        return address
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Call it from Python, where that is not what it is for: it is compiled anew."""
+        if self._called is None:
+            self._called = numba.njit(self._function, **_OPTIONS)
+        return self._called(*arguments)
+
+
+def separate(signature: Any) -> Callable[[Callable[..., Any]], Separate]:
+    """Compile a kernel by itself when its address is first asked for."""
+    return lambda function: Separate(function, signature)
+
+
+def shared(signature: Any) -> Callable[[Callable[..., Any]], Separate]:
+    """Compile a kernel by itself, now, and let other kernels call it by its name."""
+
+    def decorate(function: Callable[..., Any]) -> Separate:
+        kernel = Separate(function, signature)
+        symbol = f"charrnn.{function.__module__}.{function.__name__}"
+        llvmlite.binding.add_symbol(symbol, kernel.address)
+
+        class Template(ConcreteTemplate):
+            cases = [signature]  # noqa: RUF012
+
+        infer_global(kernel, typing_key=symbol)(Template)
+
+        @lower_builtin(symbol, *signature.args)
+        def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            kind = context.call_conv.get_function_type(signature.return_type, signature.args)
+            return _emit_call(context, builder, cgutils.get_or_insert_function(builder.module, kind, symbol), sig, args)
+
+        return kernel
 
     return decorate
+
+
+def _emit_call(context: Any, builder: Any, function: Any, sig: Any, args: Any) -> Any:
+    _, result = context.call_conv.call_function(builder, function, sig.return_type, sig.args, args)
+    return result
+
+
+@numba.extending.intrinsic
+def call(typing: Any, address: Any, arguments: Any) -> Any:
+    """Call a `Separate` kernel that returns nothing; the types of the arguments must be its signature's."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        kinds = sig.args[1].types
+        function_type = context.call_conv.get_function_type(types.void, kinds)
+        function = builder.inttoptr(args[0], function_type.as_pointer())
+        values = cgutils.unpack_tuple(builder, args[1])
+        _emit_call(context, builder, function, types.void(*kinds), values)
+        return context.get_dummy_value()
+
+    return types.void(address, arguments), generate
 
 
 def intrinsic(function: Callable[..., Any]) -> Any:

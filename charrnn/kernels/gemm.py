@@ -11,17 +11,17 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
-from charrnn.kernels.barrier import wait
 from charrnn.kernels.compiler import intrinsic, jit, shared
 from charrnn.kernels.simd import (
+    FEATURES,
     FLOAT,
-    HOST,
     INTEGERS,
     LANES,
     address,
     fma_value,
     load,
     load_value,
+    prefetch_value,
     splat_value,
     store,
     store_value,
@@ -31,12 +31,14 @@ from charrnn.kernels.simd import (
 # AVX-512 has 32 registers of 16 floats: 8×3 sums, 3 weights, 1 value.
 # AVX2 has 16 of 8 floats, so a vector takes two: 6×1×2 sums, 2 weights, 1 value.
 # NEON has 32 of 4 floats, so a vector takes four: 6×1×4 sums, 4 weights, 1 value.
-TILE_ROWS, TILE_VECTORS = (8, 3) if HOST.get("avx512f") else (6, 1)
+TILE_ROWS, TILE_VECTORS = (8, 3) if FEATURES.get("avx512f") else (6, 1)
 PANEL = TILE_VECTORS * LANES  # columns in a packed panel; the last panel of a matrix may have fewer
 UNROLL = 4  # inner steps between two tests for the end
-BLOCK = 128  # inner steps of a weight gradient at a time: a packed panel of 24 kB stays in the first-level cache
+AHEAD = 6  # inner steps: weights are asked for this early, some 70 cycles, as they come from the second-level cache
 
 INT = ir.IntType(64)
+ROWS = types.float32[:, :, :]  # of a window: steps, rows of the batch, columns
+FLAT = types.float32[::1]
 
 
 def _emit_tile(builder: Any, rows: int, vectors: int, args: Any) -> None:
@@ -66,6 +68,8 @@ def _emit_tile(builder: Any, rows: int, vectors: int, args: Any) -> None:
             k_now = builder.add(k, INT(step))
             row = builder.gep(panel, [builder.mul(k_now, INT(vectors * LANES))])
             weights = [load_value(builder, builder.gep(row, [INT(v * LANES)])) for v in range(vectors)]
+            for v in range(vectors):
+                prefetch_value(builder, builder.gep(row, [INT((AHEAD * vectors + v) * LANES)]))
             column = builder.gep(a, [builder.mul(k_now, a_inner)])
             for r in range(rows):
                 value = splat_value(builder, builder.load(builder.gep(column, [a_offsets[r]])))
@@ -95,9 +99,6 @@ def _emit_tile(builder: Any, rows: int, vectors: int, args: Any) -> None:
             store_value(builder, sums[r * vectors + v], builder.gep(c_rows[r], [INT(v * LANES)]))
 
 
-_TILE_ARGUMENTS = 9
-
-
 @intrinsic
 def _all_tiles(typing: Any, arguments: Any) -> Any:
     """Emit every size of tile, and the choice between them."""
@@ -120,29 +121,14 @@ def _all_tiles(typing: Any, arguments: Any) -> Any:
     return types.void(arguments), generate
 
 
-@shared(types.void(*[types.intp] * _TILE_ARGUMENTS))
-def charrnn_multiply_tile(rows, vectors, c, c_row, a, a_row, a_inner, panel, inner):
-    """Do what `multiply_tile` says; compiled once for all kernels, as it is by far the most code."""
-    _all_tiles((rows, vectors, c, c_row, a, a_row, a_inner, panel, inner))
-
-
-@intrinsic
-def multiply_tile(
-    typing: Any, rows: Any, vectors: Any, c: Any, c_row: Any, a: Any, a_row: Any, a_inner: Any, panel: Any, inner: Any
-) -> Any:
+@shared(types.void(*[types.intp] * 9))
+def multiply_tile(rows, vectors, c, c_row, a, a_row, a_inner, panel, inner):
     """Add a product to a tile of c: ``c[r, :] += Σ_k a[r·a_row + k·a_inner] · panel[k, :]``.
 
     The tile has 1 to TILE_ROWS rows and 1 to TILE_VECTORS vectors of columns; `c`, `a` and `panel` are addresses, the
     strides count floats, and the panel is `inner` rows of that many vectors without gaps.
     """
-
-    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        values = [context.cast(builder, a, k, types.intp) for a, k in zip(args, sig.args, strict=True)]
-        kind = ir.FunctionType(ir.VoidType(), [INT] * _TILE_ARGUMENTS)
-        builder.call(cgutils.get_or_insert_function(builder.module, kind, "charrnn_multiply_tile"), values)
-        return context.get_dummy_value()
-
-    return types.void(rows, vectors, c, c_row, a, a_row, a_inner, panel, inner), generate
+    _all_tiles((rows, vectors, c, c_row, a, a_row, a_inner, panel, inner))
 
 
 @jit
@@ -210,29 +196,32 @@ def pack_transposed(packed, matrix, first, last):
 
 
 @jit
-def repack(packed, packed_transposed, matrix, worker, meeting):
-    """Pack a worker's share of a matrix, and of its transpose if there is room for that; wait first for the others."""
-    wait(meeting)
-    first, last = share(matrix.shape[1], worker, meeting[1])
+def pack_shares(packed, packed_transposed, matrix, worker, workers):
+    """Pack a worker's share of a matrix, and of its transpose if there is room for that."""
+    first, last = share(matrix.shape[1], worker, workers)
     pack(packed, matrix, first, last)
     if packed_transposed.size:
-        first, last = share(matrix.shape[0], worker, meeting[1])
+        first, last = share(matrix.shape[0], worker, workers)
         pack_transposed(packed_transposed, matrix, first, last)
 
 
-@jit
-def multiply_add(c, a, packed):
+@shared(types.void(ROWS, ROWS, FLAT, types.intp))
+def multiply_add(c, a, packed, backwards):
     """Add a product: c [S, R, N] += a [S, R, K] · the matrix [K, N] that `pack` laid out in packed [K·N].
 
     N is whole vectors; c and a may be views with any stride but the last. Each panel of weights is read once for all
     S·R rows, so it comes from the nearest cache that holds it. Rows are shared evenly between tiles: 25 are 7+6+6+6.
+    Whoever multiplies with the same weights again and again should go `backwards` every other time: what the cache
+    still holds of them is then what is needed first, even where it cannot hold all.
     """
     steps, rows, columns = c.shape
     inner = a.shape[2]
     tiles = (rows + TILE_ROWS - 1) // TILE_ROWS
     c_row = c.strides[1] // 4
     a_row = a.strides[1] // 4
-    for begin in range(0, columns, PANEL):
+    count = panels(columns)
+    for turn in range(count):
+        begin = PANEL * (count - 1 - turn if backwards else turn)
         width = min(PANEL, columns - begin)
         panel = address(packed, (begin * inner,))
         for step in range(steps):
@@ -249,36 +238,4 @@ def multiply_add(c, a, packed):
                     1,
                     panel,
                     inner,
-                )
-
-
-@jit
-def multiply_transposed_add(c, a, b, skip, rows, first, last, scratch):
-    """Add a weight gradient: c [M, N] += aᵀ b for the panels `first` to `last` of columns.
-
-    a is [≥rows, M] and b [≥rows, skip + N]; M and N are whole vectors. The columns of b are packed, BLOCK rows at a
-    time, into scratch [BLOCK·PANEL].
-    """
-    height, columns = c.shape
-    c_row = c.strides[0] // 4
-    a_inner = a.strides[0] // 4
-    for begin in range(first * PANEL, min(last * PANEL, columns), PANEL):
-        width = min(PANEL, columns - begin)
-        for block in range(0, rows, BLOCK):
-            size = min(BLOCK, rows - block)
-            for k in range(size):
-                for j in range(0, width, LANES):
-                    store(scratch, (k * width + j,), load(b, (block + k, skip + begin + j)))
-            panel = address(scratch, (0,))
-            for top in range(0, height, TILE_ROWS):
-                multiply_tile(
-                    min(TILE_ROWS, height - top),
-                    width // LANES,
-                    address(c, (top, begin)),
-                    c_row,
-                    address(a, (block, top)),
-                    1,
-                    a_inner,
-                    panel,
-                    size,
                 )

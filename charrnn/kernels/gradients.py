@@ -1,64 +1,91 @@
 """The weights' gradients over a window, each thread some columns: every sum runs over all rows in their order."""
 
-from charrnn.kernels.barrier import wait
-from charrnn.kernels.compiler import jit
-from charrnn.kernels.gemm import PANEL, multiply_transposed_add, share
-from charrnn.kernels.simd import LANES, load, store
+from numba import types
+
+from charrnn.kernels.compiler import jit, shared
+from charrnn.kernels.gemm import FLAT, PANEL, TILE_ROWS, multiply_tile, share
+from charrnn.kernels.simd import LANES, address, load, store
+
+BLOCK = 256  # rows of a window at a time: a packed panel of them is 48 kB, the tiles of 512 units half a megabyte
+# A vector is left between packed tiles, and between panels: for spilling, and because addresses that differ by a
+# multiple of 4 kB compete for the same places of a cache.
+TILE_STRIDE, PANEL_STRIDE = BLOCK * TILE_ROWS + LANES, BLOCK * PANEL + LANES
+MATRIX = types.float32[:, ::1]
 
 
 @jit
-def add_row_sums(db, dz, first, last, rows):
-    """Add the sum over rows of dz [R, Z] to db [Z], for the panels `first` to `last` of columns."""
-    for j in range(first * PANEL, min(last * PANEL, db.shape[0]), LANES):
-        total = load(db, (j,))
-        for r in range(rows):
-            total = total + load(dz, (r, j))
-        store(db, (j,), total)
-
-
-@jit
-def add_picked_rows(dU, ids, dz, first, last, rows):
-    """Add each row of dz [R, ≥G] to the row of dU [V, G] that ids [R] picked, for some panels of columns."""
-    begin, end = first * PANEL, min(last * PANEL, dU.shape[1])
+def add_row_sums(db, dz, rows, worker, workers):
+    """Add the sum over rows of dz [≥rows, Z] to db [Z], for a worker's columns: ∇b = Σ δ_t."""
+    first, last = share(db.shape[0], worker, workers)
+    begin, end = first * PANEL, min(last * PANEL, db.shape[0])
     for r in range(rows):
-        symbol = ids[r]
+        for j in range(begin, end, LANES):
+            store(db, (j,), load(db, (j,)) + load(dz, (r, j)))
+
+
+@jit
+def add_picked_rows(dU, ids, dz, worker, workers, rows):
+    """Add each row of dz [≥rows, ≥G] to the row of dU [V, G] that ids [T, B] picked, for a worker's columns.
+
+    That is ∇U = Σ x_tᵀ δ_t with one-hot x_t.
+    """
+    first, last = share(dU.shape[1], worker, workers)
+    begin, end = first * PANEL, min(last * PANEL, dU.shape[1])
+    picked = ids.reshape(-1)
+    for r in range(rows):
+        symbol = picked[r]
         for j in range(begin, end, LANES):
             store(dU, (symbol, j), load(dU, (symbol, j)) + load(dz, (r, j)))
 
 
-@jit
-def add_first_layer(dU, dW, db, ids, dz, h, rows, worker, scratch, meeting):
-    """Add a worker's columns of the first layer's gradients: ∇U = Σ x_tᵀ δ_t, ∇W = Σ h_{t-1}ᵀ δ_t, ∇b = Σ δ_t.
+@shared(types.void(MATRIX, MATRIX, types.intp, MATRIX, *[types.intp] * 4, FLAT))
+def multiply_transposed_add(c, a, skipped, b, skip, rows, first, last, scratch):
+    """Add a weight gradient: c [M, N] += aᵀ b for the panels `first` to `last` of columns.
 
-    dz [R, Z] is δ for all steps and streams, h [≥R, H] begins with h_{-1}, ids [R]. W fed the last columns of z. Waits
-    first, for δ comes from all workers.
+    a is [≥rows, M] after `skipped` rows, and b [≥rows, skip + N]; M and N are whole vectors. Both are packed into scratch (of
+    `scratch_size`), BLOCK rows at a time: a into tiles of TILE_ROWS columns, b into panels.
     """
-    wait(meeting)
-    add_picked_rows(dU, ids, dz, *share(dU.shape[1], worker, meeting[1]), rows)
-    add_recurrent(dW, db, dz, h, rows, worker, scratch, meeting[1])
+    height, columns = c.shape
+    begin, end = first * PANEL, min(last * PANEL, columns)
+    tiles = (height + TILE_ROWS - 1) // TILE_ROWS
+    panels_begin = tiles * TILE_STRIDE
+    for block in range(0, rows, BLOCK):
+        size = min(BLOCK, rows - block)
+        for k in range(size):
+            for tile in range(tiles):  # a vector is more than a tile is wide: the next row's overwrites what it spills
+                store(scratch, (tile * TILE_STRIDE + k * TILE_ROWS,), load(a, (skipped + block + k, tile * TILE_ROWS)))
+        for k in range(size):
+            place = panels_begin
+            for left in range(begin, end, PANEL):
+                width = min(PANEL, end - left)
+                for j in range(0, width, LANES):
+                    store(scratch, (place + k * width + j,), load(b, (block + k, skip + left + j)))
+                place += PANEL_STRIDE
+        for panel in range(last - first):
+            left = begin + panel * PANEL
+            for tile in range(tiles):
+                top = tile * TILE_ROWS
+                multiply_tile(
+                    min(TILE_ROWS, height - top),
+                    min(PANEL, columns - left) // LANES,
+                    address(c, (top, left)),
+                    columns,
+                    address(scratch, (tile * TILE_STRIDE,)),
+                    1,
+                    TILE_ROWS,
+                    address(scratch, (panels_begin + panel * PANEL_STRIDE,)),
+                    size,
+                )
+
+
+def scratch_size(height: int, columns: int) -> int:
+    """Return how many floats `multiply_transposed_add` needs for so many rows, and columns in one worker's share."""
+    return -(-height // TILE_ROWS) * TILE_STRIDE + (-(-columns // PANEL) + 1) * PANEL_STRIDE
 
 
 @jit
-def add_deeper_layer(dU, dW, db, x, dz, h, rows, worker, scratch, workers):
-    """Add a worker's columns of a deeper layer's gradients; x [≥R, N] is what came from below."""
-    first, last = share(dU.shape[1], worker, workers)
-    multiply_transposed_add(dU, x, dz, 0, rows, first, last, scratch)
-    add_recurrent(dW, db, dz, h, rows, worker, scratch, workers)
-
-
-@jit
-def add_recurrent(dW, db, dz, h, rows, worker, scratch, workers):
-    """Add a worker's columns of the gradients that every layer has."""
+def add_product(dW, x, slot, dz, skip, rows, worker, workers, scratch):
+    """Add a worker's columns of ∇W = Σ x_tᵀ δ_t; x [·, B, N] holds x_0 in `slot`, W fed dz's columns from `skip` on."""
     first, last = share(dW.shape[1], worker, workers)
-    multiply_transposed_add(dW, h, dz, dz.shape[1] - dW.shape[1], rows, first, last, scratch)
-    first, last = share(db.shape[0], worker, workers)
-    add_row_sums(db, dz, first, last, rows)
-
-
-@jit
-def add_output(dV, dc, x, d_logits, rows, worker, scratch, workers):
-    """Add a worker's columns of the output's gradients: ∇V = Σ x_tᵀ δᵒ_t, ∇c = Σ δᵒ_t."""
-    # The last worker takes the first panels here, as shares that do not come out even favour the last one above.
-    first, last = share(dV.shape[1], workers - 1 - worker, workers)
-    multiply_transposed_add(dV, x, d_logits, 0, rows, first, last, scratch)
-    add_row_sums(dc, d_logits, first, last, rows)
+    flat = x.reshape(-1, x.shape[2])
+    multiply_transposed_add(dW, flat, slot * x.shape[1], dz, skip, rows, first, last, scratch)

@@ -8,22 +8,23 @@ state the last three, so each is one product without gaps.
 """
 
 from charrnn.kernels.activations import logistic, tanh
-from charrnn.kernels.compiler import jit
+from charrnn.kernels.compiler import separate
 from charrnn.kernels.gemm import multiply_add
+from charrnn.kernels.passes import BACKWARD_SCAN, FORWARD_SCAN
 from charrnn.kernels.simd import LANES, fma, load, store
 
 
-@jit
-def forward(z, states, W, first, last, steps):
-    """Run rows `first` to `last` of the batch through `steps` steps.
+@separate(FORWARD_SCAN)
+def forward(z, states, layer, W, first, last, begin, end):
+    """Run rows `first` to `last` of the batch through steps `begin` to `end` of a window.
 
     z [T, B, 4H] comes with x_t U and the biases, and leaves with n, r, z, m; h [T+1, B, H] holds the carried state in
     slot 0 and gets h_t in slot t+1; W is packed.
     """
-    (h,) = states
+    h = states[0, layer]
     size = h.shape[2]
-    for t in range(steps):
-        multiply_add(z[t : t + 1, first:last, size:], h[t : t + 1, first:last], W)
+    for t in range(begin, end):
+        multiply_add(z[t : t + 1, first:last, size:], h[t : t + 1, first:last], W, t & 1)
         for b in range(first, last):
             for j in range(0, size, LANES):
                 reset = logistic(load(z, (t, b, size + j)))
@@ -35,15 +36,15 @@ def forward(z, states, W, first, last, steps):
                 store(h, (t + 1, b, j), fma(update, load(h, (t, b, j)) - new, new))
 
 
-@jit
-def backward(z, states, gradients, W_transposed, first, last, steps):
+@separate(BACKWARD_SCAN)
+def backward(z, states, dh, _other, layer, W_transposed, first, last, steps):
     """Go back through the window: n, r, z, m become the gradients of what entered them.
 
     dh [T+1, B, H] comes with ∂L/∂h_t from above in slot t+1 and zeros in slot 0, and leaves with the carried state's
     gradient in slot 0.
     """
-    (h,) = states
-    (dh,) = gradients
+    h = states[0, layer]
+    dh = dh[layer]
     size = h.shape[2]
     for t in range(steps - 1, -1, -1):
         for b in range(first, last):
@@ -58,4 +59,4 @@ def backward(z, states, gradients, W_transposed, first, last, steps):
                 store(z, (t, b, 2 * size + j), d_h * (load(h, (t, b, j)) - new) * (update * (1.0 - update)))
                 store(z, (t, b, 3 * size + j), d_new * reset)
                 store(dh, (t, b, j), fma(d_h, update, load(dh, (t, b, j))))
-        multiply_add(dh[t : t + 1, first:last], z[t : t + 1, first:last, size:], W_transposed)
+        multiply_add(dh[t : t + 1, first:last], z[t : t + 1, first:last, size:], W_transposed, t & 1)

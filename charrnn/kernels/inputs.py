@@ -2,21 +2,19 @@
 
 import numpy as np
 
-from charrnn.kernels.barrier import wait
-from charrnn.kernels.compiler import jit
+from charrnn.kernels.compiler import entry, jit
 from charrnn.kernels.gemm import multiply_add
 from charrnn.kernels.simd import LANES, load, store
 
 
 @jit
-def feed_symbols(z, U, bias, ids, first, last, steps, meeting):
+def feed_symbols(z, U, bias, ids, first, last, begin, end):
     """Begin z [T, B, Z] of the first layer: biases, and the row of U [V, G] that a one-hot x_t picks: x_t U = U[id].
 
-    U feeds the first G of the Z columns. ids [T, B]. Waits first, as others may still change the weights.
+    U feeds the first G of the Z columns. ids [T, B].
     """
-    wait(meeting)
     fed = U.shape[1]
-    for t in range(steps):
+    for t in range(begin, end):
         for b in range(first, last):
             symbol = ids[t, b]
             for j in range(0, fed, LANES):
@@ -26,19 +24,19 @@ def feed_symbols(z, U, bias, ids, first, last, steps, meeting):
 
 
 @jit
-def feed_below(z, fed, U, bias, x, slot, first, last, steps):
+def feed_below(z, fed, U, bias, x, slot, first, last, begin, end):
     """Begin z [T, B, Z] of a deeper layer: the biases, plus x_t U for all steps at once.
 
     x [·, B, N] holds x_0 in `slot`; U is packed and feeds the first `fed` columns.
     """
-    fill_biases(z, bias, first, last, steps)
-    multiply_add(z[:steps, first:last, :fed], x[slot : slot + steps, first:last], U)
+    fill_biases(z, bias, first, last, begin, end)
+    multiply_add(z[begin:end, first:last, :fed], x[slot + begin : slot + end, first:last], U, begin & 1)
 
 
 @jit
-def fill_biases(z, bias, first, last, steps):
+def fill_biases(z, bias, first, last, begin, end):
     """Write the biases [Z] to each row of z [T, B, Z]."""
-    for t in range(steps):
+    for t in range(begin, end):
         for b in range(first, last):
             for j in range(0, bias.shape[0], LANES):
                 store(z, (t, b, j), load(bias, (j,)))
@@ -48,7 +46,7 @@ def fill_biases(z, bias, first, last, steps):
 def feed_back(dh, z, fed, U_transposed, first, last, steps):
     """Set dh [T+1, B, N] of the layer below from z [T, B, Z], the gradient of what entered here: dh_{t+1} = z_t Uᵀ."""
     clear(dh, first, last, steps + 1)
-    multiply_add(dh[1 : steps + 1, first:last], z[:steps, first:last, :fed], U_transposed)
+    multiply_add(dh[1 : steps + 1, first:last], z[:steps, first:last, :fed], U_transposed, 0)
 
 
 @jit
@@ -100,11 +98,20 @@ def clear(x, first, last, slots):
                 store(x, (t, b, j), 0.0)
 
 
-@jit
+@entry
 def carry(states, first, last, steps):
-    """Copy the last states, in slot `steps` of each [T+1, B, H], to slot 0, where the next window begins."""
-    for k in range(len(states)):
-        state = states[k]
-        for b in range(first, last):
-            for j in range(0, state.shape[2], LANES):
-                store(state, (0, b, j), load(state, (steps, b, j)))
+    """Copy the last states, in slot `steps` of [S, L, T+1, B, H], to slot 0, where the next window begins."""
+    for k in range(states.shape[0]):
+        for layer in range(states.shape[1]):
+            for b in range(first, last):
+                for j in range(0, states.shape[4], LANES):
+                    store(states, (k, layer, 0, b, j), load(states, (k, layer, steps, b, j)))
+
+
+@jit
+def forget(states, b):
+    """Set the carried states of row b to zero, in every layer."""
+    for k in range(states.shape[0]):
+        for layer in range(states.shape[1]):
+            for j in range(0, states.shape[4], LANES):
+                store(states, (k, layer, 0, b, j), 0.0)

@@ -7,23 +7,24 @@ The four gates stand side by side in a row of z: i, f, o, g.
 """
 
 from charrnn.kernels.activations import logistic, tanh
-from charrnn.kernels.compiler import jit
+from charrnn.kernels.compiler import separate
 from charrnn.kernels.gemm import multiply_add
 from charrnn.kernels.inputs import clear
+from charrnn.kernels.passes import BACKWARD_SCAN, FORWARD_SCAN
 from charrnn.kernels.simd import LANES, fma, load, store
 
 
-@jit
-def forward(z, states, W, first, last, steps):
-    """Run rows `first` to `last` of the batch through `steps` steps.
+@separate(FORWARD_SCAN)
+def forward(z, states, layer, W, first, last, begin, end):
+    """Run rows `first` to `last` of the batch through steps `begin` to `end` of a window.
 
     z [T, B, 4H] comes with x_t U + b and leaves with the gates; h and c [T+1, B, H] hold the carried state in slot 0
     and get step t's in slot t+1; W is packed.
     """
-    h, c = states
+    h, c = states[0, layer], states[1, layer]
     size = h.shape[2]
-    for t in range(steps):
-        multiply_add(z[t : t + 1, first:last], h[t : t + 1, first:last], W)
+    for t in range(begin, end):
+        multiply_add(z[t : t + 1, first:last], h[t : t + 1, first:last], W, t & 1)
         for b in range(first, last):
             for j in range(0, size, LANES):
                 i = logistic(load(z, (t, b, j)))
@@ -36,18 +37,19 @@ def forward(z, states, W, first, last, steps):
                 store(z, (t, b, 2 * size + j), o)
                 store(z, (t, b, 3 * size + j), g)
                 store(c, (t + 1, b, j), cell)
-                store(h, (t + 1, b, j), o * tanh(cell))
+            for j in range(0, size, LANES):  # apart, as a processor sees too few steps ahead to overlap longer chains
+                store(h, (t + 1, b, j), load(z, (t, b, 2 * size + j)) * tanh(load(c, (t + 1, b, j))))
 
 
-@jit
-def backward(z, states, gradients, W_transposed, first, last, steps):
+@separate(BACKWARD_SCAN)
+def backward(z, states, dh, other, layer, W_transposed, first, last, steps):
     """Go back through the window: the gates in z become the gradient of what entered them.
 
     dh [T+1, B, H] comes with ∂L/∂h_t from above in slot t+1 and zeros in slot 0; dc [1, B, H] is room for ∂L/∂c_t. Both
     leave with the gradient of the carried state, dh in slot 0.
     """
-    h, c = states
-    dh, dc = gradients
+    h, c = states[0, layer], states[1, layer]
+    dh, dc = dh[layer], other[0, layer]
     size = h.shape[2]
     clear(dc, first, last, 1)
     for t in range(steps - 1, -1, -1):
@@ -65,4 +67,4 @@ def backward(z, states, gradients, W_transposed, first, last, steps):
                 store(z, (t, b, 2 * size + j), d_h * squashed * (o * (1.0 - o)))
                 store(z, (t, b, 3 * size + j), d_c * i * (1.0 - g * g))
                 store(dc, (0, b, j), d_c * f)
-        multiply_add(dh[t : t + 1, first:last], z[t : t + 1, first:last], W_transposed)
+        multiply_add(dh[t : t + 1, first:last], z[t : t + 1, first:last], W_transposed, t & 1)

@@ -3,13 +3,13 @@
 import math
 
 from charrnn.kernels.activations import exp
-from charrnn.kernels.compiler import jit
+from charrnn.kernels.compiler import entry, jit
 from charrnn.kernels.gemm import multiply_add
 from charrnn.kernels.inputs import clear, fill_biases
 from charrnn.kernels.simd import LANES, lane_maximum, lane_sum, load, maximum, splat, store
 
 
-@jit
+@entry
 def softmax_cross_entropy(logits, targets, losses, symbols, scale, first, last, steps):
     """Turn logits [T, B, V] into their gradient: (softmax − one-hot target)·scale, and write losses [T, B] in nats.
 
@@ -47,22 +47,24 @@ def softmax_cross_entropy(logits, targets, losses, symbols, scale, first, last, 
 
 
 @jit
-def forward(logits, V, c, x, slot, first, last, steps):
+def forward(logits, V, c, x, slot, first, last, begin, end):
     """Set logits [T, B, V] to x_t V + c; x [·, B, H] holds x_0 in `slot`, V is packed."""
-    fill_biases(logits, c, first, last, steps)
-    multiply_add(logits[:steps, first:last], x[slot : slot + steps, first:last], V)
+    fill_biases(logits, c, first, last, begin, end)
+    multiply_add(logits[begin:end, first:last], x[slot + begin : slot + end, first:last], V, begin & 1)
 
 
 @jit
 def backward(dh, logits, V_transposed, first, last, steps):
     """Set dh [T+1, B, H] of the last layer from the logits' gradient: dh_{t+1} = δᵒ_t Vᵀ."""
     clear(dh, first, last, steps + 1)
-    multiply_add(dh[1 : steps + 1, first:last], logits[:steps, first:last], V_transposed)
+    multiply_add(dh[1 : steps + 1, first:last], logits[:steps, first:last], V_transposed, 0)
 
 
 @jit
-def forward_backward(logits, V, c, x, slot, targets, losses, symbols, scale, dh, V_transposed, first, last, steps):
-    """Do `forward`, `softmax_cross_entropy` and `backward`, all that a training step does here."""
-    forward(logits, V, c, x, slot, first, last, steps)
-    softmax_cross_entropy(logits, targets, losses, symbols, scale, first, last, steps)
-    backward(dh, logits, V_transposed, first, last, steps)
+def total(losses, steps):
+    """Return the sum of the losses [T, B] of so many steps."""
+    sum_ = 0.0
+    for t in range(steps):
+        for b in range(losses.shape[1]):
+            sum_ += losses[t, b]
+    return sum_

@@ -11,7 +11,7 @@ from typing import Any
 
 import llvmlite.binding
 from llvmlite import ir
-from numba import types
+from numba import config, types
 from numba.core import cgutils
 from numba.core.typing.templates import ConcreteTemplate, infer_global, signature
 from numba.extending import lower_builtin, models, register_model
@@ -19,12 +19,35 @@ from numba.extending import lower_builtin, models, register_model
 from charrnn.kernels.compiler import intrinsic
 
 LANES = 16  # floats in a vector: 64 bytes, a cache line
-HOST = llvmlite.binding.get_host_cpu_features()
+
+_X86 = llvmlite.binding.get_process_triple().startswith(("x86_64", "i686", "amd64"))
+_ARM = llvmlite.binding.get_process_triple().startswith(("aarch64", "arm64"))
+
+
+def processor_features(override: str | None) -> dict[str, bool]:
+    """Return what the processor that is compiled for can do, by LLVM's names.
+
+    It is this one, unless NUMBA_CPU_FEATURES lists others, such as ``+avx2,+fma,-avx512f``.
+    """
+    if override is None:
+        return dict(llvmlite.binding.get_host_cpu_features())
+    return {name[1:]: name[0] == "+" for name in override.split(",") if name}
+
+
+FEATURES = processor_features(getattr(config, "CPU_FEATURES", None))
 
 FLOAT = ir.FloatType()
 INT32 = ir.IntType(32)
 VECTOR = ir.VectorType(FLOAT, LANES)
 INTEGERS = ir.VectorType(INT32, LANES)
+
+
+BLOCK = 4096  # floats of a flat vector that are summed by one chain of additions; it is padded to whole blocks
+
+
+def whole_blocks(size: int) -> int:
+    """Round a number of floats up to whole blocks."""
+    return -(-size // BLOCK) * BLOCK
 
 
 def padded(size: int) -> int:
@@ -63,7 +86,7 @@ def call_llvm(builder: Any, name: str, *arguments: Any) -> Any:
 
 def fma_value(builder: Any, a: Any, b: Any, c: Any) -> Any:
     """Emit a·b + c, rounded once where the processor can."""
-    if HOST.get("fma", True) is False:  # an x86 before 2013, where LLVM would call a slow library function
+    if _X86 and not FEATURES.get("fma"):  # an x86 before 2013, where LLVM would call a slow library function
         return builder.fadd(builder.fmul(a, b), c)
     return call_llvm(builder, "llvm.fma", a, b, c)
 
@@ -78,6 +101,15 @@ def load_value(builder: Any, pointer: Any) -> Any:
 def store_value(builder: Any, value: Any, pointer: Any) -> None:
     """Emit a store of 16 floats to any address."""
     builder.store(value, builder.bitcast(pointer, VECTOR.as_pointer())).align = 4
+
+
+def prefetch_value(builder: Any, pointer: Any) -> None:
+    """Ask for the cache line at an address, which need not exist, that will be read soon."""
+    byte_pointer = ir.IntType(8).as_pointer()
+    kind = ir.FunctionType(ir.VoidType(), [byte_pointer, INT32, INT32, INT32])
+    prefetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
+    read, nearest_cache, data = INT32(0), INT32(3), INT32(1)
+    builder.call(prefetch, [builder.bitcast(pointer, byte_pointer), read, nearest_cache, data])
 
 
 # Arithmetic on vectors, and between a vector and a number.
@@ -124,8 +156,8 @@ def _function(arity: int, emit: Callable[..., Any]) -> Any:
 
 
 def _choose(order: str) -> Callable[..., Any]:
-    # An unordered comparison keeps the first argument when it is not a number: a NaN must not be hidden by a clamp.
-    return lambda builder, a, b: builder.select(builder.fcmp_unordered(order, a, b), a, b)
+    # Written so, a is kept where it is not a number, as a clamp must not hide a NaN, and it is one instruction on x86.
+    return lambda builder, a, b: builder.select(builder.fcmp_ordered(order, b, a), b, a)
 
 
 def _power_of_two(builder: Any, n: Any) -> Any:
@@ -213,9 +245,6 @@ lane_maximum = _reduction(_choose(">"))
 
 
 # Denormal numbers slow an LSTM tenfold on some texts, and are worth nothing to it.
-
-_X86 = llvmlite.binding.get_process_triple().startswith(("x86_64", "i686", "amd64"))
-_ARM = llvmlite.binding.get_process_triple().startswith(("aarch64", "arm64"))
 
 
 @intrinsic

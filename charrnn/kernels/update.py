@@ -6,11 +6,11 @@ in blocks of fixed size, whoever sums them.
 
 import math
 
-from charrnn.kernels.barrier import wait
-from charrnn.kernels.compiler import jit
-from charrnn.kernels.simd import LANES, fma, lane_sum, load, maximum, minimum, splat, square_root, store
+from numba import types
 
-BLOCK = 4096  # floats summed by one chain of additions: the vector's length is padded to whole blocks
+from charrnn.kernels.barrier import MEETING, wait
+from charrnn.kernels.compiler import jit, shared
+from charrnn.kernels.simd import BLOCK, LANES, fma, lane_sum, load, maximum, minimum, splat, square_root, store
 
 
 @jit
@@ -35,10 +35,8 @@ def sums_of_squares(gradient, sums, first, last):
 def norm(gradient, sums, limit, first, last, meeting):
     """Return the norm of the whole gradient, of which this thread sums the blocks `first` to `last`.
 
-    Entries are first clipped to ±`limit`, if that is above 0. Waits until all have finished the gradient, and once more
-    until all have summed.
+    Entries are first clipped to ±`limit`, if that is above 0. Waits until all have summed.
     """
-    wait(meeting)
     if limit > 0.0:
         clip_by_value(gradient, limit, first, last)
     sums_of_squares(gradient, sums, first, last)
@@ -52,7 +50,7 @@ def norm(gradient, sums, limit, first, last, meeting):
 @jit
 def sgd(weights, gradient, moments, first, last, factor, rate, momentum):
     """Step by m ← μ·m + g ;  p ← p − rate·m. The gradient is used times `factor`."""
-    (m,) = moments
+    m = moments[0]
     for j in range(first * BLOCK, last * BLOCK, LANES):
         velocity = fma(load(m, (j,)), momentum, load(gradient, (j,)) * factor)
         store(m, (j,), velocity)
@@ -63,7 +61,7 @@ def sgd(weights, gradient, moments, first, last, factor, rate, momentum):
 @jit
 def rmsprop(weights, gradient, moments, first, last, factor, rate, decay, epsilon):
     """Step by v ← ρ·v + (1 − ρ)·g² ;  p ← p − rate·g / (√v + ε)."""
-    (v,) = moments
+    v = moments[0]
     for j in range(first * BLOCK, last * BLOCK, LANES):
         g = load(gradient, (j,)) * factor
         mean = fma(load(v, (j,)), decay, g * g * (1.0 - decay))
@@ -75,7 +73,7 @@ def rmsprop(weights, gradient, moments, first, last, factor, rate, decay, epsilo
 @jit
 def adagrad(weights, gradient, moments, first, last, factor, rate, epsilon):
     """Step by v ← v + g² ;  p ← p − rate·g / (√v + ε)."""
-    (v,) = moments
+    v = moments[0]
     for j in range(first * BLOCK, last * BLOCK, LANES):
         g = load(gradient, (j,)) * factor
         total = fma(g, g, load(v, (j,)))
@@ -90,7 +88,7 @@ def adam(weights, gradient, moments, first, last, factor, rate, beta1, beta2, ep
 
     m̂ = m/(1 − β₁ᵗ) and v̂ = v/(1 − β₂ᵗ) make up for moments that begin at zero; t is `step`.
     """
-    m, v = moments
+    m, v = moments[0], moments[1]
     rate = rate / (1.0 - beta1**step)
     root = (1.0 - beta2**step) ** -0.5
     for j in range(first * BLOCK, last * BLOCK, LANES):
@@ -101,3 +99,45 @@ def adam(weights, gradient, moments, first, last, factor, rate, beta1, beta2, ep
         store(v, (j,), square)
         store(weights, (j,), load(weights, (j,)) - mean * rate / fma(square_root(square), root, splat(epsilon)))
         store(gradient, (j,), 0.0)
+
+
+SGD, RMSPROP, ADAGRAD, ADAM = range(4)
+OPTIMISER = types.Tuple(
+    (
+        types.float32[::1],
+        types.float32[::1],
+        types.float32[:, ::1],
+        types.float64[::1],
+        types.int64,
+        types.float64[::1],
+        types.float64,
+        types.float64,
+    )
+)
+
+
+@shared(types.float64(OPTIMISER, types.float64, types.float64, types.intp, MEETING))
+def step(optimiser, rate, count, worker, meeting):
+    """Update a worker's share of the weights, and clear its share of the gradient; return the norm before clipping.
+
+    `optimiser` is the flat weights and gradient, the moments [·, N], room for a sum of squares a block, which rule it is
+    and its constants, and the limits of norm and entries, 0 for none. `count` updates there will have been since the
+    moments were zero. Where the norm is not finite, weights and moments stay as they are.
+    """
+    weights, gradient, moments, sums, rule, constants, clip, clip_value = optimiser
+    blocks, workers = sums.size, meeting[1]
+    first, last = worker * blocks // workers, (worker + 1) * blocks // workers
+    length = norm(gradient, sums, clip_value, first, last, meeting)
+    if not math.isfinite(length):
+        gradient[first * BLOCK : last * BLOCK] = 0.0
+        return length
+    factor = clip / length if 0.0 < clip < length else 1.0
+    if rule == SGD:
+        sgd(weights, gradient, moments, first, last, factor, rate, constants[0])
+    elif rule == RMSPROP:
+        rmsprop(weights, gradient, moments, first, last, factor, rate, constants[0], constants[1])
+    elif rule == ADAGRAD:
+        adagrad(weights, gradient, moments, first, last, factor, rate, constants[0])
+    else:
+        adam(weights, gradient, moments, first, last, factor, rate, constants[0], constants[1], constants[2], count)
+    return length

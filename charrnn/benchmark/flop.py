@@ -1,0 +1,23 @@
+"""What counts as a floating-point operation (FLOP)."""
+
+from charrnn.cells import Architecture
+
+COUNTED = (
+    "A FLOP is a multiplication or an addition in a matrix product with weights: 2 for each weight and character on "
+    "the way forward and, in training, 2 more on the way back to the states and 2 for the weight's gradient. The first "
+    "layer's input weights count nothing, as a one-hot input picks a row of them; nor do biases, pointwise functions, "
+    "softmax and optimiser."
+)
+
+
+def product_weights(architecture: Architecture) -> int:
+    """Return how many weights stand in matrix products: W of each layer, U of all but the first, and V."""
+    shapes = architecture.parameter_shapes()
+    return sum(
+        shape[0] * shape[1] for name, shape in shapes.items() if len(shape) == 2 and not name.startswith("layer0.U")
+    )
+
+
+def flop_per_character(architecture: Architecture, *, training: bool) -> int:
+    """Return the FLOP that a character costs, as `COUNTED` says."""
+    return (6 if training else 2) * product_weights(architecture)

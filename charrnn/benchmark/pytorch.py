@@ -1,0 +1,143 @@
+"""The same network, text, optimiser and clipping in PyTorch, in each way that might be its fastest.
+
+The ways: one thread or all; a learned embedding as wide as the network, or one-hot input; for training, Adam in one
+call for all parameters (``foreach``) or in one kernel (``fused``); for drawing from an LSTM, oneDNN's kernels, which
+are PyTorch's choice and the fastest in training, or PyTorch's own. Every way flushes denormal numbers to zero, as this
+program does, and reads windows that lie ready in memory.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from charrnn.benchmark.timing import Side
+from charrnn.cells import Architecture
+from charrnn.errors import CharrnnError
+from charrnn.training import Trainer
+
+WINDOWS = 256  # that lie ready, at the most
+ADAMS = ("foreach", "fused")
+
+
+def require() -> Any:
+    """Return the module; raise CharrnnError where PyTorch is not installed."""
+    try:
+        import torch
+    except ImportError:
+        raise CharrnnError("PyTorch is not installed here; pip install torch") from None
+    torch.set_flush_denormal(True)
+    return torch
+
+
+def training_sides(trainer: Trainer, threads: int) -> dict[str, Side]:
+    """Return the steps of a run in PyTorch on so many threads, by the names of its ways; they count characters.
+
+    Raises CharrnnError where PyTorch is not installed.
+    """
+    windows = _windows(trainer)
+    return {
+        f"{_way(threads, one_hot)}, {adam}": _training_side(trainer, windows, threads, one_hot, adam)
+        for one_hot in (False, True)
+        for adam in ADAMS
+    }
+
+
+def sampling_sides(architecture: Architecture, streams: int, threads: int) -> dict[str, Side]:
+    """Return the drawing of characters in so many streams in PyTorch on so many threads, by the names of its ways.
+
+    They count characters. Raises CharrnnError where PyTorch is not installed.
+    """
+    kernels = {"": True, ", no oneDNN": False} if architecture.cell == "lstm" else {"": True}
+    return {
+        _way(threads, one_hot) + name: _sampling_side(architecture, streams, threads, one_hot, onednn)
+        for one_hot in (False, True)
+        for name, onednn in kernels.items()
+    }
+
+
+def _way(threads: int, one_hot: bool) -> str:
+    return f"PyTorch, {'one-hot' if one_hot else 'embedding'}, {threads} thread{'s' * (threads > 1)}"
+
+
+def _windows(trainer: Trainer) -> list[tuple[Any, Any]]:
+    """Return inputs and targets [T, B] of the first whole windows of the text."""
+    torch = require()
+    streams = trainer.streams
+    whole = streams.predictions // streams.batch_size // streams.seq_length
+    windows = []
+    for w in range(min(whole, WINDOWS)):
+        ids = np.zeros((streams.seq_length, streams.batch_size), np.int32)
+        targets = np.zeros_like(ids)
+        streams.window(w, ids, targets)
+        windows.append((torch.from_numpy(ids.astype(np.int64)), torch.from_numpy(targets.astype(np.int64))))
+    return windows
+
+
+def _network(architecture: Architecture, *, one_hot: bool) -> tuple[Any, Any, Any]:
+    """Return what turns symbols into inputs, the recurrent layers, and the output layer."""
+    torch = require()
+    symbols, hidden = architecture.vocabulary, architecture.hidden
+    kind: Any = {"lstm": torch.nn.LSTM, "gru": torch.nn.GRU, "rnn": torch.nn.RNN}[architecture.cell]
+
+    class OneHot(torch.nn.Module):  # type: ignore[misc, name-defined, unused-ignore]
+        def forward(self, ids: Any) -> Any:
+            return torch.nn.functional.one_hot(ids, symbols).float()
+
+    inputs = OneHot() if one_hot else torch.nn.Embedding(symbols, hidden)
+    layers = kind(symbols if one_hot else hidden, hidden, architecture.layers)
+    return inputs, layers, torch.nn.Linear(hidden, symbols)
+
+
+def _training_side(trainer: Trainer, windows: list[tuple[Any, Any]], threads: int, one_hot: bool, adam: str) -> Side:
+    torch = require()
+    settings = trainer.settings
+    torch.manual_seed(settings.seed)
+    inputs, layers, output = _network(trainer.architecture, one_hot=one_hot)
+    parameters = [p for part in (inputs, layers, output) for p in part.parameters()]
+    optimiser = torch.optim.Adam(parameters, lr=settings.lr, **{adam: True})
+    state: Any = None
+    done = 0
+
+    def side(steps: int) -> int:
+        nonlocal state, done
+        torch.set_num_threads(threads)
+        characters = 0
+        for _ in range(steps):
+            ids, targets = windows[done % len(windows)]
+            h, state = layers(inputs(ids), state)
+            state = tuple(s.detach() for s in state) if isinstance(state, tuple) else state.detach()
+            loss = torch.nn.functional.cross_entropy(output(h).flatten(0, 1), targets.flatten())
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            if settings.clip is not None:
+                torch.nn.utils.clip_grad_norm_(parameters, settings.clip)
+            optimiser.step()
+            characters += ids.numel()
+            done += 1
+        return characters
+
+    return side
+
+
+def _sampling_side(architecture: Architecture, streams: int, threads: int, one_hot: bool, onednn: bool) -> Side:
+    torch = require()
+    torch.manual_seed(0)
+    inputs, layers, output = (part.eval() for part in _network(architecture, one_hot=one_hot))
+    state: Any = None
+    ids = torch.zeros((1, streams), dtype=torch.int64)
+
+    def side(steps: int) -> int:
+        nonlocal state, ids
+        torch.set_num_threads(threads)
+        torch.backends.mkldnn.enabled = onednn
+        try:
+            with torch.inference_mode():
+                for _ in range(steps):
+                    h, state = layers(inputs(ids), state)
+                    ids = torch.multinomial(torch.softmax(output(h[0]), 1), 1).T
+                    ids.tolist()  # what was drawn is to be written, one character at a time
+        finally:
+            torch.backends.mkldnn.enabled = True
+        return steps * streams
+
+    return side

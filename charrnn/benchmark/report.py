@@ -1,0 +1,173 @@
+"""What was measured, as rows of text for people."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib import metadata
+from platform import python_version
+
+from charrnn import __version__
+from charrnn.benchmark.processes import StartUp
+from charrnn.benchmark.speed import Speed
+from charrnn.benchmark.suite import Growth
+from charrnn.benchmark.timing import Comparison, Timing
+from charrnn.cells import Architecture
+
+# The suite's columns and their widths: its rows are shown one by one, so no width can wait for the last.
+SUITE_COLUMNS = {
+    "work": 8,
+    "network": 10,
+    "B×T": 6,
+    "charrnn": 10,
+    "PyTorch": 10,
+    "medians": 7,
+    "bests": 6,
+    "GFLOP/s": 7,
+    "of peak": 7,
+}
+SUITE_CAPTION = (
+    "charrnn, PyTorch: characters a second, medians; of PyTorch its fastest way. medians, bests: charrnn's over "
+    "PyTorch's. B×T: streams × steps. of peak: share of the fused multiply-adds that all threads do at best together."
+)
+
+
+@dataclass(frozen=True)
+class Table:
+    """Headings and rows."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what was measured, as far as it is installed."""
+    found = {"python": python_version(), "charrnn": __version__}
+    for package in ("numpy", "numba", "torch"):
+        with suppress(metadata.PackageNotFoundError):
+            found[package] = metadata.version(package)
+    return found
+
+
+def size(architecture: Architecture) -> str:
+    """Name a network's size: lstm 2×128 has two layers of 128."""
+    return f"{architecture.cell} {architecture.layers}×{architecture.hidden}"
+
+
+def threads(number: int) -> str:
+    """Say how many threads."""
+    return f"{number} thread{'s' * (number != 1)}"
+
+
+def training(speed: Speed) -> Iterator[Table]:
+    """Tell the speed of training, and its share of what the machine can do."""
+    yield _compared(f"training, {size(speed.architecture)}, B {speed.batch_size}, T {speed.seq_length}", speed)
+    rows = [("training", f"{speed.flop_per_second / 1e9:.0f}", "")]
+    for most in (speed.peak, *speed.products):
+        if most is not None:
+            rows.append((most.name, f"{most.median / 1e9:.0f}", f"{speed.share_of(most):.0%}"))
+    yield Table((f"{speed.flop_per_character / 1e6:.2f} MFLOP a character", "GFLOP/s", "training's share"), tuple(rows))
+
+
+def sampling(speeds: Iterable[Speed]) -> Iterator[Table]:
+    """Tell the speed of sampling."""
+    for speed in speeds:
+        streams = "one stream" if speed.batch_size == 1 else f"{speed.batch_size} streams"
+        yield _compared(f"sampling, {size(speed.architecture)}, {streams}", speed)
+
+
+def _compared(title: str, speed: Speed) -> Table:
+    compared, step = speed.compared, speed.batch_size * speed.seq_length
+    plain = not compared.theirs
+    columns = (title, "chars/s", "best", "ms/step")
+
+    def row(timing: Timing) -> tuple[str, ...]:
+        ours = timing is compared.ours
+        name = f"{timing.name}, {threads(speed.threads)}" if ours else timing.name
+        cells = (name, f"{timing.median:,.0f}", f"{timing.best:,.0f}", f"{1e3 * step / timing.median:.3g}")
+        ratios = (
+            f"{compared.ours.median / timing.median:.2f}",
+            f"{compared.ours.best / timing.best:.2f}",
+        )
+        return cells if plain else cells + (("", "") if ours else ratios)
+
+    rows = tuple(row(timing) for timing in (compared.ours, *compared.theirs))
+    return Table(columns if plain else (*columns, "ratio", "of bests"), rows)
+
+
+def teams(compared: Comparison) -> Table:
+    """Tell what more threads gain."""
+    (one,) = compared.theirs
+    rows = (
+        (one.name, f"{one.median:,.0f}", ""),
+        (compared.ours.name, f"{compared.ours.median:,.0f}", f"{compared.ratio_of_medians:.2f}"),
+    )
+    return Table(("the same training on", "chars/s", "ratio"), rows)
+
+
+def start_up(measured: StartUp) -> Table:
+    """Tell how long commands take."""
+    rows = [
+        (name, f"{measured.seconds(name):.2f} s", f"{other}: {measured.seconds(other):.2f} s")
+        for name, other in measured.beside.items()
+    ]
+    compiled = measured.compile_seconds
+    rows.append(("first run, to its first step", "not measured" if compiled is None else f"{compiled:.1f} s", ""))
+    return Table(("start-up", "seconds", "of which"), tuple(rows))
+
+
+def memory(most: int | None) -> Table:
+    """Tell the peak memory of training."""
+    shown = "not measured on this system" if most is None else f"{most / 1e6:.0f} MB"
+    return Table(("memory", "peak"), (("a training process", shown),))
+
+
+def growth(measured: Sequence[Growth]) -> Table:
+    """Tell what doubling a size does."""
+    base = measured[0]
+    settings = base.settings
+    title = f"training, {settings.cell} {settings.layers}×{settings.hidden}, "
+    title += f"B {settings.batch_size}, T {settings.seq_length}, V {base.vocabulary}"
+    rows = (
+        (
+            f"twice the {one.doubled}" if one.doubled else "as it is",
+            f"{1e6 / one.timing.median:.2f}",
+            f"{one.relative:.2f}",
+            f"{1e3 * one.step_seconds:.3g}",
+            f"{one.step_seconds / base.step_seconds:.2f}",
+        )
+        for one in measured
+    )
+    return Table((title, "µs/char", "times", "ms/step", "times"), tuple(rows))
+
+
+def suite_head() -> str:
+    """Return the headings of the suite's table."""
+    return _line(tuple(SUITE_COLUMNS))
+
+
+def suite_row(speed: Speed) -> str:
+    """Return a row of the suite's table."""
+    compared, peak = speed.compared, speed.peak
+    window = f"{speed.batch_size}×{speed.seq_length}"
+    theirs = compared.fastest
+    return _line(
+        (
+            speed.work,
+            size(speed.architecture),
+            window,
+            f"{compared.ours.median:,.0f}",
+            "" if theirs is None else f"{theirs.median:,.0f}",
+            "" if compared.ratio_of_medians is None else f"{compared.ratio_of_medians:.2f}",
+            "" if compared.ratio_of_bests is None else f"{compared.ratio_of_bests:.2f}",
+            f"{speed.flop_per_second / 1e9:.1f}",
+            "" if peak is None else f"{speed.share_of(peak):.0%}",
+        )
+    )
+
+
+def _line(cells: Sequence[str]) -> str:
+    """Lay cells side by side: names to the left, numbers to the right."""
+    widths = list(SUITE_COLUMNS.values())
+    names, numbers = 3, widths[3:]
+    left = [f"{cell:<{width}}" for cell, width in zip(cells[:names], widths[:names], strict=True)]
+    return "  ".join([*left, *(f"{cell:>{width}}" for cell, width in zip(cells[names:], numbers, strict=True))])

@@ -1,0 +1,42 @@
+"""What this program does in a turn: steps of training, characters drawn."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charrnn.benchmark.timing import Side
+from charrnn.network import Network
+from charrnn.sampling import sample_blocks
+from charrnn.training import Trainer
+from charrnn.workers import Workers
+
+
+def training_side(trainer: Trainer) -> Side:
+    """Return a side whose step is a step of a run; it counts characters."""
+
+    def side(steps: int) -> int:
+        characters, windows = 0, trainer.streams.windows
+        while steps:  # a run advances within an epoch
+            part = min(steps, windows - trainer.state.step % windows)
+            characters += trainer.advance(part).characters
+            steps -= part
+        return characters
+
+    return side
+
+
+def sampling_side(network: Network, streams: int, team: Workers | None) -> Side:
+    """Return a side whose step is a character drawn in each of so many streams; it counts characters."""
+    left: NDArray[np.int32] = np.zeros((0, streams), np.int32)
+    blocks = sample_blocks(network, [0], streams=streams, team=team)
+
+    def side(steps: int) -> int:
+        nonlocal left
+        done = 0
+        while done < steps:
+            if not len(left):
+                left = next(blocks)
+            part = min(steps - done, len(left))
+            done, left = done + part, left[part:]
+        return steps * streams
+
+    return side

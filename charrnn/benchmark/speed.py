@@ -1,0 +1,143 @@
+"""One network's speed: training, sampling, and training on one thread against all.
+
+Of PyTorch's ways one on one thread and one on all take part in all rounds: the fastest by a trial.
+"""
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+from charrnn.benchmark import pytorch
+from charrnn.benchmark.flop import flop_per_character
+from charrnn.benchmark.roof import peak_side, product_side
+from charrnn.benchmark.sides import sampling_side, training_side
+from charrnn.benchmark.timing import Comparison, Side, Timing, alternate, fastest
+from charrnn.cells import Architecture, initialise
+from charrnn.network import Network
+from charrnn.settings import Settings
+from charrnn.text import Corpus
+from charrnn.training import Trainer
+from charrnn.workers import Workers
+
+OURS = "charrnn"
+MANY = 64  # streams
+
+
+@dataclass(frozen=True)
+class Speed:
+    """How fast a network trains or samples; rates in characters a second, those of the machine in FLOP a second."""
+
+    work: str  # "training" or "sampling"
+    architecture: Architecture
+    batch_size: int  # parallel streams
+    seq_length: int
+    threads: int
+    compared: Comparison
+    peak: Timing | None = None  # fused multiply-adds on all threads
+    products: tuple[Timing, ...] = ()  # NumPy's matrix product, on one thread and on all
+
+    @property
+    def flop_per_character(self) -> int:
+        """What a character costs; see ``flop.COUNTED``."""
+        return flop_per_character(self.architecture, training=self.work == "training")
+
+    @property
+    def flop_per_second(self) -> float:
+        """The median's."""
+        return self.compared.ours.median * self.flop_per_character
+
+    @property
+    def step_seconds(self) -> float:
+        """How long a step of all streams takes, by the median."""
+        return self.batch_size * self.seq_length / self.compared.ours.median
+
+    def share_of(self, most: Timing) -> float:
+        """Return which share this is of the most that the machine can do, medians of the same rounds."""
+        return self.flop_per_second / most.median
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it for JSON."""
+        network = self.architecture
+        result: dict[str, Any] = {
+            "work": self.work,
+            "cell": network.cell,
+            "layers": network.layers,
+            "hidden": network.hidden,
+            "vocabulary": network.vocabulary,
+            "parameters": network.parameter_count(),
+            "batch_size": self.batch_size,
+            "seq_length": self.seq_length,
+            "threads": self.threads,
+            "chars_per_second": self.compared.as_dict(),
+            "ms_per_step": 1e3 * self.step_seconds,
+            "flop_per_character": self.flop_per_character,
+            "gflop_per_second": self.flop_per_second / 1e9,
+        }
+        if self.peak is not None:
+            result["fma_peak"] = {
+                "gflop_per_second": self.peak.median / 1e9,
+                "share": self.share_of(self.peak),
+            }
+        if self.products:
+            result["numpy_products"] = [
+                {"name": most.name, "gflop_per_second": most.median / 1e9, "share": self.share_of(most)}
+                for most in self.products
+            ]
+        return result
+
+
+def training_speed(trainer: Trainer, *, rounds: int, against_torch: bool = False, products: bool = True) -> Speed:
+    """Measure the training of a run, in turns with the machine's peak, NumPy's products and PyTorch, as asked for.
+
+    Raises CharrnnError where PyTorch is asked for and not installed.
+    """
+    team = trainer.team
+    theirs: dict[str, Side] = {}
+    for threads in sorted({1, team.size}) if against_torch else ():
+        theirs |= fastest(pytorch.training_sides(trainer, threads))
+    with ExitStack() as stack:
+        numbers = sorted({1, team.size}) if products else []
+        numpy_sides: dict[str, Side] = {
+            f"NumPy's product, {threads} thread{'s' * (threads > 1)}": stack.enter_context(product_side(threads))
+            for threads in numbers
+        }
+        peak = f"fused multiply-adds, {team.size} thread{'s' * (team.size > 1)}"
+        sides = {OURS: training_side(trainer), peak: peak_side(team), **numpy_sides, **theirs}
+        timings = alternate(sides, rounds)
+    return Speed(
+        work="training",
+        architecture=trainer.architecture,
+        batch_size=trainer.settings.batch_size,
+        seq_length=trainer.settings.seq_length,
+        threads=team.size,
+        compared=Comparison(timings[OURS], tuple(timings[name] for name in theirs)),
+        peak=timings[peak],
+        products=tuple(timings[name] for name in numpy_sides),
+    )
+
+
+def sampling_speed(
+    architecture: Architecture, *, streams: int, rounds: int, team: Workers, against_torch: bool = False
+) -> Speed:
+    """Measure the drawing of characters in so many streams, which a team shares if there are several.
+
+    Raises CharrnnError where PyTorch is asked for and not installed.
+    """
+    ours = sampling_side(Network(architecture, initialise(architecture, 0)), streams, team if streams > 1 else None)
+    theirs: dict[str, Side] = {}
+    for number in sorted({1, team.size}) if against_torch else ():
+        theirs |= fastest(pytorch.sampling_sides(architecture, streams, number))
+    timings = alternate({OURS: ours, **theirs}, rounds)
+    compared = Comparison(timings[OURS], tuple(timings[name] for name in theirs))
+    return Speed("sampling", architecture, streams, 1, team.size if streams > 1 else 1, compared)
+
+
+def thread_speed(corpus: Corpus, settings: Settings, team: Workers, *, rounds: int) -> Comparison:
+    """Compare the training of one run on all threads of a team with that on one thread, in characters a second."""
+    with Workers(1) as alone:
+        sides = {
+            f"{members.size} thread{'s' * (members.size > 1)}": training_side(Trainer(settings, corpus, members))
+            for members in (team, alone)
+        }
+        all_threads, one = alternate(sides, rounds).values()
+    return Comparison(all_threads, (one,))

@@ -1,0 +1,131 @@
+"""Many networks: a list of sizes one by one, and how the time grows with each size."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from charrnn.benchmark.sides import training_side
+from charrnn.benchmark.speed import Speed, sampling_speed, training_speed
+from charrnn.benchmark.timing import Timing, alternate
+from charrnn.cells import Architecture
+from charrnn.errors import CharrnnError
+from charrnn.settings import Settings, default_lr
+from charrnn.text import Corpus, Vocabulary
+from charrnn.training import Trainer
+from charrnn.workers import Workers
+
+ALL, GATED = ("lstm", "gru", "rnn"), ("lstm", "gru")
+
+# Cells, layers, hidden size, streams, steps.
+TRAINED = (
+    (ALL, 1, 128, 16, 32),
+    (ALL, 1, 256, 16, 32),
+    (ALL, 2, 128, 50, 50),
+    (GATED, 2, 256, 64, 64),
+    (GATED, 1, 512, 32, 64),
+    (GATED, 2, 512, 64, 64),
+)
+SAMPLED = ((ALL, 1, 128), (ALL, 1, 256), (ALL, 2, 256), (ALL, 1, 512))
+
+
+def plain_settings(cell: str, **sizes: Any) -> Settings:
+    """Return settings of a run that does what PyTorch is given to do as well: Adam, clipping, no dropout."""
+    return Settings(cell=cell, lr=default_lr(cell), epochs=1.0, dropout=0.0, **sizes)
+
+
+def suite(corpus: Corpus, team: Workers, *, rounds: int, streams: int, against_torch: bool) -> Iterator[Speed]:
+    """Measure the networks of the list one after the other: training, then sampling of one stream and of `streams`.
+
+    Raises CharrnnError where the text is too short for a row, and where PyTorch is asked for and not installed.
+    """
+    for cells, layers, hidden, batch_size, seq_length in TRAINED:
+        for cell in cells:
+            settings = plain_settings(
+                cell=cell, layers=layers, hidden=hidden, batch_size=batch_size, seq_length=seq_length
+            )
+            trainer = _trainer(settings, corpus, team)
+            yield training_speed(trainer, rounds=rounds, against_torch=against_torch, products=False)
+    for number in (1, streams):
+        for cells, layers, hidden in SAMPLED:
+            for cell in cells:
+                architecture = Architecture(cell, len(corpus.vocabulary), hidden, layers)
+                yield sampling_speed(
+                    architecture, streams=number, rounds=rounds, team=team, against_torch=against_torch
+                )
+
+
+def _trainer(settings: Settings, corpus: Corpus, team: Workers) -> Trainer:
+    """Return a run of just these sizes: a row must not tell of others."""
+    trainer = Trainer(settings, corpus, team)
+    if trainer.note is not None:
+        raise CharrnnError(
+            f"the text is too short to measure {settings.batch_size} streams of {settings.seq_length} characters"
+        )
+    return trainer
+
+
+@dataclass(frozen=True)
+class Growth:
+    """What doubling one size does to the time; times by medians, in seconds."""
+
+    doubled: str  # the size's name; "" for the base
+    settings: Settings
+    vocabulary: int
+    timing: Timing
+    base: Timing
+
+    @property
+    def step_seconds(self) -> float:
+        """How long a step takes."""
+        return self.settings.batch_size * self.settings.seq_length / self.timing.median
+
+    @property
+    def relative(self) -> float:
+        """How long a character takes, the base's time being 1."""
+        return self.base.median / self.timing.median
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it for JSON."""
+        sizes = {
+            name: getattr(self.settings, name) for name in ("cell", "hidden", "layers", "batch_size", "seq_length")
+        }
+        return {
+            "doubled": self.doubled or None,
+            **sizes,
+            "vocabulary": self.vocabulary,
+            "us_per_character": 1e6 / self.timing.median,
+            "ms_per_step": 1e3 * self.step_seconds,
+            "time_per_character": self.relative,
+            "chars_per_second": self.timing.as_dict(),
+        }
+
+
+def growth(corpus: Corpus, settings: Settings, team: Workers, *, rounds: int) -> list[Growth]:
+    """Measure training at a base size and with one size doubled at a time, all in turns.
+
+    Raises CharrnnError where the text is too short for that.
+    """
+    trainers = {"": _trainer(settings, corpus, team)}
+    doubles = {"hidden size": "hidden", "layers": "layers", "batch size": "batch_size", "sequence length": "seq_length"}
+    for name, field in doubles.items():
+        larger = replace(settings, **{field: 2 * getattr(settings, field)})
+        trainers[name] = _trainer(larger, corpus, team)
+    trainers["vocabulary"] = _trainer(settings, with_twice_the_vocabulary(corpus), team)
+    timings = alternate({name: training_side(trainer) for name, trainer in trainers.items()}, rounds)
+    return [
+        Growth(name, trainer.settings, trainer.architecture.vocabulary, timings[name], timings[""])
+        for name, trainer in trainers.items()
+    ]
+
+
+def with_twice_the_vocabulary(corpus: Corpus) -> Corpus:
+    """Return a text with twice as many characters to choose from: half of the text is put in new ones, by lot."""
+    symbols = len(corpus.vocabulary)
+    first = max(0x10000, 1 + max(map(ord, corpus.vocabulary.characters)))  # beyond the surrogates
+    characters = corpus.vocabulary.characters + "".join(map(chr, range(first, first + symbols)))
+    vocabulary = Vocabulary(characters)
+    new = np.random.default_rng(0).integers(0, 2, corpus.ids.size)
+    ids = (corpus.ids + new * symbols).astype(vocabulary.dtype)
+    return Corpus(ids, vocabulary, corpus.sources, corpus.sha256)

@@ -1,0 +1,104 @@
+"""Turns: all sides of a comparison are timed round after round, and medians compared."""
+
+import statistics
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from time import perf_counter, sleep
+from typing import Any, TypeAlias
+
+TRIAL_ROUNDS = 3
+ROUND_SECONDS = 0.2  # of work for one side before it is the next one's turn
+REST_SECONDS = 0.02  # between two turns: threads of the side before may still spin
+
+# Does so many steps of its work, and returns how much that was: characters, FLOP, processes.
+Side: TypeAlias = Callable[[int], int]
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How much one side does in a second, a figure for each round."""
+
+    name: str
+    rates: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        """The middle round."""
+        return statistics.median(self.rates)
+
+    @property
+    def best(self) -> float:
+        """The fastest round."""
+        return max(self.rates)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it for JSON."""
+        return {"name": self.name, "median": self.median, "best": self.best, "rounds": list(self.rates)}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One side and others at the same work; of the others, the fastest counts."""
+
+    ours: Timing
+    theirs: tuple[Timing, ...]
+
+    @property
+    def fastest(self) -> Timing | None:
+        """The other side with the greatest median; None where there are no others."""
+        return max(self.theirs, key=lambda timing: timing.median, default=None)
+
+    @property
+    def ratio_of_medians(self) -> float | None:
+        """Our median over the greatest of theirs: more than 1 where we are faster."""
+        return None if self.fastest is None else self.ours.median / self.fastest.median
+
+    @property
+    def ratio_of_bests(self) -> float | None:
+        """Our best round over the best round of any of theirs."""
+        return self.ours.best / max(timing.best for timing in self.theirs) if self.theirs else None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it for JSON."""
+        return {
+            "sides": [timing.as_dict() for timing in (self.ours, *self.theirs)],
+            "fastest_other": self.fastest and self.fastest.name,
+            "ratio_of_medians": self.ratio_of_medians,
+            "ratio_of_bests": self.ratio_of_bests,
+        }
+
+
+def alternate(sides: Mapping[str, Side], rounds: int, *, steps: int | None = None) -> dict[str, Timing]:
+    """Time all sides in turn, round after round, so that whatever else the machine does hits them alike.
+
+    A turn is `steps` steps or, by default, as many as take ROUND_SECONDS. The first steps of each side are not timed.
+    """
+    for side in sides.values():
+        side(1)  # what only the first does: compile, allocate, read from disk
+    turns = {name: steps or _steps_of_a_turn(side) for name, side in sides.items()}
+    rates: dict[str, list[float]] = {name: [] for name in sides}
+    for _ in range(rounds):
+        for name, side in sides.items():
+            sleep(REST_SECONDS)
+            began = perf_counter()
+            done = side(turns[name])
+            rates[name].append(done / (perf_counter() - began))
+    return {name: Timing(name, tuple(values)) for name, values in rates.items()}
+
+
+def _steps_of_a_turn(side: Side) -> int:
+    steps = 1
+    while True:
+        began = perf_counter()
+        side(steps)
+        seconds = perf_counter() - began
+        if seconds >= ROUND_SECONDS / 8:
+            return max(1, round(steps * ROUND_SECONDS / seconds))
+        steps *= 2
+
+
+def fastest(sides: Mapping[str, Side]) -> dict[str, Side]:
+    """Return the fastest of some sides that do the same work, by the best of a few rounds."""
+    tried = alternate(sides, TRIAL_ROUNDS)
+    name = max(tried, key=lambda name: tried[name].best)
+    return {name: sides[name]}
