@@ -37,8 +37,8 @@ def forward(z, states, layer, W, first, last, begin, end):
 
 
 @separate(BACKWARD_SCAN)
-def backward(z, states, dh, _other, layer, W_transposed, first, last, steps):
-    """Go back through the window: n, r, z, m become the gradients of what entered them.
+def backward(z, states, dh, _other, layer, W_transposed, first, last, begin, end):
+    """Go back through steps `end` to `begin` of a window: n, r, z, m become the gradients of what entered them.
 
     dh [T+1, B, H] comes with ∂L/∂h_t from above in slot t+1 and zeros in slot 0, and leaves with the carried state's
     gradient in slot 0.
@@ -46,7 +46,7 @@ def backward(z, states, dh, _other, layer, W_transposed, first, last, steps):
     h = states[0, layer]
     dh = dh[layer]
     size = h.shape[2]
-    for t in range(steps - 1, -1, -1):
+    for t in range(end - 1, begin - 1, -1):
         for b in range(first, last):
             for j in range(0, size, LANES):
                 new = load(z, (t, b, j))

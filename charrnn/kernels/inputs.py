@@ -43,10 +43,10 @@ def fill_biases(z, bias, first, last, begin, end):
 
 
 @jit
-def feed_back(dh, z, fed, U_transposed, first, last, steps):
+def feed_back(dh, z, fed, U_transposed, first, last, begin, end):
     """Set dh [T+1, B, N] of the layer below from z [T, B, Z], the gradient of what entered here: dh_{t+1} = z_t Uᵀ."""
-    clear(dh, first, last, steps + 1)
-    multiply_add(dh[1 : steps + 1, first:last], z[:steps, first:last, :fed], U_transposed, 0)
+    clear(dh, first, last, begin + 1, end + 1)
+    multiply_add(dh[begin + 1 : end + 1, first:last], z[begin:end, first:last, :fed], U_transposed, 0)
 
 
 @jit
@@ -81,18 +81,18 @@ def drop(y, h, mask, keep, key, first, last, steps):
 
 
 @jit
-def drop_gradient(dh, mask, first, last, steps):
-    """Multiply dh [T+1, B, H] from slot 1 on by the mask that `drop` made."""
-    for t in range(steps):
+def drop_gradient(dh, mask, first, last, begin, end):
+    """Multiply dh [T+1, B, H] by the mask that `drop` made, for some steps."""
+    for t in range(begin, end):
         for b in range(first, last):
             for j in range(0, mask.shape[2], LANES):
                 store(dh, (t + 1, b, j), load(dh, (t + 1, b, j)) * load(mask, (t, b, j)))
 
 
 @jit
-def clear(x, first, last, slots):
-    """Write zeros to rows `first` to `last` of x [≥slots, B, H]."""
-    for t in range(slots):
+def clear(x, first, last, begin, end):
+    """Write zeros to rows `first` to `last` of x [≥end, B, H], in slots `begin` to `end`."""
+    for t in range(begin, end):
         for b in range(first, last):
             for j in range(0, x.shape[2], LANES):
                 store(x, (t, b, j), 0.0)

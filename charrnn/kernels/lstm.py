@@ -9,7 +9,6 @@ The four gates stand side by side in a row of z: i, f, o, g.
 from charrnn.kernels.activations import logistic, tanh
 from charrnn.kernels.compiler import separate
 from charrnn.kernels.gemm import multiply_add
-from charrnn.kernels.inputs import clear
 from charrnn.kernels.passes import BACKWARD_SCAN, FORWARD_SCAN
 from charrnn.kernels.simd import LANES, fma, load, store
 
@@ -42,8 +41,8 @@ def forward(z, states, layer, W, first, last, begin, end):
 
 
 @separate(BACKWARD_SCAN)
-def backward(z, states, dh, other, layer, W_transposed, first, last, steps):
-    """Go back through the window: the gates in z become the gradient of what entered them.
+def backward(z, states, dh, other, layer, W_transposed, first, last, begin, end):
+    """Go back through steps `end` to `begin` of a window: the gates in z become the gradient of what entered them.
 
     dh [T+1, B, H] comes with ∂L/∂h_t from above in slot t+1 and zeros in slot 0; dc [1, B, H] is room for ∂L/∂c_t. Both
     leave with the gradient of the carried state, dh in slot 0.
@@ -51,8 +50,7 @@ def backward(z, states, dh, other, layer, W_transposed, first, last, steps):
     h, c = states[0, layer], states[1, layer]
     dh, dc = dh[layer], other[0, layer]
     size = h.shape[2]
-    clear(dc, first, last, 1)
-    for t in range(steps - 1, -1, -1):
+    for t in range(end - 1, begin - 1, -1):
         for b in range(first, last):
             for j in range(0, size, LANES):
                 i = load(z, (t, b, j))

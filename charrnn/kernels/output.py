@@ -54,10 +54,10 @@ def forward(logits, V, c, x, slot, first, last, begin, end):
 
 
 @jit
-def backward(dh, logits, V_transposed, first, last, steps):
-    """Set dh [T+1, B, H] of the last layer from the logits' gradient: dh_{t+1} = δᵒ_t Vᵀ."""
-    clear(dh, first, last, steps + 1)
-    multiply_add(dh[1 : steps + 1, first:last], logits[:steps, first:last], V_transposed, 0)
+def backward(dh, logits, V_transposed, first, last, begin, end):
+    """Set dh [T+1, B, H] of the last layer from the logits' gradient, for some steps: dh_{t+1} = δᵒ_t Vᵀ."""
+    clear(dh, first, last, begin + 1, end + 1)
+    multiply_add(dh[begin + 1 : end + 1, first:last], logits[begin:end, first:last], V_transposed, 0)
 
 
 @jit

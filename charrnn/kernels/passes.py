@@ -13,6 +13,8 @@ from charrnn.kernels import inputs, output
 from charrnn.kernels.compiler import call, entry, jit, shared
 from charrnn.kernels.gemm import pack_shares
 
+ROWS_AT_ONCE = 64
+
 INTEGER, NUMBER = types.intp, types.float64
 FLOATS = [types.Array(types.float32, dimensions, "C") for dimensions in range(6)]  # FLOATS[n] has n dimensions
 INTEGERS = [types.Array(types.int32, dimensions, "C") for dimensions in range(3)]
@@ -21,10 +23,18 @@ PACKED = types.Tuple((FLOATS[2], FLOATS[2], FLOATS[1]))
 BUFFERS = types.Tuple((FLOATS[4], FLOATS[5], FLOATS[4], FLOATS[5], FLOATS[4], FLOATS[4], FLOATS[3], FLOATS[2]))
 PART = (INTEGER,) * 4  # rows `first` to `last` of the batch, steps `begin` to `end` of the window
 
-# A cell's scans over time: z, states, for the way back their gradients, the layer, its W packed, which part; going back it is
-# always the first steps.
+# A cell's scans over time: z, states, for the way back their gradients, the layer, its W packed, which part.
 FORWARD_SCAN = types.void(FLOATS[3], FLOATS[5], INTEGER, FLOATS[1], *PART)
-BACKWARD_SCAN = types.void(FLOATS[3], FLOATS[5], FLOATS[4], FLOATS[5], INTEGER, FLOATS[1], *PART[:3])
+BACKWARD_SCAN = types.void(FLOATS[3], FLOATS[5], FLOATS[4], FLOATS[5], INTEGER, FLOATS[1], *PART)
+
+
+@jit
+def steps_at_once(rows):
+    """Return for how many steps a layer's input is computed before the scan over them.
+
+    Products read the weights less often for more rows; but more do not stay in the second-level cache for the scan.
+    """
+    return max(1, ROWS_AT_ONCE // max(1, rows))
 
 
 @jit
@@ -45,14 +55,17 @@ def layers_forward(scan, weights, packed, buffers, ids, keep, keys, first, last,
     first_U, _, _, b, _, _ = weights
     packed_U, packed_W, _ = packed
     z, states, _, _, passed, masks, _, _ = buffers
+    stretch = steps_at_once(last - first)
     for layer in range(z.shape[0]):
-        if layer == 0:
-            inputs.feed_symbols(z[0], first_U, b[0], ids, first, last, begin, end)
-        else:
-            below, slot = handed_up(buffers, layer - 1, keys.size)
-            U, fed = packed_U[layer - 1], first_U.shape[1]
-            inputs.feed_below(z[layer], fed, U, b[layer], below, slot, first, last, begin, end)
-        call(scan, (z[layer], states, layer, packed_W[layer], first, last, begin, end))
+        for t in range(begin, end, stretch):
+            stop = min(t + stretch, end)
+            if layer == 0:
+                inputs.feed_symbols(z[0], first_U, b[0], ids, first, last, t, stop)
+            else:
+                below, slot = handed_up(buffers, layer - 1, keys.size)
+                U, fed = packed_U[layer - 1], first_U.shape[1]
+                inputs.feed_below(z[layer], fed, U, b[layer], below, slot, first, last, t, stop)
+            call(scan, (z[layer], states, layer, packed_W[layer], first, last, t, stop))
         if keys.size:
             inputs.drop(passed[layer], states[0, layer], masks[layer], keep, keys[layer], first, last, end)
 

@@ -25,15 +25,15 @@ def forward(z, states, layer, W, first, last, begin, end):
 
 
 @separate(BACKWARD_SCAN)
-def backward(z, states, dh, _other, layer, W_transposed, first, last, steps):
-    """Go back through the window: z becomes ∂L/∂a_t.
+def backward(z, states, dh, _other, layer, W_transposed, first, last, begin, end):
+    """Go back through steps `end` to `begin` of a window: z becomes ∂L/∂a_t.
 
     dh [T+1, B, H] comes with ∂L/∂h_t from above in slot t+1 and zeros in slot 0, and leaves with the whole of it, slot
     0 being the carried state's: δ_t = dh_t ⊙ (1 − h_t²) ;  dh_{t-1} += δ_t Wᵀ (Werbos 1990).
     """
     h = states[0, layer]
     dh = dh[layer]
-    for t in range(steps - 1, -1, -1):
+    for t in range(end - 1, begin - 1, -1):
         for b in range(first, last):
             for j in range(0, h.shape[2], LANES):
                 y = load(h, (t + 1, b, j))

@@ -25,6 +25,7 @@ from charrnn.kernels.passes import (
     handed_up,
     layers_forward,
     pack,
+    steps_at_once,
 )
 
 
@@ -42,7 +43,9 @@ from charrnn.kernels.passes import (
         NUMBER,
         NUMBER,
         INTEGERS[1],
-        *PART[:3],
+        INTEGER,
+        INTEGER,
+        INTEGER,
     )
 )
 def forward_backward(
@@ -59,14 +62,23 @@ def forward_backward(
     below, slot = handed_up(buffers, top, keys.size)
     output.forward(logits, packed[2], weights[5], below, slot, first, last, 0, steps)
     output.softmax_cross_entropy(logits, targets, losses, symbols, scale, first, last, steps)
-    output.backward(dh[top], logits, back_V, first, last, steps)
+    stretch = steps_at_once(last - first)
     for layer in range(top, -1, -1):
-        if keys.size:
-            inputs.drop_gradient(dh[layer], masks[layer], first, last, steps)
-        call(scan_back, (z[layer], states, dh, other, layer, back_W[layer], first, last, steps))
-        if layer:
-            fed = weights[1].shape[2]
-            inputs.feed_back(dh[layer - 1], z[layer], fed, back_U[layer - 1], first, last, steps)
+        inputs.clear(dh[layer], first, last, 0, 1)
+        for k in range(other.shape[0]):
+            inputs.clear(other[k, layer], first, last, 0, 1)
+        there = steps  # from here on dh has what comes from above: one step ahead of the scan, which adds to it
+        for stop in range(steps, 0, -stretch):
+            t = max(0, stop - stretch)
+            s = max(0, t - 1)
+            if layer == top:
+                output.backward(dh[top], logits, back_V, first, last, s, there)
+            else:
+                inputs.feed_back(dh[layer], z[layer + 1], weights[1].shape[2], back_U[layer], first, last, s, there)
+            if keys.size:
+                inputs.drop_gradient(dh[layer], masks[layer], first, last, s, there)
+            there = s
+            call(scan_back, (z[layer], states, dh, other, layer, back_W[layer], first, last, t, stop))
 
 
 @shared(types.void(WEIGHTS, BUFFERS, INTEGERS[2], INTEGER, INTEGER, INTEGER, INTEGER, FLOATS[1]))
