@@ -1,6 +1,7 @@
 """A network's parameters in one flat vector, and how it goes forward and back over a window of text."""
 
 import importlib
+import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -36,9 +37,9 @@ def _nbytes(values: Sequence[object]) -> int:
 class Parameters:
     """All parameters of a network, or their gradient, or a moment of it: one flat vector and views into it.
 
-    ``blocks`` are what kernels read, padded: U of the first layer [V, G·H], U of the others [L−1, H, G·H], W [L, H, G·H],
-    b [L, G·H], V [H, V] and c [V]. ``named`` maps the names of ``Architecture.parameter_shapes()`` to views without the
-    padding. The padding is zero and stays zero: nothing flows into it, so its gradient is zero too.
+    ``blocks`` are what kernels read, padded: U of the first layer [V, G·H], U of the others [L−1, H, G·H], W [L, H,
+    G·H], b [L, G·H], V [H, V] and c [V]. ``named`` maps the names of ``Architecture.parameter_shapes()`` to views
+    without the padding. The padding is zero and stays zero: nothing flows into it, so its gradient is zero too.
     """
 
     def __init__(self, architecture: Architecture, flat: Array | None = None) -> None:
@@ -104,7 +105,8 @@ class Window:
     """The buffers of B streams over T steps: inputs, states, gates, losses, and the gradients for the way back.
 
     ``ids`` and ``targets`` [T, B]; ``z`` [L, T, B, G·H], the gates; ``states`` [S, L, T+1, B, H], slot 0
-    being the carried ones; ``dh`` [L, T+1, B, H] and ``other_gradients`` [S−1, L, 1, B, H], their gradients; ``losses`` [T, B] in nats. H and V are padded.
+    being the carried ones; ``dh`` [L, T+1, B, H] and ``other_gradients`` [S−1, L, 1, B, H], their gradients; ``losses``
+    [T, B] in nats. H and V are padded.
     """
 
     def __init__(
@@ -186,7 +188,8 @@ class Network:
         self._packed = self._room(full=True)
         self._back = self._room(full=False)  # the transposes for the way back get their room in `prepare_training`
         self.gradient: Parameters | None = None
-        self.pack()
+        self._packing = threading.Lock()
+        self._is_packed = False  # it is when they are first needed, as that may have to compile
 
     def _room(self, *, full: bool) -> tuple[Array, Array, Array]:
         """Return room for U [L−1, ·], W [L, ·] and V [·], packed, or none."""
@@ -201,7 +204,7 @@ class Network:
         return _nbytes([self.weights.flat, self._packed, self._back, gradient])
 
     def prepare_training(self, workers: int) -> Parameters:
-        """Make room for the way back, for a team of so many: transposed weights, and the gradient, which is returned."""
+        """Make room for the way back, for a team of so many; return the room for the gradient."""
         self.learning: Any = importlib.import_module("charrnn.kernels.training")  # what only reads does without it
         gradients: Any = importlib.import_module("charrnn.kernels.gradients")
         first_U, U, W, _, V, _ = self.weights.blocks
@@ -212,7 +215,7 @@ class Network:
         self._scratch = [aligned(size) for _ in range(workers)]
         self.gradient = Parameters(self.architecture)
         self._back = self._room(full=True)
-        self.pack()
+        self._is_packed = False
         return self.gradient
 
     def is_compiled(self, *, training: bool) -> bool:
@@ -232,9 +235,16 @@ class Network:
     def pack(self) -> None:
         """Pack the weights after they have changed: `train` does so itself."""
         passes.pack_all(self.weights.blocks, self._packed, self._back)
+        self._is_packed = True
+
+    def _pack_once(self) -> None:
+        with self._packing:
+            if not self._is_packed:
+                self.pack()
 
     def forward(self, window: Window, first: int, last: int, steps: int) -> None:
         """Run rows `first` to `last` of a window forward, from the carried states to the logits."""
+        self._pack_once()
         passes.forward(
             self.kernels.forward.address,
             self.weights.blocks,
@@ -263,7 +273,8 @@ class Network:
         first: int,
         last: int,
     ) -> int:
-        """Draw and read a block of characters, as `kernels.sampling.sample` says; return the next slot, -1 if it failed."""
+        """Draw and read a block of characters, as `kernels.sampling.sample` says; return the next slot or -1."""
+        self._pack_once()
         sampling: Any = importlib.import_module("charrnn.kernels.sampling")
         next_slot: int = sampling.sample(
             self.kernels.forward.address,
@@ -288,9 +299,10 @@ class Network:
         """Run rows `first` to `last` forward and back: losses, and each z the gradient of what entered its gates.
 
         The gradient is that of the sum of losses times `scale`; that of the carried states is left in slot 0 of
-        ``window.dh`` and ``window.other_gradients``. `dropout_keys`, one a layer, are the seeds of this step's masks; without them nothing is
-        dropped.
+        ``window.dh`` and ``window.other_gradients``. `dropout_keys`, one a layer, are the seeds of this step's masks;
+        without them nothing is dropped.
         """
+        self._pack_once()
         self.learning.forward_backward(
             self.kernels.forward.address,
             self.kernels.backward.address,
@@ -323,6 +335,7 @@ class Network:
     def train(self, window: Window, optimiser: Any, windows: Any, plan: Any, worker: int, meeting: Meeting) -> int:
         """Do a member's share of many steps of training, as `kernels.passes.train` says; return how many were done."""
         assert self.gradient is not None
+        self._pack_once()
         done: int = self.learning.train(
             self.kernels.forward.address,
             self.kernels.backward.address,

@@ -168,7 +168,7 @@ class Trainer:
             raise CharrnnError("the state of the run does not fit its settings") from None
         if trainer._judged:
             trainer.best.assign(checkpoint.parameters)
-        trainer.network.pack_all()
+        trainer.network.pack()
         trainer.history = list(checkpoint.history)
         return trainer
 

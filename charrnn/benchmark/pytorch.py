@@ -42,16 +42,16 @@ def training_sides(trainer: Trainer, threads: int) -> dict[str, Side]:
     }
 
 
-def sampling_sides(architecture: Architecture, streams: int, threads: int) -> dict[str, Side]:
+def sampling_sides(architecture: Architecture, streams: int, threads: int, *, onednn: bool = True) -> dict[str, Side]:
     """Return the drawing of characters in so many streams in PyTorch on so many threads, by the names of its ways.
 
-    They count characters. Raises CharrnnError where PyTorch is not installed.
+    They count characters. Without `onednn` PyTorch is told to use its own kernels: for drawing from an LSTM they are
+    faster. Raises CharrnnError where PyTorch is not installed.
     """
-    kernels = {"": True, ", no oneDNN": False} if architecture.cell == "lstm" else {"": True}
+    name = "" if onednn else ", no oneDNN"
     return {
         _way(threads, one_hot) + name: _sampling_side(architecture, streams, threads, one_hot, onednn)
         for one_hot in (False, True)
-        for name, onednn in kernels.items()
     }
 
 

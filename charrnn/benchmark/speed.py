@@ -127,6 +127,8 @@ def sampling_speed(
     theirs: dict[str, Side] = {}
     for number in sorted({1, team.size}) if against_torch else ():
         theirs |= fastest(pytorch.sampling_sides(architecture, streams, number))
+        if architecture.cell == "lstm":
+            theirs |= fastest(pytorch.sampling_sides(architecture, streams, number, onednn=False))
     timings = alternate({OURS: ours, **theirs}, rounds)
     compared = Comparison(timings[OURS], tuple(timings[name] for name in theirs))
     return Speed("sampling", architecture, streams, 1, team.size if streams > 1 else 1, compared)

@@ -54,7 +54,6 @@ def command(
     if prime is not None and prime_file is not None:
         raise click.UsageError("Give --prime or --prime-file, not both.")
     from charrnn.checkpoint import load
-    from charrnn.display import compiling
     from charrnn.network import Network
     from charrnn.sampling import first_symbol, sample_blocks
     from charrnn.text import read_text
@@ -68,8 +67,11 @@ def command(
         text = read_text([where], byte_level=vocabulary.byte_level)
     ids = vocabulary.encode(text, unknown=unknown, where="standard input" if where == "-" else where)
     network = Network(checkpoint.architecture, checkpoint.parameters)
-    with compiling(network, training=False, quiet=False):
-        network.compile()
+    if not network.is_compiled(training=False):
+        from charrnn.display import compiling
+
+        with compiling(network, training=False, quiet=False):
+            network.compile()
     out = sys.stdout.buffer
     out.write(vocabulary.decode_bytes(ids))
     out.flush()

@@ -5,6 +5,7 @@ import os
 import stat
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache, cached_property
@@ -15,12 +16,14 @@ import llvmlite
 import llvmlite.binding
 import numba
 import numba.extending
+import numpy as np
 import platformdirs
 from numba import types
 from numba.core import cgutils
 from numba.core.registry import CPUDispatcher
 from numba.core.typing.templates import ConcreteTemplate, infer_global
-from numba.extending import lower_builtin
+from numba.extending import lower_builtin, typeof_impl
+from numba.np.numpy_support import from_dtype, map_layout
 
 
 @cache
@@ -48,6 +51,17 @@ def cache_folder() -> Path | None:
     return folder
 
 
+_numbas_typeof_array = typeof_impl.dispatch(np.ndarray)
+
+
+@typeof_impl.register(np.ndarray)
+def _typeof_array(array: Any, context: Any) -> Any:
+    """Return an array's type as Numba does, but do not import numpy.ma, just to refuse its arrays, in a short run."""
+    if "numpy.ma" in sys.modules:
+        return _numbas_typeof_array(array, context)
+    return types.Array(from_dtype(array.dtype), array.ndim, map_layout(array), readonly=not array.flags.writeable)
+
+
 def is_warm(family: str, scan: str) -> bool:
     """Tell whether a family's scan, forward or backward, was compiled here before; if not, a run says why it waits."""
     folder = cache_folder()
@@ -72,20 +86,30 @@ _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
 _INSIDE = _OPTIONS | {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 
-def entry(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile a kernel that Python calls; it is cached on disk where that is safe."""
-    with _caching() as cached:
-        compiled: Callable[..., Any] = numba.njit(function, cache=cached, **_OPTIONS)
-    return compiled
+class _Entry(CPUDispatcher):
+    """A kernel that Python calls."""
+
+    def __call__(self, *arguments: Any) -> Any:
+        _link()
+        return super().__call__(*arguments)
 
 
 class _Inside(CPUDispatcher):
-    """A kernel without the code that takes Python's arguments: Python may call it all the same, but compiles it anew."""
+    """A kernel without the code that takes Python's arguments; Python may call it, but compiles it anew for that."""
 
     def __call__(self, *arguments: Any) -> Any:
         if not hasattr(self, "_from_python"):
             self._from_python = numba.njit(self.py_func, **_OPTIONS)
+        _link()
         return self._from_python(*arguments)
+
+
+def entry(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a kernel that Python calls, when it is first called; it is cached on disk where that is safe."""
+    with _caching() as cached:
+        compiled: Any = numba.njit(function, cache=cached, **_OPTIONS)
+    compiled.__class__ = _Entry
+    return cast(Callable[..., Any], compiled)
 
 
 def jit(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -104,20 +128,25 @@ class Separate:
 
     def __init__(self, function: Callable[..., Any], signature: Any) -> None:
         self.signature = signature
+        self.symbol = f"{function.__module__}.{function.__name__}"
         self.__name__ = function.__name__
+        self.__module__ = function.__module__
         self.__doc__ = function.__doc__
         self._function = function
         self._called: Any = None
 
-    @cached_property
-    def _compiled(self) -> Any:
-        with _caching() as cached:
-            return numba.njit(self.signature, cache=cached, **_INSIDE)(self._function)
-
-    @cached_property
+    @property
     def address(self) -> int:
         """Where the compiled code is; it is compiled, or read from the disk, when this is first asked for."""
-        (result,) = self._compiled.overloads.values()
+        _link()
+        return self.compiled_address
+
+    @cached_property
+    def compiled_address(self) -> int:
+        """The same, where all that it calls is linked already."""
+        with _caching() as cached:
+            compiled: Any = numba.njit(self.signature, cache=cached, **_INSIDE)(self._function)
+        (result,) = compiled.overloads.values()
         address: int = result.library.get_pointer_to_function(result.fndesc.mangled_name)
         return address
 
@@ -125,31 +154,45 @@ class Separate:
         """Call it from Python, where that is not what it is for: it is compiled anew."""
         if self._called is None:
             self._called = numba.njit(self._function, **_OPTIONS)
+        _link()
         return self._called(*arguments)
 
 
+_unlinked: list[Separate] = []  # shared kernels in the order of their making: each calls earlier ones only
+_linking = threading.RLock()
+
+
+def _link() -> None:
+    """Make all shared kernels known by name to compiled code that calls them."""
+    with _linking:
+        while _unlinked:
+            kernel = _unlinked[0]
+            llvmlite.binding.add_symbol(kernel.symbol, kernel.compiled_address)
+            _unlinked.pop(0)
+
+
 def separate(signature: Any) -> Callable[[Callable[..., Any]], Separate]:
-    """Compile a kernel by itself when its address is first asked for."""
+    """Compile a kernel by itself, when its address is first asked for."""
     return lambda function: Separate(function, signature)
 
 
 def shared(signature: Any) -> Callable[[Callable[..., Any]], Separate]:
-    """Compile a kernel by itself, now, and let other kernels call it by its name."""
+    """Compile a kernel by itself, when a kernel is first called, and let others call it by its name."""
 
     def decorate(function: Callable[..., Any]) -> Separate:
         kernel = Separate(function, signature)
-        symbol = f"charrnn.{function.__module__}.{function.__name__}"
-        llvmlite.binding.add_symbol(symbol, kernel.address)
+        _unlinked.append(kernel)
 
         class Template(ConcreteTemplate):
             cases = [signature]  # noqa: RUF012
 
-        infer_global(kernel, typing_key=symbol)(Template)
+        infer_global(kernel, typing_key=kernel.symbol)(Template)
 
-        @lower_builtin(symbol, *signature.args)
+        @lower_builtin(kernel.symbol, *signature.args)
         def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
             kind = context.call_conv.get_function_type(signature.return_type, signature.args)
-            return _emit_call(context, builder, cgutils.get_or_insert_function(builder.module, kind, symbol), sig, args)
+            callee = cgutils.get_or_insert_function(builder.module, kind, kernel.symbol)
+            return _emit_call(context, builder, callee, sig, args)
 
         return kernel
 

@@ -42,8 +42,8 @@ def add_picked_rows(dU, ids, dz, worker, workers, rows):
 def multiply_transposed_add(c, a, skipped, b, skip, rows, first, last, scratch):
     """Add a weight gradient: c [M, N] += aᵀ b for the panels `first` to `last` of columns.
 
-    a is [≥rows, M] after `skipped` rows, and b [≥rows, skip + N]; M and N are whole vectors. Both are packed into scratch (of
-    `scratch_size`), BLOCK rows at a time: a into tiles of TILE_ROWS columns, b into panels.
+    a is [≥rows, M] after `skipped` rows, and b [≥rows, skip + N]; M and N are whole vectors. Both are packed into
+    scratch (of `scratch_size`), BLOCK rows at a time: a into tiles of TILE_ROWS columns, b into panels.
     """
     height, columns = c.shape
     begin, end = first * PANEL, min(last * PANEL, columns)

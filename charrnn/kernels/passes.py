@@ -2,8 +2,8 @@
 
 The scan of a cell's family comes as an address, so that this is compiled once for all cells. Arguments that travel
 together are tuples: `weights` (U of the first layer [V, G], U of the others [L−1, H, G], W [L, H, R], b [L, Z],
-V [H, V], c [V]); `packed` (U, W and V, packed) or their transposes; `buffers` (z [L, T, B, Z]; states [S, L, T+1, B, H];
-∂L/∂h [L, T+1, B, H] and the other states' gradients [S−1, L, 1, B, H]; what dropout lets through and its masks
+V [H, V], c [V]); `packed` (U, W and V, packed) or their transposes; `buffers` (z [L, T, B, Z]; states [S, L, T+1, B,
+H]; ∂L/∂h [L, T+1, B, H] and the other states' gradients [S−1, L, 1, B, H]; what dropout lets through and its masks
 [L, T, B, H], or empty; logits [T, B, V]; losses [T, B]).
 """
 

@@ -44,10 +44,10 @@ def draw(logits, symbols, inverse, chance):
 
 @entry
 def sample(scan, weights, packed, buffers, ids, nothing, symbols, inverse, chances, drawn, slot, first, last):
-    """Draw characters drawn [N, B] by chances [N, B] for streams `first` to `last`, and read each; return the next slot.
+    """Draw a block of characters for streams `first` to `last`, and read each; return the next slot.
 
-    ids [T, B]; the last character was read in step `slot` − 1 of the window, which begins anew when it is full. Returns
-    -1 where the network's predictions are no numbers.
+    drawn [N, B] by chances [N, B]; ids [T, B]. The last character was read in step `slot` − 1 of the window, which begins
+    anew when it is full. Returns -1 where the network's predictions are no numbers.
     """
     before = flush_denormals()
     states, logits = buffers[1], buffers[6]

@@ -20,7 +20,6 @@ from charrnn.kernels.passes import (
     INTEGERS,
     NUMBER,
     PACKED,
-    PART,
     WEIGHTS,
     handed_up,
     layers_forward,

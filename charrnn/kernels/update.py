@@ -120,8 +120,8 @@ OPTIMISER = types.Tuple(
 def step(optimiser, rate, count, worker, meeting):
     """Update a worker's share of the weights, and clear its share of the gradient; return the norm before clipping.
 
-    `optimiser` is the flat weights and gradient, the moments [·, N], room for a sum of squares a block, which rule it is
-    and its constants, and the limits of norm and entries, 0 for none. `count` updates there will have been since the
+    `optimiser` is the flat weights and gradient, the moments [·, N], room for a sum of squares a block, which rule it
+    is and its constants, and the limits of norm and entries, 0 for none. `count` updates there will have been since the
     moments were zero. Where the norm is not finite, weights and moments stay as they are.
     """
     weights, gradient, moments, sums, rule, constants, clip, clip_value = optimiser
