@@ -14,7 +14,7 @@ from charrnn.workers import Workers
 
 LENGTH = 64  # characters of a prime that are read in one go
 BLOCK_SECONDS = 0.02  # of drawing between two blocks: no reader sees it stutter, and Ctrl-C need not wait
-STEEPEST = 1e30  # a temperature so small that it takes the likeliest character, but for ties
+COLDEST, HOTTEST = 1e-30, 1e30  # beyond these a temperature makes no difference, and its inverse may be no number
 
 
 def first_symbol(vocabulary: Vocabulary) -> int:
@@ -41,7 +41,7 @@ def sample_blocks(
     """
     window, slot = _read(network, np.atleast_1d(np.asarray(prime)), streams)
     generators = [np.random.default_rng([seed, stream]) for stream in range(streams)]
-    inverse = 0.0 if temperature <= 0.0 else min(STEEPEST, 1.0 / max(temperature, 1.0 / STEEPEST))
+    inverse = 0.0 if temperature <= 0.0 else 1.0 / min(max(temperature, COLDEST), HOTTEST)
     size = 1
     while True:
         began = time.perf_counter()

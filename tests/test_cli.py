@@ -429,7 +429,7 @@ def test_sample_writes_so_many_characters(trained, run):
 
 def test_a_slow_sample_is_seen_as_it_is_written(trained, run, monkeypatch):
     """Characters are passed on as they are drawn, twenty times a second or so, not when a buffer is full."""
-    from charrnn import sampling
+    from charrnn.network import Network
 
     class Recorder(io.RawIOBase):
         def writable(self):
@@ -439,13 +439,13 @@ def test_a_slow_sample_is_seen_as_it_is_written(trained, run, monkeypatch):
             pieces.append(bytes(data))
             return len(data)
 
-    pieces, original = [], sampling.draw
+    pieces, original = [], Network.sample
 
-    def slow(*arguments):
-        time.sleep(0.01)
-        return original(*arguments)
+    def slow(network, window, inverse, chances, *rest):
+        time.sleep(0.01 * len(chances))
+        return original(network, window, inverse, chances, *rest)
 
-    monkeypatch.setattr(sampling, "draw", slow)
+    monkeypatch.setattr(Network, "sample", slow)
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BufferedWriter(Recorder()), encoding="ascii"))
     assert run("sample", trained, "--length", 60, "--seed", 1).code == 0
     assert len(pieces) >= 4

@@ -2,9 +2,10 @@
 
 Reading order: ``simd`` (a vector of 16 floats), ``activations``, ``gemm`` (products), then a family of cells, ``rnn``,
 ``lstm``, ``gru``: a forward and a backward scan over time each. Around them: ``inputs`` (what enters a layer, dropout),
-``output`` (softmax, loss), ``gradients`` (the weights'), ``update`` (norm, optimisers); below them ``barrier`` (threads
-wait) and ``compiler`` (Numba and its cache). Buffers are padded to whole vectors (see `padded`), so no loop has a
-remainder.
+``output`` (softmax, loss), ``gradients`` (the weights'), ``update`` (norm, optimisers). What Python calls: ``passes``
+(a whole network forward), ``training`` (many steps), ``sampling`` (a block of characters). Below them: ``barrier``
+(threads wait) and ``compiler`` (Numba and its cache); aside, ``peak`` (the most the processor can do). Buffers are
+padded to whole vectors (see `padded`), so no loop has a remainder.
 """
 
 from charrnn.kernels.compiler import is_warm, jit

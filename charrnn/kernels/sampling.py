@@ -46,8 +46,8 @@ def draw(logits, symbols, inverse, chance):
 def sample(scan, weights, packed, buffers, ids, nothing, symbols, inverse, chances, drawn, slot, first, last):
     """Draw a block of characters for streams `first` to `last`, and read each; return the next slot.
 
-    drawn [N, B] by chances [N, B]; ids [T, B]. The last character was read in step `slot` − 1 of the window, which begins
-    anew when it is full. Returns -1 where the network's predictions are no numbers.
+    drawn [N, B] by chances [N, B]; ids [T, B]. The last character was read in step `slot` − 1 of the window, which
+    begins anew when it is full. Returns -1 where the network's predictions are no numbers.
     """
     before = flush_denormals()
     states, logits = buffers[1], buffers[6]
