@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from charrnn.kernels import LANES, activations, gemm, jit, output, padded, simd, update
+from charrnn.kernels import LANES, activations, gemm, gradients, jit, output, padded, simd, update
 from charrnn.network import aligned
 from tests import naive
 
@@ -56,50 +56,95 @@ def test_what_is_not_a_number_is_not_hidden(function):
     assert np.isnan(y).all()
 
 
+@jit
+def _multiply_add(c, a, packed, backwards):
+    gemm.multiply_add(c, a, packed, backwards)  # the compiled kernel that all others call, not a copy of it
+
+
+@jit
+def _multiply_transposed_add(c, a, skipped, b, skip, rows, first, last, scratch):
+    gradients.multiply_transposed_add(c, a, skipped, b, skip, rows, first, last, scratch)
+
+
+def _random(rng, *shape):
+    """Draw an array that begins on a cache line, with room after it for a vector, as kernels take for granted."""
+    array = aligned(*shape)
+    array[...] = rng.standard_normal(shape)
+    return array
+
+
 @pytest.mark.parametrize("rows", [1, 2, 3, 7, 8, 9, 17, 25])
-@pytest.mark.parametrize(("inner", "columns"), [(1, 16), (7, 48), (33, 64), (100, 112), (256, 80)])
+@pytest.mark.parametrize(("inner", "columns"), [(1, 16), (7, 48), (33, 64), (100, 112), (256, 80), (3, 320)])
 def test_products_equal_numpy(rows, inner, columns):
-    """Both products, from what c holds already, at every number of rows and of vectors in the last panel."""
+    """A product is added to what c holds, for any number of rows and of vectors in the last panel, either way round."""
     rng = np.random.default_rng([rows, inner, columns])
-    a = rng.standard_normal((2, rows, inner)).astype(np.float32)
-    b = rng.standard_normal((inner, columns)).astype(np.float32)
-    c = rng.standard_normal((3, rows, columns)).astype(np.float32)
+    a, b = _random(rng, 2, rows + 1, inner), _random(rng, inner, columns)
+    c = _random(rng, 3, rows + 2, columns + 16)
     packed = aligned(b.size)
     gemm.pack(packed, b, 0, gemm.panels(columns))
     expected = c.astype(np.float64)
-    expected[1:] += a.astype(np.float64) @ b
-    gemm.multiply_add(c[1:], a, packed)
+    expected[1:, 2:, 16:] += a[:, 1:].astype(np.float64) @ b
+    before = c.copy()
+    _multiply_add(c[1:, 2:, 16:], a[:, 1:], packed, 0)
     np.testing.assert_allclose(c, expected, rtol=1e-5, atol=1e-5 * np.sqrt(inner))
+    other = before.copy()
+    _multiply_add(other[1:, 2:, 16:], a[:, 1:], packed, 1)
+    assert other.tobytes() == c.tobytes()
+    for array in (c, other):  # what lies around the result stays as it is
+        array[1:, 2:, 16:] = before[1:, 2:, 16:]
+        assert array.tobytes() == before.tobytes()
 
+
+def test_a_product_of_no_rows_or_steps_is_nothing():
+    """A thread without rows, or a window without steps, changes nothing, either way round."""
+    packed, c = aligned(16 * 64), np.ones((2, 3, 64), np.float32)
+    a = np.ones((2, 3, 16), np.float32)
+    for backwards in (0, 1):
+        _multiply_add(c[:, 1:1], a[:, 1:1], packed, backwards)
+        _multiply_add(c[:0], a[:0], packed, backwards)
+    assert (c == 1.0).all()
+
+
+@pytest.mark.parametrize("rows", [1, 2, 7, 8, 17, gradients.BLOCK, 2 * gradients.BLOCK + 5])
+@pytest.mark.parametrize(("inner", "columns"), [(1, 16), (33, 64), (100, 112), (48, 320)])
+@pytest.mark.parametrize("skipped", [0, 1, 3])
+def test_products_with_the_transpose_equal_numpy(rows, inner, columns, skipped):
+    """A weight gradient is added to what c holds, over more rows than a block too, after rows that are skipped."""
+    rng = np.random.default_rng([rows, inner, columns, skipped])
     width = padded(inner)
-    left = np.zeros((rows, width), np.float32)
-    left[:, :inner] = a[0]
-    right = rng.standard_normal((rows, 16 + columns)).astype(np.float32)
-    total = rng.standard_normal((width, columns)).astype(np.float32)
-    expected = total + left.T.astype(np.float64) @ right[:, 16:]
-    scratch = aligned(gemm.BLOCK * gemm.PANEL)
-    gemm.multiply_transposed_add(total, left, right, 16, rows, 0, gemm.panels(columns), scratch)
-    np.testing.assert_allclose(total, expected, rtol=1e-5, atol=1e-5 * np.sqrt(rows))
+    left = aligned(skipped + rows + 1, width)
+    left[:, :inner] = rng.standard_normal((len(left), inner))
+    right, total = _random(rng, rows + 1, 16 + columns), _random(rng, width, columns)
+    expected = total + left[skipped : skipped + rows].T.astype(np.float64) @ right[:rows, 16:]
+    shares = total.copy()
+    size = gradients.scratch_size(width, columns)
+    scratch = aligned(size + 64)
+    scratch[:] = np.nan  # what another product left there does not matter
+    _multiply_transposed_add(total, left, skipped, right, 16, rows, 0, gemm.panels(columns), scratch[:size])
+    np.testing.assert_allclose(total, expected, rtol=1e-5, atol=2e-5 * np.sqrt(rows))
+    assert np.isnan(scratch[size:]).all()
+    for worker in range(3):
+        first, last = gemm.share(columns, worker, 3)
+        scratch = aligned(gradients.scratch_size(width, -(-columns // 3)))
+        _multiply_transposed_add(shares, left, skipped, right, 16, rows, first, last, scratch)
+    assert shares.tobytes() == total.tobytes()
 
 
-def test_a_long_inner_index_is_summed_in_blocks():
-    """A weight gradient over more rows than a block holds is still the whole sum."""
-    rng = np.random.default_rng(3)
-    rows = 2 * gemm.BLOCK + 5
-    a, b = (rng.standard_normal((rows, n)).astype(np.float32) for n in (32, 64))
-    c, scratch = np.zeros((32, 64), np.float32), aligned(gemm.BLOCK * gemm.PANEL)
-    gemm.multiply_transposed_add(c, a, b, 0, rows, 0, gemm.panels(64), scratch)
-    np.testing.assert_allclose(c, a.T.astype(np.float64) @ b, rtol=1e-4, atol=1e-3)
-
-
-def test_packing_the_transpose_packs_the_transpose():
-    """Both ways of packing agree, panel by panel."""
-    matrix = np.random.default_rng(0).standard_normal((112, 64)).astype(np.float32)
-    one, other = aligned(matrix.size), aligned(matrix.size)
-    for first in range(gemm.panels(112)):
-        gemm.pack_transposed(one, matrix, first, first + 1)
-        gemm.pack(other, np.ascontiguousarray(matrix.T), first, first + 1)
+@pytest.mark.parametrize(("height", "columns"), [(16, 16), (112, 64), (64, 112), (48, 336), (32, 5008)])
+@pytest.mark.parametrize("workers", [1, 2, 3, 7])
+def test_packing_the_transpose_packs_the_transpose(height, columns, workers):
+    """Both ways of packing agree, panel by panel, whoever packs which."""
+    matrix = _random(np.random.default_rng(0), height, columns)
+    one, other = (aligned(2, matrix.size) for _ in range(2))
+    one[0], one[1] = np.nan, np.nan
+    for worker in range(workers):
+        gemm.pack_shares(one[0], one[1], matrix, worker, workers)
+    gemm.pack(other[0], matrix, 0, gemm.panels(columns))
+    gemm.pack(other[1], np.ascontiguousarray(matrix.T), 0, gemm.panels(height))
     assert one.tobytes() == other.tobytes()
+    alone = aligned(matrix.size)
+    gemm.pack_shares(alone, aligned(0), matrix, 0, 1)
+    assert alone.tobytes() == other[0].tobytes()
 
 
 @pytest.mark.parametrize("symbols", [1, 2, 65, 300, 5000])

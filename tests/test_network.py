@@ -1,12 +1,40 @@
 """The network's forward and backward passes against the naive twins."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from charrnn import training
 from charrnn.cells import CELLS, Architecture, initialise
+from charrnn.kernels.passes import ROWS_AT_ONCE
 from charrnn.network import Network, Window
+from charrnn.settings import Settings
+from charrnn.text import Corpus, Vocabulary
+from charrnn.training import Trainer
 from charrnn.workers import Workers
 from tests import naive
+
+# Hidden size, vocabulary, streams, layers and dropout: any two values meet somewhere, and any three of the last three.
+RAGGED = [
+    (1, 2, 17, 2, 0.0),
+    (1, 65, 17, 1, 0.3),
+    (1, 300, 3, 1, 0.3),
+    (1, 5000, 1, 1, 0.3),
+    (7, 2, 1, 2, 0.3),
+    (7, 65, 1, 1, 0.3),
+    (7, 300, 17, 1, 0.0),
+    (7, 5000, 3, 1, 0.3),
+    (33, 2, 17, 1, 0.3),
+    (33, 65, 3, 2, 0.0),
+    (33, 300, 1, 2, 0.0),
+    (33, 5000, 1, 1, 0.0),
+    (100, 2, 3, 2, 0.3),
+    (100, 65, 1, 1, 0.0),
+    (100, 300, 3, 1, 0.0),
+    (100, 5000, 17, 2, 0.3),
+]
+STEPS = {1: 67, 3: 23, 17: 5}  # by the number of streams, so that there is a long stretch of steps and a short one
 
 
 class Case:
@@ -19,7 +47,8 @@ class Case:
         rng = np.random.default_rng([seed, hidden, batch, steps])
         parameters = initialise(self.architecture, seed)
         for values in parameters.values():  # biases off zero, so that each is seen
-            values += (0.1 * rng.standard_normal(values.shape)).astype(np.float32)
+            if values.ndim == 1:
+                values += (0.1 * rng.standard_normal(values.shape)).astype(np.float32)
         self.network = Network(self.architecture, parameters)
         self.window = Window(self.architecture, batch, capacity or steps, dropout=dropout, training=True)
         self.steps, self.batch, self.threads = steps, batch, threads
@@ -41,8 +70,8 @@ class Case:
         """Go forward and back over the window, on a team of threads."""
         network, window, steps = self.network, self.window, self.steps
         network.prepare_training(self.threads)
-        self.logits = None
-        for array in (window.z, window.dh, window.other_gradients, window.logits):
+        self.logits = self.read_losses = None
+        for array in (window.z, window.states[:, :, 1:], *window.buffers[2:]):
             array[:] = 7.0  # what an earlier window left behind must not matter
         with Workers(self.threads) as team:
 
@@ -53,6 +82,11 @@ class Case:
                     team.wait()
                     if worker == 0:
                         self.logits = window.logits[:steps, :, : self.architecture.vocabulary].copy()
+                    team.wait()
+                    network.losses(window, first, last, steps)
+                    team.wait()
+                    if worker == 0:
+                        self.read_losses = window.losses[:steps].copy()
                     team.wait()
                 scale = 1.0 / self.counted
                 network.forward_backward(window, first, last, steps, scale, self.keys)
@@ -67,6 +101,25 @@ class Case:
         """The masks that were drawn, for the twin."""
         size = self.architecture.hidden
         return [mask[: self.steps, :, :size].astype(np.float64) for mask in self.window.masks] if self.keys else None
+
+    @property
+    def gradients(self):
+        """The gradient of every parameter and carried state, by the twin's names."""
+        named, size = dict(self.network.gradient.named), self.architecture.hidden
+        for layer in range(self.architecture.layers):
+            for k, name in enumerate(self.architecture.row.states):
+                gradient = self.window.other_gradients[k - 1, layer] if k else self.window.dh[layer]
+                named[f"layer{layer}.{name}"] = gradient[0, :, :size]
+        return named
+
+    def twin_loss(self, moved):
+        """Return the twin's loss where some parameters or carried states are others."""
+        ids, targets = self.window.ids[: self.steps], self.window.targets[: self.steps]
+        state = [
+            {name: moved.get(f"layer{layer}.{name}", values) for name, values in states.items()}
+            for layer, states in enumerate(self.state)
+        ]
+        return naive.loss(self.architecture.cell, {**self.parameters, **moved}, ids, targets, state, self.masks)
 
 
 def assert_close(ours, twin, name):
@@ -104,15 +157,63 @@ def test_every_gradient_equals_the_complex_step_derivative(cell, layers, dropout
     window = case.window
     one_hot = np.eye(5)[window.ids[:steps]]
     expected = naive.loss_gradients(cell, case.parameters, one_hot, window.targets[:steps], case.state, case.masks)
-    for name, gradient in case.network.gradient.named.items():
+    for name, gradient in case.gradients.items():
         assert_close(gradient, expected.pop(name), name)
-    for layer in range(layers):
-        for k, name in enumerate(case.architecture.row.states):
-            gradient = window.other_gradients[k - 1, layer] if k else window.dh[layer]
-            assert_close(gradient[0, :, :6], expected.pop(f"layer{layer}.{name}"), f"{layer}.{name}")
     U = case.network.weights.blocks[0]
     assert_close(window.z[0][:steps, :, : U.shape[1]] @ U.T, expected.pop("x"), "x")
     assert not expected
+
+
+def _assert_gradients(case):
+    """Hold gradients to the twin's derivatives along random directions, one for all arrays with the same prefix.
+
+    A direction weighs every entry by about ±1/its size, so that a single entry that is wrong is seen among millions.
+    """
+    rng = np.random.default_rng(0)
+    gradients = {name: gradient.astype(np.float64) for name, gradient in case.gradients.items()}
+    assert all(np.isfinite(gradient).all() for gradient in gradients.values())
+    values = dict(case.parameters)
+    for layer, states in enumerate(case.state):
+        values |= {f"layer{layer}.{name}": state for name, state in states.items()}
+    for prefix in sorted({name.partition(".")[0] for name in gradients}):
+        group = {name: gradient for name, gradient in gradients.items() if name.startswith(prefix)}
+        largest = max(np.abs(gradient).max() for gradient in group.values())
+        moved, ours = {}, 0.0
+        for name, gradient in group.items():
+            small = 0.1 * np.abs(gradient).mean() + 1e-3 * largest  # what cancels has roundings of what it is a sum of
+            direction = rng.choice([-1.0, 1.0], gradient.shape) / (np.abs(gradient) + small)
+            moved[name] = values[name] + 1e-30j * direction
+            ours += (gradient * direction).sum()
+        twin = case.twin_loss(moved).imag / 1e-30
+        assert abs(ours - twin) < 1e-4 * np.sqrt(sum(gradient.size for gradient in group.values())), prefix
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize(("hidden", "vocabulary", "batch", "layers", "dropout"), RAGGED)
+def test_ragged_sizes_equal_the_naive_twin(cell, hidden, vocabulary, batch, layers, dropout):
+    """Logits, losses, last states and every gradient are the twin's where layers are computed in several stretches."""
+    steps = STEPS[batch]
+    assert ROWS_AT_ONCE < batch * steps < 2 * ROWS_AT_ONCE
+    case = Case(cell, vocabulary, hidden, layers, batch, steps, dropout=dropout, capacity=steps + 1).run()
+    window = case.window
+    ids, targets = window.ids[:steps], window.targets[:steps]
+    logits, final, _ = naive.forward(cell, case.parameters, ids, case.state, case.masks)
+    losses = -np.take_along_axis(naive.log_softmax(logits), np.maximum(targets, 0)[..., np.newaxis], 2)[..., 0]
+    losses[targets < 0] = 0.0
+    assert_close(window.losses[:steps], losses, "losses")
+    if not dropout:
+        assert_close(case.logits, logits, "logits")
+        assert case.read_losses.tobytes() == window.losses[:steps].tobytes()
+    else:
+        assert set(np.unique(window.masks[:, :steps])) <= {np.float32(0.0), np.float32(1.0 / (1.0 - dropout))}
+    _assert_gradients(case)
+    unread = np.setdiff1d(np.arange(vocabulary), ids)
+    assert not case.network.gradient.blocks[0][unread].any()
+    window.carry(0, batch, steps)
+    carried = window.carried()
+    for layer, states in enumerate(final):
+        for k, name in enumerate(case.architecture.row.states):
+            assert_close(carried[layer, k], states[name], f"layer{layer}.{name}")
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -121,8 +222,99 @@ def test_any_number_of_threads_gives_the_same_bits(cell, batch):
     """Gradients, losses and states do not depend on how rows and columns are shared out."""
     runs = [Case(cell, 70, 40, 2, batch, 6, threads=threads, dropout=0.3).run() for threads in (1, 2, 3, 7)]
     for other in runs[1:]:
-        assert runs[0].network.gradient.flat.tobytes() == other.network.gradient.flat.tobytes()
-        assert runs[0].window.losses.tobytes() == other.window.losses.tobytes()
+        _assert_same_bits(runs[0], other)
+
+
+def _assert_same_bits(one, other):
+    assert one.network.gradient.flat.tobytes() == other.network.gradient.flat.tobytes()
+    for mine, its in zip(one.window.buffers, other.window.buffers, strict=True):
+        assert mine.tobytes() == its.tobytes()
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize(("hidden", "vocabulary", "batch", "layers", "dropout"), RAGGED)
+def test_threads_do_not_change_a_bit_at_ragged_sizes(cell, hidden, vocabulary, batch, layers, dropout):
+    """One, two and three threads, whose stretches of steps differ in length, leave the same in every buffer."""
+    sizes = (cell, vocabulary, hidden, layers, batch, STEPS[batch])
+    runs = [Case(*sizes, threads=threads, dropout=dropout).run() for threads in (1, 2, 3)]
+    for other in runs[1:]:
+        _assert_same_bits(runs[0], other)
+
+
+def _corpus(vocabulary, characters):
+    """Make a text of random characters."""
+    symbols = "".join(chr(0x4E00 + k) for k in range(vocabulary))
+    text = "".join(symbols[k] for k in np.random.default_rng(vocabulary).integers(0, vocabulary, characters))
+    vocabulary = Vocabulary.of(symbols)
+    return Corpus(vocabulary.encode(text), vocabulary, ("a text",), "0" * 64)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize(
+    ("hidden", "vocabulary", "batch", "length", "layers", "dropout", "optimizer"),
+    [
+        (1, 2, 17, 5, 1, 0.0, "adam"),
+        (33, 65, 5, 7, 2, 0.3, "adam"),
+        (7, 300, 3, 23, 2, 0.0, "rmsprop"),
+        (100, 65, 1, 67, 1, 0.3, "sgd"),
+        (50, 5000, 17, 5, 1, 0.2, "adagrad"),
+    ],
+)
+def test_training_steps_give_the_same_bits_for_any_number_of_threads(
+    cell, hidden, vocabulary, batch, length, layers, dropout, optimizer, monkeypatch
+):
+    """Weights, moments, states and losses are the same, over epochs' ends and however steps are grouped."""
+    monkeypatch.setattr(training, "FRESH", 0.2)  # so that some streams begin anew
+    settings = Settings(cell=cell, hidden=hidden, layers=layers, dropout=dropout, epochs=3.0, val_fraction=0.0, seed=11)
+    settings = replace(settings, seq_length=length, batch_size=batch, optimizer=optimizer, clip_value=0.05)
+    characters = 2 * batch * length + batch + batch // 2 + 1  # windows of full length, then two steps, or one for some
+    text = _corpus(vocabulary, characters)
+    runs = []
+    for threads, groups in ((1, [2, 1, 3, 1]), (2, [2, 1, 3, 1]), (3, [2, 1, 3, 1]), (2, [1] * 7)):
+        with Workers(threads) as team:
+            trainer = Trainer(settings, text, team)
+            assert (trainer.settings.batch_size, trainer.settings.seq_length) == (batch, length)
+            assert trainer.streams.windows == 3
+            told = [trainer.advance(steps) for steps in groups]
+        arrays = [trainer.network.weights, trainer.network.gradient, *trainer.optimiser.moments]
+        bits = [array.flat.tobytes() for array in arrays] + [trainer.window.carried().tobytes()]
+        runs.append((bits, told[-1]))
+        assert all(np.isfinite(array.flat).all() for array in arrays)
+        assert told[-1].loss > 0.0
+    assert runs[0] == runs[1] == runs[2] == runs[3]
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_training_steps_are_the_twins(cell, monkeypatch):
+    """Two epochs of steps lead to the twin's losses, weights and states; some streams end one step before others."""
+    monkeypatch.setattr(training, "FRESH", 0.0)
+    settings = Settings(cell=cell, hidden=3, layers=1, dropout=0.0, seq_length=3, batch_size=3, epochs=2.0)
+    settings = replace(settings, optimizer="sgd", lr=0.2, schedule="constant", warmup=0.0, clip=None, val_fraction=0.0)
+    with Workers(2) as team:
+        trainer = Trainer(settings, _corpus(4, 3 * 7 + 2 + 1), team)  # windows of 3, 3 and 2 steps, or 1 for a stream
+        names = trainer.architecture.row.states
+        twin = {name: values.astype(np.float64) for name, values in trainer.network.weights.named.items()}
+        memory = {name: {} for name in twin}
+        state = {name: np.zeros((3, 3)) for name in names}
+        ids, targets = np.zeros((3, 3), np.int32), np.zeros((3, 3), np.int32)
+        for step in range(6):
+            if step == 3:  # each stream goes on where the one before it ended
+                state = {name: np.concatenate([np.zeros((1, 3)), values[:-1]]) for name, values in state.items()}
+            steps = trainer.streams.window(step % 3, ids, targets)
+            arguments = ids[:steps], targets[:steps], [state]
+            assert trainer.advance(1).loss == pytest.approx(naive.loss(cell, twin, *arguments), rel=1e-5)
+            gradients = naive.loss_gradients(cell, twin, *arguments)
+            _, (long,), _ = naive.forward(cell, twin, ids[:steps], [state])
+            _, (short,), _ = naive.forward(cell, twin, ids[: steps - 1], [state])
+            ended = (targets[steps - 1] < 0)[:, np.newaxis]
+            assert ended.any() == (step % 3 == 2)
+            state = {name: np.where(ended, short[name], long[name]) for name in names}
+            for name, values in twin.items():
+                twin[name], memory[name] = naive.sgd(values, gradients[name], memory[name], lr=0.2, momentum=0.9)
+        for k, name in enumerate(names):
+            assert_close(trainer.window.carried()[0, k], state[name], name)
+        for name, values in trainer.network.weights.named.items():
+            assert_close(values, twin[name], name)
 
 
 @pytest.mark.parametrize("cell", CELLS)

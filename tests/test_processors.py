@@ -1,0 +1,127 @@
+"""What is compiled for other x86 processors than this one: for a Haswell's AVX2, and for no more than SSE2."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import llvmlite.binding
+import numpy as np
+import pytest
+
+from charrnn.kernels import gemm
+from charrnn.network import Network
+from charrnn.sampling import sample
+from charrnn.settings import Settings
+from charrnn.text import Corpus, Vocabulary
+from charrnn.training import Trainer
+from charrnn.workers import Workers
+
+OPTIMISERS = {"lstm": "adam", "gru": "rmsprop", "rnn": "adagrad"}  # so that each cell's run is an optimiser's too
+
+BASE = {"64bit", "cmov", "cx8", "fxsr", "mmx", "sse", "sse2"}
+HASWELL = BASE | {"sse3", "ssse3", "sse4.1", "sse4.2", "avx", "avx2", "fma", "bmi", "bmi2", "f16c", "lzcnt", "movbe"}
+HASWELL |= {"popcnt", "aes", "pclmul", "fsgsbase", "cx16", "xsave", "crc32", "sahf"}
+
+
+def sha256(*arrays):
+    """Return a digest of arrays."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def work(cell):
+    """Train a network of ragged sizes over two epochs, draw characters from it, and return digests of it all."""
+    vocabulary = Vocabulary.of("".join(chr(0x4E00 + k) for k in range(65)))
+    ids = np.random.default_rng(0).integers(0, 65, 2 * 5 * 7 + 8).astype(np.uint8)
+    settings = Settings(cell=cell, hidden=33, layers=2, dropout=0.3, seq_length=7, batch_size=5, epochs=2.0)
+    with Workers(2) as team:
+        trainer = Trainer(settings, Corpus(ids, vocabulary, ("a text",), "0" * 64), team)
+        steps = [trainer.advance(1) for _ in range(2 * trainer.streams.windows)]
+        drawn = sample(Network(trainer.architecture, trainer.network.weights.named), [1, 2, 3], seed=5)
+        symbols = [next(drawn) for _ in range(100)]
+    return {
+        "loss": [step.loss for step in steps],
+        "norm": [step.grad_norm for step in steps],
+        "weights": sha256(trainer.network.weights.flat),
+        "moments": sha256(*(moment.flat for moment in trainer.optimiser.moments)),
+        "carried": sha256(trainer.window.carried()),
+        "symbols": sha256(np.array(symbols)),
+    }
+
+
+def main():
+    """Print what this process computes."""
+    cells = {cell: work(cell) for cell in sys.argv[1:]}
+    print(json.dumps({"tile": [gemm.TILE_ROWS, gemm.TILE_VECTORS], "cells": cells}))  # noqa: T201
+
+
+def start(cells, **environment):
+    """Start a child process that computes it, for another processor where the environment names one."""
+    command = [sys.executable, "-m", "tests.test_processors", *cells]
+    folder = Path(__file__).parents[1]
+    return subprocess.Popen(command, cwd=folder, env={**os.environ, **environment}, stdout=subprocess.PIPE, text=True)
+
+
+def end(child):
+    """Return what a child process computed."""
+    out, _ = child.communicate(timeout=600)
+    assert child.returncode == 0
+    return json.loads(out)
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    """Compute on what is compiled for this processor, for a Haswell and for the first with 64 bits, all at once."""
+    if not llvmlite.binding.get_process_triple().startswith(("x86_64", "amd64")):
+        pytest.skip("other processors than x86-64 cannot run what is compiled for an older one of these")
+    here = llvmlite.binding.get_host_cpu_features()
+    missing = sorted(feature for feature in HASWELL if not here.get(feature))
+    if missing:
+        pytest.skip(f"this processor can do less than a Haswell: it has no {', '.join(missing)}")
+
+    def compiled_for(processor, features):
+        listed = ",".join(("+" if feature in features else "-") + feature for feature in sorted(here))
+        cache = str(tmp_path_factory.mktemp(processor))
+        return {"NUMBA_CPU_NAME": processor, "NUMBA_CPU_FEATURES": listed, "XDG_CACHE_HOME": cache}
+
+    children = {
+        "here": start(OPTIMISERS),
+        "haswell": start(OPTIMISERS, **compiled_for("haswell", HASWELL)),
+        "generic": start(["gru"], **compiled_for("generic", BASE)),
+    }
+    try:
+        return {name: end(child) for name, child in children.items()}
+    finally:
+        for child in children.values():
+            child.kill()
+            child.wait()
+
+
+def test_tiles_fit_the_registers(results):
+    """A processor with AVX-512 multiplies in larger tiles, and what is compiled for an older one must not."""
+    assert results["haswell"]["tile"] == results["generic"]["tile"] == [6, 1]
+    wide = llvmlite.binding.get_host_cpu_features().get("avx512f") and "NUMBA_CPU_FEATURES" not in os.environ
+    assert results["here"]["tile"] == ([8, 3] if wide else [6, 1])
+
+
+@pytest.mark.parametrize("cell", OPTIMISERS)
+def test_the_width_of_registers_does_not_change_a_bit(results, cell):
+    """A run and a sample are the same on every processor that can fuse a multiply-add, whatever its vectors' width."""
+    assert results["here"]["cells"][cell] == results["haswell"]["cells"][cell]
+
+
+def test_without_fused_operations_results_are_nearly_the_same(results):
+    """An old processor rounds each product twice, so that other bits come out, but the same losses."""
+    here, generic = results["here"]["cells"]["gru"], results["generic"]["cells"]["gru"]
+    np.testing.assert_allclose(generic["loss"], here["loss"], rtol=1e-4)
+    np.testing.assert_allclose(generic["norm"], here["norm"], rtol=1e-3)
+    assert generic["weights"] != here["weights"]
+
+
+if __name__ == "__main__":
+    main()
