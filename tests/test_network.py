@@ -216,6 +216,12 @@ def test_ragged_sizes_equal_the_naive_twin(cell, hidden, vocabulary, batch, laye
             assert_close(carried[layer, k], states[name], f"layer{layer}.{name}")
 
 
+def _assert_same_bits(one, other):
+    assert one.network.gradient.flat.tobytes() == other.network.gradient.flat.tobytes()
+    for mine, its in zip(one.window.buffers, other.window.buffers, strict=True):
+        assert mine.tobytes() == its.tobytes()
+
+
 @pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("batch", [1, 5, 16, 25])
 def test_any_number_of_threads_gives_the_same_bits(cell, batch):
@@ -223,12 +229,6 @@ def test_any_number_of_threads_gives_the_same_bits(cell, batch):
     runs = [Case(cell, 70, 40, 2, batch, 6, threads=threads, dropout=0.3).run() for threads in (1, 2, 3, 7)]
     for other in runs[1:]:
         _assert_same_bits(runs[0], other)
-
-
-def _assert_same_bits(one, other):
-    assert one.network.gradient.flat.tobytes() == other.network.gradient.flat.tobytes()
-    for mine, its in zip(one.window.buffers, other.window.buffers, strict=True):
-        assert mine.tobytes() == its.tobytes()
 
 
 @pytest.mark.parametrize("cell", CELLS)
