@@ -245,18 +245,11 @@ class Network:
     def forward(self, window: Window, first: int, last: int, steps: int) -> None:
         """Run rows `first` to `last` of a window forward, from the carried states to the logits."""
         self._pack_once()
-        passes.forward(
-            self.kernels.forward.address,
-            self.weights.blocks,
-            self._packed,
-            window.buffers,
-            window.ids,
-            NOTHING,
-            first,
-            last,
-            0,
-            steps,
-        )
+        passes.forward(*self._reading(window), first, last, 0, steps)
+
+    def _reading(self, window: Window) -> tuple[Any, ...]:
+        """Return what kernels need that read a text."""
+        return self.kernels.forward.address, self.weights.blocks, self._packed, window.buffers, window.ids, NOTHING
 
     def losses(self, window: Window, first: int, last: int, steps: int) -> None:
         """Write the losses in nats; the logits are used up."""
@@ -276,21 +269,8 @@ class Network:
         """Draw and read a block of characters, as `kernels.sampling.sample` says; return the next slot or -1."""
         self._pack_once()
         sampling: Any = importlib.import_module("charrnn.kernels.sampling")
-        next_slot: int = sampling.sample(
-            self.kernels.forward.address,
-            self.weights.blocks,
-            self._packed,
-            window.buffers,
-            window.ids,
-            NOTHING,
-            self.architecture.vocabulary,
-            inverse,
-            chances,
-            drawn,
-            slot,
-            first,
-            last,
-        )
+        symbols = self.architecture.vocabulary
+        next_slot: int = sampling.sample(*self._reading(window), symbols, inverse, chances, drawn, slot, first, last)
         return next_slot
 
     def forward_backward(
@@ -333,7 +313,7 @@ class Network:
         )
 
     def train(self, window: Window, optimiser: Any, windows: Any, plan: Any, worker: int, meeting: Meeting) -> int:
-        """Do a member's share of many steps of training, as `kernels.passes.train` says; return how many were done."""
+        """Do a member's share of many steps of training, as `kernels.training.train` says; return their number."""
         assert self.gradient is not None
         self._pack_once()
         done: int = self.learning.train(

@@ -324,7 +324,7 @@ class Trainer:
         return np.asarray(bits, np.uint64)
 
     def _plan(self, begin: int, steps: int) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-        """Return the windows of text of some steps of one epoch, and what `kernels.passes.train` must know of each."""
+        """Return the windows of text of some steps of one epoch, and what `kernels.training.train` needs for each."""
         settings, streams = self.settings, self.streams
         batch, length = settings.batch_size, settings.seq_length
         windows = streams.span(begin % streams.windows, steps)

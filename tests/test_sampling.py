@@ -103,8 +103,15 @@ def test_what_has_no_probability_is_never_drawn():
 
 @pytest.mark.parametrize("inverse", [0.0, 1.0, 1e30])
 def test_predictions_that_are_no_numbers_draw_nothing(inverse):
-    """Where the largest logit is not a number or not finite there is no symbol, but −1."""
-    for logits in ([np.nan] * 3, [np.inf, 0.0, 1.0], [0.0, 1.0, np.inf], [-np.inf] * 3, [np.nan, 1.0, 2.0]):
+    """Where a logit is not a number, or the largest not finite, there is no symbol, but −1."""
+    for logits in (
+        [np.nan] * 3,
+        [np.inf, 0.0, 1.0],
+        [0.0, 1.0, np.inf],
+        [-np.inf] * 3,
+        [np.nan, 1.0, 2.0],
+        [0.0, np.nan, 1.0],
+    ):
         assert drawn(np.array(logits), inverse, 0.5) == -1
 
 

@@ -51,9 +51,8 @@ def command(
     """Measure the speed on this machine: training, sampling, threads, start-up; and the memory of training.
 
     Without CORPUS the text is made up. Figures are medians of rounds in which all sides take turns; ratios are those of
-    medians, and of the best rounds. Training is
-    held against the most that the processor can do: fused multiply-adds in registers, on all threads at once, and
-    NumPy's product of 1024×1024 matrices on one thread and on all.
+    medians, and of the best rounds. Training is held against the most that the processor can do: fused multiply-adds in
+    registers, on all threads at once, and NumPy's product of 1024×1024 matrices on one thread and on all.
 
     With --against torch, PyTorch trains the same network on the same windows of text with Adam and clipping, and
     samples from it. It is tried on one thread and on all, with an embedding and with one-hot input, and with two kinds

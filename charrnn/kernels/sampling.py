@@ -16,10 +16,12 @@ NEVER = 1e-37  # a weight that `exp` gives for its smallest argument or less: ne
 def draw(logits, symbols, inverse, chance):
     """Draw a symbol by softmax(logits·inverse), or take the likeliest if `inverse` is 0; the logits are used up.
 
-    `inverse` is 1/temperature, `chance` a number from [0, 1). Returns -1 where the largest logit is not finite.
+    `inverse` is 1/temperature, `chance` a number from [0, 1). Returns -1 where a logit is NaN or the largest infinite.
     """
     best = 0
-    for j in range(1, symbols):
+    for j in range(symbols):
+        if math.isnan(logits[j]):
+            return -1
         if logits[j] > logits[best]:
             best = j
     top = logits[best]
