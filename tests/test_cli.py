@@ -388,9 +388,9 @@ def test_samples_are_shown_now_and_then(folder, run, monkeypatch):
 
 def test_plain_lines_now_and_then(folder, run, monkeypatch):
     """Where stderr is no terminal, a plain line now and then tells how far a run is."""
-    from charrnn import display
+    from charrnn.display import training
 
-    monkeypatch.setattr(display, "PLAIN_SECONDS", 0.0)
+    monkeypatch.setattr(training, "PLAIN_SECONDS", 0.0)
     result = run("train", "corpus.txt", *TINY, "--epochs", 5)
     assert result.code == 0
     assert re.search(r"^ *\d+%  epoch \d\.\d  loss \d\.\d{3}  .*chars/s", result.err, re.MULTILINE)

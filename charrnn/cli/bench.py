@@ -238,7 +238,7 @@ class _Bench:
 
     def compile(self, settings: "Settings") -> None:
         """Compile what training needs, and say so where that takes its time."""
-        from charrnn.display import compiling
+        from charrnn.display.console import compiling
         from charrnn.training import Trainer
 
         trainer = Trainer(settings, self.text, self.team)
@@ -247,7 +247,7 @@ class _Bench:
 
     def show(self, tables: Iterable["Table"]) -> None:
         """Print tables, with an empty line after each."""
-        from charrnn.display import table
+        from charrnn.display.console import table
 
         for each in tables:
             if not self.as_json:
@@ -256,7 +256,7 @@ class _Bench:
 
     def note(self, sentence: str | None) -> None:
         """Say a sentence on stderr, if there is one."""
-        from charrnn.display import note
+        from charrnn.display.console import note
 
         if sentence is not None and not self.as_json:
             note(sentence)

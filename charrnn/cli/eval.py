@@ -31,7 +31,7 @@ def command(model: str, texts: tuple[str, ...], as_json: bool, threads: int | No
             raise click.UsageError("Give a text to score, or - for standard input.")
         texts = ("-",)
     from charrnn.checkpoint import load
-    from charrnn.display import compiling
+    from charrnn.display.console import compiling
     from charrnn.network import Network
     from charrnn.scoring import score
     from charrnn.text import read_corpus

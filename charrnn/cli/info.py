@@ -56,7 +56,7 @@ def command(model: str, as_json: bool) -> None:
 
 def _facts(model: str, checkpoint: "Checkpoint", bytes_on_disk: int) -> Iterator[str]:
     """Yield what the model is and what it was trained on."""
-    from charrnn.display import size
+    from charrnn.display.words import size
 
     architecture, vocabulary, text = checkpoint.architecture, checkpoint.vocabulary, checkpoint.corpus
     layers = f"{architecture.layers} layer{'s' * (architecture.layers > 1)} of {architecture.hidden}"
@@ -74,7 +74,7 @@ def _facts(model: str, checkpoint: "Checkpoint", bytes_on_disk: int) -> Iterator
 
 def _curve(history: list[dict[str, Any]]) -> Iterator[str]:
     """Yield the validations, a line each."""
-    from charrnn.display import bits, duration
+    from charrnn.display.words import bits, duration
 
     if not history:
         return

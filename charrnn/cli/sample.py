@@ -68,7 +68,7 @@ def command(
     ids = vocabulary.encode(text, unknown=unknown, where="standard input" if where == "-" else where)
     network = Network(checkpoint.architecture, checkpoint.parameters)
     if not network.is_compiled(training=False):
-        from charrnn.display import compiling
+        from charrnn.display.console import compiling
 
         with compiling(network, training=False, quiet=False):
             network.compile()

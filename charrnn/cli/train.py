@@ -15,7 +15,7 @@ from charrnn.cli.options import Duration, Number
 from charrnn.errors import CharrnnError
 
 if TYPE_CHECKING:
-    from charrnn.display import TrainingDisplay
+    from charrnn.display.training import TrainingDisplay
     from charrnn.settings import Settings
     from charrnn.text import Corpus
     from charrnn.training import Trainer
@@ -182,7 +182,7 @@ def _check_usage(ctx: click.Context, options: dict[str, Any]) -> None:
 def _new(ctx: click.Context, options: dict[str, Any], team: "Workers") -> "Trainer":
     """Prepare a new run, from the weights of another model if asked to."""
     from charrnn.checkpoint import load
-    from charrnn.display import note
+    from charrnn.display.console import note
     from charrnn.text import read_corpus, size_warning
     from charrnn.training import Trainer
     from charrnn.transfer import starting_weights
@@ -289,7 +289,8 @@ def _stop_signals(trainer: "Trainer", caught: list[int]) -> Iterator[None]:
 def _train(trainer: "Trainer", output: str, options: dict[str, Any], log: Log) -> int:
     """Run to the end, an error or a signal; save; return the exit code."""
     from charrnn.checkpoint import save
-    from charrnn.display import TrainingDisplay, compiling
+    from charrnn.display.console import compiling
+    from charrnn.display.training import TrainingDisplay
 
     caught: list[int] = []
     failure: CharrnnError | None = None

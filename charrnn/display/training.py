@@ -1,21 +1,17 @@
-"""What a person sees: the only file that imports rich. All of it goes to stderr; stdout belongs to results."""
+"""A training run on the screen."""
 
 import math
-import sys
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
 from types import TracebackType
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
-from rich.table import Table
 from rich.text import Text
 
+from charrnn.display.console import Compiled, console
+from charrnn.display.words import bits, duration, size
+
 if TYPE_CHECKING:
-    from charrnn.network import Network
     from charrnn.training import Progress as Record
     from charrnn.training import Trainer
 
@@ -24,89 +20,6 @@ VALIDATION_SECONDS = 1.5  # between two validations that get a line: small netwo
 SMOOTHING = 0.9  # of the loss on the bar, so that it can be read
 WIDE = 100  # columns of a terminal that shows everything
 NARROW = 60  # below this, only what matters most
-
-
-def duration(seconds: float) -> str:
-    """Write a time for people: 42 s, 3 min 05 s, 2 h 10 min."""
-    if seconds < 59.5:
-        return f"{seconds:.0f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest:02d} s"
-    return f"{minutes // 60} h {minutes % 60:02d} min"
-
-
-def size(count: float) -> str:
-    """Write a number of bytes for people: 1.4 MB."""
-    for unit in ("bytes", "kB", "MB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} GB"
-
-
-def bits(nats: float) -> float:
-    """Turn nats into bits."""
-    return nats / math.log(2.0)
-
-
-class _Stderr:
-    """Standard error, where nobody may be left to read: that must not cost a run of hours."""
-
-    def write(self, text: str) -> int:
-        with suppress(OSError, ValueError):
-            sys.stderr.write(text)
-        return len(text)
-
-    def flush(self) -> None:
-        with suppress(OSError, ValueError):
-            sys.stderr.flush()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(sys.stderr, name)
-
-
-def console() -> Console:
-    """Return a console on stderr that honours NO_COLOR and TERM=dumb, and is plain where there is no terminal."""
-    return Console(file=cast(IO[str], _Stderr()), highlight=False, soft_wrap=True)
-
-
-def note(text: str) -> None:
-    """Say one sentence on stderr."""
-    console().print(f"charrnn: {text}", markup=False)
-
-
-class Compiled:
-    """How long compiling took, or None where nothing had to be compiled, and whether the next run gains by it."""
-
-    seconds: float | None = None
-    kept: bool = True
-
-
-@contextmanager
-def compiling(network: "Network", *, training: bool, quiet: bool) -> Iterator[Compiled]:
-    """Say that kernels are compiled, where they are, and measure it: a first run must not seem to hang."""
-    result = Compiled()
-    if network.is_compiled(training=training):
-        yield result
-        return
-    began = time.monotonic()
-    screen = console()
-    result.kept = network.keeps_compiled()
-    sentence = "compiling the kernels for this processor, for some seconds: " + (
-        "only the first run does"
-        if result.kept
-        else "each run does, as there is no folder of this user's own to keep them in"
-    )
-    if quiet:
-        yield result
-    elif screen.is_terminal and not screen.is_dumb_terminal:
-        with screen.status(sentence + " …"):
-            yield result
-    else:
-        note(sentence)
-        yield result
-    result.seconds = time.monotonic() - began
 
 
 class TrainingDisplay:
@@ -235,13 +148,3 @@ class TrainingDisplay:
         else:
             parts.pop(1)
         return "  ".join(parts)
-
-
-def table(columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
-    """Print a table to stdout, in plain columns."""
-    grid = Table(box=None, pad_edge=False)
-    for column in columns:
-        grid.add_column(column)
-    for row in rows:
-        grid.add_row(*(escape(str(cell)) for cell in row))
-    Console(highlight=False, file=sys.stdout).print(grid)

@@ -1,0 +1,84 @@
+"""Sentences on stderr, and tables on stdout."""
+
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from typing import IO, TYPE_CHECKING, Any, cast
+
+from rich.console import Console
+from rich.markup import escape
+
+if TYPE_CHECKING:
+    from charrnn.network import Network
+
+
+class _Stderr:
+    """Standard error, where nobody may be left to read: that must not cost a run of hours."""
+
+    def write(self, text: str) -> int:
+        with suppress(OSError, ValueError):
+            sys.stderr.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            sys.stderr.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(sys.stderr, name)
+
+
+def console() -> Console:
+    """Return a console on stderr that honours NO_COLOR and TERM=dumb, and is plain where there is no terminal."""
+    return Console(file=cast(IO[str], _Stderr()), highlight=False, soft_wrap=True)
+
+
+def note(text: str) -> None:
+    """Say one sentence on stderr."""
+    console().print(f"charrnn: {text}", markup=False)
+
+
+class Compiled:
+    """How long compiling took, or None where nothing had to be compiled, and whether the next run gains by it."""
+
+    seconds: float | None = None
+    kept: bool = True
+
+
+@contextmanager
+def compiling(network: "Network", *, training: bool, quiet: bool) -> Iterator[Compiled]:
+    """Say that kernels are compiled, where they are, and measure it: a first run must not seem to hang."""
+    result = Compiled()
+    if network.is_compiled(training=training):
+        yield result
+        return
+    began = time.monotonic()
+    screen = console()
+    result.kept = network.keeps_compiled()
+    sentence = "compiling the kernels for this processor, for some seconds: " + (
+        "only the first run does"
+        if result.kept
+        else "each run does, as there is no folder of this user's own to keep them in"
+    )
+    if quiet:
+        yield result
+    elif screen.is_terminal and not screen.is_dumb_terminal:
+        with screen.status(sentence + " …"):
+            yield result
+    else:
+        note(sentence)
+        yield result
+    result.seconds = time.monotonic() - began
+
+
+def table(columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
+    """Print a table to stdout, in plain columns."""
+    from rich.table import Table  # not in every run: it takes time to import
+
+    grid = Table(box=None, pad_edge=False)
+    for column in columns:
+        grid.add_column(column)
+    for row in rows:
+        grid.add_row(*(escape(str(cell)) for cell in row))
+    Console(highlight=False, file=sys.stdout).print(grid)
