@@ -13,7 +13,7 @@ from charrnn import __version__, archive
 from charrnn.archive import Form, UnfitError, check_writable
 from charrnn.cells import Architecture
 from charrnn.errors import CharrnnError
-from charrnn.text import Vocabulary
+from charrnn.vocabulary import Vocabulary
 
 __all__ = ["FORMAT", "Checkpoint", "Resume", "check_writable", "load", "save"]
 

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from charrnn.errors import CharrnnError
 from charrnn.kernels import barrier
 from charrnn.network import Network, Window
-from charrnn.text import Vocabulary
+from charrnn.vocabulary import Vocabulary
 from charrnn.workers import Workers
 
 LENGTH = 64  # characters of a prime that are read in one go

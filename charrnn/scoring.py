@@ -7,7 +7,8 @@ from functools import partial
 import numpy as np
 
 from charrnn.network import Network, Window
-from charrnn.text import Ids, Streams
+from charrnn.streams import Streams
+from charrnn.vocabulary import Ids
 from charrnn.workers import Workers
 
 STREAMS = 64  # parts of a long text that are read side by side, so that the weights are read once for all
@@ -77,4 +78,4 @@ def score(network: Network, ids: Ids, team: Workers) -> Score:
         window.begin(slice(0, 1))  # nothing is before the first stream
     for piece in range(0, streams.windows, PIECE):
         team.run(partial(read, piece))
-    return Score(float(nats.sum()), streams.predictions)
+    return Score(float(nats.sum()), streams.steps)

@@ -17,7 +17,8 @@ from charrnn.network import Network, Parameters, Window
 from charrnn.optimiser import RULES, Optimiser, learning_rate
 from charrnn.scoring import score
 from charrnn.settings import Settings
-from charrnn.text import Corpus, Streams, fit_streams, require_learnable, split
+from charrnn.streams import Streams, fit_streams, split
+from charrnn.text import Corpus, require_learnable
 from charrnn.workers import Workers
 
 CHUNK_SECONDS = 0.15  # of training between two progress records: what Ctrl-C waits for
@@ -121,10 +122,11 @@ class Trainer:
             )
         self.architecture = architecture
         self.corpus, self.team = corpus, team
-        train, self.validation = split(corpus.ids, settings.val_fraction)
+        boundary = corpus.vocabulary.boundary
+        train, self.validation = split(corpus.ids, settings.val_fraction, boundary)
         batch, length, self.note = fit_streams(train.size, settings.batch_size, settings.seq_length)
         self.settings = replace(settings, batch_size=batch, seq_length=length)
-        self.streams = Streams.plan(train, batch, length)
+        self.streams = Streams.plan(train, batch, length, boundary)
         self.network = Network(self.architecture, initial or initialise(self.architecture, settings.seed))
         gradient = self.network.prepare_training(team.size)
         self.window = Window(self.architecture, batch, length, dropout=settings.dropout, training=True)
@@ -187,10 +189,10 @@ class Trainer:
     @property
     def validation_interval(self) -> int:
         """Steps between two validations."""
-        characters = min(self.streams.predictions, VALIDATE_EVERY)
+        characters = min(self.streams.steps, VALIDATE_EVERY)
         step = self.settings.batch_size * self.settings.seq_length
         if characters < VALIDATE_SELDOM:
-            return max(1, round(VALIDATE_SELDOM / self.streams.predictions)) * self.streams.windows
+            return max(1, round(VALIDATE_SELDOM / self.streams.steps)) * self.streams.windows
         return -(-characters // step)
 
     def compile(self) -> None:
@@ -316,6 +318,8 @@ class Trainer:
 
     def _begins_anew(self, step: int) -> NDArray[np.bool_]:
         """Draw which streams [B] forget their state before a step."""
+        if self.streams.boundary is not None:  # every document does that
+            return np.zeros(self.settings.batch_size, np.bool_)
         return self._random(step, self.settings.batch_size, purpose=2) < np.uint64(FRESH * 2.0**64)
 
     def _random(self, step: int, count: int, *, purpose: int) -> NDArray[np.uint64]:
@@ -326,13 +330,12 @@ class Trainer:
     def _plan(self, begin: int, steps: int) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
         """Return the windows of text of some steps of one epoch, and what `kernels.training.train` needs for each."""
         settings, streams = self.settings, self.streams
-        batch, length = settings.batch_size, settings.seq_length
+        batch = settings.batch_size
         windows = streams.span(begin % streams.windows, steps)
-        counts = np.full(steps, batch * length)
+        counts = np.maximum(1, np.count_nonzero(windows[1] >= 0, axis=(1, 2)))
         whole = np.full(steps, batch)
-        if steps and (begin + steps) % streams.windows == 0:  # an epoch's last window: shorter, some streams still more
-            counts[-1] = streams.predictions - (streams.windows - 1) * batch * length
-            whole[-1] = streams.predictions % batch or batch
+        if steps and (begin + steps) % streams.windows == 0:  # in an epoch's last window some streams end before others
+            whole[-1] = streams.steps % batch or batch
         numbers = range(begin, begin + steps)
         layers = settings.layers if settings.dropout else 0
         plan = (

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from charrnn.cells import initialise
 from charrnn.checkpoint import Checkpoint
 from charrnn.errors import CharrnnError
-from charrnn.text import Corpus, Vocabulary
+from charrnn.text import Corpus
+from charrnn.vocabulary import Vocabulary
 
 
 def starting_weights(

@@ -20,8 +20,9 @@ from charrnn.errors import CharrnnError
 from charrnn.kernels import LANES, peak
 from charrnn.network import Network
 from charrnn.settings import default_lr
-from charrnn.text import Corpus, Vocabulary
+from charrnn.text import Corpus
 from charrnn.training import Trainer
+from charrnn.vocabulary import Vocabulary
 from charrnn.workers import Workers
 
 WITHOUT_TORCH = importlib.util.find_spec("torch") is None
@@ -173,7 +174,7 @@ def test_numpys_product_has_a_process_of_its_own():
 def test_a_training_step_is_a_step(corpus, team):
     """A side does the steps it is told to, past the end of an epoch too, and counts each character."""
     trainer = Trainer(small(), corpus, team)
-    windows, predictions = trainer.streams.windows, trainer.streams.predictions
+    windows, predictions = trainer.streams.windows, trainer.streams.steps
     assert training_side(trainer)(windows) == predictions
     assert training_side(trainer)(windows + 1) == predictions + 4 * 8
     assert trainer.state.step == 2 * windows + 1

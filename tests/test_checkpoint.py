@@ -27,7 +27,7 @@ from charrnn.archive import Form
 from charrnn.cells import CELLS, Architecture, initialise
 from charrnn.checkpoint import Checkpoint, Resume, check_writable, load, save
 from charrnn.errors import CharrnnError
-from charrnn.text import Vocabulary
+from charrnn.vocabulary import Vocabulary
 
 CHARACTERS = "\n aé\U0001f600"
 CHANGED = "was changed or cut short"

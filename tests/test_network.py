@@ -10,8 +10,9 @@ from charrnn.cells import CELLS, Architecture, initialise
 from charrnn.kernels.passes import ROWS_AT_ONCE
 from charrnn.network import Network, Window
 from charrnn.settings import Settings
-from charrnn.text import Corpus, Vocabulary
+from charrnn.text import Corpus
 from charrnn.training import Trainer
+from charrnn.vocabulary import Vocabulary
 from charrnn.workers import Workers
 from tests import naive
 

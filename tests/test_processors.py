@@ -16,8 +16,9 @@ from charrnn.kernels import gemm
 from charrnn.network import Network
 from charrnn.sampling import sample
 from charrnn.settings import Settings
-from charrnn.text import Corpus, Vocabulary
+from charrnn.text import Corpus
 from charrnn.training import Trainer
+from charrnn.vocabulary import Vocabulary
 from charrnn.workers import Workers
 
 OPTIMISERS = {"lstm": "adam", "gru": "rmsprop", "rnn": "adagrad"}  # so that each cell's run is an optimiser's too

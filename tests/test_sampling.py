@@ -12,7 +12,7 @@ from charrnn.kernels.sampling import draw
 from charrnn.network import Network, aligned
 from charrnn.sampling import LENGTH, first_symbol, sample, sample_blocks
 from charrnn.scoring import STREAM_LENGTH, score
-from charrnn.text import Vocabulary
+from charrnn.vocabulary import Vocabulary
 from charrnn.workers import Workers
 from tests import naive
 

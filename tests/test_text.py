@@ -12,20 +12,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from charrnn import text
+from charrnn import vocabulary
 from charrnn.errors import CharrnnError
-from charrnn.text import (
-    LARGE,
-    MINIMUM,
-    Streams,
-    Vocabulary,
-    fit_streams,
-    read_corpus,
-    read_text,
-    require_learnable,
-    size_warning,
-    split,
-)
+from charrnn.streams import MINIMUM, Streams, fit_streams, split
+from charrnn.text import read_corpus, read_text, require_learnable
+from charrnn.vocabulary import LARGE, Vocabulary, size_warning
 
 Write = Callable[[str, bytes], str]
 
@@ -46,7 +37,7 @@ def write(tmp_path: Path) -> Write:
 @pytest.fixture(params=[5, 1 << 20])
 def block(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Convert in blocks that cut the texts below in many places, then in one."""
-    monkeypatch.setattr(text, "_BLOCK", request.param)
+    monkeypatch.setattr(vocabulary, "BLOCK", request.param)
 
 
 def failure(function: Callable[..., object], *args: object, **kwargs: object) -> str:
@@ -211,9 +202,9 @@ def test_nothing_can_stand_in_from_an_empty_vocabulary() -> None:
 
 def test_unknown_has_three_values() -> None:
     """A misspelt rule is refused, in either kind of vocabulary."""
-    for vocabulary in (Vocabulary("a"), Vocabulary.of_bytes()):
+    for each in (Vocabulary("a"), Vocabulary.of_bytes()):
         with pytest.raises(ValueError, match="skip"):
-            vocabulary.encode("a", unknown="ignore")
+            each.encode("a", unknown="ignore")
 
 
 @pytest.mark.usefixtures("block")
@@ -542,7 +533,7 @@ def test_every_prediction_once(size: int, batch_size: int, seq_length: int) -> N
     inputs, targets = epoch(streams)
     assert [k for row in inputs for k in row] == list(range(size - 1))
     assert [k for row in targets for k in row] == list(range(1, size))
-    assert streams.predictions == size - 1
+    assert streams.steps == size - 1
     lengths = [len(row) for row in inputs]
     assert lengths == sorted(lengths, reverse=True)
     assert lengths[0] - lengths[-1] <= 1

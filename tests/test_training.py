@@ -11,9 +11,10 @@ from charrnn.errors import CharrnnError
 from charrnn.network import Network
 from charrnn.scoring import score
 from charrnn.settings import Settings, default_epochs
-from charrnn.text import Corpus, Vocabulary
+from charrnn.text import Corpus
 from charrnn.training import Trainer
 from charrnn.transfer import starting_weights
+from charrnn.vocabulary import Vocabulary
 from charrnn.workers import Workers
 from tests import naive
 

@@ -17,7 +17,8 @@ from charrnn.checkpoint import Checkpoint, save
 from charrnn.corpora.fables import fables
 from charrnn.errors import CharrnnError
 from charrnn.settings import Settings
-from charrnn.text import Corpus, Vocabulary
+from charrnn.text import Corpus
+from charrnn.vocabulary import Vocabulary
 
 PROGRAM = (sys.executable, "-m", "charrnn")
 ROUNDS = 3  # at the most: a process takes its time

@@ -63,7 +63,7 @@ def _windows(trainer: Trainer) -> list[tuple[Any, Any]]:
     """Return inputs and targets [T, B] of the first whole windows of the text."""
     torch = require()
     streams = trainer.streams
-    whole = streams.predictions // streams.batch_size // streams.seq_length
+    whole = streams.steps // streams.batch_size // streams.seq_length
     windows = []
     for w in range(min(whole, WINDOWS)):
         ids = np.zeros((streams.seq_length, streams.batch_size), np.int32)

@@ -12,8 +12,9 @@ from charrnn.benchmark.timing import Timing, alternate
 from charrnn.cells import Architecture
 from charrnn.errors import CharrnnError
 from charrnn.settings import Settings, default_lr
-from charrnn.text import Corpus, Vocabulary
+from charrnn.text import Corpus
 from charrnn.training import Trainer
+from charrnn.vocabulary import Vocabulary
 from charrnn.workers import Workers
 
 ALL, GATED = ("lstm", "gru", "rnn"), ("lstm", "gru")

@@ -120,7 +120,8 @@ def _refuse_contradictions(
 
 def _read(paths: tuple[str, ...]) -> "Corpus":
     from charrnn.corpora.fables import fables
-    from charrnn.text import Corpus, Vocabulary, read_corpus
+    from charrnn.text import Corpus, read_corpus
+    from charrnn.vocabulary import Vocabulary
 
     if paths:
         return read_corpus(paths)

@@ -183,9 +183,10 @@ def _new(ctx: click.Context, options: dict[str, Any], team: "Workers") -> "Train
     """Prepare a new run, from the weights of another model if asked to."""
     from charrnn.checkpoint import load
     from charrnn.display.console import note
-    from charrnn.text import read_corpus, size_warning
+    from charrnn.text import read_corpus
     from charrnn.training import Trainer
     from charrnn.transfer import starting_weights
+    from charrnn.vocabulary import size_warning
 
     source = load(options["init_from"]) if options["init_from"] else None
     if source is not None:

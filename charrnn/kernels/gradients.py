@@ -33,7 +33,7 @@ def add_picked_rows(dU, ids, dz, worker, workers, rows):
     begin, end = first * PANEL, min(last * PANEL, dU.shape[1])
     picked = ids.reshape(-1)
     for r in range(rows):
-        symbol = picked[r]
+        symbol = max(picked[r], 0)  # between documents dz is zero
         for j in range(begin, end, LANES):
             store(dU, (symbol, j), load(dU, (symbol, j)) + load(dz, (r, j)))
 

@@ -11,12 +11,12 @@ from charrnn.kernels.simd import LANES, load, store
 def feed_symbols(z, U, bias, ids, first, last, begin, end):
     """Begin z [T, B, Z] of the first layer: biases, and the row of U [V, G] that a one-hot x_t picks: x_t U = U[id].
 
-    U feeds the first G of the Z columns. ids [T, B].
+    U feeds the first G of the Z columns. ids [T, B]; where one is below 0, what z gets does not matter.
     """
     fed = U.shape[1]
     for t in range(begin, end):
         for b in range(first, last):
-            symbol = ids[t, b]
+            symbol = max(ids[t, b], 0)
             for j in range(0, fed, LANES):
                 store(z, (t, b, j), load(bias, (j,)) + load(U, (symbol, j)))
             for j in range(fed, bias.shape[0], LANES):
@@ -111,7 +111,36 @@ def carry(states, first, last, steps):
 @jit
 def forget(states, b):
     """Set the carried states of row b to zero, in every layer."""
+    for layer in range(states.shape[1]):
+        clear_states(states, layer, 0, b)
+
+
+@jit
+def clear_states(states, layer, slot, b):
+    """Write zeros to all states [S, L, ·, B, H] of a layer and a row, in one slot."""
     for k in range(states.shape[0]):
-        for layer in range(states.shape[1]):
-            for j in range(0, states.shape[4], LANES):
-                store(states, (k, layer, 0, b, j), 0.0)
+        for j in range(0, states.shape[4], LANES):
+            store(states, (k, layer, slot, b, j), 0.0)
+
+
+@jit
+def gap_after(ids, first, last, begin, end):
+    """Return the first step from `begin` on after which a row of ids [T, B] begins anew, as its input is below 0.
+
+    That is `end` − 1 where there is none before.
+    """
+    for t in range(begin, end - 1):
+        for b in range(first, last):
+            if ids[t, b] < 0:
+                return t
+    return end - 1
+
+
+@jit
+def gap_before(ids, first, last, begin, end):
+    """Return the last step before `end` at which a row of ids [T, B] begins anew, or `begin` − 1 if there is none."""
+    for t in range(end - 1, begin - 1, -1):
+        for b in range(first, last):
+            if ids[t, b] < 0:
+                return t
+    return begin - 1

@@ -50,6 +50,7 @@ def handed_up(buffers, layer, dropped):
 def layers_forward(scan, weights, packed, buffers, ids, keep, keys, first, last, begin, end):
     """Run rows `first` to `last` of the batch through the layers, from the states in slot `begin` on.
 
+    An input below 0 is the gap between two documents: after it a row's states are zero.
     `keys` [L] are the seeds of this step's dropout, which keeps a share `keep`; without any, nothing is dropped.
     """
     first_U, _, _, b, _, _ = weights
@@ -65,7 +66,13 @@ def layers_forward(scan, weights, packed, buffers, ids, keep, keys, first, last,
                 below, slot = handed_up(buffers, layer - 1, keys.size)
                 U, fed = packed_U[layer - 1], first_U.shape[1]
                 inputs.feed_below(z[layer], fed, U, b[layer], below, slot, first, last, t, stop)
-            call(scan, (z[layer], states, layer, packed_W[layer], first, last, t, stop))
+            while t < stop:
+                gap = inputs.gap_after(ids, first, last, t, stop)
+                call(scan, (z[layer], states, layer, packed_W[layer], first, last, t, gap + 1))
+                for row in range(first, last):
+                    if ids[gap, row] < 0:  # what it reads next knows nothing of what was before
+                        inputs.clear_states(states, layer, gap + 1, row)
+                t = gap + 1
         if keys.size:
             inputs.drop(passed[layer], states[0, layer], masks[layer], keep, keys[layer], first, last, end)
 

@@ -77,7 +77,15 @@ def forward_backward(
             if keys.size:
                 inputs.drop_gradient(dh[layer], masks[layer], first, last, s, there)
             there = s
-            call(scan_back, (z[layer], states, dh, other, layer, back_W[layer], first, last, t, stop))
+            end = stop
+            while end > t:
+                for row in range(first, last):
+                    if ids[end - 1, row] < 0:  # the zeros that come after depend on nothing
+                        inputs.clear(dh[layer], row, row + 1, end, end + 1)
+                        inputs.clear_states(other, layer, 0, row)
+                begin = inputs.gap_before(ids, first, last, t, end - 1) + 1
+                call(scan_back, (z[layer], states, dh, other, layer, back_W[layer], first, last, begin, end))
+                end = begin
 
 
 @shared(types.void(WEIGHTS, BUFFERS, INTEGERS[2], INTEGER, INTEGER, INTEGER, INTEGER, FLOATS[1]))
