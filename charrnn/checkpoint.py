@@ -17,7 +17,8 @@ from charrnn.vocabulary import Vocabulary
 
 __all__ = ["FORMAT", "Checkpoint", "Resume", "check_writable", "load", "save"]
 
-FORMAT = 1  # of the file; to be raised whenever a reader of the old one would misunderstand the new
+FORMAT = 2  # of the file; to be raised whenever a reader of the old one would misunderstand the new
+# Format 1, still read, had no vocabularies of documents.
 
 _FLOATS = "<f4"
 _META = Form("|u1", (None,), limit=64 << 20)
@@ -33,7 +34,7 @@ _FIELDS = {
     "corpus": dict,
 }
 _NETWORK = {"cell": str, "hidden": int, "layers": int}
-_VOCABULARY = {"byte_level": bool, "characters": str}
+_VOCABULARY = {"byte_level": bool, "characters": str, "separator": str}
 
 
 @dataclass
@@ -150,7 +151,7 @@ def _encode(path: str | Path, checkpoint: Checkpoint) -> bytes:
         "format": FORMAT,
         "charrnn": __version__,
         "network": {"cell": network.cell, "hidden": network.hidden, "layers": network.layers},
-        "vocabulary": {"byte_level": vocabulary.byte_level, "characters": vocabulary.characters},
+        "vocabulary": {name: getattr(vocabulary, name) for name in _VOCABULARY},
         "training": checkpoint.training,
         "history": checkpoint.history,
         "corpus": checkpoint.corpus,
@@ -176,11 +177,13 @@ def _decode(stored: NDArray[np.uint8]) -> dict[str, Any]:
     except (ValueError, RecursionError):
         raise UnfitError("is not a charrnn model: its entry 'meta' is no JSON of finite numbers") from None
     version = meta.get("format") if isinstance(meta, dict) else None
-    if type(version) is not int or version < FORMAT:
+    if type(version) is not int or version < 1:
         raise UnfitError("is not a charrnn model: its entry 'meta' names no format that there is")
     if version > FORMAT:
-        raise UnfitError(f"was written by a newer charrnn (format {version}); this one reads format {FORMAT}")
+        raise UnfitError(f"was written by a newer charrnn (format {version}); this one reads formats up to {FORMAT}")
     fields = _check("meta", meta, _FIELDS | ({"progress": dict} if "progress" in meta else {}))
+    if version == 1 and "separator" not in fields["vocabulary"]:
+        fields["vocabulary"]["separator"] = ""
     _check("meta: network", fields["network"], _NETWORK)
     _check("meta: vocabulary", fields["vocabulary"], _VOCABULARY)
     if not all(isinstance(record, dict) for record in fields["history"]):

@@ -41,14 +41,14 @@ class Score:
         return math.exp(min(self.nats_per_char, 700.0))
 
 
-def score(network: Network, ids: Ids, team: Workers) -> Score:
+def score(network: Network, ids: Ids, team: Workers, *, boundary: int | None = None) -> Score:
     """Score each character of a text [N], but the first, by its probability given all before it; N ≥ 2.
 
     The state runs on through the text from zero. A long text is read in up to 64 streams, each of which reads the 256
     characters before its part first. The result does not depend on the number of threads. An endless loss counts as
     such.
     """
-    streams = Streams.plan(ids, max(1, min(STREAMS, ids.size // STREAM_LENGTH)), SEQ_LENGTH)
+    streams = Streams.plan(ids, max(1, min(STREAMS, ids.size // STREAM_LENGTH)), SEQ_LENGTH, boundary)
     batch = streams.batch_size
     window = Window(network.architecture, batch, SEQ_LENGTH)
     nats = np.zeros(batch)
@@ -78,4 +78,5 @@ def score(network: Network, ids: Ids, team: Workers) -> Score:
         window.begin(slice(0, 1))  # nothing is before the first stream
     for piece in range(0, streams.windows, PIECE):
         team.run(partial(read, piece))
-    return Score(float(nats.sum()), streams.steps)
+    between = 0 if boundary is None else int(np.count_nonzero(ids[:-1] > boundary))
+    return Score(float(nats.sum()), streams.steps - between)

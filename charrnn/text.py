@@ -28,6 +28,17 @@ class Corpus:
     sha256: str  # of all bytes read, in order, before anything was changed
     skipped: tuple[str, ...] = ()  # what was left out of folders because it is no text
 
+    @property
+    def documents(self) -> int | None:
+        """How many documents the text is, or None where it is one text."""
+        boundary = self.vocabulary.boundary
+        return None if boundary is None else int(np.count_nonzero(self.ids == boundary))
+
+    @property
+    def characters(self) -> int:
+        """How many characters (or bytes) the text has, without the marks of its documents."""
+        return self.ids.size - 2 * (self.documents or 0)
+
 
 def read_corpus(
     paths: Sequence[str],

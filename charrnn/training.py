@@ -253,7 +253,8 @@ class Trainer:
             return None
         step = self.settings.batch_size * self.settings.seq_length
         size = max(2, self.validation_interval * step // VALIDATION_SHARE)
-        return score(self.network, self.validation[:size], self.team).nats_per_char
+        text, boundary = self.validation[:size], self.streams.boundary
+        return score(self.network, text, self.team, boundary=boundary).nats_per_char
 
     def checkpoint(self) -> Checkpoint:
         """Return the run's whole state. Its model is the best so far.
@@ -269,7 +270,7 @@ class Trainer:
             corpus={
                 "sources": list(self.corpus.sources),
                 "sha256": self.corpus.sha256,
-                "characters": int(self.corpus.ids.size),
+                "characters": self.corpus.characters,
             },
             resume=Resume(
                 progress=asdict(self.state),

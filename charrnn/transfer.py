@@ -33,9 +33,9 @@ def starting_weights(
             f"the text has {len(unknown):,} characters that the model does not know ({shown}); "
             "--remap adds them to its vocabulary"
         )
-    union = Vocabulary("".join(sorted({*old.characters, *new.characters})))
+    union = replace(old, characters="".join(sorted({*old.characters, *new.characters})))
     parameters = initialise(replace(source.architecture, vocabulary=len(union)), seed)
-    places = union.encode(old.characters).astype(np.int64)
+    places = _places(old, union)[: len(old)]
     for name, values in source.parameters.items():
         if name.startswith("layer0.U"):
             parameters[name][places] = values
@@ -48,5 +48,11 @@ def starting_weights(
 
 def _recoded(corpus: Corpus, vocabulary: Vocabulary) -> Corpus:
     """Return a corpus in another vocabulary, which covers it."""
-    places = vocabulary.encode(corpus.vocabulary.characters)
+    places = _places(corpus.vocabulary, vocabulary).astype(vocabulary.dtype)
     return replace(corpus, ids=places[corpus.ids], vocabulary=vocabulary)
+
+
+def _places(old: Vocabulary, new: Vocabulary) -> NDArray[np.int64]:
+    """Return the number in one vocabulary of each of another's, the ends of documents among them."""
+    places = new.encode(old.characters, documents=False).astype(np.int64)
+    return places if new.boundary is None else np.append(places, [new.boundary, new.boundary + 1])

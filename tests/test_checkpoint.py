@@ -216,9 +216,9 @@ def test_numpy_alone_can_read_the_file(path):
     save(path, checkpoint)
     with np.load(path, allow_pickle=False) as arrays:
         meta = json.loads(arrays["meta"].tobytes())
-        assert meta["format"] == 1
+        assert meta["format"] == 2
         assert meta["network"] == {"cell": "gru", "hidden": 3, "layers": 2}
-        assert meta["vocabulary"] == {"byte_level": False, "characters": CHARACTERS}
+        assert meta["vocabulary"] == {"byte_level": False, "characters": CHARACTERS, "separator": ""}
         for name, values in checkpoint.parameters.items():
             assert_identical(arrays[f"param/{name}"], values)
         assert_identical(arrays["state/weights"], checkpoint.resume.weights)
@@ -901,19 +901,19 @@ def test_meta_that_is_no_record(path, meta):
     assert "is not a charrnn model" in refused(path)
 
 
-@pytest.mark.parametrize("version", [2, 7, int("9" * 4000)])
+@pytest.mark.parametrize("version", [3, 7, int("9" * 4000)])
 def test_newer_formats_are_told_apart(path, version):
     """A file of a later format is refused by saying so, whatever else is in it."""
     with_meta(path, lambda _: {"format": version, "something": "new"})
     said = refused(path)
     assert said.startswith("was written by a newer charrnn (format ")
     if version == 7:
-        assert said == "was written by a newer charrnn (format 7); this one reads format 1"
+        assert said == "was written by a newer charrnn (format 7); this one reads formats up to 2"
 
 
 @pytest.mark.parametrize("version", [0, -1, 1.5, "1", True, None, [1]])
 def test_formats_that_never_were(path, version):
-    """Anything but the number 1 is no format."""
+    """Anything but a whole number from 1 up is no format."""
     with_meta(path, lambda meta: meta | {"format": version})
     assert refused(path) == "is not a charrnn model: its entry 'meta' names no format that there is"
 

@@ -38,6 +38,19 @@ class Duration(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # gen
         return seconds
 
 
+class Text(click.ParamType):  # type: ignore[type-arg, unused-ignore]
+    r"""A string in which \n stands for a line break, \t for a tab and \\ for a backslash; not an empty one."""
+
+    name = "text"
+    escapes = {"n": "\n", "t": "\t", "\\": "\\"}  # noqa: RUF012
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Put in what the escapes stand for; other backslashes stay."""
+        if not value:
+            self.fail("the text is empty.", param, ctx)
+        return re.sub(r"\\([nt\\])", lambda match: self.escapes[match[1]], value)
+
+
 def unknown_option(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add --unknown: the same rule in every command that reads a text with a trained model."""
     return click.option(

@@ -11,7 +11,7 @@ import click
 from click.core import ParameterSource
 
 from charrnn.cli.metrics import Log
-from charrnn.cli.options import Duration, Number
+from charrnn.cli.options import Duration, Number, Text
 from charrnn.errors import CharrnnError
 
 if TYPE_CHECKING:
@@ -120,6 +120,13 @@ INHERITED = ("cell", "hidden", "layers")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Of all that is random.")
 @click.option("--threads", type=click.IntRange(1, 1024), help="Threads to use; the result is the same for any number.")
 @click.option("--bytes", "byte_level", is_flag=True, help="Model raw bytes instead of characters: any file will do.")
+@click.option(
+    "--documents",
+    "separator",
+    type=Text(),
+    metavar="lines|SEPARATOR",
+    help="Each line, or what stands between two SEPARATORs, is a text of its own, with a start and an end.",
+)
 @click.option("--slim", is_flag=True, help="Leave out of the model file what only --resume needs.")
 @click.option("--samples/--no-samples", default=True, help="Show a few lines by the model now and then.")
 @click.option("--quiet", is_flag=True, help="Show nothing but errors.")
@@ -136,6 +143,7 @@ def command(ctx: click.Context, /, **options: Any) -> None:
       charrnn train corpus.txt
       charrnn train corpus.txt --cell gru --time 5m -o gru.npz
       charrnn train --resume model.npz
+      charrnn train names.txt --documents lines -o names.npz
       cat *.txt | charrnn train - --hidden 512 --dropout 0.2
     """
     _check_usage(ctx, options)
@@ -175,7 +183,7 @@ def _check_usage(ctx: click.Context, options: dict[str, Any]) -> None:
             raise click.UsageError(f"A resumed run keeps its own {flags(others)}; --init-from starts a new run.")
     elif not options["corpus"]:
         raise click.UsageError("Give a text to learn from: files, folders, or - for standard input.")
-    if "init_from" in given and (others := given & set(INHERITED)):
+    if "init_from" in given and (others := given & {*INHERITED, "separator"}):
         raise click.UsageError(f"With --init-from, the model decides {flags(others)}.")
 
 
@@ -194,7 +202,11 @@ def _new(ctx: click.Context, options: dict[str, Any], team: "Workers") -> "Train
             raise click.UsageError("With --init-from, the model decides --bytes.")
         options |= {name: getattr(source.architecture, name) for name in INHERITED}
         options["byte_level"] = source.vocabulary.byte_level
-    corpus = read_corpus(options["corpus"], byte_level=options["byte_level"])
+        options["separator"] = source.vocabulary.separator
+    separator = "\n" if options["separator"] == "lines" else options["separator"] or ""
+    corpus = read_corpus(options["corpus"], byte_level=options["byte_level"], separator=separator)
+    if corpus.documents == 1:
+        raise CharrnnError(f"the whole text is one document: {separator!r} stands nowhere between two parts of it")
     if corpus.skipped and not options["quiet"]:
         note(f"{len(corpus.skipped)} files are not text and were left out, such as {corpus.skipped[0]}")
     warning = size_warning(corpus.vocabulary)
@@ -246,7 +258,7 @@ def _resumed(options: dict[str, Any], team: "Workers") -> "Trainer":
         if options["corpus"]:
             raise
         raise CharrnnError(f"{error}; if the text has moved, say where: charrnn train CORPUS --resume {path}") from None
-    if (corpus.sha256, corpus.ids.size) != (checkpoint.corpus.get("sha256"), checkpoint.corpus.get("characters")):
+    if (corpus.sha256, corpus.characters) != (checkpoint.corpus.get("sha256"), checkpoint.corpus.get("characters")):
         raise CharrnnError(
             f"{', '.join(sources)} is not the text that {path} was trained on (its SHA-256 differs); "
             "--init-from starts a new run on another text"

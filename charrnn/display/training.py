@@ -69,7 +69,9 @@ class TrainingDisplay:
         names = ", ".join(corpus.sources[:3]) + (
             f" and {len(corpus.sources) - 3} more" if len(corpus.sources) > 3 else ""
         )
+        distinct = len(corpus.vocabulary) - (corpus.documents is not None)
         symbol = "byte values" if corpus.vocabulary.byte_level else "distinct characters"
+        documents = "" if corpus.documents is None else f" in {corpus.documents:,} documents"
         held = f"{trainer.validation.size:,} held out to validate" if trainer.validation.size else "none held out"
         layers = f"{architecture.layers} layer{'s' * (architecture.layers > 1)} of {architecture.hidden}"
         length = (
@@ -79,7 +81,7 @@ class TrainingDisplay:
         )
         threads = f"{trainer.team.size} thread{'s' * (trainer.team.size > 1)}"
         rows = [
-            ("text", f"{names}: {corpus.ids.size:,} characters, {len(corpus.vocabulary):,} {symbol}; {held}"),
+            ("text", f"{names}: {corpus.characters:,} characters{documents}, {distinct:,} {symbol}; {held}"),
             ("model", f"{settings.cell}, {layers}, {architecture.parameter_count():,} parameters"),
             (
                 "training",
