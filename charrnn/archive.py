@@ -2,23 +2,25 @@
 
 import io
 import math
-import os
-import secrets
 import stat
 import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from charrnn import files
 from charrnn.errors import CharrnnError
+from charrnn.files import check_writable, other_kind, reason, shown
+
+__all__ = ["MAXIMUM_BYTES", "Form", "Reader", "UnfitError", "check_writable", "reading", "shown", "write"]
 
 MAXIMUM_BYTES = 8 << 30  # of all arrays in a file together
 
@@ -141,7 +143,7 @@ def reading(path: str | Path) -> Iterator[Reader]:
     try:
         found = Path(path).stat()
         if not stat.S_ISREG(found.st_mode):  # opening a pipe would wait for someone to write to it
-            raise UnfitError(_other_kind(found.st_mode))
+            raise UnfitError(other_kind(found.st_mode))
         with _Bounded(io.FileIO(path)) as file:
             if file.read(4) != b"PK\x03\x04":
                 raise UnfitError("is not a charrnn model: it is no .npz file")
@@ -152,7 +154,7 @@ def reading(path: str | Path) -> Iterator[Reader]:
     except FileNotFoundError:
         raise CharrnnError(f"there is no file {name}") from None
     except OSError as fault:
-        raise CharrnnError(f"{name} cannot be read: {_reason(fault)}") from None
+        raise CharrnnError(f"{name} cannot be read: {reason(fault)}") from None
     except MemoryError:
         raise CharrnnError(f"{name} needs more memory than there is") from None
     except UnfitError as fault:  # cut, as a hostile file decides how long it is
@@ -169,43 +171,8 @@ def write(path: str | Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     name = shown(path)
     if sum(array.nbytes for array in arrays.values()) > MAXIMUM_BYTES - (_HEADER * len(arrays)):
         raise CharrnnError(f"{name} cannot be written: it would have more than {MAXIMUM_BYTES >> 30} GiB")
-    try:
-        target = _target(path)
-        temporary = _beside(target)
-        try:
-            with temporary.open("xb") as file:
-                _write_zip(file, arrays)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(target)
-        except BaseException:  # an interrupt too
-            with suppress(OSError):
-                temporary.unlink()
-            raise
-        _flush_folder(target.parent)
-    except OSError as fault:
-        raise CharrnnError(f"{name} cannot be written: {_reason(fault)}") from None
-
-
-def check_writable(path: str | Path, *, force: bool) -> None:
-    """Raise CharrnnError if a file could not be written at ``path``; without ``force`` also if one exists."""
-    name = shown(path)
-    try:
-        target = _target(path)
-        if not target.parent.is_dir():
-            raise CharrnnError(f"{name} cannot be written: there is no folder {shown(Path(path).parent)}")
-        if not force and target.exists():
-            raise CharrnnError(f"{name} exists already; --force replaces it")
-        temporary = _beside(target)  # no other test knows all that permissions and file systems may forbid
-        temporary.open("xb").close()
-        temporary.unlink()
-    except OSError as fault:
-        raise CharrnnError(f"{name} cannot be written: {_reason(fault)}") from None
-
-
-def shown(path: str | Path) -> str:
-    """Return a path for a message, where line breaks and bytes that are not UTF-8 would do harm."""
-    return str(path) if str(path).isprintable() else repr(str(path))
+    with files.replacing(path) as file:
+        _write_zip(file, arrays)
 
 
 class _Bounded(io.BufferedReader):
@@ -233,7 +200,7 @@ def _header(dtype: str, shape: tuple[int, ...]) -> bytes:
     return buffer.getvalue()
 
 
-def _write_zip(file: io.BufferedIOBase, arrays: Mapping[str, NDArray[Any]]) -> None:
+def _write_zip(file: BinaryIO, arrays: Mapping[str, NDArray[Any]]) -> None:
     with zipfile.ZipFile(file, "w") as zipped:
         for name, array in arrays.items():
             header = _header(array.dtype.str, array.shape)
@@ -244,36 +211,3 @@ def _write_zip(file: io.BufferedIOBase, arrays: Mapping[str, NDArray[Any]]) -> N
                 values = memoryview(array.data).cast("B")
                 for begin in range(0, len(values), _CHUNK):
                     entry.write(values[begin : begin + _CHUNK])
-
-
-def _target(path: str | Path) -> Path:
-    """Return the file that a path leads to. Raises CharrnnError if something else is there, OSError."""
-    target = Path(os.path.realpath(path))
-    with suppress(FileNotFoundError):
-        mode = target.stat().st_mode
-        if not stat.S_ISREG(mode):  # renaming a file over a device would remove the device
-            raise CharrnnError(f"{shown(path)} {_other_kind(mode)}")
-    return target
-
-
-def _beside(target: Path) -> Path:
-    """Return an unused path in the same folder, in a name not too long even where the target's is."""
-    return target.with_name(f".{target.name[:40]}.{secrets.token_hex(8)}.tmp")
-
-
-def _flush_folder(folder: Path) -> None:
-    # Not every system can. The file itself is safe by now; a power cut might at worst bring the old one back.
-    with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-def _other_kind(mode: int) -> str:
-    return "is a folder, not a file" if stat.S_ISDIR(mode) else "is a device or a pipe, not a file"
-
-
-def _reason(fault: OSError) -> str:
-    return (fault.strerror or str(fault)).lower()

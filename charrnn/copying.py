@@ -8,16 +8,18 @@ much harder than others: for a text of M symbols, each place of the corpus is lo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.vocabulary import Ids
+from charrnn.text import read_corpus
+from charrnn.vocabulary import Ids, Vocabulary
 
 LEAST = 32  # symbols: shorter runs are often idiom or chance
+SHOWN = 200  # characters of the longest run that are told
 CHUNK = 1 << 18  # places of the corpus that are looked up in one go: small enough to stay in the processor's cache
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # 2^64 divided by the golden ratio (Knuth, volume 3, section 6.4)
 
@@ -42,11 +44,33 @@ class Copied:
     text: int = 0
     at_text: int = 0
     at_corpus: int = 0
+    run: str = ""  # the beginning of the longest run, where it was looked up: see `copied_from`
 
     @property
     def share(self) -> float:
         """The share of the characters that is copied, from 0 to 1; 0 if there are none."""
         return self.copied / max(1, self.characters)
+
+    def fields(self, least: int) -> dict[str, float | str]:
+        """Return what is to be told of runs of ``least`` characters or more, as fields for JSON."""
+        return {
+            "copied": self.share,
+            "copied_characters": self.copied,
+            "copied_run": least,
+            "longest_run": self.longest,
+            "longest_run_text": self.run,
+        }
+
+    def sentences(self, least: int, corpus: str) -> list[str]:
+        """Return what is to be told, in words; what they cite may hold anything that a text does."""
+        told = [
+            f"{100 * self.share:.1f} % copied: {self.copied:,} of {self.characters:,} characters stand word for word"
+            f" in {corpus}, in runs of {least:,} or more"
+        ]
+        if self.longest:
+            cited = self.run.replace("\n", "↵").replace("\t", "⇥") + "…" * (self.longest > SHOWN)
+            told.append(f"{self.longest:,} character{'s' * (self.longest > 1)} in the longest run: {cited}")
+        return told
 
 
 def measure(corpus: Ids, texts: Sequence[Ids], least: int = LEAST) -> Copied:
@@ -71,6 +95,33 @@ def measure(corpus: Ids, texts: Sequence[Ids], least: int = LEAST) -> Copied:
     place, more = _longest(windows)
     text = int(np.searchsorted(begins, place, "right")) - 1
     return Copied(characters, copied, windows.length + more, text, place - int(begins[text]), windows.find(place, more))
+
+
+def copied_from(path: str, vocabulary: Vocabulary, texts: Sequence[Ids], least: int = LEAST) -> Copied:
+    """Measure what of some texts, encoded with a model's vocabulary, stands in a file or folder, as `measure` does.
+
+    Of documents each is a text of its own: where one ends is no symbol that could stand in the corpus, which is read
+    plainly, with what separates documents in it. Raises CharrnnError where the corpus cannot be read.
+    """
+    corpus = read_corpus([path], byte_level=vocabulary.byte_level)
+    if vocabulary.byte_level:
+        table = np.arange(256, dtype=np.uint32)
+    else:  # a character that the corpus lacks gets a number that it lacks
+        places = {character: place for place, character in enumerate(corpus.vocabulary.characters)}
+        table = np.array([places.get(character, len(places)) for character in vocabulary.characters], np.uint32)
+    if vocabulary.boundary is not None:
+        texts = [document for text in texts for document in _documents(text, vocabulary.boundary)]
+    copied = measure(corpus.ids, [table[text] for text in texts], least)
+    if not copied.longest:
+        return copied
+    run = texts[copied.text][copied.at_text :][: min(copied.longest, SHOWN)]
+    return replace(copied, run=vocabulary.decode_bytes(run).decode("utf-8", "replace"))
+
+
+def _documents(text: Ids, boundary: int) -> Iterator[Ids]:
+    """Yield the documents of a text, without the symbols at their ends."""
+    for document in np.split(text, np.flatnonzero(text == boundary + 1) + 1):
+        yield document[document < boundary]
 
 
 @dataclass(frozen=True, eq=False)

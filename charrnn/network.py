@@ -257,20 +257,14 @@ class Network:
         output.softmax_cross_entropy(window.logits, window.targets, window.losses, symbols, 1.0, first, last, steps)
 
     def sample(
-        self,
-        window: Window,
-        inverse: float,
-        chances: NDArray[np.float64],
-        drawn: NDArray[np.int32],
-        slot: int,
-        first: int,
-        last: int,
+        self, window: Window, controls: Any, recent: Any, room: Array, chances: Any, drawn: Any, slot: int, part: Any
     ) -> int:
         """Draw and read a block of characters, as `kernels.sampling.sample` says; return the next slot or -1."""
         self._pack_once()
         sampling: Any = importlib.import_module("charrnn.kernels.sampling")
         symbols = self.architecture.vocabulary
-        next_slot: int = sampling.sample(*self._reading(window), symbols, inverse, chances, drawn, slot, first, last)
+        arguments = symbols, controls, recent, room, chances, drawn, slot, part
+        next_slot: int = sampling.sample(*self._reading(window), *arguments)
         return next_slot
 
     def forward_backward(

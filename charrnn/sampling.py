@@ -1,96 +1,156 @@
 """Drawing characters from a network."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from charrnn.controls import Controls
 from charrnn.errors import CharrnnError
-from charrnn.kernels import barrier
+from charrnn.kernels import barrier, padded
 from charrnn.network import Network, Window
 from charrnn.vocabulary import Vocabulary
 from charrnn.workers import Workers
 
 LENGTH = 64  # characters of a prime that are read in one go
 BLOCK_SECONDS = 0.02  # of drawing between two blocks: no reader sees it stutter, and Ctrl-C need not wait
-COLDEST, HOTTEST = 1e-30, 1e30  # beyond these a temperature makes no difference, and its inverse may be no number
 
 
 def first_symbol(vocabulary: Vocabulary) -> int:
-    """Return what an empty prime stands for: the end of a line where the model knows one, else its first symbol."""
+    """Return what a text begins after: a document's boundary, the end of a line where there is one, else symbol 0."""
+    if vocabulary.boundary is not None:
+        return vocabulary.boundary
     if vocabulary.byte_level:
         return ord("\n")
     return max(0, vocabulary.characters.find("\n"))
 
 
-def sample_blocks(
-    network: Network,
-    prime: ArrayLike,
-    *,
-    temperature: float = 1.0,
-    seed: int = 0,
-    streams: int = 1,
-    team: Workers | None = None,
-) -> Iterator[NDArray[np.int32]]:
-    """Read a prime (at least one symbol), then yield blocks of symbols [N, streams] without end, the first of one.
+@dataclass(frozen=True)
+class Drawn:
+    """A block of characters that were drawn: ``symbols`` [N, B], and by how many ``nats`` [N, B] each is a surprise.
 
-    The streams go on from the same prime, each by its own chances; the weights are read once for all. The same seed
-    yields the same symbols, stream by stream, for any number of streams and of threads in the team. Temperature 0
-    takes the likeliest symbol. Raises CharrnnError where the predictions are no numbers.
+    The nats are −log p of the network's own prediction, whatever the controls made of it.
     """
-    window, slot = _read(network, np.atleast_1d(np.asarray(prime)), streams)
-    generators = [np.random.default_rng([seed, stream]) for stream in range(streams)]
-    inverse = 0.0 if temperature <= 0.0 else 1.0 / min(max(temperature, COLDEST), HOTTEST)
-    size = 1
-    while True:
-        began = time.perf_counter()
-        chances = np.stack([generator.random(size) for generator in generators], axis=1)
-        drawn = np.zeros((size, streams), np.int32)
-        slots = np.full(1 if team is None else team.size, slot)
 
-        def job(
-            worker: int,
-            slot: int = slot,
-            chances: NDArray[np.float64] = chances,
-            drawn: NDArray[np.int32] = drawn,
-            slots: NDArray[np.int64] = slots,
-        ) -> None:
-            first, last = (0, streams) if team is None else team.share(streams, worker)
-            slots[worker] = network.sample(window, inverse, chances, drawn, slot, first, last)
+    symbols: NDArray[np.int32]
+    nats: NDArray[np.float32]
 
-        if team is None:
+
+class Sampler:
+    """B streams of a network, each with a state of its own, that read texts and draw characters.
+
+    Each stream draws by the chances of its own seed: the same seed draws the same symbols, whatever streams there are
+    beside it and however many threads the team has. The weights are read once for all streams. Before anything is
+    drawn, something must have been read.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        *,
+        seeds: Sequence[int] = (0,),
+        controls: Controls | None = None,
+        team: Workers | None = None,
+    ) -> None:
+        self.network, self.team = network, team
+        self.streams = len(seeds)
+        self._window = Window(network.architecture, self.streams, LENGTH)
+        self._slot = 0  # of the states after what was read last
+        self._generators = [np.random.default_rng([seed, 0]) for seed in seeds]
+        self._weights = np.zeros((self.streams, padded(network.architecture.vocabulary)), np.float32)
+        self._controls = Controls() if controls is None else controls
+        self._remember(np.zeros((0, self.streams), np.int32))
+
+    @property
+    def controls(self) -> Controls:
+        """How characters are chosen; new ones hold from the next character on."""
+        return self._controls
+
+    @controls.setter
+    def controls(self, controls: Controls) -> None:
+        last = self._last_characters()
+        self._controls = controls
+        self._remember(last)
+
+    def read(self, ids: ArrayLike) -> None:
+        """Let every stream read the symbols [N] after what it has read or drawn so far."""
+        symbols = np.asarray(ids, np.int32)
+        mode = barrier.flush_denormals()
+        for begin in range(0, len(symbols), LENGTH):
+            if self._slot:
+                self._window.carry(0, self.streams, self._slot)
+            self._slot = min(LENGTH, len(symbols) - begin)
+            self._window.ids[: self._slot] = symbols[begin : begin + self._slot, np.newaxis]
+            self.network.forward(self._window, 0, self.streams, self._slot)
+        barrier.restore_denormals(mode)
+        read = np.repeat(symbols[-self.controls.repeat_window :, np.newaxis], self.streams, axis=1)
+        self._remember(np.concatenate([self._last_characters(), read]))
+
+    def draw(self, count: int) -> Drawn:
+        """Draw, and read, so many characters in each stream. Raises CharrnnError where predictions are no numbers."""
+        chances = np.stack([generator.random(count) for generator in self._generators], axis=1)
+        drawn = Drawn(np.zeros((count, self.streams), np.int32), np.zeros((count, self.streams), np.float32))
+        size = 1 if self.team is None else self.team.size
+        slots = [0] * size
+
+        def job(worker: int) -> None:
+            part = worker * self.streams // size, (worker + 1) * self.streams // size
+            slots[worker] = self.network.sample(
+                self._window,
+                self.controls.arguments,
+                self._recent,
+                self._weights,
+                chances,
+                (drawn.symbols, drawn.nats),
+                self._slot,
+                part,
+            )
+
+        if self.team is None:
             job(0)
         else:
-            team.run(job)
-        if slots.min() < 0:
+            self.team.run(job)
+        if min(slots) < 0:
             raise CharrnnError("the model's weights are so large that its predictions are no numbers")
-        slot = int(slots[0])
-        yield drawn
-        if time.perf_counter() - began < BLOCK_SECONDS / 2:
-            size *= 2
+        self._slot = slots[0]
+        return drawn
 
+    def blocks(self) -> Iterator[Drawn]:
+        """Draw without end, in blocks: the first of one character, later ones of some hundredths of a second."""
+        size = 1
+        while True:
+            began = time.perf_counter()
+            drawn = self.draw(size)
+            if time.perf_counter() - began < BLOCK_SECONDS / 2:
+                size *= 2
+            yield drawn
 
-def sample(network: Network, prime: ArrayLike, *, temperature: float = 1.0, seed: int = 0) -> Iterator[int]:
-    """Read a prime (at least one symbol), then yield symbols without end: a single stream of `sample_blocks`."""
-    for block in sample_blocks(network, prime, temperature=temperature, seed=seed):
-        yield from block[:, 0].tolist()
+    def fork(self, seeds: Sequence[int], team: Workers | None = None) -> "Sampler":
+        """Return another sampler, whose streams go on from where this one's first stream is."""
+        other = Sampler(self.network, seeds=seeds, controls=self.controls, team=team)
+        if self._slot:
+            other._window.states[:, :, 1] = self._window.states[:, :, self._slot, :1]
+            other._window.logits[0] = self._window.logits[self._slot - 1, :1]
+            other._slot = 1
+        other._remember(np.repeat(self._last_characters()[:, :1], other.streams, axis=1))
+        return other
 
+    def _last_characters(self) -> NDArray[np.int32]:
+        """Return the characters [≤ N, B] in the window of the last ones, the oldest first."""
+        _, _, ring, places = self._recent
+        ordered = np.roll(ring, -int(places[0]), axis=0)
+        return ordered[ordered[:, 0] >= 0]
 
-def _read(network: Network, prime: NDArray[np.integer], streams: int) -> tuple[Window, int]:
-    """Read a prime; return a window in which every stream has, and the slot after its last symbol."""
-    reader = Window(network.architecture, 1, LENGTH)
-    mode = barrier.flush_denormals()
-    steps = 0
-    for begin in range(0, len(prime), LENGTH):
-        reader.carry(0, 1, steps)
-        steps = min(LENGTH, len(prime) - begin)
-        reader.ids[:steps, 0] = prime[begin : begin + steps]
-        network.forward(reader, 0, 1, steps)
-    barrier.restore_denormals(mode)
-    if streams == 1:
-        return reader, steps
-    window = Window(network.architecture, streams, LENGTH)
-    window.states[...] = reader.states
-    window.logits[...] = reader.logits
-    return window, steps
+    def _remember(self, last: NDArray[np.int32]) -> None:
+        """Set the window of the last characters, and the penalties for those in it."""
+        size = self.controls.repeat_window
+        last = last[-size:]
+        ring = np.full((size, self.streams), -1, np.int32)
+        ring[: len(last)] = last
+        counts = np.zeros(self._weights.shape, np.int32)
+        for stream in range(self.streams):
+            np.add.at(counts[stream], last[:, stream], 1)
+        penalties = np.where(counts > 0, np.float32(self.controls.arguments[0]), np.float32(0.0))
+        self._recent = (penalties, counts, ring, np.full(self.streams, len(last) % size))

@@ -16,7 +16,7 @@ MINIMUM = 24  # characters: less than this is not worth a training run
 def split(ids: Ids, fraction: float, boundary: int | None = None) -> tuple[Ids, Ids]:
     """Cut a text in two: what to train on, and the last ``fraction`` to validate with. Both are views.
 
-    A text of documents, with a ``boundary`` where each begins, is cut where the nearest one does.
+    A text of documents, with a ``boundary`` where each begins, is cut where the nearest one does, but the first.
     The second part is empty where it would have fewer than two characters, as nothing could be predicted
     in it; all is trained on then. Raises ValueError unless 0 ≤ ``fraction`` < 1.
     """
@@ -25,8 +25,8 @@ def split(ids: Ids, fraction: float, boundary: int | None = None) -> tuple[Ids, 
     tail = round(ids.size * fraction)
     cut = ids.size - tail if tail >= 2 else ids.size
     if boundary is not None and tail >= 2:
-        begins = np.flatnonzero(ids == boundary)
-        cut = int(begins[np.abs(begins - cut).argmin()]) or ids.size
+        begins = np.flatnonzero(ids == boundary)[1:]
+        cut = int(begins[np.abs(begins - cut).argmin()]) if begins.size else ids.size
     return ids[:cut], ids[cut:]
 
 

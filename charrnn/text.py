@@ -5,9 +5,13 @@ from __future__ import annotations
 import codecs
 import hashlib
 import io
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
@@ -15,7 +19,8 @@ from typing import BinaryIO
 import numpy as np
 
 from charrnn.errors import CharrnnError
-from charrnn.vocabulary import Ids, Vocabulary, cut, decoded
+from charrnn.files import reason, shown
+from charrnn.vocabulary import BLOCK, Ids, Vocabulary, cut, decoded
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,8 +71,7 @@ def read_corpus(
     """
     if vocabulary is not None:
         byte_level, separator = vocabulary.byte_level, vocabulary.separator
-    # The line feed between files is ours: a model that knows none must not be asked to.
-    line_feeds = not (byte_level or separator) and (vocabulary is None or "\n" in vocabulary.characters)
+    line_feeds = not (byte_level or separator) if vocabulary is None else _puts_line_feeds(vocabulary)
     pieces, digest, skipped = _read(paths, byte_level, line_feeds, stdin)
     if not pieces:
         raise CharrnnError(f"there is no text in {_listed(paths)}")
@@ -76,15 +80,69 @@ def read_corpus(
     parts = [vocabulary.encode(data, unknown=unknown, where=name) for name, data in pieces]
     ids = parts[0] if len(parts) == 1 else np.concatenate(parts)
     if not ids.size:
-        what = "there is nothing but separators" if separator else "the model knows none of the characters"
-        raise CharrnnError(f"{what} in {_listed(paths)}")
+        raise _nothing_known(vocabulary, paths)
     return Corpus(ids, vocabulary, tuple(paths), digest, skipped)
+
+
+def read_stream(
+    path: str, vocabulary: Vocabulary, *, unknown: str = "error", source: BinaryIO | None = None
+) -> Iterator[Ids]:
+    """Read a file, a folder or standard input as ``read_corpus`` does, but yield the encoded text as it is read.
+
+    So a text of any length takes little memory. Where ``source`` is given, what ``read_again`` kept of ``path``, it is
+    read from its beginning instead. Raises CharrnnError as ``read_corpus`` does, after all that comes before the fault.
+    """
+    byte_level, last, known = vocabulary.byte_level, "", False
+    if source is not None:
+        source.seek(0)
+
+    def noted(blocks: Iterable[str]) -> Iterator[str]:
+        nonlocal last
+        for block in blocks:
+            last = block[-1:] or last
+            yield block
+
+    with _readable(path):
+        for name, file in _files(path, byte_level, None, []) if source is None else [(name_of(path), source)]:
+            chunks = _chunks(file)
+            blocks = (data.decode("latin-1") for data in chunks) if byte_level else decoded(chunks, name, newlines=True)
+            first = next(blocks, "")
+            if first and last not in ("", "\n") and _puts_line_feeds(vocabulary):
+                yield vocabulary.encode("\n")
+            for ids in vocabulary.encode_blocks(noted(chain([first], blocks)), unknown=unknown, where=name):
+                known = True
+                yield ids
+    if not last:
+        raise CharrnnError(f"there is no text in {name_of(path)}")
+    if not known:
+        raise _nothing_known(vocabulary, [path])
+
+
+@contextmanager
+def read_again(path: str) -> Iterator[BinaryIO | None]:
+    """Keep in a temporary file, while the block lasts, what comes through a pipe, which can be read only once.
+
+    Where ``path`` is standard input or a pipe with a name, that file is what the block gets; else it gets None.
+    """
+    if path != "-" and not Path(path).is_fifo():
+        yield None
+        return
+    with tempfile.TemporaryFile() as kept:
+        with _readable(path):
+            for _, file in _files(path, True, None, []):
+                shutil.copyfileobj(file, kept, BLOCK)
+        yield kept
 
 
 def read_text(paths: Sequence[str], *, byte_level: bool = False, stdin: BinaryIO | None = None) -> str | bytes:
     """Read as ``read_corpus`` does: a string, or bytes with ``byte_level``; empty if all files are."""
     whole = b"".join(data for _, data in _read(paths, byte_level, not byte_level, stdin)[0])
     return whole if byte_level else whole.decode()
+
+
+def name_of(path: str) -> str:
+    """Return what a text to be read is called in a message."""
+    return "standard input" if path == "-" else shown(path)
 
 
 def require_learnable(corpus: Corpus) -> None:
@@ -97,17 +155,24 @@ def require_learnable(corpus: Corpus) -> None:
 def _vocabulary_of(texts: Iterable[bytes], byte_level: bool, separator: str) -> Vocabulary:
     if byte_level:
         return Vocabulary("", byte_level, separator)
-    blocks = (block for text in texts for block in chain(decoded(cut(text), "the text"), [separator]))
-    return Vocabulary.of_blocks(blocks, separator)
+    characters: set[str] = set()
+    for text in texts:  # one by one: no separator spans two files
+        characters.update(Vocabulary.of_blocks(decoded(cut(text), "the text"), separator).characters)
+    return Vocabulary("".join(sorted(characters)), separator=separator)
 
 
-def _shown(path: str) -> str:
-    """Return a path for a message, where line breaks and bytes that are not UTF-8 would do harm."""
-    return "standard input" if path == "-" else path if path.isprintable() else repr(path)
+def _puts_line_feeds(vocabulary: Vocabulary) -> bool:
+    """Tell whether a line feed may be put between files: it is ours, and a model that knows none must not be asked."""
+    return not (vocabulary.byte_level or vocabulary.separator) and "\n" in vocabulary.characters
+
+
+def _nothing_known(vocabulary: Vocabulary, paths: Sequence[str]) -> CharrnnError:
+    what = "there is nothing but separators" if vocabulary.separator else "the model knows none of the characters"
+    return CharrnnError(f"{what} in {_listed(paths)}")
 
 
 def _listed(paths: Sequence[str]) -> str:
-    return ", ".join(map(_shown, paths[:3])) + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")
+    return ", ".join(map(name_of, paths[:3])) + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")
 
 
 def _read(
@@ -121,41 +186,57 @@ def _read(
     skipped: list[str] = []
     for given in paths:
         before = len(pieces)
-        for path, raw, in_folder in _files(given, stdin, skipped):
-            try:
-                data = raw if byte_level else _text_of(raw, _shown(path))
-            except CharrnnError:
-                if not in_folder:
-                    raise
-                data = b"\0"
-            if in_folder and not byte_level and b"\0" in data:
-                skipped.append(path)
-                continue
-            digest.update(raw)
-            if line_feeds and data and pieces and not pieces[-1][1].endswith(b"\n"):
-                pieces.append((_shown(path), b"\n"))
-            if data:
-                pieces.append((_shown(path), data))
+        with _readable(given):
+            for name, file in _files(given, byte_level, stdin, skipped):
+                raw = file.read()
+                data = raw if byte_level else _text_of(raw, name)
+                digest.update(raw)
+                if line_feeds and data and pieces and not pieces[-1][1].endswith(b"\n"):
+                    pieces.append((name, b"\n"))
+                if data:
+                    pieces.append((name, data))
         if len(pieces) == before and given != "-" and Path(given).is_dir():
-            raise CharrnnError(f"there is no text in {_shown(given)}")
+            raise CharrnnError(f"there is no text in {name_of(given)}")
     return pieces, digest.hexdigest(), tuple(skipped)
 
 
-def _files(given: str, stdin: BinaryIO | None, skipped: list[str]) -> Iterator[tuple[str, bytes, bool]]:
-    """Yield path, contents and whether it is from a folder, for each file that a path stands for."""
+@contextmanager
+def _readable(given: str) -> Iterator[None]:
+    """Say in a sentence what the system says is wrong where a path cannot be read."""
+    try:
+        yield
+    except OSError as fault:
+        raise CharrnnError(f"{name_of(str(fault.filename or given))} cannot be read: {reason(fault)}") from None
+
+
+def _files(given: str, byte_level: bool, stdin: BinaryIO | None, skipped: list[str]) -> Iterator[tuple[str, BinaryIO]]:
+    """Yield each file that a path stands for, by the name to show and open; of a folder only those with text."""
     if not given:  # Path("") would be the current folder
         raise CharrnnError("the name of a file or folder to read is empty")
+    if given == "-":
+        yield name_of(given), getattr(sys.stdin, "buffer", io.BytesIO()) if stdin is None else stdin  # none if closed
+        return
+    folder = Path(given).is_dir()
+    for path in _below(Path(given), skipped) if folder else [Path(given)]:
+        with path.open("rb") as file:
+            if folder and not byte_level and not _is_text(file):
+                skipped.append(str(path))
+            else:
+                yield name_of(str(path)), file
+
+
+def _is_text(file: BinaryIO) -> bool:
+    """Tell whether a file is UTF-8 without NULs, and go back to its beginning."""
     try:
-        if given == "-":
-            source = getattr(sys.stdin, "buffer", io.BytesIO()) if stdin is None else stdin  # none if closed
-            yield given, source.read(), False
-        else:
-            folder = Path(given).is_dir()
-            for file in _below(Path(given), skipped) if folder else [Path(given)]:
-                yield str(file), file.read_bytes(), folder
-    except OSError as fault:
-        reason = (fault.strerror or str(fault)).lower()
-        raise CharrnnError(f"{_shown(str(fault.filename or given))} cannot be read: {reason}") from None
+        return not any("\0" in block for block in decoded(_chunks(file), ""))
+    except CharrnnError:
+        return False
+    finally:
+        file.seek(0)
+
+
+def _chunks(file: BinaryIO) -> Iterator[bytes]:
+    return iter(partial(file.read, BLOCK), b"")
 
 
 def _below(folder: Path, skipped: list[str]) -> Iterator[Path]:

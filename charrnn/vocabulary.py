@@ -111,7 +111,7 @@ class Vocabulary:
         """Encode a text that comes in blocks, as ``encode`` does; bytes come as the characters U+0000 to U+00FF."""
         if unknown not in UNKNOWN:
             raise ValueError(f"unknown must be one of {', '.join(UNKNOWN)}, not {unknown!r}")
-        separator = self._typed(self.separator) if documents else ""
+        separator = self.typed(self.separator) if documents else ""
         place = _Place(where, separator)
         begun = False  # whether the last part ended with the begin of a document
         for block in _marked(blocks, separator, place):
@@ -157,10 +157,10 @@ class Vocabulary:
         """Return these symbols as UTF-8 or raw bytes. Raises ValueError for a number that is no symbol's."""
         spelt = self.spell(ids)
         if self.separator:
-            spelt = spelt.replace(_BEGIN, "").replace(_END, self._typed(self.separator))
+            spelt = spelt.replace(_BEGIN, "").replace(_END, self.typed(self.separator))
         return spelt.encode("latin-1" if self.byte_level else "utf-8")
 
-    def _typed(self, text: str) -> str:
+    def typed(self, text: str) -> str:
         """Return a string as the symbols that it is made of: with ``byte_level``, its bytes as characters."""
         return text.encode("utf-8", "surrogateescape").decode("latin-1") if self.byte_level else text
 

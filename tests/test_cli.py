@@ -13,7 +13,6 @@ import re
 import signal
 import subprocess
 import sys
-import threading
 import time
 import zipfile
 from pathlib import Path
@@ -441,9 +440,9 @@ def test_a_slow_sample_is_seen_as_it_is_written(trained, run, monkeypatch):
 
     pieces, original = [], Network.sample
 
-    def slow(network, window, inverse, chances, *rest):
+    def slow(network, window, controls, recent, room, chances, *rest):
         time.sleep(0.01 * len(chances))
-        return original(network, window, inverse, chances, *rest)
+        return original(network, window, controls, recent, room, chances, *rest)
 
     monkeypatch.setattr(Network, "sample", slow)
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BufferedWriter(Recorder()), encoding="ascii"))
@@ -496,81 +495,6 @@ def test_unknown_characters_in_a_prime(trained, run):
     assert skipped.out == run("sample", trained, "--prime", "im  Haus", *options).out
     replaced = run("sample", trained, "--prime", prime, *options, "--unknown", "replace")
     assert replaced.out == run("sample", trained, "--prime", "im   Haus", *options).out
-
-
-# Scoring
-
-
-def test_eval_tells_four_figures(trained, run):
-    """``eval`` tells nats, bits, perplexity and characters, as text and as JSON, and they belong together."""
-    corpus = trained.with_name("corpus.txt")
-    result = run("eval", trained, corpus, "--json")
-    assert (result.code, result.err, result.out.count("\n")) == (0, "", 1)
-    figures = strict_json(result.out)
-    assert set(figures) == {"nats_per_char", "bits_per_char", "perplexity", "characters"}
-    nats = figures["nats_per_char"]
-    assert figures["bits_per_char"] == pytest.approx(nats / math.log(2))
-    assert figures["perplexity"] == pytest.approx(math.exp(nats))
-    assert figures["characters"] == len(corpus.read_text(encoding="utf-8")) - 1
-    shown = run("eval", trained, corpus)
-    assert (shown.code, shown.err) == (0, "")
-    for part in (f"{nats:.4f} nats", f"{figures['bits_per_char']:.4f} bits", f"{figures['perplexity']:.3f} perplexity"):
-        assert part in shown.out
-    assert f"{figures['characters']:,} characters" in shown.out
-
-
-def test_eval_of_the_held_out_text_is_the_validation_loss(trained, folder, run, text):
-    """``eval`` of the last tenth of the corpus is the best validation loss that training told."""
-    Path("tail.txt").write_text(text[len(text) - round(len(text) / 10) :], encoding="utf-8")
-    best = min(entry["val_loss"] for entry in meta_of(trained)["history"])
-    figures = json.loads(run("eval", trained, "tail.txt", "--json", "--threads", 2).out)
-    assert figures["nats_per_char"] == pytest.approx(best, rel=1e-12)
-
-
-def test_eval_reads_standard_input(trained, run):
-    """``-`` and no text at all both mean standard input, where it is no terminal."""
-    stdin = trained.with_name("corpus.txt").read_bytes()
-    named = run("eval", trained, trained.with_name("corpus.txt")).out
-    assert run("eval", trained, "-", stdin=stdin).out == named
-    assert run("eval", trained, stdin=stdin).out == named
-
-
-def test_unknown_characters_in_a_text_to_score(trained, run):
-    """``eval`` has the rule of sample: refused by name and place, skipped or replaced."""
-    stdin = "im Haus\nim Ω Haus\n".encode()
-    refused(run("eval", trained, "-", stdin=stdin), "'Ω'", "line 2, column 4", "standard input", "--unknown")
-    for rule, characters in (("skip", 16), ("replace", 17)):
-        done = run("eval", trained, "-", "--json", "--unknown", rule, stdin=stdin)
-        assert json.loads(done.out)["characters"] == characters
-
-
-@pytest.mark.parametrize("stdin", [b"", b"d", "Ω".encode()])
-def test_too_little_to_score(trained, run, stdin):
-    """A text with fewer than two characters that the model knows cannot be scored."""
-    refused(run("eval", trained, "-", "--unknown", "skip", stdin=stdin))
-
-
-@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="needs a signal for one thread")
-def test_ctrl_c_while_scoring(trained, run, monkeypatch):
-    """Ctrl-C ends the scoring of a long text soon, not when all of it is read."""
-    from charrnn.network import Network
-
-    original, main = Network.forward, threading.main_thread().ident
-    ctrl_c = threading.Timer(0.2, signal.pthread_kill, (main, signal.SIGINT))
-
-    def slow(*arguments):
-        if not ctrl_c.ident:
-            ctrl_c.start()
-        time.sleep(0.05)
-        original(*arguments)
-
-    monkeypatch.setattr(Network, "forward", slow)
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    began = time.monotonic()
-    result = run("eval", trained, trained.with_name("corpus.txt"), "--threads", 1)
-    signal.signal(signal.SIGINT, before)
-    assert (result.code, result.stdout, result.err) == (130, b"", "")
-    assert time.monotonic() - began < 2.0
 
 
 # Info

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from charrnn import vocabulary
+from charrnn import text, vocabulary
 from charrnn.errors import CharrnnError
 from charrnn.streams import MINIMUM, Streams, fit_streams, split
-from charrnn.text import read_corpus, read_text, require_learnable
+from charrnn.text import read_again, read_corpus, read_stream, read_text, require_learnable
 from charrnn.vocabulary import LARGE, Vocabulary, size_warning
 
 Write = Callable[[str, bytes], str]
@@ -38,6 +38,7 @@ def write(tmp_path: Path) -> Write:
 def block(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Convert in blocks that cut the texts below in many places, then in one."""
     monkeypatch.setattr(vocabulary, "BLOCK", request.param)
+    monkeypatch.setattr(text, "BLOCK", request.param)
 
 
 def failure(function: Callable[..., object], *args: object, **kwargs: object) -> str:
@@ -340,11 +341,11 @@ def test_missing_file(write: Write, tmp_path: Path) -> None:
 def test_forbidden_file(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that may not be read is named, with the reason."""
 
-    def refuse(path: Path) -> bytes:
+    def refuse(path: Path, mode: str) -> None:
         raise PermissionError(13, "Permission denied", str(path))
 
     path = write("notes/a.txt", b"a")
-    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setattr(Path, "open", refuse)
     for given_path in (path, str(Path(path).parent)):
         assert failure(read_corpus, [given_path]) == f"{path} cannot be read: permission denied"
 
@@ -453,6 +454,132 @@ def test_links_and_pipes_in_a_folder(write: Write, tmp_path: Path) -> None:
     assert corpus.skipped == tuple(str(folder / name) for name in ("loop", "nowhere", "pipe", "self"))
     assert read_text([str(tmp_path / "alias")]) == "text\nlinked\n"
     assert "cannot be read" in failure(read_corpus, [str(folder / "self")])
+
+
+# Texts that are read as they come
+
+
+def streamed(path: str, vocabulary: Vocabulary, **kwargs: object) -> list[int]:
+    """Return all that the stream yields, in blocks of the vocabulary's type that are not empty."""
+    blocks = list(read_stream(path, vocabulary, **kwargs))
+    assert all(block.size and block.dtype == vocabulary.dtype for block in blocks)
+    return np.concatenate(blocks).tolist()
+
+
+VOCABULARIES = [
+    Vocabulary("\n\rabé漢\ufeff"),
+    Vocabulary("abé漢"),
+    Vocabulary("", byte_level=True),
+    Vocabulary("\nab", separator="\n"),
+    Vocabulary("abé", separator="b\n"),
+    Vocabulary("", byte_level=True, separator="é"),
+]
+
+
+@pytest.mark.parametrize("vocabulary", VOCABULARIES, ids=range(len(VOCABULARIES)))
+@pytest.mark.parametrize("unknown", ["skip", "replace"])
+@pytest.mark.parametrize("raw", ["ab\r\n\ra\rébé\n漢ab", "\ufeffabb\n\n\nab\ufeffa\n", "aaab\n" * 9, "aaaaé漢" * 9])
+@pytest.mark.usefixtures("block")
+def test_a_stream_is_what_is_read_whole(write: Write, vocabulary: Vocabulary, unknown: str, raw: str) -> None:
+    """A file's blocks are together what reading it at once gives, wherever they are cut."""
+    path = write("a.txt", raw.encode())
+    expected = read_corpus([path], vocabulary=vocabulary, unknown=unknown).ids.tolist()
+    assert streamed(path, vocabulary, unknown=unknown) == expected
+    assert streamed("-", vocabulary, unknown=unknown, source=io.BytesIO(raw.encode())) == expected
+
+
+@pytest.mark.parametrize("vocabulary", VOCABULARIES, ids=range(len(VOCABULARIES)))
+@pytest.mark.usefixtures("block")
+def test_a_stream_of_a_folder(write: Write, tmp_path: Path, vocabulary: Vocabulary) -> None:
+    """A folder's files are joined as ever, and what is no text is left out however late that shows."""
+    files = {
+        "a": b"ab",
+        "b": b"",
+        "c": b"ba\r",
+        "d": b"a\xff",
+        "e": b"a" * 30 + b"\0",
+        "f": b"b\n\r\n",
+        "g": b"x",
+        "h": b"a",
+    }
+    for name, data in {**files, ".hidden": b"b", "i/j": b"bb", "k": "é\n".encode()}.items():
+        write(f"n/{name}", data)
+    folder = str(tmp_path / "n")
+    expected = read_corpus([folder], vocabulary=vocabulary, unknown="skip").ids.tolist()
+    assert streamed(folder, vocabulary, unknown="skip") == expected
+
+
+@pytest.mark.usefixtures("block")
+def test_a_fault_in_a_stream_has_its_place(write: Write) -> None:
+    """An unknown character has its line and column, bytes that are not UTF-8 their offset, after what came before."""
+    vocabulary = Vocabulary("\nab")
+    path = write("a.txt", b"ab\r\nab\nabaX")
+    assert f"line 3, column 4 of {path}" in failure(streamed, path, vocabulary)
+    path = write("b.txt", b"ab\r\nab\n\xc3(")
+    assert f"{path} is not UTF-8 text (see byte 0xC3 at offset 7)" in failure(streamed, path, vocabulary)
+    path = write("c.txt", b"ab\n" * text.BLOCK + b"X")
+    blocks, said = [], ""
+    try:
+        for ids in read_stream(path, vocabulary):
+            blocks.append(ids)
+    except CharrnnError as fault:
+        said = str(fault)
+    assert blocks
+    assert f"line {text.BLOCK + 1}, column 1" in said
+
+
+def test_a_stream_without_text(write: Write, tmp_path: Path) -> None:
+    """Nothing, nothing that is known, nothing but separators: each is one sentence, as where a text is read whole."""
+    for raw in (b"", b"\xef\xbb\xbf", b"xyz"):
+        path = write("a.txt", raw)
+        said = failure(read_corpus, [path], vocabulary=Vocabulary("ab"), unknown="skip")
+        assert failure(streamed, path, Vocabulary("ab"), unknown="skip") == said
+    path = write("a.txt", b"\n\n\n")
+    lines = Vocabulary("ab", separator="\n")
+    assert failure(streamed, path, lines) == failure(read_corpus, [path], vocabulary=lines)
+    write("n/a", b"\0")
+    for missing in (str(tmp_path / "n"), str(tmp_path / "none"), ""):
+        assert failure(streamed, missing, lines) == failure(read_corpus, [missing], vocabulary=lines)
+
+
+def test_a_stream_is_read_no_further_than_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A block is yielded before the next is read, so that the text may be endless."""
+
+    class Endless(io.RawIOBase):
+        given = 0
+
+        def read(self, size: int = -1) -> bytes:
+            self.given += 1
+            return b"ab" * (size // 2)
+
+    monkeypatch.setattr(text, "BLOCK", 1 << 10)
+    source = Endless()
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    monkeypatch.setattr("sys.stdin.buffer", source, raising=False)
+    blocks = read_stream("-", Vocabulary("ab"))
+    for taken in range(1, 20):
+        assert next(blocks).size == 1 << 10
+        assert source.given <= taken + 2
+
+
+def test_standard_input_may_be_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What came through a pipe is kept and can be read as often as wanted, with its name in errors."""
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"\xef\xbb\xbfab\r\nX")))
+    with read_again("-") as kept:
+        assert kept is not None
+        for _ in range(2):
+            assert streamed("-", Vocabulary("\nab"), unknown="skip", source=kept) == [1, 2, 0]
+        assert "line 2, column 1 of standard input" in failure(streamed, "-", Vocabulary("\nab"), source=kept)
+    assert kept.closed
+    with pytest.raises(CharrnnError, match="is empty"):
+        streamed("", Vocabulary("ab"))
+
+
+def test_a_file_need_not_be_kept(write: Write, tmp_path: Path) -> None:
+    """What can be read again by itself is not copied, and what is not there is no trouble yet."""
+    for path in (write("a.txt", b"ab"), str(tmp_path), str(tmp_path / "none")):
+        with read_again(path) as kept:
+            assert kept is None
 
 
 # What is worth training on

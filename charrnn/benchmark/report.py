@@ -75,6 +75,16 @@ def sampling(speeds: Iterable[Speed]) -> Iterator[Table]:
         yield _compared(f"sampling, {size(speed.architecture)}, {streams}", speed)
 
 
+def controls(architecture: Architecture, timings: Sequence[Timing]) -> Table:
+    """Tell what the controls of sampling cost."""
+    plain, *_ = timings
+    rows = (
+        (timing.name, f"{timing.median:,.0f}", "" if timing is plain else f"{plain.median / timing.median - 1:+.0%}")
+        for timing in timings
+    )
+    return Table((f"sampling, {size(architecture)}, one stream", "chars/s", "time"), tuple(rows))
+
+
 def _compared(title: str, speed: Speed) -> Table:
     compared, step = speed.compared, speed.batch_size * speed.seq_length
     plain = not compared.theirs

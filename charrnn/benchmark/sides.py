@@ -4,8 +4,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.benchmark.timing import Side
+from charrnn.controls import Controls
 from charrnn.network import Network
-from charrnn.sampling import sample_blocks
+from charrnn.sampling import Sampler
 from charrnn.training import Trainer
 from charrnn.workers import Workers
 
@@ -24,17 +25,19 @@ def training_side(trainer: Trainer) -> Side:
     return side
 
 
-def sampling_side(network: Network, streams: int, team: Workers | None) -> Side:
+def sampling_side(network: Network, streams: int, team: Workers | None, controls: Controls | None = None) -> Side:
     """Return a side whose step is a character drawn in each of so many streams; it counts characters."""
     left: NDArray[np.int32] = np.zeros((0, streams), np.int32)
-    blocks = sample_blocks(network, [0], streams=streams, team=team)
+    sampler = Sampler(network, seeds=range(streams), controls=controls, team=team)
+    sampler.read([0])
+    blocks = sampler.blocks()
 
     def side(steps: int) -> int:
         nonlocal left
         done = 0
         while done < steps:
             if not len(left):
-                left = next(blocks)
+                left = next(blocks).symbols
             part = min(steps - done, len(left))
             done, left = done + part, left[part:]
         return steps * streams

@@ -13,6 +13,7 @@ from charrnn.benchmark.roof import peak_side, product_side
 from charrnn.benchmark.sides import sampling_side, training_side
 from charrnn.benchmark.timing import Comparison, Side, Timing, alternate, fastest
 from charrnn.cells import Architecture, initialise
+from charrnn.controls import Controls
 from charrnn.network import Network
 from charrnn.settings import Settings
 from charrnn.text import Corpus
@@ -21,6 +22,15 @@ from charrnn.workers import Workers
 
 OURS = "charrnn"
 MANY = 64  # streams
+CONTROLLED = {
+    "plain": Controls(),
+    "--temp 0.8": Controls(temperature=0.8),
+    "--repeat-penalty 1.2": Controls(repeat_penalty=1.2),
+    "--top-k 20": Controls(top_k=20),
+    "--min-p 0.05": Controls(min_p=0.05),
+    "--top-p 0.9": Controls(top_p=0.9),
+    "all of them": Controls(temperature=0.8, repeat_penalty=1.2, top_k=20, min_p=0.05, top_p=0.9),
+}
 
 
 @dataclass(frozen=True)
@@ -132,6 +142,13 @@ def sampling_speed(
     timings = alternate({OURS: ours, **theirs}, rounds)
     compared = Comparison(timings[OURS], tuple(timings[name] for name in theirs))
     return Speed("sampling", architecture, streams, 1, team.size if streams > 1 else 1, compared)
+
+
+def control_speed(architecture: Architecture, *, rounds: int) -> tuple[Timing, ...]:
+    """Measure the drawing of characters in one stream: plain, and with each control, and all of them."""
+    network = Network(architecture, initialise(architecture, 0))
+    sides = {name: sampling_side(network, 1, None, controls) for name, controls in CONTROLLED.items()}
+    return tuple(alternate(sides, rounds).values())
 
 
 def thread_speed(corpus: Corpus, settings: Settings, team: Workers, *, rounds: int) -> Comparison:

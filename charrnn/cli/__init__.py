@@ -13,7 +13,8 @@ import click
 from charrnn import __version__
 from charrnn.errors import CharrnnError
 
-COMMANDS = ("train", "sample", "eval", "info", "corpus", "bench")
+COMMANDS = ("train", "sample", "play", "eval", "info", "trace", "corpus", "bench")
+COMPLETE = "_CHARRNN_COMPLETE"  # in the environment, set by what the README puts in a shell's start-up file
 CLOSED_PIPE = 141  # what a shell reports of a program whose reader went away: 128 + SIGPIPE
 INTERRUPTED = 130  # 128 + SIGINT
 
@@ -60,6 +61,10 @@ def run(arguments: list[str]) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # output is UTF-8 whatever the locale
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    if asked := os.environ.get(COMPLETE):  # by a shell, where someone pressed Tab
+        from click.shell_completion import shell_complete
+
+        return shell_complete(group, {}, "charrnn", COMPLETE, asked)
     debug = False
     try:
         context = group.make_context("charrnn", arguments)

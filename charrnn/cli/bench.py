@@ -8,12 +8,13 @@ import click
 
 if TYPE_CHECKING:
     from charrnn.benchmark.report import Table
+    from charrnn.cells import Architecture
     from charrnn.settings import Settings
     from charrnn.text import Corpus
     from charrnn.workers import Workers
 
 CELLS = ("lstm", "gru", "rnn")
-PARTS = ("training", "sampling", "threads", "start-up", "memory")
+PARTS = ("training", "sampling", "controls", "threads", "start-up", "memory")
 SIZES = ("cell", "hidden", "layers", "seq_length", "batch_size")
 PAGE = 110  # columns of a caption
 
@@ -48,7 +49,7 @@ def command(
     as_json: bool,
     **sizes: Any,
 ) -> None:
-    """Measure the speed on this machine: training, sampling, threads, start-up; and the memory of training.
+    """Measure the speed on this machine: training, sampling, what its controls cost, threads, start-up; and memory.
 
     Without CORPUS the text is made up. Figures are medians of rounds in which all sides take turns; ratios are those of
     medians, and of the best rounds. Training is held against the most that the processor can do: fused multiply-adds in
@@ -145,6 +146,7 @@ class _Bench:
         measure = {
             "training": self.training,
             "sampling": self.sampling,
+            "controls": self.controls,
             "threads": self.threads,
             "start-up": self.start_up,
             "memory": self.memory,
@@ -165,20 +167,31 @@ class _Bench:
         self.show(report.training(speed))
         return speed.as_dict()
 
+    @property
+    def network(self) -> "Architecture":
+        """The network that is measured."""
+        from charrnn.cells import Architecture
+
+        return Architecture(self.settings.cell, len(self.text.vocabulary), self.settings.hidden, self.settings.layers)
+
     def sampling(self) -> Any:
         from charrnn.benchmark import report
         from charrnn.benchmark.speed import MANY, sampling_speed
-        from charrnn.cells import Architecture
 
-        network = Architecture(
-            self.settings.cell, len(self.text.vocabulary), self.settings.hidden, self.settings.layers
-        )
         measured = [
-            sampling_speed(network, streams=streams, rounds=self.rounds, team=self.team, against_torch=self.torch)
+            sampling_speed(self.network, streams=streams, rounds=self.rounds, team=self.team, against_torch=self.torch)
             for streams in (1, MANY)
         ]
         self.show(report.sampling(measured))
         return [speed.as_dict() for speed in measured]
+
+    def controls(self) -> Any:
+        from charrnn.benchmark import report
+        from charrnn.benchmark.speed import control_speed
+
+        timings = control_speed(self.network, rounds=self.rounds)
+        self.show([report.controls(self.network, timings)])
+        return [timing.as_dict() for timing in timings]
 
     def threads(self) -> Any:
         from charrnn.benchmark import report

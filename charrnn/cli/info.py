@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,22 +14,35 @@ from charrnn.errors import CharrnnError
 if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint
 
+WIDE = 60  # columns of a terminal that has room for nats and bits
+NONSENSE = (AttributeError, KeyError, OverflowError, TypeError, ValueError)  # what a history tampered with ends in
 SETTINGS = ("optimizer", "lr", "schedule", "batch_size", "seq_length", "dropout", "epochs", "seconds", "clip", "seed")
 
 
 @click.command()
 @model_argument
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def command(model: str, as_json: bool) -> None:
+@click.option(
+    "--plot",
+    type=click.Path(),
+    metavar="FILE",
+    help="Draw how it learnt into a picture as well: .png, .svg or .pdf. One that is there is replaced.",
+)
+def command(model: str, as_json: bool, plot: str | None) -> None:
     """Tell what MODEL is, how it was trained, how it learnt, and how large it is.
 
+    The curve shows the loss in nats as training went on: of the windows it trained on, and of the text held out.
+
     \b
-    Example:
+    Examples:
       charrnn info model.npz
+      charrnn info model.npz --plot curve.png
     """
     from charrnn.checkpoint import load
 
     checkpoint = load(model)
+    if plot is not None:
+        _plot(model, checkpoint, plot)
     architecture, vocabulary = checkpoint.architecture, checkpoint.vocabulary
     bytes_on_disk = Path(model).stat().st_size
     if as_json:
@@ -39,17 +53,21 @@ def command(model: str, as_json: bool) -> None:
             "hidden": architecture.hidden,
             "layers": architecture.layers,
             "parameters": architecture.parameter_count(),
-            "vocabulary": {"byte_level": vocabulary.byte_level, "characters": vocabulary.characters},
+            "vocabulary": asdict(vocabulary),
             "corpus": checkpoint.corpus,
             "training": checkpoint.training,
             "history": checkpoint.history,
         }
         click.echo(json.dumps(facts))
         return
+    from charrnn.display.curve import learning_curve
+
     try:
-        lines = [*_facts(model, checkpoint, bytes_on_disk), *_curve(checkpoint.history)]
-    except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
-        raise CharrnnError(f"{model} tells a history of its training that makes no sense") from None
+        lines = [*_facts(model, checkpoint, bytes_on_disk), *_validations(checkpoint.history)]
+        if drawn := learning_curve(_points(checkpoint.history)):
+            lines += ["", *drawn]
+    except NONSENSE:
+        raise _no_sense(model) from None
     for line in lines:
         click.echo("".join(c if c.isprintable() else "?" for c in line))  # a file must not command the terminal
 
@@ -60,10 +78,12 @@ def _facts(model: str, checkpoint: "Checkpoint", bytes_on_disk: int) -> Iterator
 
     architecture, vocabulary, text = checkpoint.architecture, checkpoint.vocabulary, checkpoint.corpus
     layers = f"{architecture.layers} layer{'s' * (architecture.layers > 1)} of {architecture.hidden}"
-    symbols = f"{len(vocabulary):,} characters: {_shown(vocabulary.characters)}"
+    symbols = f"{len(vocabulary.characters):,} characters: {_shown(vocabulary.characters)}"
     yield f"file:        {model}, {size(bytes_on_disk)}"
     yield f"model:       {architecture.cell}, {layers}, {architecture.parameter_count():,} parameters"
     yield f"vocabulary:  {'256 byte values' if vocabulary.byte_level else symbols}"
+    if vocabulary.separator:
+        yield f"documents:   texts of their own, with {vocabulary.separator!r} between them"
     if text:
         yield f"text:        {', '.join(map(str, text['sources']))}: {text['characters']:,} characters"
         yield f"             SHA-256 {text['sha256']}"
@@ -72,8 +92,34 @@ def _facts(model: str, checkpoint: "Checkpoint", bytes_on_disk: int) -> Iterator
         yield f"training:    {', '.join(settings)}"
 
 
-def _curve(history: list[dict[str, Any]]) -> Iterator[str]:
+def _points(history: list[dict[str, Any]]) -> list[tuple[float, float, float | None]]:
+    """Return epochs, loss and validation loss of each validation; raise one of NONSENSE where they are no numbers."""
+    return [
+        (float(entry["epoch"]), float(entry["loss"]), None if entry["val_loss"] is None else float(entry["val_loss"]))
+        for entry in history
+    ]
+
+
+def _plot(model: str, checkpoint: "Checkpoint", path: str) -> None:
+    from charrnn.plots import check_plottable, plot_history
+
+    check_plottable(path)
+    if not checkpoint.history:
+        raise CharrnnError(f"{model} has no history of its training to draw")
+    try:
+        points = _points(checkpoint.history)
+    except NONSENSE:
+        raise _no_sense(model) from None
+    plot_history(path, points, Path(model).name)
+
+
+def _no_sense(model: str) -> CharrnnError:
+    return CharrnnError(f"{model} tells a history of its training that makes no sense")
+
+
+def _validations(history: list[dict[str, Any]]) -> Iterator[str]:
     """Yield the validations, a line each."""
+    from charrnn.display.curve import width
     from charrnn.display.words import bits, duration
 
     if not history:
@@ -81,11 +127,12 @@ def _curve(history: list[dict[str, Any]]) -> Iterator[str]:
     losses = [entry["val_loss"] for entry in history if entry["val_loss"] is not None]
     best = min(losses, default=None)
     yield ""
-    yield "epoch     time         loss    validation"
+    yield "epoch  time        loss    validation"
     for entry in _thinned(history):
         loss = entry["val_loss"]
-        held_out = "" if loss is None else f"{loss:.4f} ({bits(loss):.3f} bits){'  best' if loss == best else ''}"
-        yield f"{entry['epoch']:<9.2f} {duration(entry['seconds']):<12} {entry['loss']:.4f}  {held_out}"
+        in_bits = f" ({bits(loss):.3f} bits)" if loss is not None and width() >= WIDE else ""
+        held_out = "" if loss is None else f"{loss:.4f}{in_bits}{'  best' if loss == best else ''}"
+        yield f"{entry['epoch']:<6.2f} {duration(entry['seconds']):<11} {entry['loss']:.4f}  {held_out}"
 
 
 def _shown(characters: str) -> str:
@@ -93,7 +140,7 @@ def _shown(characters: str) -> str:
     return shown if len(shown) <= 100 else shown[:97] + "…"
 
 
-def _thinned(history: list[dict[str, Any]], most: int = 24) -> list[dict[str, Any]]:
+def _thinned(history: list[dict[str, Any]], most: int = 10) -> list[dict[str, Any]]:
     """Return evenly spaced entries of a long history, with the best and the last among them."""
     if len(history) <= most:
         return history

@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from charrnn.controls import CONTROLS, Controls
+
 
 class Number(click.FloatRange):
     """A number in a range; "nan" and "inf" are none."""
@@ -49,6 +51,24 @@ class Text(click.ParamType):  # type: ignore[type-arg, unused-ignore]
         if not value:
             self.fail("the text is empty.", param, ctx)
         return re.sub(r"\\([nt\\])", lambda match: self.escapes[match[1]], value)
+
+
+def control_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add an option for each row of the table of controls."""
+    for control in reversed(CONTROLS):
+        default = getattr(Controls, control.name)
+        most = control.most if math.isfinite(control.most) else None
+        number = Number(min=control.least, max=most, min_open=control.least_is_open)
+        flag = "--" + control.name.replace("_", "-")
+        function = click.option(
+            *(("--temp", flag) if control.name == "temperature" else (flag,)),
+            control.name,
+            type=click.IntRange(int(control.least), int(control.most)) if control.whole else number,
+            default=default,
+            show_default=default is not None,
+            help=control.help,
+        )(function)
+    return function
 
 
 def unknown_option(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,99 +1,228 @@
 """``charrnn sample``: let a model write."""
 
-import sys
-import time
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
-from charrnn.cli.options import Number, model_argument, unknown_option
+from charrnn.cli.options import Text, control_options, model_argument, unknown_option
+from charrnn.controls import CONTROLS, Controls
 
-FLUSH_SECONDS = 0.05  # a terminal looks alive at twenty writes a second, and a pipe is not slowed
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from charrnn.cli.output import JsonOutput, PlainOutput
+    from charrnn.copying import Copied
+    from charrnn.sampling import Sampler
+    from charrnn.vocabulary import Vocabulary
+
+LENGTH = 1000  # characters that are written where nothing is said
+LONGEST = 100_000  # the same where something else may end a sample
 
 
 @click.command()
 @model_argument
-@click.option(
-    "--temp",
-    "--temperature",
-    "temperature",
-    type=Number(min=0.0),
-    default=1.0,
-    show_default=True,
-    help="How bold: 0 always takes the likeliest character, 0.5 is careful, 1 as learnt, above 1 wild.",
-)
+@control_options
 @click.option(
     "--length",
     type=click.IntRange(0, 10**15),
-    default=1000,
-    show_default=True,
-    help="Characters to write; 0 never ends.",
+    help=f"Characters to write at most; 0 never ends.  [default: {LENGTH}, or {LONGEST} where something else ends it]",
 )
+@click.option("--lines", type=click.IntRange(1), help="Lines to write at most.")
+@click.option(
+    "--stop",
+    type=Text(),
+    multiple=True,
+    metavar="TEXT",
+    help=r"End before TEXT, in which \n is a line break; may be given several times.",
+)
+@click.option("--count", type=click.IntRange(1, 10**9), default=1, show_default=True, help="Samples to write.")
 @click.option("--prime", metavar="TEXT", help="Text to go on from; - reads it from standard input.")
 @click.option("--prime-file", type=click.Path(), metavar="FILE", help="A file with the text to go on from.")
-@click.option("--seed", type=click.IntRange(min=0), help="The same seed writes the same text; else each run differs.")
+@click.option("--no-prime", is_flag=True, help="Do not write the text to go on from, only what comes after it.")
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**63 - 1),
+    help="The same seed writes the same text; else each run differs.",
+)
+@click.option("--novel", type=click.Path(), metavar="CORPUS", help="Write only samples that do not stand in CORPUS.")
+@click.option("--copied", type=click.Path(), metavar="CORPUS", help="Tell how much is copied from CORPUS.")
+@click.option(
+    "--copied-run",
+    type=click.IntRange(4),
+    default=32,
+    show_default=True,
+    help="Characters in a row that make a copy.",
+)
+@click.option("--surprise", is_flag=True, help="Colour each character, on a terminal: the redder, the less expected.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object a sample: text, seed, bits per character.")
 @unknown_option
-def command(
-    model: str,
-    temperature: float,
-    length: int,
-    prime: str | None,
-    prime_file: str | None,
-    seed: int | None,
-    unknown: str,
-) -> None:
+@click.pass_context
+def command(ctx: click.Context, /, **options: Any) -> None:
     """Write text with a trained MODEL, each character as it is drawn.
 
-    A text to go on from (the prime) is written first. Stop an endless sample with Ctrl-C.
+    A text to go on from (the prime) is written first. Stop an endless sample with Ctrl-C. A model of documents ends
+    each by itself: --count 20 writes twenty. The options that choose characters work in the order of this list.
 
     \b
     Examples:
       charrnn sample model.npz --temp 0.8
-      charrnn sample model.npz --prime "Once upon a time" --length 300 --seed 1
+      charrnn sample model.npz --prime "Once upon a time" --stop "\\n\\n" --seed 1
+      charrnn sample model.npz --top-p 0.9 --count 3 --json
+      charrnn sample names.npz --count 20 --novel names.txt
       fortune | charrnn sample model.npz --prime - | head -c 500
     """
-    if prime is not None and prime_file is not None:
-        raise click.UsageError("Give --prime or --prime-file, not both.")
+    _check_usage(ctx, options)
     from charrnn.checkpoint import load
+    from charrnn.generation import Ending, novelty, samples
     from charrnn.network import Network
-    from charrnn.sampling import first_symbol, sample_blocks
+    from charrnn.sampling import Sampler
     from charrnn.text import read_text
+    from charrnn.workers import Workers, processors
 
-    checkpoint = load(model)
+    checkpoint = load(options["model"])
     vocabulary = checkpoint.vocabulary
-    text: str | bytes = prime or ""
-    where = "the prime"
-    if prime == "-" or prime_file is not None:
-        where = prime_file or "-"
-        text = read_text([where], byte_level=vocabulary.byte_level)
-    ids = vocabulary.encode(text, unknown=unknown, where="standard input" if where == "-" else where)
+    ends_itself = bool(vocabulary.separator or options["lines"] or options["stop"])
+    length = options["length"]
+    if length is None:
+        length = LONGEST if ends_itself else LENGTH
+    if not (length or ends_itself):
+        _refuse_endless(options)
+    ending = Ending(length or None, options["lines"], options["stop"])
+    ending.check(vocabulary)
     network = Network(checkpoint.architecture, checkpoint.parameters)
     if not network.is_compiled(training=False):
         from charrnn.display.console import compiling
 
         with compiling(network, training=False, quiet=False):
             network.compile()
-    out = sys.stdout.buffer
-    out.write(vocabulary.decode_bytes(ids))
-    out.flush()
-    start = ids if ids.size else [first_symbol(vocabulary)]
-    drawn = sample_blocks(network, start, temperature=temperature, seed=_fresh_seed() if seed is None else seed)
-    flushed = time.monotonic()
-    left = length or sys.maxsize
-    for block in drawn:
-        out.write(vocabulary.decode_bytes(block[:left, 0]))
-        left -= len(block)
-        if left <= 0:
-            break
-        now = time.monotonic()
-        if now - flushed > FLUSH_SECONDS:
-            out.flush()
-            flushed = now
-    if length and out.isatty():
-        out.write(b"\n")
-    out.flush()
+    sampler = Sampler(network, controls=Controls(**{control.name: options[control.name] for control in CONTROLS}))
+    output = _output(options, vocabulary)
+    # A prime that is needed only once is written while it is read, however long it is.
+    once = options["count"] == 1 and not options["as_json"] and options["novel"] is None
+    go_on = output.go_on if once and not options["no_prime"] else None
+    prime = _read_prime(options, vocabulary, sampler, go_on, keep=not once)
+    accept = None
+    if options["novel"] is not None:
+        corpus = read_text([options["novel"]], byte_level=vocabulary.byte_level)
+        text = corpus if isinstance(corpus, str) else corpus.decode("latin-1")
+        accept = novelty(text, vocabulary, vocabulary.spell(prime))
+    seed = int.from_bytes(os.urandom(7)) >> 3 if options["seed"] is None else options["seed"]
+    parts: list[list[NDArray[Any]]] = []
+    with ExitStack() as stack:
+        count = options["count"]
+        team = stack.enter_context(Workers(min(count, processors()))) if count > 1 else None
+        for piece in samples(sampler, vocabulary, ending, seed=seed, count=count, team=team, accept=accept):
+            if piece.sample == len(parts):
+                parts.append([])
+                if not once:
+                    output.begin(prime[:0] if options["no_prime"] else prime)
+            output.add(piece)
+            if options["copied"]:
+                parts[-1].append(piece.symbols)
+    output.close()
+    if options["copied"] and not options["as_json"]:
+        for sentence in _copied(options, vocabulary, parts).sentences(options["copied_run"], options["copied"]):
+            click.echo(sentence, err=True)
 
 
-def _fresh_seed() -> int:
-    import secrets
+def _check_usage(ctx: click.Context, options: dict[str, Any]) -> None:
+    """Refuse options that contradict each other."""
 
-    return secrets.randbits(63)
+    def given(name: str) -> bool:
+        return ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
+
+    def need(holds: bool, sentence: str) -> None:
+        if not holds:
+            raise click.UsageError(sentence)
+
+    need(not (given("prime") and given("prime_file")), "Give --prime or --prime-file, not both.")
+    need(not given("repeat_window") or given("repeat_penalty"), "--repeat-window goes with --repeat-penalty.")
+    need(not given("copied_run") or given("copied"), "--copied-run goes with --copied.")
+    need(not (options["surprise"] and options["as_json"]), "Give --surprise or --json, not both.")
+    several = options["count"] > 1 or given("novel")
+    need(options["temperature"] > 0.0 or not several, "At --temp 0 all samples are the same one.")
+
+
+def _refuse_endless(options: dict[str, Any]) -> None:
+    """Refuse what has to wait for the end of a sample that has none."""
+    waiting = {
+        "--count": options["count"] > 1,
+        "--json": options["as_json"],
+        "--novel": options["novel"],
+        "--copied": options["copied"],
+    }
+    if names := [name for name, given in waiting.items() if given]:
+        raise click.UsageError(f"A sample of --length 0 never ends, and {names[0]} would wait for its end for ever.")
+
+
+def _output(options: dict[str, Any], vocabulary: "Vocabulary") -> "PlainOutput | JsonOutput":
+    from charrnn.cli.output import ColouredOutput, JsonOutput, PlainOutput
+
+    if options["as_json"]:
+        least = options["copied_run"]
+        copied = (lambda parts: _copied(options, vocabulary, [parts]).fields(least)) if options["copied"] else None
+        return JsonOutput(vocabulary, copied)
+    kind = ColouredOutput if options["surprise"] else PlainOutput
+    return kind(vocabulary, single=options["count"] == 1)
+
+
+def _copied(options: dict[str, Any], vocabulary: "Vocabulary", samples: "Sequence[Sequence[NDArray[Any]]]") -> "Copied":
+    """Tell what of some samples, each in parts, stands in the corpus of --copied."""
+    import numpy as np
+
+    from charrnn.copying import copied_from
+
+    texts = [np.concatenate(parts) for parts in samples]
+    return copied_from(options["copied"], vocabulary, texts, options["copied_run"])
+
+
+def _read_prime(
+    options: dict[str, Any],
+    vocabulary: "Vocabulary",
+    sampler: "Sampler",
+    write: "Callable[[NDArray[Any]], None] | None",
+    *,
+    keep: bool,
+) -> "NDArray[Any]":
+    """Let the sampler read the text to go on from, and write it; return it if it is to be kept."""
+    import numpy as np
+
+    from charrnn.sampling import first_symbol
+
+    parts: list[NDArray[Any]] = [np.zeros(0, vocabulary.dtype)]
+    begun = vocabulary.boundary is not None
+    if begun:
+        sampler.read([first_symbol(vocabulary)])
+    for ids in _prime(options, vocabulary):
+        begun = begun or ids.size > 0
+        sampler.read(ids)
+        if write is not None:
+            write(ids)
+        if keep:
+            parts.append(ids)
+    if not begun:
+        sampler.read([first_symbol(vocabulary)])
+    return np.concatenate(parts)
+
+
+def _prime(options: dict[str, Any], vocabulary: "Vocabulary") -> "Iterator[NDArray[Any]]":
+    """Yield the text to go on from; where texts are documents, the last one of it."""
+    from charrnn.text import read_stream, read_text
+
+    path, text = options["prime_file"], options["prime"]
+    if path is None and text == "-":
+        path = "-"
+    if path is not None and vocabulary.boundary is None:
+        yield from read_stream(path, vocabulary, unknown=options["unknown"])
+        return
+    if path is not None:
+        read = read_text([path], byte_level=vocabulary.byte_level)
+        text = read if isinstance(read, str) else read.decode("utf-8", "surrogateescape")
+    if vocabulary.separator and text:
+        text = text.removesuffix(vocabulary.separator).rsplit(vocabulary.separator, 1)[-1]
+    where = "the prime" if path is None else "standard input" if path == "-" else path
+    yield vocabulary.encode(text or "", unknown=options["unknown"], where=where, documents=False)

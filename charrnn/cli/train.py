@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 SAVE_SECONDS = 60.0  # between two saves of a run that goes on
 SAMPLE_SECONDS = 20.0  # between two looks at what the model writes
 SAMPLE_LENGTH = 240
+SAMPLE_DOCUMENTS = 4
 CELLS = ("lstm", "gru", "rnn")  # a test holds these three lists to their tables, which are slower to import
 OPTIMIZERS = ("adam", "rmsprop", "adagrad", "sgd")
 SCHEDULES = ("cosine", "exponential", "constant")
@@ -378,10 +379,16 @@ def _conclude(trainer: "Trainer", output: str, display: "TrainingDisplay", *, st
 
 def _sample(trainer: "Trainer") -> str:
     """Return a few lines by the model as it is now."""
-    from itertools import islice
-
-    from charrnn.sampling import first_symbol, sample
+    from charrnn.controls import Controls
+    from charrnn.generation import Ending, samples
+    from charrnn.sampling import Sampler, first_symbol
 
     vocabulary = trainer.corpus.vocabulary
-    drawn = sample(trainer.network, [first_symbol(vocabulary)], temperature=0.8, seed=trainer.state.step)
-    return vocabulary.decode_bytes(list(islice(drawn, SAMPLE_LENGTH))).decode("utf-8", "replace")
+    sampler = Sampler(trainer.network, controls=Controls(temperature=0.8))
+    sampler.read([first_symbol(vocabulary)])
+    count = 1 if vocabulary.boundary is None else SAMPLE_DOCUMENTS
+    pieces = samples(sampler, vocabulary, Ending(SAMPLE_LENGTH), seed=trainer.state.step, count=count)
+    texts = [""] * count
+    for piece in pieces:
+        texts[piece.sample] += vocabulary.decode_bytes(piece.symbols).decode("utf-8", "replace")
+    return "\n".join(texts)

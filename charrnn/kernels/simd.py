@@ -160,6 +160,10 @@ def _choose(order: str) -> Callable[..., Any]:
     return lambda builder, a, b: builder.select(builder.fcmp_ordered(order, b, a), b, a)
 
 
+def _chosen_at_least(builder: Any, x: Any, threshold: Any, value: Any) -> Any:
+    return builder.select(builder.fcmp_ordered(">=", x, threshold), value, ir.Constant(VECTOR, [0.0] * LANES))
+
+
 def _power_of_two(builder: Any, n: Any) -> Any:
     biased = builder.add(builder.fptosi(n, INTEGERS), ir.Constant(INTEGERS, [127] * LANES))
     return builder.bitcast(builder.shl(biased, ir.Constant(INTEGERS, [23] * LANES)), VECTOR)
@@ -169,6 +173,7 @@ splat = _function(1, lambda builder, a: a)
 fma = _function(3, fma_value)
 minimum = _function(2, _choose("<"))
 maximum = _function(2, _choose(">"))
+chosen_at_least = _function(3, _chosen_at_least)  # (x, t, y): y where x ≥ t, else 0
 floor = _function(1, lambda builder, a: call_llvm(builder, "llvm.floor", a))
 square_root = _function(1, lambda builder, a: call_llvm(builder, "llvm.sqrt", a))
 power_of_two = _function(1, _power_of_two)  # 2ⁿ of a whole n from -126 to 127, by the bits of a float

@@ -1,0 +1,137 @@
+"""Records on stdout: as aligned text, as values between tabulators, or as JSON; all three from the same records."""
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, TypeAlias
+
+import click
+
+from charrnn.errors import CharrnnError
+
+BATCH = 4096  # records that are written at once
+SECONDS = 0.1  # but where they come slowly, none waits for many others
+REMEMBERED = 256  # strings of a column: characters come again and again
+ESCAPES = str.maketrans({"\t": "\\t", "\n": "\\n", "\r": "\\r"})
+TSV_ESCAPES = ESCAPES | {ord("\\"): "\\\\"}
+
+Written: TypeAlias = Callable[[Any], str]  # makes a string of a value
+Cell: TypeAlias = tuple[Written, str]  # and what stands for none
+
+
+@dataclass(frozen=True)
+class Column:
+    """One field of a record: its `name`, and how wide it is in aligned text.
+
+    Numbers have a `form` there, such as ".4f", and stand to the right; without one it is a string, or a truth, which
+    is told by the name. `exact` is the form of numbers in JSON and TSV, where that is not to be all their digits.
+    """
+
+    name: str
+    width: int = 0
+    form: str = ""
+    exact: str = ""
+
+
+def format_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --json and --tsv."""
+    for name, what in (("tsv", "a line of names, then values between tabulators"), ("json", "JSON, an object a line")):
+        function = click.option(f"--{name}", f"as_{name}", is_flag=True, help=f"Print {what}.")(function)
+    return function
+
+
+def chosen(as_json: bool, as_tsv: bool) -> str:
+    """Return the form that --json and --tsv ask for."""
+    if as_json and as_tsv:
+        raise click.UsageError("Give --json or --tsv, not both.")
+    return "json" if as_json else "tsv" if as_tsv else "text"
+
+
+def write(records: Iterable[Sequence[Any]], columns: Sequence[Column], form: str) -> None:
+    """Write records, each with a value a column, as ``form`` says: "text", "tsv" or "json"; None is no value.
+
+    In text and TSV the columns' names come first. In TSV a tabulator, line feed, carriage return or backslash inside a
+    string becomes a backslash with t, n, r or another backslash; in text the first three do, and nothing is left that
+    could command a terminal. Records are written as they come, a batch at a time, and not kept.
+    """
+    if form == "json":
+        fields = (json.dumps(column.name) + ": %s" for column in columns)
+        _write(records, "", [(_json(column), "null") for column in columns], ("{" + ", ".join(fields) + "}").__mod__)
+    elif form == "tsv":
+        head = "\t".join(column.name for column in columns) + "\n"
+        _write(records, head, [(_tsv(column), "") for column in columns], "\t".join)
+    else:
+        head = _spaced(map(_title, columns)) + "\n"
+        _write(records, head, [(_text(column), " " * column.width) for column in columns], _spaced)
+
+
+def _write(records: Iterable[Sequence[Any]], head: str, cells: Sequence[Cell], line: Callable[[Any], str]) -> None:
+    """Write a head, which waits for the first record, and records; ``line`` makes a line of a record's strings."""
+    batch: list[Sequence[Any]] = []
+    written = time.monotonic()
+    try:
+        for record in records:
+            batch.append(record)
+            if len(batch) == BATCH or time.monotonic() - written > SECONDS:
+                _put(head + _lines(batch, cells, line))
+                head, written = "", time.monotonic()
+                batch.clear()
+    except CharrnnError:
+        if batch:  # what comes before a fault is told
+            _put(head + _lines(batch, cells, line))
+        raise
+    if head or batch:
+        _put(head + _lines(batch, cells, line))
+
+
+def _lines(batch: Sequence[Sequence[Any]], cells: Sequence[Cell], line: Callable[[Any], str]) -> str:
+    columns = zip(cells, zip(*batch, strict=True), strict=bool(batch))
+    strings = ([nothing if value is None else cell(value) for value in values] for (cell, nothing), values in columns)
+    return "".join(text + "\n" for text in map(line, zip(*strings, strict=True)))
+
+
+def _put(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def _spaced(values: Iterable[str]) -> str:
+    return "  ".join(values).rstrip()
+
+
+def _title(column: Column) -> str:
+    words = column.name.replace("_per_", "/").replace("_", " ")
+    return f"{words:{'>' if column.form else '<'}{column.width}}"
+
+
+def _exact(column: Column) -> Written:
+    return f"{{:{column.exact}}}".format if column.exact else str
+
+
+def _json(column: Column) -> Written:
+    return _exact(column) if column.form else lru_cache(REMEMBERED)(json.dumps)
+
+
+def _tsv(column: Column) -> Written:
+    from charrnn.display.colour import harmless
+
+    if column.form:
+        return _exact(column)
+    safe = harmless if sys.stdout.isatty() else str
+    return lru_cache(REMEMBERED)(lambda value: safe(_string(value, column).translate(TSV_ESCAPES)))
+
+
+def _text(column: Column) -> Written:
+    from charrnn.display.colour import harmless
+
+    if column.form:
+        sign = "+" * column.form.startswith("+")  # it stands before the width
+        return f"{{:>{sign}{column.width}{column.form.removeprefix('+')}}}".format
+    return lru_cache(REMEMBERED)(lambda value: f"{harmless(_string(value, column).translate(ESCAPES)):<{column.width}}")
+
+
+def _string(value: str | bool, column: Column) -> str:
+    return value if isinstance(value, str) else column.name * value

@@ -1,0 +1,228 @@
+"""``charrnn trace``: what units and gates do while a network reads a text."""
+
+from collections.abc import Sequence
+from itertools import zip_longest
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from charrnn.cli.options import model_argument, unknown_option
+from charrnn.cli.reports import Column, chosen, format_options, write
+from charrnn.errors import CharrnnError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from charrnn.features import Feature
+    from charrnn.tracing import Following, Unit
+
+
+FOLLOWING = (
+    Column("feature", 13),
+    Column("unit", 6),
+    Column("correlation", 11, "+.2f", ".4f"),
+    Column("first_half", 10, "+.2f", ".4f"),
+    Column("help"),
+)
+VALUES = (Column("index", 8, "d"), Column("character", 9), Column("value", 8, ".4f", ".6f"))
+
+
+@click.command(short_help="Look at units and gates while a model reads a text.")
+@model_argument
+@click.argument("text", type=click.Path(), metavar="TEXT")
+@click.option("--unit", "unit_name", metavar="NAME", help="Show the text with what this unit is at each character.")
+@click.option("--html", type=click.Path(), metavar="FILE", help="Write a page (.html) with the text coloured by units.")
+@click.option(
+    "--png", type=click.Path(), metavar="FILE", help="Draw the units into a picture: .png, .svg or .pdf, by its name."
+)
+@click.option(
+    "--length",
+    type=click.IntRange(min=0),
+    default=10_000,
+    show_default=True,
+    help="Characters of the text to read; 0 reads all.",
+)
+@click.option(
+    "--show",
+    type=click.IntRange(1, 100_000),
+    default=500,
+    show_default=True,
+    help="Characters, of those, to show with --unit, --html and --png.",
+)
+@format_options
+@unknown_option
+def command(
+    model: str,
+    text: str,
+    unit_name: str | None,
+    html: str | None,
+    png: str | None,
+    length: int,
+    show: int,
+    as_json: bool,
+    as_tsv: bool,
+    unknown: str,
+) -> None:
+    """Tell which of MODEL's units follow what a reader sees in TEXT, a file or standard input (-).
+
+    A unit is one of the numbers in a network that change as it reads. For each of some things that can be seen in a
+    text (is this inside quotation marks? how long is the line so far?) it is told which unit follows it best. That
+    unit is chosen on the first half of the text; the correlation told is that on the second half, which had no say in
+    it: 1 goes with it, -1 against it, 0 has nothing to do with it.
+
+    A unit is named by its state or gate and a number, counted from 1: an lstm has h1, h2, … (what it puts out), c1, …
+    (what it remembers) and the gates i1, f1, o1, g1, …; a gru has h1, … and the gates n1, r1, z1, hn1, …; an rnn h1, …
+    alone. In the second layer that is 2.h1 and so on.
+
+    --unit colours the text on a terminal, and lists its characters with the unit's values anywhere else. Files that
+    --html and --png name are replaced where they are there.
+
+    \b
+    Examples:
+      charrnn trace model.npz other.txt
+      charrnn trace model.npz other.txt --unit c12
+      charrnn trace model.npz other.txt --html units.html
+    """
+    form = chosen(as_json, as_tsv)
+    _check_targets(text, html, png)
+    from charrnn.checkpoint import load
+    from charrnn.display.console import compiling
+    from charrnn.network import Network
+    from charrnn.text import read_text
+    from charrnn.tracing import activations, follow, unit_named
+
+    checkpoint = load(model)
+    vocabulary = checkpoint.vocabulary
+    unit = None if unit_name is None else unit_named(checkpoint.architecture, unit_name)
+    where = "standard input" if text == "-" else text
+    given = read_text([text], byte_level=vocabulary.byte_level)
+    ids = vocabulary.encode(given[: length or None], unknown=unknown, where=where)[: length or None]
+    if not ids.size:
+        raise CharrnnError(f"there is nothing in {where} that the model can read")
+    # Bytes beyond ASCII count as small letters: what they are belongs to their neighbours too.
+    read = vocabulary.spell(ids)
+    seen = "".join(c if c < "\x80" else "ÿ" for c in read) if vocabulary.byte_level else read
+    network = Network(checkpoint.architecture, checkpoint.parameters)
+    with compiling(network, training=False, quiet=False):
+        network.compile()
+    found, left_out = follow(network, ids, seen, unit)
+    if unit is None and not found:
+        raise CharrnnError(f"{where} is too short, or too much the same, for units to be compared with what is in it")
+    units = [unit] if unit else [following.unit for following in found]
+    shown = read[:show]
+    values = activations(network, ids[:show], units) if unit or html or png else None
+    if values is not None and html:
+        _write_page(html, f"{Path(model).name} reads {Path(where).name}", shown, units, found, values)
+    if values is not None and png:
+        _draw(png, f"{Path(model).name} reads {Path(where).name}", shown, units, found, values)
+    if unit and values is not None:
+        _show_unit(shown, unit, values[:, 0], found, form)
+    else:
+        _tell(found, left_out, form)
+
+
+def _check_targets(text: str, html: str | None, png: str | None) -> None:
+    """Raise an error if a file could not be written, before anything is computed for it."""
+    from charrnn.files import check_writable
+    from charrnn.plots import check_plottable
+
+    for target in (html, png):
+        if target is not None and text != "-" and Path(target).resolve() == Path(text).resolve():
+            raise click.UsageError(f"{target} is the text to be read; write to another file.")
+    if html is not None:
+        if Path(html).suffix.lower() not in (".html", ".htm"):
+            raise click.UsageError(f"--html writes a page, whose name must end in .html, not {html}.")
+        check_writable(html, force=True)
+    if png is not None:
+        check_plottable(png)
+
+
+def _tell(found: "Sequence[Following]", left_out: "Sequence[Feature]", form: str) -> None:
+    """Print what follows what, and say on stderr what was left out."""
+    from charrnn.display.console import note
+
+    rows = ((f.feature.name, f.unit.name, f.correlation, f.chosen, f.feature.help) for f in found)
+    write(rows, FOLLOWING, form)
+    if form == "text":
+        note("each unit was chosen on the first half of the text; the correlation is that on the second half")
+    if left_out:
+        note(f"left out, as the text has too little of it: {', '.join(feature.name for feature in left_out)}")
+
+
+def _show_unit(text: str, unit: "Unit", values: "NDArray[np.float32]", found: "Sequence[Following]", form: str) -> None:
+    """Print a text with what a unit is at each character: in colours where there are some, else a line each."""
+    from charrnn.display.colour import ColouredText, Scale
+    from charrnn.tracing import scale_of
+
+    low, high = scale_of(values)
+    screen = ColouredText(Scale(low, high))
+    if screen.coloured and form == "text":
+        screen.write(text, values)
+        click.echo("" if text.endswith("\n") else "\n", nl=False)
+        click.echo(f"\n{unit.name}: {low:.2f} is blue, {high:.2f} is red. {' '.join(map(_sentence, found))}".rstrip())
+        return
+    # The end of a document is no character.
+    plain = ("" if "\ud800" <= character <= "\udfff" else character for character in text)
+    write(zip(range(1, len(text) + 1), plain, values.tolist(), strict=True), VALUES, form)
+
+
+def _sentence(following: "Following") -> str:
+    return (
+        f"Correlation with “{following.feature.help}”: {following.correlation:+.2f} on the second half of the text, "
+        f"{following.chosen:+.2f} on the first, on which it was chosen."
+    )
+
+
+def _write_page(
+    path: str,
+    title: str,
+    text: str,
+    units: "Sequence[Unit]",
+    found: "Sequence[Following]",
+    values: "NDArray[np.float32]",
+) -> None:
+    """Write the page of --html: a block for each unit."""
+    from charrnn.display.colour import Scale
+    from charrnn.display.page import Block, page
+    from charrnn.files import replacing
+    from charrnn.tracing import scale_of
+
+    blocks = [
+        Block(
+            f"{unit.name}: {of_unit.feature.help}" if of_unit else unit.name,
+            _sentence(of_unit) if of_unit else "",
+            values[:, k],
+            Scale(*scale_of(values[:, k])),
+        )
+        for k, (unit, of_unit) in enumerate(zip_longest(units, found))
+    ]
+    introduction = (
+        f"The first {len(text):,} characters of the text, once for each unit. A character's colour is what the unit "
+        "is when the network has just read it; point at one to see the number. ↵ is the end of a line."
+    )
+    written = page(title, introduction, text, blocks)
+    with replacing(path) as file:
+        file.write(written.encode())
+
+
+def _draw(
+    path: str,
+    title: str,
+    text: str,
+    units: "Sequence[Unit]",
+    found: "Sequence[Following]",
+    values: "NDArray[np.float32]",
+) -> None:
+    """Write the picture of --png: a row for each unit."""
+    from charrnn.display.colour import harmless
+    from charrnn.plots import plot_units
+    from charrnn.tracing import scale_of
+
+    rows: list[tuple[str, Any]] = []
+    for k, (unit, of_unit) in enumerate(zip_longest(units, found)):
+        low, high = scale_of(values[:, k])
+        label = f"{of_unit.feature.name}  {unit.name}" if of_unit else unit.name
+        rows.append((label, (values[:, k] - low) / ((high - low) or 1.0) * 2.0 - 1.0))
+    plot_units(path, harmless(text).replace("\n", "↵").replace("\t", "⇥"), rows, title)

@@ -1,0 +1,292 @@
+"""Where a text is written in turns: a terminal with line editing and history, or a pipe."""
+
+import codecs
+import os
+import re
+import signal
+import sys
+import unicodedata
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from itertools import pairwise
+from pathlib import Path
+from textwrap import fill
+from types import ModuleType
+from typing import Any
+
+from rich.console import Console
+
+from charrnn.display.colour import RESET, harmless
+from charrnn.errors import CharrnnError
+
+BOLD, DIM = "\x1b[1m", "\x1b[2m"
+MARK = "› "  # after it is what is typed
+TAIL = 32  # characters of the text, at most, before the mark, where rows cannot be told
+REMEMBERED = 1000  # lines of history
+
+
+class Pipe:
+    """Lines from standard input; on standard output nothing but the text, to the last byte.
+
+    Where a turn does not go on from what was written last, it begins on a new line.
+    """
+
+    on_terminal = stopped = False
+    width = 80
+
+    def __init__(self) -> None:
+        if sys.stdin is None:
+            raise CharrnnError("standard input is closed, and there is nothing to read")
+        sys.stdout.buffer.write(b"")  # an error now, not with the first turn, where standard output is closed
+        self.line = 0  # the number of the last one read
+        self._at_start = True
+
+    def ask(self, text: bytes) -> str:  # noqa: ARG002
+        """Return the next line; raise EOFError after the last."""
+        line = sys.stdin.readline()
+        if not line:
+            raise EOFError
+        self.line += 1
+        return line.removesuffix("\n")
+
+    def begin(self, text: bytes, typed: bytes, *, goes_on: bool, answers: bool) -> None:  # noqa: ARG002
+        """Begin a turn with what was typed."""
+        if not (goes_on or self._at_start):
+            self.write(b"\n")
+        self.write(typed)
+
+    def write(self, data: bytes) -> None:
+        """Write more of the text."""
+        if data:
+            sys.stdout.buffer.write(data)
+            sys.stdout.flush()
+            self._at_start = data.endswith(b"\n")
+
+    def end(self, separator: str | None) -> None:
+        """End a turn, and with a separator, the document."""
+        self.write((separator or "").encode())
+
+    def show(self, text: bytes) -> None:
+        """Write a whole text, on lines of its own."""
+        self.write(b"" if self._at_start else b"\n")
+        self.write(text)
+        self.write(b"" if self._at_start else b"\n")
+
+    def say(self, sentence: str) -> None:
+        """Say something that is not the text."""
+        sys.stderr.write(f"{harmless(sentence)}\n")
+
+    def complain(self, sentence: str) -> None:
+        """Say that a line was refused."""
+        self.say(f"charrnn: error: line {self.line} of standard input: {sentence}")
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+class Terminal:
+    """Lines typed right after the text so far, which then goes on in their place.
+
+    A dumb terminal shows each on a line of its own, and the text goes on below. No colours are used but bold and dim,
+    and there not even these. Ctrl-C while a line is typed is a KeyboardInterrupt; at any other time it sets `stopped`.
+    `commands` are completed by Tab.
+    """
+
+    on_terminal = True
+
+    def __init__(self, history: Path, commands: Sequence[str]) -> None:
+        console = Console(file=sys.stdout)
+        self.plain = console.is_dumb_terminal or not console.is_terminal
+        # Buffered even under PYTHONUNBUFFERED, where a write that Ctrl-C interrupts would lose what is left of it.
+        self._out = os.fdopen(sys.stdout.fileno(), "w", encoding="utf-8", errors="backslashreplace", closefd=False)
+        self.stopped = False
+        self._before = signal.signal(signal.SIGINT, self._stop)
+        self._history = history
+        self._readline = _readline(history, commands)
+        self._attributes = _keep_output_at_ctrl_c()
+        self._asked = ""  # the last prompt and what was typed, as they were shown
+        self._at_start = True
+        self._open = False  # whether the screen's last line is the text's, and not ended
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+
+    @property
+    def width(self) -> int:
+        """Columns of the terminal."""
+        with suppress(OSError):
+            return os.get_terminal_size(sys.stdout.fileno()).columns or 80
+        return 80
+
+    def ask(self, text: bytes) -> str:
+        """Let a line be typed after the end of a text; raise EOFError for Ctrl-D, KeyboardInterrupt for Ctrl-C."""
+        tail, whole = self._tail(text)
+        if self._open or self.stopped:  # the prompt takes the place of the text's last row, and of a ^C behind it
+            whole = whole and not (self.stopped and cells(tail) + 2 >= self.width)
+            self._out.write("\r\x1b[K" if whole else "\n")
+        self._out.flush()
+        self.stopped = self._open = False
+        mark = "> " if self.plain else MARK
+        prompt = tail + mark
+        if self._readline is not None and not self.plain and not _is_libedit(self._readline):
+            # readline must know what takes no room on the screen
+            prompt = f"{tail}\1{BOLD}\2{mark}\1{RESET}\2"
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            line = input(prompt)
+        except (EOFError, KeyboardInterrupt):
+            self._out.write("\n")
+            self._out.flush()
+            raise
+        finally:
+            signal.signal(signal.SIGINT, self._stop)
+        self._asked = tail + mark + line
+        return line
+
+    def begin(self, text: bytes, typed: bytes, *, goes_on: bool, answers: bool) -> None:  # noqa: ARG002
+        """Begin a turn with the end of the text so far and what was typed, in place of the line if it `answers` it."""
+        if answers:
+            self._take_away()
+        self._at_start = True
+        self._put(self._tail(text)[0])
+        self._put(self._styled(BOLD, harmless(typed.decode("utf-8", "replace"))))
+        self._out.flush()
+
+    def write(self, data: bytes) -> None:
+        """Show more of the text."""
+        self._put(harmless(self._decoder.decode(data)))
+        self._out.flush()
+
+    def end(self, separator: str | None) -> None:
+        """End a turn, and with a separator, the document."""
+        self._put(harmless(self._decoder.decode(b"", True)))
+        if separator is not None:
+            self._put(self._styled(DIM, " (the end)") + "\n")
+        elif self.plain and not self._at_start:
+            self._put("\n")
+        self._open = not self._at_start
+        self._out.flush()
+
+    def show(self, text: bytes) -> None:
+        """Show a whole text."""
+        self._put(harmless(text.decode("utf-8", "replace")))
+        self.end(None)
+
+    def say(self, sentence: str) -> None:
+        """Say something that is not the text."""
+        if self._open:
+            self._put("\n")
+            self._open = False
+        self._out.flush()
+        lines = (fill(line, self.width - 1, break_on_hyphens=False) for line in harmless(sentence).split("\n"))
+        plain = self.plain or not sys.stderr.isatty()
+        sys.stderr.write("\n".join(lines) + "\n" if plain else DIM + "\n".join(lines) + RESET + "\n")
+        sys.stderr.flush()
+
+    complain = say
+
+    def close(self) -> None:
+        """Keep the history, and leave Ctrl-C as it was."""
+        signal.signal(signal.SIGINT, self._before)
+        if self._attributes is not None:
+            _set_attributes(self._attributes)
+        if self._readline is None:
+            return
+        with suppress(OSError):
+            self._history.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.close(os.open(self._history, os.O_CREAT | os.O_RDWR, 0o600))
+            self._readline.write_history_file(self._history)
+            self._history.chmod(0o600)  # it is written anew, and what people type is nobody else's business
+
+    def _stop(self, *_: object) -> None:
+        self.stopped = True
+
+    def _put(self, text: str) -> None:
+        self._out.write(text)
+        if text:
+            self._at_start = text.endswith("\n")
+
+    def _styled(self, style: str, text: str) -> str:
+        return text if self.plain or not text else f"{style}{text}{RESET}"
+
+    def _tail(self, text: bytes) -> tuple[str, bool]:
+        """Return the last row of a text as it is on the screen, and True; where none can tell, its last characters."""
+        line = harmless(text[text.rfind(b"\n") + 1 :].decode("utf-8", "replace"))
+        if not self.plain and "\t" not in line:
+            return rows(line, self.width)[-1], True
+        most = min(TAIL, self.width // 3)
+        return (line if len(line) <= most else "…" + line[1 - most :]).replace("\t", " "), False
+
+    def _take_away(self) -> None:
+        """Remove the line that was typed from the screen, where it is certain how many rows it takes."""
+        if self.plain or self._readline is None or not self._asked.isprintable():
+            return
+        count = len(rows(self._asked, self.width))
+        with suppress(OSError):
+            if count < os.get_terminal_size(sys.stdout.fileno()).lines:
+                self._out.write(f"\x1b[{count}A\r\x1b[J")
+
+
+def cells(text: str) -> int:
+    """Return how many columns of a terminal a text takes."""
+    return sum(
+        0 if unicodedata.category(c) in ("Mn", "Me", "Cf") else 1 + (unicodedata.east_asian_width(c) in "WF")
+        for c in text
+    )
+
+
+def rows(line: str, width: int) -> list[str]:
+    """Return the rows that a line takes on a terminal with so many columns."""
+    begins, column = [0], 0
+    for k, character in enumerate(line):
+        size = cells(character)
+        if column + size > width:
+            begins.append(k)
+            column = 0
+        column += size
+    return [line[begin:end] for begin, end in pairwise([*begins, len(line)])]
+
+
+def _keep_output_at_ctrl_c() -> list[Any] | None:
+    """Let a terminal show what was written before Ctrl-C, which it would throw away; return how it was set before."""
+    try:
+        import termios
+    except ImportError:
+        return None
+    before = termios.tcgetattr(sys.stdin.fileno())
+    changed = before.copy()
+    changed[3] |= termios.NOFLSH
+    _set_attributes(changed)
+    return before
+
+
+def _set_attributes(attributes: list[Any]) -> None:
+    import termios
+
+    with suppress(OSError, termios.error):  # the terminal may be gone
+        termios.tcsetattr(sys.stdin.fileno(), termios.TCSADRAIN, attributes)
+
+
+def _is_libedit(readline: ModuleType) -> bool:
+    return "libedit" in (readline.__doc__ or "")
+
+
+def _readline(history: Path, commands: Sequence[str]) -> ModuleType | None:
+    """Return the module that edits lines, with its history, or None where there is none."""
+    try:
+        import readline
+    except ImportError:
+        return None
+    readline.set_completer(_completer(readline.get_line_buffer, commands))
+    readline.set_completer_delims(" ")
+    readline.parse_and_bind("bind ^I rl_complete" if _is_libedit(readline) else "tab: complete")
+    readline.set_history_length(REMEMBERED)
+    with suppress(OSError):
+        readline.read_history_file(history)
+    return readline
+
+
+def _completer(line: Callable[[], str], commands: Sequence[str]) -> Callable[[str, int], str | None]:
+    def complete(word: str, number: int) -> str | None:
+        fitting = [f"{name} " for name in commands if name.startswith(word)] if re.fullmatch(r"/\S*", line()) else []
+        return fitting[number] if number < len(fitting) else None
+
+    return complete

@@ -1,0 +1,574 @@
+"""``charrnn eval``: figures, tables, lines, characters, and what is copied."""
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from charrnn import scoring
+from charrnn import text as text_file
+from charrnn.cli import eval as eval_file
+from charrnn.cli import reports
+from charrnn.cli.reports import Column, write
+from tests.test_cli import ERROR, TINY, meta_of, misused, refused, rewrite, strict_json
+
+BITS = 1 / math.log(2)
+
+
+@pytest.fixture(scope="module")
+def other(trained, tmp_path_factory):
+    """Make a model that knows the same characters and predicts them worse."""
+    path = tmp_path_factory.mktemp("other") / "other.npz"
+
+    def weaken(meta, arrays):
+        arrays["param/output.V"] = arrays["param/output.V"] * np.float32(0.3)
+
+    rewrite(trained, path, weaken)
+    return path
+
+
+@pytest.fixture(scope="module")
+def of_documents(tmp_path_factory, text):
+    """Train a small model of documents, a line each."""
+    folder = tmp_path_factory.mktemp("documents")
+    (folder / "corpus.txt").write_text(text, encoding="utf-8")
+    code = subprocess.run(
+        [sys.executable, "-m", "charrnn", "train", "corpus.txt", "--documents", "lines", "--epochs", "1", "--quiet"]
+        + [str(option) for option in TINY],
+        cwd=folder,
+    ).returncode
+    assert code == 0
+    return folder / "model.npz"
+
+
+@pytest.fixture(scope="module")
+def of_bytes(tmp_path_factory, text):
+    """Train a small model of bytes."""
+    folder = tmp_path_factory.mktemp("bytes")
+    (folder / "corpus.txt").write_text(text, encoding="utf-8")
+    from tests.conftest import enter
+
+    options = (*TINY, "--bytes", "--epochs", 1, "--quiet", "-o", folder / "model.npz")
+    assert enter("train", folder / "corpus.txt", *options) == 0
+    return folder / "model.npz"
+
+
+def records(result):
+    """Return the objects that a command printed, a line each."""
+    assert (result.code, result.err) == (0, "")
+    return [strict_json(line) for line in result.out.splitlines()]
+
+
+def values(result):
+    """Return what a command printed between tabulators: a record a line, by the names in the first line."""
+    assert (result.code, result.err) == (0, "")
+    head, *rows = [line.split("\t") for line in result.out.removesuffix("\n").split("\n")]
+    return [dict(zip(head, row, strict=True)) for row in rows]
+
+
+# One text by one model
+
+
+def test_eval_tells_four_figures(trained, run):
+    """``eval`` tells nats, bits, perplexity and characters, as text and as JSON, and they belong together."""
+    corpus = trained.with_name("corpus.txt")
+    result = run("eval", trained, corpus, "--json")
+    assert (result.code, result.err, result.out.count("\n")) == (0, "", 1)
+    figures = strict_json(result.out)
+    assert set(figures) == {"nats_per_char", "bits_per_char", "perplexity", "characters"}
+    nats = figures["nats_per_char"]
+    assert figures["bits_per_char"] == pytest.approx(nats / math.log(2))
+    assert figures["perplexity"] == pytest.approx(math.exp(nats))
+    assert figures["characters"] == len(corpus.read_text(encoding="utf-8")) - 1
+    shown = run("eval", trained, corpus)
+    assert (shown.code, shown.err) == (0, "")
+    for part in (f"{nats:.4f} nats", f"{figures['bits_per_char']:.4f} bits", f"{figures['perplexity']:.3f} perplexity"):
+        assert part in shown.out
+    assert f"{figures['characters']:,} characters" in shown.out
+
+
+def test_eval_of_the_held_out_text_is_the_validation_loss(trained, folder, run, text):
+    """``eval`` of the last tenth of the corpus is the best validation loss that training told."""
+    Path("tail.txt").write_text(text[len(text) - round(len(text) / 10) :], encoding="utf-8")
+    best = min(entry["val_loss"] for entry in meta_of(trained)["history"])
+    figures = json.loads(run("eval", trained, "tail.txt", "--json", "--threads", 2).out)
+    assert figures["nats_per_char"] == pytest.approx(best, rel=1e-12)
+
+
+def test_eval_reads_standard_input(trained, run):
+    """``-`` and no text at all both mean standard input, where it is no terminal."""
+    stdin = trained.with_name("corpus.txt").read_bytes()
+    named = run("eval", trained, trained.with_name("corpus.txt")).out
+    assert run("eval", trained, "-", stdin=stdin).out == named
+    assert run("eval", trained, stdin=stdin).out == named
+
+
+def test_unknown_characters_in_a_text_to_score(trained, run):
+    """``eval`` has the rule of sample: refused by name and place, skipped or replaced."""
+    stdin = "im Haus\nim Ω Haus\n".encode()
+    refused(run("eval", trained, "-", stdin=stdin), "'Ω'", "line 2, column 4", "standard input", "--unknown")
+    for rule, characters in (("skip", 16), ("replace", 17)):
+        done = run("eval", trained, "-", "--json", "--unknown", rule, stdin=stdin)
+        assert json.loads(done.out)["characters"] == characters
+
+
+@pytest.mark.parametrize("stdin", [b"", b"d", "Ω".encode()])
+def test_too_little_to_score(trained, run, stdin):
+    """A text with fewer than two characters that the model knows cannot be scored."""
+    refused(run("eval", trained, "-", "--unknown", "skip", stdin=stdin))
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="needs a signal for one thread")
+def test_ctrl_c_while_scoring(trained, run, monkeypatch):
+    """Ctrl-C ends the scoring of a long text soon, not when all of it is read."""
+    from charrnn.network import Network
+
+    original, main = Network.forward, threading.main_thread().ident
+    ctrl_c = threading.Timer(0.2, signal.pthread_kill, (main, signal.SIGINT))
+
+    def slow(*arguments):
+        if not ctrl_c.ident:
+            ctrl_c.start()
+        time.sleep(0.05)
+        original(*arguments)
+
+    monkeypatch.setattr(Network, "forward", slow)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    began = time.monotonic()
+    result = run("eval", trained, trained.with_name("corpus.txt"), "--threads", 1)
+    signal.signal(signal.SIGINT, before)
+    assert (result.code, result.stdout, result.err) == (130, b"", "")
+    assert time.monotonic() - began < 2.0
+
+
+# Several texts, several models
+
+
+def test_several_texts_are_scored_each_by_itself(trained, folder, run):
+    """Of several texts there is a row each, in their order; a folder is one text."""
+    Path("more").mkdir()
+    Path("more/a.txt").write_text("der Mann\n")
+    Path("more/b.txt").write_text("die Frau\n")
+    Path("more/c.bin").write_bytes(b"\0")
+    Path("both.txt").write_text("der Mann\ndie Frau\n")
+    told = records(run("eval", trained, "more", "corpus.txt", "both.txt", "--json"))
+    alone = [records(run("eval", trained, name, "--json"))[0] for name in ("more", "corpus.txt", "both.txt")]
+    assert told == [
+        {"model": str(trained), "text": name} | one
+        for name, one in zip(("more", "corpus.txt", "both.txt"), alone, strict=True)
+    ]
+    assert alone[0] == alone[2]
+    assert alone[0]["characters"] == 17
+    table = run("eval", trained, "more", "corpus.txt").out.splitlines()
+    assert table[0].split() == ["model", "text", "nats/char", "bits/char", "perplexity", "characters"]
+    assert table[1].split()[1:] == [
+        "more",
+        f"{alone[0]['nats_per_char']:.4f}",
+        f"{alone[0]['bits_per_char']:.4f}",
+        f"{alone[0]['perplexity']:.3f}",
+        "17",
+    ]
+    assert len({line.rindex(line.split()[-1]) + len(line.split()[-1]) for line in table}) == 1  # numbers end in line
+
+
+def test_who_wrote_this(trained, other, folder, run, text):
+    """With -m every text is scored by every model, and of each text the best model is marked, and no other."""
+    Path("noise.txt").write_text("nnnnnoooiiisssee" * 20)
+    told = records(run("eval", other, "-m", trained, "corpus.txt", "noise.txt", "--json"))
+    assert [(row["text"], row["model"]) for row in told] == [
+        (name, str(model)) for name in ("corpus.txt", "noise.txt") for model in (other, trained)
+    ]
+    for first, second in (told[:2], told[2:]):
+        assert first["best"] is (first["bits_per_char"] < second["bits_per_char"])
+        assert second["best"] is not first["best"]
+    assert [row["best"] for row in told[:2]] == [False, True]
+    lines = run("eval", other, "--model", trained, "corpus.txt").out.splitlines()
+    assert lines[0].endswith("  best")
+    assert [line.endswith("  best") for line in lines[1:]] == [False, True]
+    rows = values(run("eval", other, "--model", trained, "corpus.txt", "--tsv"))
+    assert [row["best"] for row in rows] == ["", "best"]
+
+
+def test_a_pipe_is_kept_for_several_models(trained, other, folder, run, text):
+    """What can be read only once is scored by several models all the same."""
+    named = run("eval", trained, "-m", other, "corpus.txt", "--tsv").out
+    assert run("eval", trained, "-m", other, "-", "--tsv", stdin=text.encode()).out == named.replace("corpus.txt", "-")
+    assert run("eval", trained, "-m", other, "--tsv", stdin=text.encode()).out == named.replace("corpus.txt", "-")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_named_pipe_is_kept_for_several_models(trained, other, folder, run, text):
+    """So is a pipe that has a name."""
+    named = run("eval", trained, "-m", other, "corpus.txt", "--tsv").out
+    os.mkfifo("pipe")
+    writer = threading.Thread(target=Path("pipe").write_text, args=(text,), kwargs={"encoding": "utf-8"})
+    writer.start()
+    assert run("eval", trained, "-m", other, "pipe", "--tsv").out == named.replace("corpus.txt", "pipe")
+    writer.join()
+
+
+def test_bytes_and_characters_are_not_compared(trained, of_bytes, folder, run):
+    """Figures a byte and figures a character differ in kind: no model is the best, and a note says so."""
+    result = run("eval", trained, "-m", of_bytes, "corpus.txt", "--json")
+    told = [strict_json(line) for line in result.out.splitlines()]
+    assert [row["best"] for row in told] == [False, False]
+    assert told[1]["characters"] == Path("corpus.txt").stat().st_size - 1
+    assert "bytes" in result.err
+
+
+def test_a_text_that_one_model_cannot_read(trained, of_bytes, folder, run):
+    """The model and the text are named, with the place; what was told before stays."""
+    Path("omega.txt").write_text("im Haus\nΩ", encoding="utf-8")
+    result = run("eval", of_bytes, "-m", trained, "omega.txt")
+    refused(result, str(trained), "omega.txt", "'Ω'", "line 2, column 1")
+    result = run("eval", trained, "corpus.txt", "omega.txt", "--tsv")
+    assert result.code == 1
+    assert [line.split("\t")[1] for line in result.out.splitlines()] == ["text", "corpus.txt"]
+    assert result.err.startswith(f"{ERROR}'Ω'")
+    assert "omega.txt" in result.err
+
+
+# Lines
+
+
+def test_lines(trained, folder, run, text):
+    """``--per-line`` tells each line with its number, and all lines add up to the whole."""
+    told = records(run("eval", trained, "corpus.txt", "--per-line", "--json"))
+    assert [row["text"] for row in told] == text.splitlines()
+    assert [row["line"] for row in told] == list(range(1, len(told) + 1))
+    (whole,) = records(run("eval", trained, "corpus.txt", "--json"))
+    assert sum(row["characters"] for row in told) == whole["characters"]
+    assert sum(row["bits"] for row in told) == pytest.approx(whole["bits_per_char"] * whole["characters"], rel=1e-6)
+    for row in told:
+        assert row["bits_per_char"] == pytest.approx(row["bits"] / row["characters"], rel=1e-6)
+
+
+def test_the_most_surprising_lines(trained, folder, run):
+    """``--top`` tells the lines with the most bits per character, of those that are not empty, and no more."""
+    text = "der Mann\n\nxyzzy\ndie Frau\n\nder Garten\nxyz\n"
+    stdin, options = text.encode(), ("--unknown", "replace", "--json")
+    every = records(run("eval", trained, "-", "--per-line", *options, stdin=stdin))
+    ranked = sorted((row for row in every if row["text"]), key=lambda row: -row["bits_per_char"])
+    assert len(ranked) == 5
+    for top in (1, 3, 100):
+        assert records(run("eval", trained, "-", "--top", top, *options, stdin=stdin)) == ranked[:top]
+    empty = run("eval", trained, "-", "--top", 3, "--tsv", stdin=b"\n\n\n")
+    assert (empty.code, empty.out) == (0, "line\tcharacters\tbits\tbits_per_char\ttext\n")
+
+
+def test_documents_instead_of_lines(of_documents, folder, run):
+    """A model of documents tells of documents: all their characters and their ends."""
+    Path("names.txt").write_text("der Mann\n\ndie Frau\n")
+    told = records(run("eval", of_documents, "names.txt", "--per-line", "--json"))
+    assert [(row["document"], row["characters"], row["text"]) for row in told] == [
+        (1, 9, "der Mann"),
+        (2, 9, "die Frau"),
+    ]
+    (whole,) = records(run("eval", of_documents, "names.txt", "--json"))
+    assert whole["characters"] == 18
+    Path("turned.txt").write_text("die Frau\nder Mann\n")
+    turned = records(run("eval", of_documents, "turned.txt", "--per-line", "--json"))
+    assert [row["bits"] for row in turned] == pytest.approx([row["bits"] for row in reversed(told)], rel=1e-5)
+    assert records(run("eval", of_documents, "names.txt", "--per-char", "--json"))[8] == pytest.approx(
+        {"index": 9, "document": 1, "column": 9, "character": "\n"}
+        | {name: pytest.approx(value, abs=9) for name, value in (("bits", 1), ("probability", 1))}
+    )
+
+
+# Characters
+
+
+def test_characters(trained, folder, run, text):
+    """``--per-char`` tells each character with its place; all add up to the whole; the first one was given."""
+    told = records(run("eval", trained, "corpus.txt", "--per-char", "--json"))
+    assert "".join(row["character"] for row in told) == text
+    assert told[0] == {"index": 1, "line": 1, "column": 1, "character": text[0], "bits": None, "probability": None}
+    (whole,) = records(run("eval", trained, "corpus.txt", "--json"))
+    bits = [row["bits"] for row in told[1:]]
+    assert sum(bits) == pytest.approx(whole["bits_per_char"] * whole["characters"], rel=1e-5)
+    assert [2**-each for each in bits] == pytest.approx([row["probability"] for row in told[1:]], rel=1e-3)
+    lines = text.splitlines(keepends=True)
+    assert all(lines[row["line"] - 1][row["column"] - 1] == row["character"] for row in told)
+
+
+def test_the_three_forms_tell_the_same(trained, folder, run):
+    """JSON, values between tabulators and aligned text have the same records."""
+    for option in ("--per-char", "--per-line"):
+        objects = records(run("eval", trained, "corpus.txt", option, "--json"))
+        rows = values(run("eval", trained, "corpus.txt", option, "--tsv"))
+        lines = run("eval", trained, "corpus.txt", option).out.removesuffix("\n").split("\n")[1:]
+        assert len(objects) == len(rows) == len(lines)
+        for one, row in zip(objects, rows, strict=True):
+            assert list(one) == list(row)
+            for name, value in one.items():
+                written = value.replace("\n", "\\n") if isinstance(value, str) else "" if value is None else str(value)
+                assert row[name] == written or float(row[name]) == value
+        for line, one in list(zip(lines, objects, strict=True))[::97]:
+            numbers = [float(part.replace(",", "")) for part in line.split()[:3]]
+            assert numbers == pytest.approx(list(one.values())[:3], abs=0.01)
+        assert len(set(map(len, lines[1:]))) == 1 or option == "--per-line"
+
+
+def test_pieces_do_not_show(trained, folder, run, monkeypatch):
+    """Where a long text is cut into pieces, and how its records are written in batches, makes next to no difference."""
+    whole = [records(run("eval", trained, "corpus.txt", option, "--json")) for option in ("--per-line", "--per-char")]
+    monkeypatch.setattr(scoring, "PIECE", 1000)
+    monkeypatch.setattr(scoring, "RECORDS", 300)
+    monkeypatch.setattr(reports, "BATCH", 7)
+    for option, expected in zip(("--per-line", "--per-char"), whole, strict=True):
+        for row, one in zip(records(run("eval", trained, "corpus.txt", option, "--json")), expected, strict=True):
+            assert row.keys() == one.keys()
+            for name, value in one.items():
+                assert row[name] == (pytest.approx(value, abs=2e-3) if isinstance(value, float) else value)
+
+
+@pytest.mark.parametrize("form", ["--json", "--tsv", "--per-line"])
+def test_a_fault_late_in_a_pipe(trained, run, monkeypatch, form):
+    """What comes before a character that the model does not know is told, and its line and column are right."""
+    monkeypatch.setattr(scoring, "PIECE", 1 << 12)
+    monkeypatch.setattr(text_file, "BLOCK", 1 << 12)
+    stdin = b"der Mann\n" * 2000 + "im Ω".encode()
+    result = run("eval", trained, "-", "--per-char", *(() if form == "--per-line" else (form,)), stdin=stdin)
+    assert result.code == 1
+    assert 4000 < result.out.count("\n") < 18002
+    assert "line 2001, column 4 of standard input" in result.err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="for POSIX systems")
+def test_a_reader_of_characters_that_goes_away(trained, folder):
+    """``yes | charrnn eval model.npz - --per-char | head`` ends quietly."""
+    charrnn = [sys.executable, "-c", "import sys; from charrnn import scoring; scoring.PIECE = 4096;"]
+    charrnn[-1] += f"from charrnn.cli import run; sys.exit(run(['eval', {str(trained)!r}, '-', '--per-char']))"
+    yes = subprocess.Popen(["yes", "der Mann"], stdout=subprocess.PIPE)
+    writer = subprocess.Popen(charrnn, stdin=yes.stdout, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    yes.stdout.close()
+    head = subprocess.run(["head", "-n", "3"], stdin=writer.stdout, capture_output=True, timeout=60)
+    writer.stdout.close()
+    assert writer.wait(60) == 141
+    assert writer.stderr.read() == b""
+    writer.stderr.close()
+    yes.wait(60)
+    assert [line.split()[3] for line in head.stdout.decode().splitlines()] == ["character", "d", "e"]
+
+
+# What is copied
+
+
+def test_copied(trained, folder, run, text):
+    """``--copied`` tells the share that stands in a corpus, and the longest run, as text, JSON and TSV."""
+    mine = text[1000:1100] + "nnnooo" + text[40:60] + "ßßß"
+    Path("mine.txt").write_text(mine, encoding="utf-8")
+    (told,) = records(run("eval", trained, "mine.txt", "--copied", "corpus.txt", "--json"))
+    assert told["copied_characters"] == told["longest_run"] == 100
+    assert told["copied"] == pytest.approx(100 / len(mine))
+    assert (told["copied_run"], told["longest_run_text"]) == (32, text[1000:1100])
+    (alone,) = records(run("eval", trained, "mine.txt", "--json"))
+    assert {name: told[name] for name in alone} == alone
+    shorter = run("eval", trained, "mine.txt", "--copied", "corpus.txt", "--copied-run", 20)
+    assert (shorter.code, shorter.err) == (0, "")
+    share, run_line = shorter.out.splitlines()[4:]
+    assert share.startswith(f"{100 * 120 / len(mine):.1f} % copied: 120 of {len(mine)} characters")
+    assert "in runs of 20 or more" in share
+    assert text[1000:1100].replace("\n", "↵") in run_line
+    (row,) = values(run("eval", trained, "mine.txt", "--copied", "corpus.txt", "--tsv"))
+    assert row["longest_run_text"] == text[1000:1100].replace("\n", "\\n")
+
+
+def test_copied_from_what_the_model_cannot_read(trained, folder, run):
+    """A corpus may have characters that the model lacks, and lack some that it has."""
+    Path("corpus.txt").write_text("Ωμέγα der Mann und die Frau Ω", encoding="utf-8")
+    Path("mine.txt").write_text("Vögel: der Mann und die Frau — Bäume", encoding="utf-8")
+    (told,) = records(
+        run("eval", trained, "mine.txt", "--copied", "corpus.txt", "--copied-run", 8, "--json", "--unknown", "replace")
+    )
+    assert told["longest_run_text"] == " der Mann und die Frau "
+    assert told["copied_characters"] == 23
+
+
+def test_documents_are_copied_one_by_one(of_documents, folder, run):
+    """Of documents each is compared by itself: where one ends stands in no corpus."""
+    Path("corpus.txt").write_text("der Mann und\ndie Frau und")
+    Path("mine.txt").write_text("die Mann und\ndie Frau und\nder Mann und")
+    (told,) = records(run("eval", of_documents, "mine.txt", "--copied", "corpus.txt", "--copied-run", 12, "--json"))
+    assert (told["copied_characters"], told["longest_run"], told["longest_run_text"]) == (24, 12, "die Frau und")
+    assert told["copied"] == 24 / 36
+
+
+def test_bytes_are_copied(of_bytes, folder, run):
+    """Bytes are compared as bytes, and shown as far as they are text."""
+    Path("corpus").write_bytes(b"abc\xff\x00" + "Größe".encode() + b"\xfe")
+    Path("mine").write_bytes(b"xx\xff\x00" + "Größe".encode() + b"xx")
+    (told,) = records(run("eval", of_bytes, "mine", "--copied", "corpus", "--copied-run", 5, "--json"))
+    assert (told["longest_run"], told["longest_run_text"]) == (9, "\N{REPLACEMENT CHARACTER}\0Größe")
+    shown = run("eval", of_bytes, "mine", "--copied", "corpus").out
+    assert "\0" not in shown
+
+
+def test_nothing_is_copied(trained, folder, run):
+    """Where nothing is copied there is no run to show; a long one is cut."""
+    Path("nothing.txt").write_text("123")
+    out = run("eval", trained, "corpus.txt", "--copied", "nothing.txt").out
+    assert out.splitlines()[4:] == [out.splitlines()[4]]
+    assert out.splitlines()[4].startswith("0.0 % copied: 0 of ")
+    long = run("eval", trained, "corpus.txt", "--copied", "corpus.txt").out.splitlines()
+    assert long[4].startswith("100.0 % copied")
+    assert len(long[5]) < 250
+    assert long[5].endswith("…")
+
+
+def test_too_much_to_compare(trained, folder, run, monkeypatch):
+    """A text so long that comparing it would fill the memory is refused, and a corpus that is not there named."""
+    monkeypatch.setattr(eval_file, "COMPARABLE", 1000)
+    refused(run("eval", trained, "corpus.txt", "--copied", "corpus.txt"), "1,000", "--copied")
+    Path("short.txt").write_text("der Mann")
+    refused(run("eval", trained, "short.txt", "--copied", "nowhere"), "nowhere")
+
+
+# Forms
+
+
+@pytest.fixture
+def printed(capsysbinary):
+    """Write records and return what is on stdout."""
+
+    def printed(records, columns, form):
+        capsysbinary.readouterr()
+        write(records, columns, form)
+        return capsysbinary.readouterr().out.decode()
+
+    return printed
+
+
+WILD = "a\tb\nc\\d\r\x1b[31m\u202e%s"
+
+
+def test_a_text_between_tabulators_is_one_value(printed):
+    """What would end a value or a line is escaped, so that every text comes back."""
+    out = printed([(WILD, 1), ("", None)], [Column("text"), Column("number", 3, "d")], "tsv")
+    assert out == "text\tnumber\na\\tb\\nc\\\\d\\r\x1b[31m\u202e%s\t1\n\t\n"
+
+
+def test_a_text_cannot_command_a_terminal(printed, monkeypatch):
+    """In aligned text, and wherever a terminal would show it, nothing is left that could command one."""
+    safe = "\N{REPLACEMENT CHARACTER}"
+    out = printed([(WILD, True)], [Column("text", 30), Column("best")], "text")
+    assert out == f"{'text':30}  best\n{f'a{chr(92)}tb{chr(92)}nc{chr(92)}d{chr(92)}r{safe}[31m{safe}%s':30}  best\n"
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert "\x1b" not in printed([(WILD,)], [Column("text")], "tsv")
+    assert json.loads(printed([(WILD, False)], [Column("text"), Column("best")], "json")) == {
+        "text": WILD,
+        "best": False,
+    }
+
+
+def test_columns_are_aligned(printed):
+    """Strings begin and numbers end in a line, and what is missing takes its room."""
+    columns = [Column("name", 6), Column("bits_per_char", 9, ".2f", ".3g"), Column("count", 7, ",", "d")]
+    rows = [("a", 1.23456, 1234), ("bcd", None, 5)]
+    assert printed(rows, columns, "text") == (
+        "name    bits/char    count\na            1.23    1,234\nbcd                      5\n"
+    )
+    assert printed(rows, columns, "tsv") == "name\tbits_per_char\tcount\na\t1.23\t1234\nbcd\t\t5\n"
+    assert printed(rows, columns, "json") == (
+        '{"name": "a", "bits_per_char": 1.23, "count": 1234}\n{"name": "bcd", "bits_per_char": null, "count": 5}\n'
+    )
+    assert printed([(1.5,), (-2.0,)], [Column("correlation", 11, "+.2f", ".4f")], "text") == (
+        "correlation\n      +1.50\n      -2.00\n"
+    )
+    assert printed([], columns, "json") == ""
+    assert printed([], columns, "tsv") == "name\tbits_per_char\tcount\n"
+
+
+@pytest.mark.parametrize("form", ["text", "tsv", "json"])
+def test_records_are_written_as_they_come(printed, capsysbinary, form):
+    """A record that was long in coming is on stdout before the next is asked for, and nothing before the first."""
+    seen = []
+
+    def slow():
+        for number in range(3):
+            seen.append(capsysbinary.readouterr().out.decode())
+            time.sleep(1.1 * reports.SECONDS)
+            yield (number,)
+
+    seen.append(printed(slow(), [Column("number", 6, "d")], form))
+    line = {"text": "     {}\n", "tsv": "{}\n", "json": '{{"number": {}}}\n'}[form]
+    assert seen == ["", "number\n" * (form != "json") + line.format(0), line.format(1), line.format(2)]
+
+
+def test_many_records_are_written_in_few_parts(printed, monkeypatch):
+    """Records that come fast are written in batches, all of them, in order."""
+    parts = []
+    monkeypatch.setattr(reports, "_put", parts.append)
+    write(((number,) for number in range(10_000)), [Column("number", 1, "d")], "tsv")
+    assert len(parts) < 100
+    assert "".join(parts) == "number\n" + "".join(f"{number}\n" for number in range(10_000))
+
+
+# Contradictions
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("corpus.txt", "--json", "--tsv"), ["--json", "--tsv"]),
+        (("corpus.txt", "--per-line", "--per-char"), ["--per-line", "--per-char"]),
+        (("corpus.txt", "--per-line", "--top", 3), ["--per-line", "--top"]),
+        (("corpus.txt", "--per-char", "--copied", "corpus.txt"), ["--per-char", "--copied"]),
+        (("corpus.txt", "--top", 0), ["--top"]),
+        (("corpus.txt", "--copied-run", 5), ["--copied-run", "--copied"]),
+        (("corpus.txt", "--copied", "corpus.txt", "--copied-run", 0), ["--copied-run"]),
+        (("corpus.txt", "corpus.txt", "--per-line"), ["--per-line", "one text"]),
+        (("corpus.txt", "-m", "MODEL", "--top", 1), ["--top", "one model"]),
+        (("-", "-"), ["only once"]),
+        (("-", "--copied", "-"), ["only once"]),
+    ],
+    ids=lambda part: " ".join(map(str, part)) if isinstance(part, tuple) else "",
+)
+def test_what_contradicts_itself(trained, folder, run, arguments, words):
+    """What contradicts itself is wrong usage, and nothing is read."""
+    misused(run("eval", *(trained if part == "MODEL" else part for part in (trained, *arguments))), *words)
+
+
+def test_models_that_are_none(trained, folder, run):
+    """Each model is read before anything is told."""
+    refused(run("eval", trained, "-m", "corpus.txt", "corpus.txt"), "corpus.txt", "not a charrnn model")
+    refused(run("eval", trained, "-m", "nowhere", "corpus.txt"), "nowhere")
+
+
+@pytest.mark.parametrize("options", [(), ("--json",), ("--per-line",), ("--per-char", "--tsv"), ("--top", 1)])
+@pytest.mark.parametrize(
+    ("stdin", "words"),
+    [
+        (b"", ["there is no text in standard input"]),
+        (b"d", ["one character"]),
+        (b"\x00\xff", ["not UTF-8", "binary"]),
+        ("Ω".encode(), ["'Ω'", "line 1, column 1"]),
+    ],
+    ids=["empty", "one", "binary", "unknown"],
+)
+def test_texts_that_cannot_be_scored(trained, run, options, stdin, words):
+    """In every form one line says what is wrong with a text, and nothing is on stdout."""
+    refused(run("eval", trained, "-", *options, stdin=stdin), *words)
+
+
+@pytest.mark.parametrize("options", [(), ("--per-line", "--json"), ("--per-char",), ("--top", 2)])
+def test_predictions_that_are_no_numbers(trained, folder, run, monkeypatch, options):
+    """A loss that is no number is an error that names the model, and is never printed."""
+    from charrnn.network import Network
+
+    original = Network.losses
+
+    def overflow(network, window, first, last, steps):
+        original(network, window, first, last, steps)
+        window.losses[steps - 1, first:last] = np.nan
+
+    monkeypatch.setattr(Network, "losses", overflow)
+    refused(run("eval", trained, "corpus.txt", *options), str(trained), "no numbers")

@@ -1,0 +1,271 @@
+"""The command ``charrnn sample``: where a sample ends, how many there are, in which form, and what contradicts."""
+
+import json
+import math
+import random
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from charrnn.checkpoint import load
+from charrnn.network import Network
+from charrnn.sampling import Sampler
+
+from .conftest import enter
+
+NAMES = sorted({"".join(random.Random(k).choices(["an", "be", "ri", "lo", "ma", "el"], k=3)) for k in range(120)})
+
+
+@pytest.fixture(scope="session")
+def names_model(tmp_path_factory):
+    """Train a model of names, one a line; beside it lie the names, names.txt."""
+    folder = tmp_path_factory.mktemp("names")
+    (folder / "names.txt").write_text("".join(f"{name}\n" for name in NAMES))
+    options = ("--hidden", 16, "--epochs", 40, "--threads", 1, "--quiet", "--documents", "lines")
+    assert enter("train", folder / "names.txt", *options, "-o", folder / "names.npz") == 0
+    return folder / "names.npz"
+
+
+def lines(result):
+    """Return the lines that a command wrote, after it went well."""
+    assert result.code == 0, result.err
+    return result.out.splitlines()
+
+
+def objects(result):
+    """Return the JSON objects that a command wrote, one a line."""
+    return [json.loads(line) for line in lines(result)]
+
+
+def test_names_are_drawn_one_a_line(names_model, run):
+    """Each document ends where the model ends it, and stands on a line of its own; a seed repeats them all."""
+    result = run("sample", names_model, "--count", 70, "--seed", 5)
+    assert len(lines(result)) == 70
+    assert sum(4 < len(name) < 9 for name in lines(result)) > 40  # six letters each
+    assert len(set(lines(result))) > 20
+    assert result.out == run("sample", names_model, "--count", 70, "--seed", 5).out
+    assert result.out.endswith("\n")
+
+
+def test_novel_names(names_model, run):
+    """--novel writes as many as asked for, none of which is in the corpus, and none twice."""
+    corpus = names_model.parent / "names.txt"
+    known = run("sample", names_model, "--count", 50, "--seed", 1, "--temp", 0.7)
+    assert set(lines(known)) & set(NAMES)  # or there would be nothing to leave out
+    found = lines(run("sample", names_model, "--count", 50, "--seed", 1, "--temp", 0.7, "--novel", corpus))
+    assert len(found) == len(set(found)) == 50
+    assert not set(found) & set(NAMES)
+    rare = run("sample", names_model, "--count", 3, "--seed", 1, "--temp", 0.01, "--novel", corpus)
+    assert rare.code == 1
+    assert "were new" in rare.err
+
+
+def test_a_prime_of_documents(names_model, run):
+    """The last document of a prime is continued, whether or not a separator is behind it; its state is its own."""
+    for prime in ("lo", "lo\n", "mabe\nlo\n"):
+        result = run("sample", names_model, "--prime", "-", "--seed", 2, stdin=prime.encode())
+        assert result.out == run("sample", names_model, "--prime", "lo", "--seed", 2).out
+        assert result.out.startswith("lo")
+    bare = run("sample", names_model, "--prime", "lo", "--seed", 2, "--no-prime")
+    assert "lo" + bare.out == run("sample", names_model, "--prime", "lo", "--seed", 2).out
+
+
+def test_separators_stand_between(tmp_path, run):
+    """Documents with another separator are written with it between them."""
+    corpus = tmp_path / "verses.txt"
+    corpus.write_text("".join(f"{a} {b}\n%\n" for a in NAMES[:12] for b in NAMES[12:24]))
+    model = tmp_path / "verses.npz"
+    options = ("--documents", r"\n%\n", "--hidden", 8, "--epochs", 2, "--threads", 1, "--quiet", "-o", model)
+    assert run("train", corpus, *options).code == 0
+    result = run("sample", model, "--count", 3, "--seed", 1, "--length", 30)
+    assert result.out.count("\n%\n") == 2
+    assert result.out.endswith("\n")
+    assert not result.out.endswith("%\n")
+
+
+def test_lines_and_stops(trained, run):
+    """A sample ends with its last line, or before a string to stop at; whatever comes first."""
+    whole = run("sample", trained, "--seed", 3, "--length", 2000).out
+    three = run("sample", trained, "--seed", 3, "--lines", 3).out
+    assert three == "".join(line + "\n" for line in whole.split("\n")[:3])
+    stop = whole[40:43]
+    assert run("sample", trained, "--seed", 3, "--stop", stop).out == whole[: whole.index(stop)]
+    assert run("sample", trained, "--seed", 3, "--stop", "eee", "--stop", r"\n").out == whole[: whole.index("\n")]
+    assert run("sample", trained, "--seed", 3, "--lines", 3, "--length", 7).out == whole[:7]
+    assert run("sample", trained, "--seed", 3, "--lines", 2, "--length", 0).out.count("\n") == 2
+
+
+def test_several_samples(trained, run):
+    """Samples of a text are parted by an empty line, the prime before each; the first is that of the seed alone."""
+    alone = run("sample", trained, "--seed", 4, "--length", 30, "--prime", "der ").out
+    several = run("sample", trained, "--seed", 4, "--length", 30, "--prime", "der ", "--count", 3).out
+    assert several.startswith(alone)
+    assert several.count("der ") >= 3
+    assert several.endswith("\n")
+    records = objects(run("sample", trained, "--seed", 4, "--length", 30, "--prime", "der ", "--count", 3, "--json"))
+    assert "".join(record["text"] for record in records).replace("\n", "") == several.replace("\n", "")
+
+
+def test_json_tells_all(trained, run):
+    """Each object has its text, the seed that draws it alone, and the model's own bits per character of it."""
+    options = ("--length", 40, "--temp", 0.6, "--top-k", 5, "--prime", "Die ")
+    records = objects(run("sample", trained, *options, "--count", 3, "--json", "--seed", 9))
+    assert [record["sample"] for record in records] == [0, 1, 2]
+    assert records[0]["seed"] == 9
+    assert len({record["seed"] for record in records}) == 3
+    checkpoint = load(trained)
+    network, vocabulary = Network(checkpoint.architecture, checkpoint.parameters), checkpoint.vocabulary
+    for record in records:
+        assert record["text"] == run("sample", trained, *options, "--seed", record["seed"]).out
+        assert (record["characters"], record["ended"]) == (40, "length")
+        bits = 0.0
+        sampler = Sampler(network)
+        sampler.read(vocabulary.encode("Die "))
+        for symbol in vocabulary.encode(record["text"][4:]):
+            logits = sampler._window.logits[sampler._slot - 1, 0, : len(vocabulary)].astype(np.float64)
+            bits -= (logits[symbol] - logits.max() - math.log(np.exp(logits - logits.max()).sum())) / math.log(2)
+            sampler.read([symbol])
+        assert record["bits_per_char"] == pytest.approx(bits / 40, rel=1e-4)
+    (bare,) = objects(run("sample", trained, *options, "--json", "--seed", 9, "--no-prime"))
+    assert "Die " + bare["text"] == records[0]["text"]
+
+
+def test_json_of_bytes(tmp_path, run):
+    """Bytes that are no UTF-8 are escaped in JSON."""
+    (tmp_path / "binary").write_bytes(bytes(range(256)) * 8)
+    model = tmp_path / "model.npz"
+    options = ("--bytes", "--hidden", 4, "--epochs", 1, "--threads", 1, "--quiet", "-o", model)
+    assert run("train", tmp_path / "binary", *options).code == 0
+    (record,) = objects(run("sample", model, "--seed", 1, "--json", "--length", 200))
+    assert record["characters"] == 200
+    assert "\\x" in record["text"]
+
+
+def test_controls_are_heard(trained, run):
+    """Each control changes what is drawn; those that keep everything do not."""
+    plain = run("sample", trained, "--seed", 6, "--length", 300).out
+    for options in (("--top-k", 2), ("--top-p", 0.5), ("--min-p", 0.4), ("--repeat-penalty", 8), ("--temp", 0.5)):
+        assert run("sample", trained, "--seed", 6, "--length", 300, *options).out != plain
+    neutral = ("--top-k", 500, "--top-p", 1, "--min-p", 0, "--repeat-penalty", 1, "--temp", 1)
+    assert run("sample", trained, "--seed", 6, "--length", 300, *neutral).out == plain
+    greedy = run("sample", trained, "--temp", 0, "--length", 300).out
+    assert run("sample", trained, "--top-k", 1, "--length", 300).out == greedy
+    window = ("--repeat-penalty", 8, "--repeat-window")
+    assert run("sample", trained, "--seed", 6, *window, 1).out != run("sample", trained, "--seed", 6, *window, 9).out
+
+
+def test_copied_is_told(trained, run):
+    """--copied tells the share of what was written that stands in a corpus, on stderr or in each JSON object."""
+    corpus = trained.parent / "corpus.txt"
+    options = ("sample", trained, "--temp", 0.3, "--seed", 1, "--length", 500, "--copied", corpus)
+    assert "0.0 % copied" in run(*options, "--copied-run", 400).err
+    few = run(*options, "--copied-run", 4)
+    assert "% copied" in few.err
+    assert not few.err.startswith("0.0 %")
+    assert "copied" not in few.out
+    (record,) = objects(run(*options, "--copied-run", 4, "--json"))
+    assert 0.5 < record["copied"] <= 1.0
+    assert record["longest_run"] >= 4
+
+
+def test_a_long_prime_is_not_kept(trained, run, monkeypatch):
+    """A prime is read and written piece by piece, and goes on to the same text as if read at once."""
+    from charrnn import text, vocabulary
+
+    corpus = (trained.parent / "corpus.txt").read_text()
+    whole = run("sample", trained, "--prime", corpus, "--seed", 1, "--length", 50).out
+    monkeypatch.setattr(vocabulary, "BLOCK", 100)
+    monkeypatch.setattr(text, "BLOCK", 100, raising=False)
+    assert (
+        run("sample", trained, "--prime-file", trained.parent / "corpus.txt", "--seed", 1, "--length", 50).out == whole
+    )
+    assert whole.startswith(corpus)
+    assert len(whole) == len(corpus) + 50
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--json", "--surprise"), "not both"),
+        (("--length", 0, "--json"), "never ends"),
+        (("--length", 0, "--count", 2), "never ends"),
+        (("--length", 0, "--copied", "x"), "never ends"),
+        (("--temp", 0, "--count", 2), "the same one"),
+        (("--repeat-window", 5), "--repeat-penalty"),
+        (("--copied-run", 5), "--copied"),
+        (("--stop", ""), "empty"),
+        (("--prime", "a", "--prime-file", "b"), "not both"),
+        (("--top-k", 0), "top-k"),
+        (("--top-p", 0), "top-p"),
+        (("--min-p", 1.5), "min-p"),
+        (("--repeat-penalty", 0), "repeat-penalty"),
+        (("--repeat-penalty", "nan"), "repeat-penalty"),
+        (("--lines", 0), "lines"),
+        (("--count", 0), "count"),
+    ],
+)
+def test_contradictions_are_wrong_usage(trained, run, options, said):
+    """Options that contradict each other, or leave nothing to draw, are refused before anything is written."""
+    result = run("sample", trained, *options)
+    assert (result.code, result.out) == (2, "")
+    assert said in result.err
+
+
+def test_ends_that_never_come(names_model, trained, run):
+    """A string to stop at that the model cannot write is an error that says so."""
+    result = run("sample", trained, "--stop", "漢")
+    assert (result.code, result.out) == (1, "")
+    assert "'漢'" in result.err
+    assert "cannot write" in result.err
+    result = run("sample", names_model, "--lines", 3)
+    assert (result.code, result.out) == (1, "")
+    assert "ends by itself" in result.err
+
+
+def test_texts_that_are_not_there(trained, run):
+    """A corpus that cannot be read is one sentence."""
+    for option in ("--novel", "--copied"):
+        result = run("sample", trained, option, "none.txt", "--length", 10)
+        assert result.code == 1
+        assert result.err.startswith("charrnn: error: none.txt cannot be read")
+
+
+def test_surprise_in_a_pipe_is_plain(trained, run):
+    """Where there are no colours, --surprise writes the text as it is."""
+    plain = run("sample", trained, "--seed", 2, "--length", 100).out
+    assert run("sample", trained, "--seed", 2, "--length", 100, "--surprise").out == plain
+
+
+def test_surprise_on_a_terminal(trained, run, monkeypatch):
+    """On a terminal the text is coloured, and the same text."""
+    import io
+    import re
+
+    from charrnn.cli import run as program
+
+    class Terminal(io.TextIOWrapper):
+        def isatty(self):
+            return True
+
+    monkeypatch.setenv("TERM", "xterm-256color")
+    plain = run("sample", trained, "--seed", 2, "--length", 200, "--prime", "Der ").out
+    raw = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", Terminal(raw, encoding="utf-8"))
+    options = ["--seed", "2", "--length", "200", "--prime", "Der ", "--surprise"]
+    assert program(["sample", str(trained), *options]) == 0
+    sys.stdout.flush()
+    written = raw.getvalue().decode()
+    assert "\x1b[" in written
+    bare = re.sub(r"\x1b\[[0-9;]*m", "", written)
+    assert bare.replace(" \n", "\n").rstrip("\n") == plain.replace(" \n", "\n").rstrip("\n")
+
+
+def test_info_tells_of_documents(names_model, run):
+    """A model of documents says so, and its corpus is counted in characters alone."""
+    assert "texts of their own, with '\\n' between them" in run("info", names_model).out
+    facts = json.loads(run("info", names_model, "--json").out)
+    assert facts["vocabulary"]["separator"] == "\n"
+    assert facts["corpus"]["characters"] == sum(map(len, NAMES))
+    assert Path(facts["corpus"]["sources"][0]).name == "names.txt"
