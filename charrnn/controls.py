@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 from charrnn.errors import CharrnnError
 
-COLDEST, HOTTEST = 1e-30, 1e30  # beyond these a temperature makes no difference, and its inverse may be no number
+# Beyond these a temperature hardly makes a difference; its inverse may be no number, and characters that are not
+# equally likely could no longer be told apart.
+COLDEST, HOTTEST = 1e-30, 1e5
 
 
 @dataclass(frozen=True)
@@ -87,10 +89,10 @@ class Controls:
                 continue
             if not control.allows(value):
                 kind = "a whole number" if control.whole else "a number"
-                least = f"{'more than' if control.least_is_open else 'at least'} {control.least:g}"
-                most = f" and at most {control.most:g}" if math.isfinite(control.most) else ""
+                least = f"{'more than' if control.least_is_open else 'at least'} {control.least:.12g}"
+                most = f" and at most {control.most:.12g}" if math.isfinite(control.most) else ""
                 name = control.name.replace("_", " ")
-                raise CharrnnError(f"the {name} must be {kind}, {least}{most}, not {value:g}")
+                raise CharrnnError(f"the {name} must be {kind}, {least}{most}, not {value:.12g}")
 
     @property
     def arguments(self) -> tuple[float, float, int, float, float]:

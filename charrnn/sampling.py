@@ -56,7 +56,8 @@ class Sampler:
     ) -> None:
         self.network, self.team = network, team
         self.streams = len(seeds)
-        self._window = Window(network.architecture, self.streams, LENGTH)
+        self._length = max(4, LENGTH // self.streams)  # memory for the predictions of many streams would grow large
+        self._window = Window(network.architecture, self.streams, self._length)
         self._slot = 0  # of the states after what was read last
         self._generators = [np.random.default_rng([seed, 0]) for seed in seeds]
         self._weights = np.zeros((self.streams, padded(network.architecture.vocabulary)), np.float32)
@@ -75,21 +76,31 @@ class Sampler:
         self._remember(last)
 
     def read(self, ids: ArrayLike) -> None:
-        """Let every stream read the symbols [N] after what it has read or drawn so far."""
+        """Let every stream read the symbols [N] after what it has read or drawn so far.
+
+        Raises ValueError for a number that is no symbol's, such as that of a document's end.
+        """
         symbols = np.asarray(ids, np.int32)
+        if len(symbols) and not 0 <= symbols.min() <= symbols.max() < self.network.architecture.vocabulary:
+            raise ValueError("there is a number that is no symbol's")
         mode = barrier.flush_denormals()
-        for begin in range(0, len(symbols), LENGTH):
+        for begin in range(0, len(symbols), self._length):
             if self._slot:
                 self._window.carry(0, self.streams, self._slot)
-            self._slot = min(LENGTH, len(symbols) - begin)
+            self._slot = min(self._length, len(symbols) - begin)
             self._window.ids[: self._slot] = symbols[begin : begin + self._slot, np.newaxis]
             self.network.forward(self._window, 0, self.streams, self._slot)
         barrier.restore_denormals(mode)
-        read = np.repeat(symbols[-self.controls.repeat_window :, np.newaxis], self.streams, axis=1)
+        read = np.repeat(symbols[-int(self.controls.repeat_window) :, np.newaxis], self.streams, axis=1)
         self._remember(np.concatenate([self._last_characters(), read]))
 
     def draw(self, count: int) -> Drawn:
-        """Draw, and read, so many characters in each stream. Raises CharrnnError where predictions are no numbers."""
+        """Draw, and read, so many characters in each stream.
+
+        Raises CharrnnError where the predictions are no numbers, ValueError where nothing has been read yet.
+        """
+        if not self._slot:
+            raise ValueError("nothing has been read yet")
         chances = np.stack([generator.random(count) for generator in self._generators], axis=1)
         drawn = Drawn(np.zeros((count, self.streams), np.int32), np.zeros((count, self.streams), np.float32))
         size = 1 if self.team is None else self.team.size
@@ -145,7 +156,7 @@ class Sampler:
 
     def _remember(self, last: NDArray[np.int32]) -> None:
         """Set the window of the last characters, and the penalties for those in it."""
-        size = self.controls.repeat_window
+        size = int(self.controls.repeat_window)
         last = last[-size:]
         ring = np.full((size, self.streams), -1, np.int32)
         ring[: len(last)] = last

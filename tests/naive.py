@@ -297,3 +297,69 @@ def learning_rate(schedule: str, progress: float, *, peak: float, warmup: float,
     # with a warm-up as long as the training, nothing remains for the schedule
     s = min(1.0, (progress - warmup) / (1 - warmup)) if warmup < 1 else 0.0
     return peak * SCHEDULES[schedule](s, final)
+
+
+# ---- Controls of drawing ---------------------------------------------------------------------------------
+# Each takes log p [V] and returns another, −∞ for what is not to be drawn. Of equally likely symbols the lower one
+# counts as the likelier. As in the optimisers, no setting has a default.
+
+
+def ranked(log_p: Array) -> Array:
+    """Return the symbols, the likeliest first."""
+    return np.argsort(-log_p, kind="stable")
+
+
+def only(log_p: Array, kept: Array) -> Array:
+    """Keep log p of some symbols."""
+    result = np.full_like(log_p, -np.inf)
+    result[kept] = log_p[kept]
+    return result
+
+
+def penalise(log_p: Array, window: Sequence[int], penalty: float) -> Array:
+    """Make what is in the window less likely, however often it is there (after Keskar et al. 2019, on log p)."""
+    result = log_p.copy()
+    for symbol in set(window):
+        result[symbol] -= math.log(penalty)
+    return result
+
+
+def heat(log_p: Array, temperature: float) -> Array:
+    """Divide by the temperature; 0 is its limit."""
+    return only(log_p, ranked(log_p)[:1]) if temperature == 0 else log_p / temperature
+
+
+def keep_top_k(log_p: Array, k: int) -> Array:
+    """Keep the k likeliest (Fan, Lewis & Dauphin 2018)."""
+    return only(log_p, ranked(log_p)[:k])
+
+
+def keep_min_p(log_p: Array, share: float) -> Array:
+    """Keep what is at least so likely as a share of the likeliest's probability (Nguyen et al. 2024)."""
+    return log_p if share == 0 else only(log_p, np.flatnonzero(log_p >= log_p.max() + math.log(share)))
+
+
+def keep_top_p(log_p: Array, mass: float) -> Array:
+    """Keep as few of the likeliest as have a mass together: the nucleus (Holtzman et al. 2020)."""
+    order = ranked(log_p)
+    mass_before = np.concatenate([[0.0], np.cumsum(np.exp(log_p[order]))[:-1]])
+    return only(log_p, order[mass_before < mass])
+
+
+def controlled(
+    log_p: Array,
+    written: Sequence[int],
+    *,
+    repeat_penalty: float,
+    repeat_window: int,
+    temperature: float,
+    top_k: int | None,
+    min_p: float,
+    top_p: float,
+) -> Array:
+    """Return log p [V] of what is drawn after all that is written, by all controls, one after another."""
+    log_p = log_softmax(penalise(log_p, written[-repeat_window:], repeat_penalty))
+    log_p = log_softmax(heat(log_p, temperature))
+    log_p = log_softmax(keep_top_k(log_p, len(log_p) if top_k is None else top_k))
+    log_p = log_softmax(keep_min_p(log_p, min_p))
+    return log_softmax(keep_top_p(log_p, top_p))

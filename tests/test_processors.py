@@ -12,9 +12,10 @@ import llvmlite.binding
 import numpy as np
 import pytest
 
+from charrnn.controls import Controls
 from charrnn.kernels import gemm
 from charrnn.network import Network
-from charrnn.sampling import sample
+from charrnn.sampling import Sampler
 from charrnn.settings import Settings
 from charrnn.text import Corpus
 from charrnn.training import Trainer
@@ -45,15 +46,17 @@ def work(cell):
     with Workers(2) as team:
         trainer = Trainer(settings, Corpus(ids, vocabulary, ("a text",), "0" * 64), team)
         steps = [trainer.advance(1) for _ in range(2 * trainer.streams.windows)]
-        drawn = sample(Network(trainer.architecture, trainer.network.weights.named), [1, 2, 3], seed=5)
-        symbols = [next(drawn) for _ in range(100)]
+        controls = Controls(repeat_penalty=1.3, top_k=20, min_p=0.01, top_p=0.9)
+        sampler = Sampler(Network(trainer.architecture, trainer.network.weights.named), seeds=[5], controls=controls)
+        sampler.read([1, 2, 3])
+        symbols = sampler.draw(100).symbols
     return {
         "loss": [step.loss for step in steps],
         "norm": [step.grad_norm for step in steps],
         "weights": sha256(trainer.network.weights.flat),
         "moments": sha256(*(moment.flat for moment in trainer.optimiser.moments)),
         "carried": sha256(trainer.window.carried()),
-        "symbols": sha256(np.array(symbols)),
+        "symbols": sha256(symbols),
     }
 
 

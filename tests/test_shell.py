@@ -67,9 +67,9 @@ def launch(folder):
                 stream.close()
 
 
-def finish(process):
-    """Wait for a process: (exit code, its stdout, its stderr as text)."""
-    out, err = process.communicate(timeout=PATIENCE)
+def finish(process, data=None):
+    """Hand a process what it is to read, and wait for it: (exit code, its stdout, its stderr as text)."""
+    out, err = process.communicate(data, timeout=PATIENCE)
     return process.returncode, out, (err or b"").decode("utf-8")
 
 
@@ -124,6 +124,109 @@ def test_readers_that_never_read(launch, trained):
     for process in processes:
         code, _, err = finish(process)
         assert (code, err) == (141, "")
+
+
+def test_endless_texts_are_scored_until_nobody_reads(launch, trained):
+    """``yes … | charrnn eval model -`` reads on for as long as there is text; its reports end quietly with ``head``."""
+    yes = subprocess.Popen(["yes", "der Mann sieht die Frau"], stdout=subprocess.PIPE)
+    scores = launch("eval", trained, "-", "--per-char", "--tsv", stdin=yes.stdout)
+    head = subprocess.Popen(["head", "-n", "20000"], stdin=scores.stdout, stdout=subprocess.PIPE)
+    for mine in (yes.stdout, scores.stdout):
+        mine.close()
+    scores.stdout = None
+    lines = head.communicate(timeout=PATIENCE)[0].splitlines()
+    assert len(lines) == 20_000
+    assert lines[0].startswith(b"index\t")
+    code, _, err = finish(scores)
+    assert (code, err) == (141, "")
+    yes.wait(PATIENCE)
+    finite = launch("eval", trained, "-", "--json", stdin=subprocess.PIPE)
+    code, out, err = finish(finite, b"der Mann sieht die Frau\n" * 1000)
+    assert (code, err) == (0, "")
+    assert json.loads(out)["characters"] == 23_999
+
+
+def test_samples_through_tee(launch, run, trained):
+    """What goes through ``tee`` into a file is what would be seen; objects of JSON come a line each."""
+    writer = launch("sample", trained, "--count", 3, "--length", 50, "--seed", 1, "--json")
+    tee = subprocess.Popen(["tee", "copy.txt"], stdin=writer.stdout, stdout=subprocess.PIPE)
+    writer.stdout.close()
+    writer.stdout = None
+    out = tee.communicate(timeout=PATIENCE)[0]
+    assert finish(writer)[0] == 0
+    assert out == Path("copy.txt").read_bytes()
+    assert [json.loads(line)["sample"] for line in out.splitlines()] == [0, 1, 2]
+
+
+def test_an_endless_prime_takes_no_more_memory(launch, trained):
+    """A prime is written as it is read, however much there is of it, and kept nowhere."""
+    yes = subprocess.Popen(["yes", "der Mann sieht die Frau"], stdout=subprocess.PIPE)
+    writer = launch("sample", trained, "--prime", "-", stdin=yes.stdout)
+    yes.stdout.close()
+    assert writer.stdout.read(5_000_000)[-24:].count(b"Mann") == 1
+    writer.stdout.close()
+    writer.stdout = None
+    assert finish(writer)[0] == 141
+    yes.wait(PATIENCE)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_other_signals_end_a_sample(launch, trained, number):
+    """A sample or a score that is told to end does so at once, without a word."""
+    process = launch("sample", trained, "--length", 0)
+    assert process.stdout.read(10)
+    process.send_signal(number)
+    code, _, err = finish(process)
+    assert (code, err) == (-number, "")
+
+
+@pytest.mark.parametrize("surroundings", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
+def test_no_colours_where_none_are_wanted(launch, run, trained, surroundings):
+    """NO_COLOR and TERM=dumb keep colours out of samples, traces and reports, on a terminal too."""
+    for command in (
+        ("sample", trained, "--length", 40, "--seed", 1, "--surprise"),
+        ("info", trained),
+        ("trace", trained, "corpus.txt"),
+        ("eval", trained, "corpus.txt", "--top", 3),
+    ):
+        shown = Terminal(launch, 80, *command, env=surroundings).finish()
+        assert "\x1b" not in shown, command
+        assert len(shown) >= 40
+
+
+def test_a_narrow_terminal(launch, trained):
+    """On a terminal of 40 columns the facts of a model and its curve fit, but for what cannot be broken."""
+    shown = Terminal(launch, 40, "info", trained).finish()
+    drawn = [line.rstrip() for line in shown.splitlines() if "│" in line]
+    assert len(drawn) > 5
+    assert max(map(len, drawn)) < 40
+
+
+COMPLETING = """
+eval "$(_CHARRNN_COMPLETE=bash_source charrnn)"
+complete_with() {
+    COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMPREPLY=()
+    _charrnn_completion charrnn
+    echo "${COMPREPLY[@]}"
+}
+complete_with charrnn sam
+complete_with charrnn train --cell ""
+complete_with charrnn sample --top
+"""
+
+
+def test_completion_with_tab(tmp_path):
+    """What the README puts in a shell's start-up file completes commands, options and their values."""
+    program = tmp_path / "charrnn"
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m charrnn "$@"\n')
+    program.chmod(0o755)
+    surroundings = os.environ | {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
+    completed = subprocess.run(["bash", "-c", COMPLETING], env=surroundings, capture_output=True, timeout=PATIENCE)
+    assert completed.stdout.decode().splitlines() == ["sample", "lstm gru rnn", "--top-k --top-p"]
+    for shell, mark in (("zsh", "#compdef charrnn"), ("fish", "complete --no-files --command charrnn")):
+        asked = surroundings | {"_CHARRNN_COMPLETE": f"{shell}_source"}
+        script = subprocess.run([program], env=asked, capture_output=True, timeout=PATIENCE).stdout.decode()
+        assert mark in script
 
 
 def test_sampling_streams(launch, trained):

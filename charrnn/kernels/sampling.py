@@ -35,7 +35,7 @@ def draw(logits, weights, penalties, symbols, controls, chance):
     log_total = math.log(total) + top
     if penalty != 0.0:
         for j in range(0, weights.shape[0], LANES):
-            store(weights, (j,), load(logits, (j,)) - load(penalties, (j,)))
+            store(weights, (j,), (load(logits, (j,)) - top) - load(penalties, (j,)))
         scores, top = weights, largest(weights)
     if inverse == 0.0:
         symbol = first_at_least(scores, top)
