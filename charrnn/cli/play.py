@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 @unknown_option
 @click.pass_context
 def command(ctx: click.Context, /, **options: Any) -> None:
-    r"""Write a text together with MODEL: what you type, it goes on with.
+    """Write a text together with MODEL: what you type, it goes on with.
 
     A line is read as it stands, after all the text before it, and the model writes on from there. An empty line lets it
     go on. Ctrl-C stops it, Ctrl-D quits. Lines that begin with a slash are commands: /temp 0.8 sets the temperature,
@@ -45,7 +45,7 @@ def command(ctx: click.Context, /, **options: Any) -> None:
     \b
     Examples:
       charrnn play model.npz --temp 0.8
-      printf 'Once upon a time\n/temp 0.3\n\n' | charrnn play model.npz
+      printf 'Once upon a time\\n/temp 0.3\\n\\n' | charrnn play model.npz
     """
     from charrnn.checkpoint import load
     from charrnn.conversation import Conversation
