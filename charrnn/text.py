@@ -167,7 +167,8 @@ def _puts_line_feeds(vocabulary: Vocabulary) -> bool:
 
 
 def _nothing_known(vocabulary: Vocabulary, paths: Sequence[str]) -> CharrnnError:
-    what = "there is nothing but separators" if vocabulary.separator else "the model knows none of the characters"
+    separators = "there is nothing but separators and unknown characters"
+    what = separators if vocabulary.separator else "the model knows none of the characters"
     return CharrnnError(f"{what} in {_listed(paths)}")
 
 

@@ -165,7 +165,7 @@ def test_every_gradient_equals_the_complex_step_derivative(cell, layers, dropout
     assert not expected
 
 
-def _assert_gradients(case):
+def assert_gradients(case):
     """Hold gradients to the twin's derivatives along random directions, one for all arrays with the same prefix.
 
     A direction weighs every entry by about ±1/its size, so that a single entry that is wrong is seen among millions.
@@ -207,7 +207,7 @@ def test_ragged_sizes_equal_the_naive_twin(cell, hidden, vocabulary, batch, laye
         assert case.read_losses.tobytes() == window.losses[:steps].tobytes()
     else:
         assert set(np.unique(window.masks[:, :steps])) <= {np.float32(0.0), np.float32(1.0 / (1.0 - dropout))}
-    _assert_gradients(case)
+    assert_gradients(case)
     unread = np.setdiff1d(np.arange(vocabulary), ids)
     assert not case.network.gradient.blocks[0][unread].any()
     window.carry(0, batch, steps)
@@ -217,7 +217,8 @@ def test_ragged_sizes_equal_the_naive_twin(cell, hidden, vocabulary, batch, laye
             assert_close(carried[layer, k], states[name], f"layer{layer}.{name}")
 
 
-def _assert_same_bits(one, other):
+def assert_same_bits(one, other):
+    """Hold two cases to have left the same in the gradient and in every buffer."""
     assert one.network.gradient.flat.tobytes() == other.network.gradient.flat.tobytes()
     for mine, its in zip(one.window.buffers, other.window.buffers, strict=True):
         assert mine.tobytes() == its.tobytes()
@@ -229,7 +230,7 @@ def test_any_number_of_threads_gives_the_same_bits(cell, batch):
     """Gradients, losses and states do not depend on how rows and columns are shared out."""
     runs = [Case(cell, 70, 40, 2, batch, 6, threads=threads, dropout=0.3).run() for threads in (1, 2, 3, 7)]
     for other in runs[1:]:
-        _assert_same_bits(runs[0], other)
+        assert_same_bits(runs[0], other)
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -239,7 +240,7 @@ def test_threads_do_not_change_a_bit_at_ragged_sizes(cell, hidden, vocabulary, b
     sizes = (cell, vocabulary, hidden, layers, batch, STEPS[batch])
     runs = [Case(*sizes, threads=threads, dropout=dropout).run() for threads in (1, 2, 3)]
     for other in runs[1:]:
-        _assert_same_bits(runs[0], other)
+        assert_same_bits(runs[0], other)
 
 
 def _corpus(vocabulary, characters):

@@ -146,6 +146,28 @@ def test_endless_texts_are_scored_until_nobody_reads(launch, trained):
     assert json.loads(out)["characters"] == 23_999
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="asks Linux for a process's memory")
+def test_a_long_pipe_is_scored_in_bounded_memory(launch, trained):
+    """100 MB of text through a pipe take less than 300 MB of memory."""
+    yes = subprocess.Popen(["yes", "der Mann sieht die Frau"], stdout=subprocess.PIPE)
+    head = subprocess.Popen(["head", "-c", "100000000"], stdin=yes.stdout, stdout=subprocess.PIPE)
+    process = launch("eval", trained, "-", "--json", stdin=head.stdout)
+    yes.stdout.close()
+    head.stdout.close()
+    most = 0
+    while process.poll() is None:
+        peak = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{process.pid}/status").read_text())
+        most = max(most, int(peak[1])) if peak else most
+        time.sleep(0.1)
+    code, out, err = finish(process)
+    assert (code, err, json.loads(out)["characters"]) == (0, "", 100_000_000 - 1)
+    assert 50_000 < most < 300_000
+    print(f"{most // 1000} MB")  # noqa: T201
+    head.wait(PATIENCE)
+    yes.wait(PATIENCE)
+
+
 def test_samples_through_tee(launch, run, trained):
     """What goes through ``tee`` into a file is what would be seen; objects of JSON come a line each."""
     writer = launch("sample", trained, "--count", 3, "--length", 50, "--seed", 1, "--json")
