@@ -8,8 +8,9 @@ from heapq import nlargest
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
+from click.core import ParameterSource
 
-from charrnn.cli.options import model_argument, unknown_option
+from charrnn.cli.options import copied_options, model_argument, unknown_option
 from charrnn.cli.reports import Column, chosen, format_options, write
 from charrnn.errors import CharrnnError
 
@@ -42,17 +43,14 @@ COMPARABLE = 20_000_000  # characters of a text to compare with a corpus: each t
     metavar="N",
     help="Tell the N lines, or documents, with the most bits per character, of those that are not empty.",
 )
-@click.option("--copied", type=click.Path(), metavar="CORPUS", help="Tell how much of the text stands in CORPUS.")
-@click.option(
-    "--copied-run",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Only runs of N characters or more count as copied.  [default: 32]",
-)
+@copied_options
 @format_options
 @click.option("--threads", type=click.IntRange(min=1), help="Threads to use; by default one a processor.")
 @unknown_option
+@click.pass_context
 def command(
+    ctx: click.Context,
+    /,
     model: str,
     texts: tuple[str, ...],
     others: tuple[str, ...],
@@ -60,7 +58,7 @@ def command(
     per_char: bool,
     top: int | None,
     copied: str | None,
-    copied_run: int | None,
+    copied_run: int,
     as_json: bool,
     as_tsv: bool,
     threads: int | None,
@@ -99,7 +97,7 @@ def command(
         raise click.UsageError(f"Give {asked[0]} or {asked[1]}, not both.")
     if asked and (len(models) > 1 or len(texts) > 1):
         raise click.UsageError(f"{asked[0]} takes one text and one model.")
-    if copied_run is not None and not copied:
+    if ctx.get_parameter_source("copied_run") is ParameterSource.COMMANDLINE and not copied:
         raise click.UsageError("--copied-run goes with --copied.")
     if [*texts, copied].count("-") > 1:
         raise click.UsageError("Standard input (-) can be read only once.")
@@ -162,21 +160,19 @@ def _figures(score: "Score") -> tuple[float, float, float, int]:
     return score.nats_per_char, score.bits_per_char, score.perplexity, score.characters
 
 
-def _whole(
-    pieces: "Iterable[Scored]", vocabulary: "Vocabulary", copied: str | None, run: int | None, form: str
-) -> None:
+def _whole(pieces: "Iterable[Scored]", vocabulary: "Vocabulary", copied: str | None, run: int, form: str) -> None:
     """Tell the figures of a text, and how much of it is copied, if that is asked."""
     import numpy as np
 
-    from charrnn.copying import LEAST, copied_from
+    from charrnn.copying import copied_from
     from charrnn.display.colour import harmless
     from charrnn.scoring import total
 
     kept: list[Ids] = []
     score = total(_keeping(pieces, kept) if copied else pieces, vocabulary.boundary)
-    found = copied_from(copied, vocabulary, [np.concatenate(kept)], run or LEAST) if copied else None
+    found = copied_from(copied, vocabulary, [np.concatenate(kept)], run) if copied else None
     if form != "text":
-        more = found.fields(run or LEAST) if found else {}
+        more = found.fields(run) if found else {}
         columns = (Column(name, form="" if isinstance(value, str) else "d") for name, value in more.items())
         write([(*_figures(score), *more.values())], [*FIGURES, *columns], form)
         return
@@ -184,7 +180,7 @@ def _whole(
     click.echo(f"{score.bits_per_char:.4f} bits per character")
     click.echo(f"{score.perplexity:.3f} perplexity: as unsure as a fair choice between so many characters")
     click.echo(f"{score.characters:,} characters predicted")
-    for sentence in found.sentences(run or LEAST, copied) if found and copied else ():
+    for sentence in found.sentences(run, copied) if found and copied else ():
         click.echo(harmless(sentence))
 
 

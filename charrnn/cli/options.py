@@ -71,6 +71,25 @@ def control_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
+def copied_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --copied and --copied-run."""
+    for option in (
+        click.option(
+            "--copied-run",
+            type=click.IntRange(min=1),
+            default=32,
+            show_default=True,
+            metavar="N",
+            help="Only runs of N characters or more count as copied.",
+        ),
+        click.option(
+            "--copied", type=click.Path(), metavar="CORPUS", help="Tell how much stands word for word in CORPUS."
+        ),
+    ):
+        function = option(function)
+    return function
+
+
 def unknown_option(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add --unknown: the same rule in every command that reads a text with a trained model."""
     return click.option(

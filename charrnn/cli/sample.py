@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from charrnn.cli.options import Text, control_options, model_argument, unknown_option
+from charrnn.cli.options import Text, control_options, copied_options, model_argument, unknown_option
 from charrnn.controls import CONTROLS, Controls
 
 if TYPE_CHECKING:
@@ -49,14 +49,7 @@ LONGEST = 100_000  # the same where something else may end a sample
     help="The same seed writes the same text; else each run differs.",
 )
 @click.option("--novel", type=click.Path(), metavar="CORPUS", help="Write only samples that do not stand in CORPUS.")
-@click.option("--copied", type=click.Path(), metavar="CORPUS", help="Tell how much is copied from CORPUS.")
-@click.option(
-    "--copied-run",
-    type=click.IntRange(4),
-    default=32,
-    show_default=True,
-    help="Characters in a row that make a copy.",
-)
+@copied_options
 @click.option("--surprise", is_flag=True, help="Colour each character, on a terminal: the redder, the less expected.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object a sample: text, seed, bits per character.")
 @unknown_option
@@ -111,22 +104,27 @@ def command(ctx: click.Context, /, **options: Any) -> None:
         text = corpus if isinstance(corpus, str) else corpus.decode("latin-1")
         accept = novelty(text, vocabulary, vocabulary.spell(prime))
     seed = int.from_bytes(os.urandom(7)) >> 3 if options["seed"] is None else options["seed"]
-    parts: list[list[NDArray[Any]]] = []
+    number = -1
+    texts: list[list[NDArray[Any]]] = []  # the symbols of each sample, in parts, where they are to be looked for later
     with ExitStack() as stack:
         count = options["count"]
         team = stack.enter_context(Workers(min(count, processors()))) if count > 1 else None
         for piece in samples(sampler, vocabulary, ending, seed=seed, count=count, team=team, accept=accept):
-            if piece.sample == len(parts):
-                parts.append([])
+            if piece.sample != number:
+                number = piece.sample
+                texts += [[]] if options["copied"] else []
                 if not once:
                     output.begin(prime[:0] if options["no_prime"] else prime)
             output.add(piece)
             if options["copied"]:
-                parts[-1].append(piece.symbols)
+                texts[-1].append(piece.symbols)
     output.close()
     if options["copied"] and not options["as_json"]:
-        for sentence in _copied(options, vocabulary, parts).sentences(options["copied_run"], options["copied"]):
-            click.echo(sentence, err=True)
+        from charrnn.display.colour import harmless
+
+        found = _copied(options, vocabulary, texts)
+        for sentence in found.sentences(options["copied_run"], options["copied"]):
+            click.echo(harmless(sentence), err=True)
 
 
 def _check_usage(ctx: click.Context, options: dict[str, Any]) -> None:
