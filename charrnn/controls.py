@@ -32,7 +32,7 @@ class Control:
 CONTROLS = (
     Control(
         "repeat_penalty",
-        "How many times less likely characters get that are among the last ones written.",
+        "Makes characters that are among the last ones written so many times less likely; 1 changes nothing.",
         "log p − log penalty for each character in the window",
         1e-6,
         1e6,
@@ -48,21 +48,21 @@ CONTROLS = (
     Control(
         "temperature",
         "How bold: 0 always takes the likeliest character, 0.5 is careful, 1 as learnt, above 1 wild.",
-        "log p / temperature; 0: the likeliest one",
+        "log p / temperature; for 0, −∞ for all but the likeliest",
         0.0,
         math.inf,
     ),
     Control("top_k", "Choose among the K likeliest characters alone.", "−∞ for all but K", 1, 2**31 - 1, whole=True),
     Control(
         "min_p",
-        "Leave out characters less likely than this share of the likeliest one's probability.",
+        "Leave out characters less likely than this share of the likeliest one's probability; 0 leaves out none.",
         "−∞ where log p < log max p + log share",
         0.0,
         1.0,
     ),
     Control(
         "top_p",
-        "Choose among the likeliest characters that have this much probability together.",
+        "Choose among the likeliest characters that have this much probability together; 1 is all of them.",
         "−∞ for all but the fewest likeliest whose p add up to it",
         0.0,
         1.0,

@@ -8,7 +8,7 @@ much harder than others: for a text of M symbols, each place of the corpus is lo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
@@ -44,7 +44,7 @@ class Copied:
     text: int = 0
     at_text: int = 0
     at_corpus: int = 0
-    run: str = ""  # the beginning of the longest run, where it was looked up: see `copied_from`
+    run: str = ""  # the beginning of the longest run, where it was looked up: see `comparison`
 
     @property
     def share(self) -> float:
@@ -59,6 +59,7 @@ class Copied:
             "copied_run": least,
             "longest_run": self.longest,
             "longest_run_text": self.run,
+            "longest_run_at": self.at_corpus,
         }
 
     def sentences(self, least: int, corpus: str) -> list[str]:
@@ -97,11 +98,12 @@ def measure(corpus: Ids, texts: Sequence[Ids], least: int = LEAST) -> Copied:
     return Copied(characters, copied, windows.length + more, text, place - int(begins[text]), windows.find(place, more))
 
 
-def copied_from(path: str, vocabulary: Vocabulary, texts: Sequence[Ids], least: int = LEAST) -> Copied:
-    """Measure what of some texts, encoded with a model's vocabulary, stands in a file or folder, as `measure` does.
+def comparison(path: str, vocabulary: Vocabulary) -> Callable[[Sequence[Ids], int], Copied]:
+    """Read a file or folder; return a function that measures what of some texts stands there, as `measure` does.
 
-    Of documents each is a text of its own: where one ends is no symbol that could stand in the corpus, which is read
-    plainly, with what separates documents in it. Raises CharrnnError where the corpus cannot be read.
+    The texts are encoded with a model's vocabulary. Of documents each is a text of its own: where one ends is no symbol
+    that could stand in the corpus, which is read plainly, with what separates documents in it. Raises CharrnnError
+    where the corpus cannot be read.
     """
     corpus = read_corpus([path], byte_level=vocabulary.byte_level)
     if vocabulary.byte_level:
@@ -109,13 +111,17 @@ def copied_from(path: str, vocabulary: Vocabulary, texts: Sequence[Ids], least: 
     else:  # a character that the corpus lacks gets a number that it lacks
         places = {character: place for place, character in enumerate(corpus.vocabulary.characters)}
         table = np.array([places.get(character, len(places)) for character in vocabulary.characters], np.uint32)
-    if vocabulary.boundary is not None:
-        texts = [document for text in texts for document in _documents(text, vocabulary.boundary)]
-    copied = measure(corpus.ids, [table[text] for text in texts], least)
-    if not copied.longest:
-        return copied
-    run = texts[copied.text][copied.at_text :][: min(copied.longest, SHOWN)]
-    return replace(copied, run=vocabulary.decode_bytes(run).decode("utf-8", "replace"))
+
+    def compare(texts: Sequence[Ids], least: int = LEAST) -> Copied:
+        if vocabulary.boundary is not None:
+            texts = [document for text in texts for document in _documents(text, vocabulary.boundary)]
+        copied = measure(corpus.ids, [table[text] for text in texts], least)
+        if not copied.longest:
+            return copied
+        run = texts[copied.text][copied.at_text :][: min(copied.longest, SHOWN)]
+        return replace(copied, run=vocabulary.decode_bytes(run).decode("utf-8", "backslashreplace"))
+
+    return compare
 
 
 def _documents(text: Ids, boundary: int) -> Iterator[Ids]:

@@ -1,5 +1,6 @@
 """Whole samples: where each begins and ends, many of them side by side."""
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -52,6 +53,11 @@ class Piece:
     ended: str | None = None
 
 
+def fresh_seed() -> int:
+    """Return a seed that nobody can guess, below 2^53 as JSON wants it."""
+    return int.from_bytes(os.urandom(7)) >> 3
+
+
 def seeds(seed: int) -> Iterator[int]:
     """Yield the seeds of samples: the seed itself, then others that follow from it, below 2^53 as JSON wants them."""
     yield seed
@@ -97,7 +103,9 @@ def samples(
                 if done == count:
                     return
             parts = []
-    raise CharrnnError(f"only {done} of {tries:,} samples were new; a higher --temp makes the model bolder")
+    raise CharrnnError(
+        f"only {done} of {tries:,} samples were new; a higher --temp, --top-k or --length leaves more room"
+    )
 
 
 def novelty(text: str, vocabulary: Vocabulary, prime: str = "") -> Callable[[str], bool]:
@@ -107,7 +115,7 @@ def novelty(text: str, vocabulary: Vocabulary, prime: str = "") -> Callable[[str
     vocabulary.
     """
     separator = vocabulary.typed(vocabulary.separator)
-    seen = set(text.split(separator)) if separator else set()
+    seen = {"", *text.split(separator)} if separator else set()
 
     def new(sample: str) -> bool:
         whole = prime + sample if separator else sample

@@ -134,9 +134,17 @@ def read_again(path: str) -> Iterator[BinaryIO | None]:
         yield kept
 
 
-def read_text(paths: Sequence[str], *, byte_level: bool = False, stdin: BinaryIO | None = None) -> str | bytes:
-    """Read as ``read_corpus`` does: a string, or bytes with ``byte_level``; empty if all files are."""
-    whole = b"".join(data for _, data in _read(paths, byte_level, not byte_level, stdin)[0])
+def read_text(
+    paths: Sequence[str], *, byte_level: bool = False, separator: str = "", stdin: BinaryIO | None = None
+) -> str | bytes:
+    """Read as ``read_corpus`` does, with a separator put between files: a string, or bytes with ``byte_level``.
+
+    Raises CharrnnError as that does, for nothing but empty files too.
+    """
+    pieces = _read(paths, byte_level, not (byte_level or separator), stdin)[0]
+    if not pieces:
+        raise CharrnnError(f"there is no text in {_listed(paths)}")
+    whole = separator.encode().join(data for _, data in pieces)
     return whole if byte_level else whole.decode()
 
 

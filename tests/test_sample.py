@@ -269,3 +269,70 @@ def test_info_tells_of_documents(names_model, run):
     assert facts["vocabulary"]["separator"] == "\n"
     assert facts["corpus"]["characters"] == sum(map(len, NAMES))
     assert Path(facts["corpus"]["sources"][0]).name == "names.txt"
+
+
+def test_a_folder_of_documents_is_known(tmp_path, run):
+    """--novel ends a document where its file ends; an empty one is never new; a corpus of nothing is refused."""
+    (tmp_path / "corpus").mkdir()
+    (tmp_path / "corpus" / "a").write_text("ab\n\nac")
+    (tmp_path / "corpus" / "b").write_text("bb\n\nbc")
+    model = tmp_path / "model.npz"
+    options = ("--documents", r"\n\n", "--hidden", 8, "--epochs", 20, "--threads", 1, "--quiet", "-o", model)
+    (tmp_path / "longer").write_text("ab\n\nac\n\nbb\n\nbc\n\n" * 10)
+    assert run("train", tmp_path / "longer", *options).code == 0
+    records = objects(run("sample", model, "--count", 8, "--seed", 1, "--json", "--novel", tmp_path / "corpus"))
+    texts = [record["text"] for record in records]
+    assert len(texts) == 8
+    assert not {"", "ab", "ac", "bb", "bc"} & set(texts)
+    (tmp_path / "empty").touch()
+    for option in ("--novel", "--copied"):
+        result = run("sample", model, option, tmp_path / "empty")
+        assert (result.code, result.out) == (1, "")
+        assert "there is no text" in result.err
+    assert run("sample", model, "--prime", "-", "--novel", "-").code == 2
+
+
+def test_documents_end_where_their_separator_is_no_utf8(tmp_path, run):
+    """A separator that is no text is refused by a sentence."""
+    (tmp_path / "text").write_text("ab" * 50)
+    result = run("train", tmp_path / "text", "--documents", "\udcff", "-o", tmp_path / "model.npz")
+    assert result.code == 2
+    assert "not UTF-8" in result.err
+
+
+def test_bytes_become_characters_with_their_bits():
+    """The bits of a character are those of its bytes; a byte that is none has its own; nothing is lost at the end."""
+    from charrnn.cli.output import Characters
+
+    characters = Characters()
+    assert characters.of("aé".encode(), [1.0, 2.0, 3.0]) == ("aé", [1.0, 5.0])
+    assert characters.of(b"\xf2B", [4.0, 1.0]) == ("\ufffdB", [4.0, 1.0])
+    assert characters.of(b"\xc3", [7.0]) == ("", [])
+    assert characters.rest() == ("\ufffd", [7.0])
+    assert characters.of(b"\xa9", [2.0]) == ("\ufffd", [2.0])
+
+
+def test_a_terminal_is_not_commanded(tmp_path, run, monkeypatch):
+    """Control characters that a model writes do nothing to a terminal, and go as they are into a pipe."""
+    import io
+
+    from charrnn.cli import run as program
+
+    class Terminal(io.TextIOWrapper):
+        def isatty(self):
+            return True
+
+    (tmp_path / "text").write_text("a\x1b[2Jb\n" * 60)
+    model = tmp_path / "model.npz"
+    assert (
+        run("train", tmp_path / "text", "--hidden", 8, "--epochs", 2, "--quiet", "-o", model, "--threads", 1).code == 0
+    )
+    assert "\x1b" in run("sample", model, "--seed", 1, "--length", 300).out
+    for more in ([], ["--surprise"]):
+        monkeypatch.setenv("NO_COLOR", "1")
+        raw = io.BytesIO()
+        monkeypatch.setattr(sys, "stdout", Terminal(raw, encoding="utf-8"))
+        assert program(["sample", str(model), "--seed", "1", "--length", "300", *more]) == 0
+        sys.stdout.flush()
+        assert b"\x1b" not in raw.getvalue()
+        assert "\ufffd" in raw.getvalue().decode()

@@ -298,6 +298,12 @@ def test_stdin_is_closed(launch, trained):
     assert err.startswith("Usage: ")
 
 
+def test_stderr_is_closed(launch, run):
+    """Where nobody is to hear what is said, the work is done all the same."""
+    assert finish(launch("train", "corpus.txt", *TINY, "--epochs", 1, closed="stderr"))[0] == 0
+    assert run("info", "model.npz").code == 0
+
+
 def test_stdout_is_closed(launch, trained):
     """Without standard output training does all it does, and what would write a result says so in one plain line."""
     train = launch("train", "corpus.txt", *TINY, "--epochs", 1, "--quiet", closed="stdout")

@@ -352,11 +352,11 @@ def test_forbidden_file(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("raw", [b"", "\ufeff".encode()])
 def test_empty_corpus(write: Write, raw: bytes) -> None:
-    """Files without a character are an error for a corpus, which names them; read_text just returns nothing."""
+    """Files without a character are an error that names them."""
     path = write("a.txt", raw)
     assert failure(read_corpus, [path]) == f"there is no text in {path}"
     assert failure(read_corpus, [path] * 5).endswith("and 2 more")
-    assert read_text([path]) == ""
+    assert failure(read_text, [path]) == f"there is no text in {path}"
 
 
 def test_strange_names_are_shown_safely(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import io
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NoReturn, TextIO, cast
 
 import click
@@ -58,6 +59,8 @@ def run(arguments: list[str]) -> int:
     """Run the program and return its exit code, with one line on stderr for any error."""
     if sys.stdout is None:  # closed by the caller
         sys.stdout = cast(TextIO, ClosedOutput())
+    if sys.stderr is None:  # likewise; nobody will hear a word, but that is no reason not to work
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # output is UTF-8 whatever the locale
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")

@@ -53,6 +53,12 @@ class Text(click.ParamType):  # type: ignore[type-arg, unused-ignore]
         return re.sub(r"\\([nt\\])", lambda match: self.escapes[match[1]], value)
 
 
+EFFECTS = (
+    "\b\nThe options that choose characters work in this order, each on log p of their probability p:\n"
+    + "\n".join(f"  --{control.name.replace('_', '-'):<16} {control.effect}" for control in CONTROLS if control.effect)
+)
+
+
 def control_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add an option for each row of the table of controls."""
     for control in reversed(CONTROLS):
@@ -97,7 +103,8 @@ def unknown_option(function: Callable[..., Any]) -> Callable[..., Any]:
         type=click.Choice(["error", "skip", "replace"]),
         default="error",
         show_default=True,
-        help="What to do with a character that the model has never seen.",
+        help="What to do with a character that the model has never seen: refuse it, leave it out, or put �, ? or a "
+        "space in its place.",
     )(function)
 
 

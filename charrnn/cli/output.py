@@ -5,7 +5,7 @@ import json
 import math
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +13,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from charrnn.copying import Copied
     from charrnn.generation import Piece
     from charrnn.vocabulary import Vocabulary
 
@@ -23,11 +24,14 @@ MANY_BITS = 8.0  # of a character that gets the strongest colour
 class PlainOutput:
     """Samples as they are, one after another: documents with their separator between them, other texts a blank line.
 
-    A single text is written to the last character and no further, but on a terminal a line is ended.
+    A single text is written to the last character and no further. On a terminal a line is ended, and what could command
+    the terminal is made harmless.
     """
 
     def __init__(self, vocabulary: "Vocabulary", *, single: bool) -> None:
         self.vocabulary, self.single = vocabulary, single and not vocabulary.separator
+        self.on_terminal = sys.stdout.isatty()
+        self._characters = Characters()
         self._begun = False
         self._line_is_open = False
         self._flushed = 0.0
@@ -35,25 +39,27 @@ class PlainOutput:
     def begin(self, prime: "NDArray[Any]") -> None:
         """Begin a sample with the text that it goes on from."""
         if self._begun:
-            self.write_between()
+            self._end_text()
+            self._put((self.vocabulary.separator or "\n\n"[not self._line_is_open :]).encode())
         self._begun = True
         self.go_on(prime)
 
     def go_on(self, prime: "NDArray[Any]") -> None:
         """Write more of the text that a sample goes on from."""
-        self.write(prime)
+        self._write(prime, np.zeros(len(prime)))
         self.flush()
 
     def add(self, piece: "Piece") -> None:
         """Write a part of a sample."""
-        self.write(piece.symbols, piece.nats)
+        self._write(piece.symbols, piece.nats / math.log(2.0))
         if time.monotonic() - self._flushed > FLUSH_SECONDS:
             self.flush()
 
     def close(self) -> None:
         """End the last line where that is due."""
-        if self._line_is_open and (not self.single or sys.stdout.isatty()):
-            self.put(b"\n")
+        self._end_text()
+        if self._line_is_open and (not self.single or self.on_terminal):
+            self._put(b"\n")
         self.flush()
 
     def flush(self) -> None:
@@ -61,22 +67,36 @@ class PlainOutput:
         sys.stdout.flush()
         self._flushed = time.monotonic()
 
-    def write_between(self) -> None:
-        """Write what stands between two samples."""
-        if separator := self.vocabulary.separator:
-            self.put(separator.encode())
-        else:
-            self.put(b"\n\n" if self._line_is_open else b"\n")
+    def show(self, text: str, bits: "Sequence[float]") -> None:  # noqa: ARG002
+        """Write characters with their bits [n] to a terminal."""
+        from charrnn.display.words import harmless
 
-    def write(self, symbols: "NDArray[Any]", nats: "NDArray[np.float32] | None" = None) -> None:  # noqa: ARG002
-        """Write symbols [n]."""
-        self.put(self.vocabulary.decode_bytes(symbols))
+        sys.stdout.write(harmless(text))
 
-    def put(self, data: bytes) -> None:
-        """Write bytes."""
-        if data:
-            sys.stdout.buffer.write(data)
+    def _write(self, symbols: "NDArray[Any]", bits: "NDArray[Any]") -> None:
+        """Write symbols [n] with their bits [n]."""
+        data = self.vocabulary.decode_bytes(symbols)
+        if not self.on_terminal:
+            self._put(data)
+        elif data:
+            byte_level = self.vocabulary.byte_level
+            self.show(*(self._characters.of(data, bits.tolist()) if byte_level else (data.decode(), bits.tolist())))
             self._line_is_open = not data.endswith(b"\n")
+
+    def _end_text(self) -> None:
+        """Show what was begun of a character."""
+        if self.on_terminal:
+            self.show(*self._characters.rest())
+
+    def _put(self, data: bytes) -> None:
+        """Write bytes that have no bits."""
+        if not data:
+            return
+        if self.on_terminal:
+            sys.stdout.write(data.decode())
+        else:
+            sys.stdout.buffer.write(data)
+        self._line_is_open = not data.endswith(b"\n")
 
 
 class ColouredOutput(PlainOutput):
@@ -86,39 +106,52 @@ class ColouredOutput(PlainOutput):
         from charrnn.display.colour import YELLOW_RED, ColouredText, Scale
 
         super().__init__(vocabulary, single=single)
-        self.text = ColouredText(Scale(0.0, MANY_BITS, YELLOW_RED, bare=True))
-        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self._bits = 0.0  # of the first bytes of a character
+        self._text = ColouredText(Scale(0.0, MANY_BITS, YELLOW_RED, bare=True))
 
-    def write(self, symbols: "NDArray[Any]", nats: "NDArray[np.float32] | None" = None) -> None:
-        """Write symbols [n] with their bits; the bytes of a character together, with the sum of theirs."""
-        data = self.vocabulary.decode_bytes(symbols)
-        if not self.text.coloured or not data:
-            self.put(data)
-            return
-        bits = [0.0] * len(symbols) if nats is None else (nats / math.log(2.0)).tolist()
-        text, values = data.decode() if not self.vocabulary.byte_level else "", bits
-        if self.vocabulary.byte_level:
-            values = []
-            for byte, cost in zip(data, bits, strict=True):
-                self._bits += cost
-                for character in self._decoder.decode(bytes([byte])):
-                    text += character
-                    values.append(self._bits)
-                    self._bits = 0.0
-        sys.stdout.flush()
-        self.text.write(text, values)
-        sys.stdout.flush()
-        self._line_is_open = not data.endswith(b"\n")
+    def show(self, text: str, bits: "Sequence[float]") -> None:
+        """Write characters with their bits [n] to a terminal."""
+        self._text.write(text, bits)
+
+
+class Characters:
+    """Makes characters of bytes that come one after another, with the sum of the bits of each one's bytes."""
+
+    def __init__(self) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._bits = 0.0  # of the bytes of a character that is not whole
+
+    def of(self, data: bytes, bits: "Sequence[float]") -> "tuple[str, list[float]]":
+        """Return the characters that these bytes complete."""
+        text, sums = "", list[float]()
+        for byte, cost in zip(data, bits, strict=True):
+            completed = self._decoder.decode(bytes([byte]))
+            if len(completed) == 2:  # what was begun is none, and this byte is one by itself
+                sums.append(self._bits)
+                self._bits = 0.0
+            self._bits += cost
+            if completed:
+                sums.append(self._bits)
+                self._bits = 0.0
+            text += completed
+        return text, sums
+
+    def rest(self) -> "tuple[str, list[float]]":
+        """Return what stands for bytes that are no whole character."""
+        text, bits = self._decoder.decode(b"", True), self._bits
+        self._bits = 0.0
+        return text, [bits] * len(text)
 
 
 class JsonOutput:
-    """A JSON object a sample, when it is whole; with `copied`, a function, what that finds in its parts as well."""
+    """A JSON object a sample, when it is whole; with `compare`, what that finds copied in runs of `run` or more too."""
 
     def __init__(
-        self, vocabulary: "Vocabulary", copied: "Callable[[list[NDArray[Any]]], dict[str, Any]] | None"
+        self,
+        vocabulary: "Vocabulary",
+        compare: "Callable[[Sequence[NDArray[Any]], int], Copied] | None",
+        run: int,
     ) -> None:
-        self.vocabulary, self.copied = vocabulary, copied
+        self.vocabulary, self.compare, self.run = vocabulary, compare, run
         self._prime: NDArray[Any] = np.zeros(0, np.int32)
         self._pieces: list[Piece] = []
 
@@ -142,8 +175,8 @@ class JsonOutput:
             "characters": int(symbols.size),
             "ended": piece.ended,
         }
-        if self.copied is not None:
-            record |= self.copied([symbols])
+        if self.compare is not None:
+            record |= self.compare([symbols], self.run).fields(self.run)
         sys.stdout.write(json.dumps(record) + "\n")
         sys.stdout.flush()
         self._pieces = []

@@ -1,6 +1,5 @@
 """``charrnn sample``: let a model write."""
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
@@ -8,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from charrnn.cli.options import Text, control_options, copied_options, model_argument, unknown_option
+from charrnn.cli.options import EFFECTS, Text, control_options, copied_options, model_argument, unknown_option
 from charrnn.controls import CONTROLS, Controls
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from charrnn.cli.output import JsonOutput, PlainOutput
     from charrnn.copying import Copied
     from charrnn.sampling import Sampler
     from charrnn.vocabulary import Vocabulary
@@ -23,7 +21,7 @@ LENGTH = 1000  # characters that are written where nothing is said
 LONGEST = 100_000  # the same where something else may end a sample
 
 
-@click.command()
+@click.command(epilog=EFFECTS)
 @model_argument
 @control_options
 @click.option(
@@ -51,14 +49,21 @@ LONGEST = 100_000  # the same where something else may end a sample
 @click.option("--novel", type=click.Path(), metavar="CORPUS", help="Write only samples that do not stand in CORPUS.")
 @copied_options
 @click.option("--surprise", is_flag=True, help="Colour each character, on a terminal: the redder, the less expected.")
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON object a sample: text, seed, bits per character.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object a sample.")
 @unknown_option
 @click.pass_context
 def command(ctx: click.Context, /, **options: Any) -> None:
     """Write text with a trained MODEL, each character as it is drawn.
 
-    A text to go on from (the prime) is written first. Stop an endless sample with Ctrl-C. A model of documents ends
-    each by itself: --count 20 writes twenty. The options that choose characters work in the order of this list.
+    A text to go on from (the prime) is written first; of a text of several documents, the last one is gone on from.
+    Stop an endless sample with Ctrl-C. A model of documents ends each by itself: --count 20 writes twenty.
+
+    --novel leaves out what stands in CORPUS, and what was written before: documents that are there as a whole, other
+    samples that are there as a part. --copied tells on standard error, or in JSON, what was copied.
+
+    A JSON object has the number of the sample, its text with the prime, the seed that writes it alone, the bits per
+    character that the model itself would have needed for what comes after the prime, how many characters these are, and
+    what ended it: length, lines, stop, or end for a document's.
 
     \b
     Examples:
@@ -69,11 +74,13 @@ def command(ctx: click.Context, /, **options: Any) -> None:
       fortune | charrnn sample model.npz --prime - | head -c 500
     """
     _check_usage(ctx, options)
+    import numpy as np
+
     from charrnn.checkpoint import load
-    from charrnn.generation import Ending, novelty, samples
+    from charrnn.cli.output import ColouredOutput, JsonOutput, PlainOutput
+    from charrnn.generation import Ending, fresh_seed, samples
     from charrnn.network import Network
     from charrnn.sampling import Sampler
-    from charrnn.text import read_text
     from charrnn.workers import Workers, processors
 
     checkpoint = load(options["model"])
@@ -93,38 +100,56 @@ def command(ctx: click.Context, /, **options: Any) -> None:
         with compiling(network, training=False, quiet=False):
             network.compile()
     sampler = Sampler(network, controls=Controls(**{control.name: options[control.name] for control in CONTROLS}))
-    output = _output(options, vocabulary)
+    compare = None if options["copied"] is None else _comparison(options["copied"], vocabulary)
+    output: PlainOutput | JsonOutput
+    if options["as_json"]:
+        output = JsonOutput(vocabulary, compare, options["copied_run"])
+    else:
+        output = (ColouredOutput if options["surprise"] else PlainOutput)(vocabulary, single=options["count"] == 1)
     # A prime that is needed only once is written while it is read, however long it is.
     once = options["count"] == 1 and not options["as_json"] and options["novel"] is None
     go_on = output.go_on if once and not options["no_prime"] else None
     prime = _read_prime(options, vocabulary, sampler, go_on, keep=not once)
-    accept = None
-    if options["novel"] is not None:
-        corpus = read_text([options["novel"]], byte_level=vocabulary.byte_level)
-        text = corpus if isinstance(corpus, str) else corpus.decode("latin-1")
-        accept = novelty(text, vocabulary, vocabulary.spell(prime))
-    seed = int.from_bytes(os.urandom(7)) >> 3 if options["seed"] is None else options["seed"]
+    accept = None if options["novel"] is None else _novelty(options["novel"], vocabulary, prime)
+    seed = fresh_seed() if options["seed"] is None else options["seed"]
     number = -1
     texts: list[list[NDArray[Any]]] = []  # the symbols of each sample, in parts, where they are to be looked for later
+    later = compare is not None and not options["as_json"]
     with ExitStack() as stack:
         count = options["count"]
         team = stack.enter_context(Workers(min(count, processors()))) if count > 1 else None
         for piece in samples(sampler, vocabulary, ending, seed=seed, count=count, team=team, accept=accept):
             if piece.sample != number:
                 number = piece.sample
-                texts += [[]] if options["copied"] else []
+                texts += [[]] if later else []
                 if not once:
                     output.begin(prime[:0] if options["no_prime"] else prime)
             output.add(piece)
-            if options["copied"]:
+            if later:
                 texts[-1].append(piece.symbols)
     output.close()
-    if options["copied"] and not options["as_json"]:
-        from charrnn.display.colour import harmless
+    if compare and later:
+        from charrnn.display.words import harmless
 
-        found = _copied(options, vocabulary, texts)
+        found = compare([np.concatenate(parts) for parts in texts], options["copied_run"])
         for sentence in found.sentences(options["copied_run"], options["copied"]):
             click.echo(harmless(sentence), err=True)
+
+
+def _comparison(path: str, vocabulary: "Vocabulary") -> "Callable[[Sequence[NDArray[Any]], int], Copied]":
+    from charrnn.copying import comparison
+
+    return comparison(path, vocabulary)
+
+
+def _novelty(path: str, vocabulary: "Vocabulary", prime: "NDArray[Any]") -> "Callable[[str], bool]":
+    """Return a test whether a sample is new to a corpus."""
+    from charrnn.generation import novelty
+    from charrnn.text import read_text
+
+    corpus = read_text([path], byte_level=vocabulary.byte_level, separator=vocabulary.separator)
+    text = corpus if isinstance(corpus, str) else corpus.decode("latin-1")
+    return novelty(text, vocabulary, vocabulary.spell(prime))
 
 
 def _check_usage(ctx: click.Context, options: dict[str, Any]) -> None:
@@ -141,6 +166,8 @@ def _check_usage(ctx: click.Context, options: dict[str, Any]) -> None:
     need(not given("repeat_window") or given("repeat_penalty"), "--repeat-window goes with --repeat-penalty.")
     need(not given("copied_run") or given("copied"), "--copied-run goes with --copied.")
     need(not (options["surprise"] and options["as_json"]), "Give --surprise or --json, not both.")
+    inputs = [options[name] for name in ("prime", "prime_file", "novel", "copied")]
+    need(inputs.count("-") <= 1, "Standard input (-) can be read only once.")
     several = options["count"] > 1 or given("novel")
     need(options["temperature"] > 0.0 or not several, "At --temp 0 all samples are the same one.")
 
@@ -150,32 +177,11 @@ def _refuse_endless(options: dict[str, Any]) -> None:
     waiting = {
         "--count": options["count"] > 1,
         "--json": options["as_json"],
-        "--novel": options["novel"],
-        "--copied": options["copied"],
+        "--novel": options["novel"] is not None,
+        "--copied": options["copied"] is not None,
     }
     if names := [name for name, given in waiting.items() if given]:
         raise click.UsageError(f"A sample of --length 0 never ends, and {names[0]} would wait for its end for ever.")
-
-
-def _output(options: dict[str, Any], vocabulary: "Vocabulary") -> "PlainOutput | JsonOutput":
-    from charrnn.cli.output import ColouredOutput, JsonOutput, PlainOutput
-
-    if options["as_json"]:
-        least = options["copied_run"]
-        copied = (lambda parts: _copied(options, vocabulary, [parts]).fields(least)) if options["copied"] else None
-        return JsonOutput(vocabulary, copied)
-    kind = ColouredOutput if options["surprise"] else PlainOutput
-    return kind(vocabulary, single=options["count"] == 1)
-
-
-def _copied(options: dict[str, Any], vocabulary: "Vocabulary", samples: "Sequence[Sequence[NDArray[Any]]]") -> "Copied":
-    """Tell what of some samples, each in parts, stands in the corpus of --copied."""
-    import numpy as np
-
-    from charrnn.copying import copied_from
-
-    texts = [np.concatenate(parts) for parts in samples]
-    return copied_from(options["copied"], vocabulary, texts, options["copied_run"])
 
 
 def _read_prime(
@@ -209,7 +215,7 @@ def _read_prime(
 
 def _prime(options: dict[str, Any], vocabulary: "Vocabulary") -> "Iterator[NDArray[Any]]":
     """Yield the text to go on from; where texts are documents, the last one of it."""
-    from charrnn.text import read_stream, read_text
+    from charrnn.text import name_of, read_stream, read_text
 
     path, text = options["prime_file"], options["prime"]
     if path is None and text == "-":
@@ -222,5 +228,5 @@ def _prime(options: dict[str, Any], vocabulary: "Vocabulary") -> "Iterator[NDArr
         text = read if isinstance(read, str) else read.decode("utf-8", "surrogateescape")
     if vocabulary.separator and text:
         text = text.removesuffix(vocabulary.separator).rsplit(vocabulary.separator, 1)[-1]
-    where = "the prime" if path is None else "standard input" if path == "-" else path
+    where = "the prime" if path is None else name_of(path)
     yield vocabulary.encode(text or "", unknown=options["unknown"], where=where, documents=False)

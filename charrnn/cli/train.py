@@ -205,6 +205,8 @@ def _new(ctx: click.Context, options: dict[str, Any], team: "Workers") -> "Train
         options["byte_level"] = source.vocabulary.byte_level
         options["separator"] = source.vocabulary.separator
     separator = "\n" if options["separator"] == "lines" else options["separator"] or ""
+    if not separator.isprintable() and any("\ud800" <= c <= "\udfff" for c in separator):
+        raise click.UsageError("The separator of --documents is not UTF-8.")
     corpus = read_corpus(options["corpus"], byte_level=options["byte_level"], separator=separator)
     if corpus.documents == 1:
         raise CharrnnError(f"the whole text is one document: {separator!r} stands nowhere between two parts of it")

@@ -1,7 +1,6 @@
 """Text on stdout in which each character has a colour that stands for a number."""
 
 import sys
-import unicodedata
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -11,6 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from rich.color import Color
 from rich.console import COLOR_SYSTEMS, Console
 from rich.style import Style
+
+from charrnn.display.words import harmless as harmless
 
 Colour = tuple[int, int, int]  # red, green and blue, from 0 to 255
 
@@ -50,17 +51,6 @@ def ink(paper: Colour) -> Colour:
     """Return black or white, whichever can be read upon a colour (by its luma, ITU-R BT.601)."""
     red, green, blue = paper
     return (0, 0, 0) if 0.299 * red + 0.587 * green + 0.114 * blue > 140 else (255, 255, 255)
-
-
-def harmless(text: str) -> str:
-    """Return a text without what could command a terminal or turn a line round: as long, with � instead."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() or c in "\n\t" else _stand_in(c) for c in text)
-
-
-def _stand_in(character: str) -> str:
-    return " " if unicodedata.category(character) == "Zs" else "\N{REPLACEMENT CHARACTER}"
 
 
 class ColouredText:

@@ -1,6 +1,7 @@
-"""Numbers as people read them."""
+"""Numbers and texts as people may read them."""
 
 import math
+import unicodedata
 
 
 def duration(seconds: float) -> str:
@@ -25,3 +26,14 @@ def size(count: float) -> str:
 def bits(nats: float) -> float:
     """Turn nats into bits."""
     return nats / math.log(2.0)
+
+
+def harmless(text: str) -> str:
+    """Return a text without what could command a terminal or turn a line round: as long, with � instead."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in "\n\t" else _stand_in(c) for c in text)
+
+
+def _stand_in(character: str) -> str:
+    return " " if unicodedata.category(character) == "Zs" else "\N{REPLACEMENT CHARACTER}"
