@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.controls import CONTROLS, Controls
+from charrnn.controls import Controls
 from charrnn.errors import CharrnnError
 from charrnn.generation import Ending, samples, seeds
 from charrnn.network import Network
@@ -15,8 +16,6 @@ from charrnn.sampling import Sampler, first_symbol
 from charrnn.vocabulary import Vocabulary
 
 SNAPSHOTS = 32  # last turns whose state is kept; where an earlier one is gone back to, its text is read again
-# A state that is kept knows as many last characters as the window of the repeat penalty may ever be set to.
-ALL_KNOWN = Controls(repeat_window=int(next(row.most for row in CONTROLS if row.name == "repeat_window")))
 
 
 @dataclass(eq=False)
@@ -39,8 +38,9 @@ class Conversation:
 
     `controls` and `ending` hold for what is written next. Continuations are drawn with seeds that follow from the first
     one, so that the same seed and the same turns give the same text; the first is what a sample with that seed and what
-    was typed as its prime would be. `unknown` says what becomes of typed characters that the model does not know, as
-    in `Vocabulary.encode`.
+    was typed as its prime would be, but where a separator was typed: it ends no document here, and its characters are
+    as known or unknown as any. `unknown` says what becomes of typed characters that the model does not know, as in
+    `Vocabulary.encode`.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class Conversation:
         """
         typed = self.vocabulary.encode(text, unknown=self.unknown, where="what was typed", documents=False)
         turn = Turn(typed[:0], typed)
-        if not self._open_turns() and (self.vocabulary.boundary is not None or not typed.size):
+        if (not self._turns or self._turns[-1].ended) and (self.vocabulary.boundary is not None or not typed.size):
             turn.opening = np.array([first_symbol(self.vocabulary)])
         self._turns.append(turn)
         return self._write(turn)
@@ -126,35 +126,34 @@ class Conversation:
     @property
     def open_text(self) -> bytes:
         """What the next turn goes on from: the text, or where texts are documents, the one that has not ended."""
-        parts = [part for turn in self._open_turns() for part in (turn.typed, *turn.written)]
+        turns = reversed(list(self._open_turns()))
+        parts = [part for turn in turns for part in (turn.typed, *turn.written)]
         return self.vocabulary.decode_bytes(np.concatenate([np.zeros(0, np.int64), *parts]))
 
     def sampler(self) -> Sampler:
-        """Return a sampler that has read the open text, and with which nothing was drawn yet."""
+        """Return a sampler that has read the open text, and knows as much of it as the controls ask for."""
         unread: list[NDArray[Any]] = []
         sampler: Sampler | None = None
-        for turn in reversed(self._open_turns()):
+        for turn in self._open_turns():
             unread[:0] = turn.written
-            if turn.sampler is not None:
+            if turn.sampler is not None and turn.sampler.controls.repeat_window >= self.controls.repeat_window:
                 sampler = turn.sampler.fork([0])
                 break
             unread[:0] = [turn.opening, turn.typed]
         if sampler is None:
-            sampler = Sampler(self.network, controls=ALL_KNOWN)
+            sampler = Sampler(self.network, controls=self.controls)
         if any(part.size for part in unread):
             sampler.read(np.concatenate(unread))
         return sampler
 
-    def _open_turns(self) -> list[Turn]:
-        """Return the turns since a document ended or a new text began."""
-        begin = next((k + 1 for k in range(len(self._turns) - 1, -1, -1) if self._turns[k].ended), 0)
-        return self._turns[begin:]
+    def _open_turns(self) -> Iterator[Turn]:
+        """Yield the turns since a document ended or a new text began, the last one first."""
+        return takewhile(lambda turn: not turn.ended, reversed(self._turns))
 
     def _write(self, turn: Turn) -> Iterator[NDArray[np.int32]]:
         """Yield what the network writes in the last turn."""
         seed = next(self._seeds)
-        if turn.sampler is None:
-            turn.sampler = self.sampler()
+        turn.sampler = self.sampler()
         if len(self._turns) > SNAPSHOTS:
             self._turns[-SNAPSHOTS - 1].sampler = None
         sampler = turn.sampler.fork([0])
@@ -162,7 +161,7 @@ class Conversation:
         try:
             for piece in samples(sampler, self.vocabulary, self.ending, seed=seed):
                 if piece.symbols.size:
-                    turn.written.append(piece.symbols)
+                    turn.written.append(piece.symbols.astype(self.vocabulary.dtype))  # kept, so as small as it can be
                 turn.ended = "end" if piece.ended == "end" else None
                 yield piece.symbols
         finally:

@@ -218,9 +218,10 @@ class Network:
         self._is_packed = False
         return self.gradient
 
-    def is_compiled(self, *, training: bool) -> bool:
-        """Tell whether this machine keeps compiled code of the cell's kernels from an earlier run."""
-        return is_warm(self.architecture.row.family, "backward" if training else "forward")
+    def is_compiled(self, *, training: bool = False, sampling: bool = False) -> bool:
+        """Tell whether this machine keeps compiled code of the cell's kernels, and of others, from an earlier run."""
+        scans = is_warm(self.architecture.row.family, "backward" if training else "forward")
+        return scans and (not sampling or is_warm("sampling", "sample"))
 
     def compile(self) -> None:
         """Compile what a forward pass needs, by a pass of no length."""

@@ -29,7 +29,7 @@ def check_plottable(path: str | Path) -> None:
     if Path(path).suffix.lower() not in ENDINGS:
         raise CharrnnError(f"{shown(path)} says not what picture it is to be: its name must end in {_listed()}")
     if importlib.util.find_spec("matplotlib") is None:
-        raise CharrnnError("a picture needs matplotlib, which is not installed: pip install 'charrnn[plot]'")
+        raise CharrnnError("a picture needs matplotlib: first run pip install '.[plot]' in a clone of charrnn")
     check_writable(path, force=True)
 
 

@@ -27,6 +27,13 @@ def first_symbol(vocabulary: Vocabulary) -> int:
     return max(0, vocabulary.characters.find("\n"))
 
 
+def compile_sampling(network: Network) -> None:
+    """Compile what a sampler needs, by drawing nothing."""
+    sampler = Sampler(network)
+    sampler.read([0])
+    sampler.draw(0)
+
+
 @dataclass(frozen=True)
 class Drawn:
     """A block of characters that were drawn: ``symbols`` [N, B], and by how many ``nats`` [N, B] each is a surprise.
@@ -162,6 +169,6 @@ class Sampler:
         ring[: len(last)] = last
         counts = np.zeros(self._weights.shape, np.int32)
         for stream in range(self.streams):
-            np.add.at(counts[stream], last[:, stream], 1)
+            counts[stream] = np.bincount(last[:, stream], minlength=counts.shape[1])
         penalties = np.where(counts > 0, np.float32(self.controls.arguments[0]), np.float32(0.0))
         self._recent = (penalties, counts, ring, np.full(self.streams, len(last) % size))

@@ -137,15 +137,8 @@ def lines(pieces: Iterable[Scored], vocabulary: Vocabulary) -> Iterator[Line]:
 
 
 def characters(pieces: Iterable[Scored], vocabulary: Vocabulary) -> Iterator[Character]:
-    """Turn what `score_pieces` yields into a record for each character.
-
-    A byte beyond ASCII is spelt by its hexadecimal number, and the end of a document as what separates them.
-    """
-    names = list(vocabulary.spell(np.arange(len(vocabulary) + (vocabulary.boundary is not None))))
-    if vocabulary.byte_level:
-        names[128:256] = [f"\\x{byte:02x}" for byte in range(128, 256)]
-    if vocabulary.boundary is not None:
-        names[vocabulary.boundary + 1] = vocabulary.separator
+    """Turn what `score_pieces` yields into a record for each character, which is called as `symbol_names` says."""
+    names = symbol_names(vocabulary)
     end_symbol = _end_of_line(vocabulary)
     place, line, start = 1, 1, 1  # of the next character, and where its line begins
     for ids, costs in pieces:
@@ -170,6 +163,18 @@ def characters(pieces: Iterable[Scored], vocabulary: Vocabulary) -> Iterator[Cha
                 strict=True,
             )
             place, line, start = place + part.size, int(numbers[-1] + ended[-1]), int(starts[-1])
+
+
+def symbol_names(vocabulary: Vocabulary) -> list[str]:
+    """Return what each symbol of an encoded text is called in a list of characters: itself, by its number.
+
+    A byte beyond ASCII is called by its hexadecimal number, and the end of a document by what separates them; where one
+    begins there is nothing to call.
+    """
+    names = list(vocabulary.spell(np.arange(256 if vocabulary.byte_level else len(vocabulary.characters))))
+    if vocabulary.byte_level:
+        names[128:] = [f"\\x{byte:02x}" for byte in range(128, 256)]
+    return names if vocabulary.boundary is None else [*names, "", vocabulary.separator]
 
 
 def _end_of_line(vocabulary: Vocabulary) -> int:

@@ -117,11 +117,12 @@ class Vocabulary:
         for block in _marked(blocks, separator, place):
             # The table's last entry stands for every code point beyond the vocabulary's greatest.
             found = self._table[np.minimum(_code_points(block), self._table.size - 1)]
-            known = found >= 0
+            known, fault = found >= 0, None
             if not known.all():
-                if unknown == "error" or not self._alphabet.size:
-                    raise place.never_seen(block[int(known.argmin())])
-                if unknown == "skip":
+                if unknown == "error" or not self._alphabet.size:  # what comes before it is told first
+                    fault = place.never_seen(block[int(known.argmin())])
+                    found = found[: int(known.argmin())]
+                elif unknown == "skip":
                     found = found[known]
                 else:
                     wanted = STAND_INS + self.characters
@@ -135,6 +136,8 @@ class Vocabulary:
                 found = found[: found.size - begun]
             if found.size:
                 yield found.astype(self.dtype)
+            if fault:
+                raise fault
 
     def spell(self, ids: ArrayLike) -> str:
         """Return symbols [N] as N characters: bytes as U+0000 to U+00FF, the ends of documents as surrogates.

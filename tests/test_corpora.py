@@ -248,7 +248,7 @@ def test_a_folder_that_cannot_be(address: str, monkeypatch: pytest.MonkeyPatch, 
 def test_without_pooch(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the optional extra is not installed, the sentence tells how to install it."""
     monkeypatch.setitem(sys.modules, "pooch", None)
-    with pytest.raises(CharrnnError, match=r"pip install 'charrnn\[download\]'"):
+    with pytest.raises(CharrnnError, match=r"pip install '\.\[download\]' in a clone of charrnn"):
         catalogue.fetch("names")
 
 

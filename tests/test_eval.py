@@ -216,12 +216,37 @@ def test_a_named_pipe_is_kept_for_several_models(trained, other, folder, run, te
 
 
 def test_bytes_and_characters_are_not_compared(trained, of_bytes, folder, run):
-    """Figures a byte and figures a character differ in kind: no model is the best, and a note says so."""
-    result = run("eval", trained, "-m", of_bytes, "corpus.txt", "--json")
+    """Where models predicted not equally many characters, none is the best; a note says so once for all texts."""
+    result = run("eval", trained, "-m", of_bytes, "corpus.txt", "corpus.txt", "--json")
     told = [strict_json(line) for line in result.out.splitlines()]
-    assert [row["best"] for row in told] == [False, False]
+    assert [row["best"] for row in told] == [False] * 4
     assert told[1]["characters"] == Path("corpus.txt").stat().st_size - 1
-    assert "bytes" in result.err
+    assert result.err == "charrnn: no model is marked as the best where they did not predict equally many characters\n"
+
+
+def test_bytes_and_characters_are_compared_where_they_are_the_same(trained, of_bytes, folder, run):
+    """Each text is judged by itself: in ASCII every byte is a character, and a model is marked."""
+    Path("ascii.txt").write_text("der Mann und die Frau")
+    result = run("eval", trained, "-m", of_bytes, "corpus.txt", "ascii.txt", "--json")
+    told = [strict_json(line) for line in result.out.splitlines()]
+    assert [row["best"] for row in told[:2]] == [False, False]
+    assert sorted(row["best"] for row in told[2:]) == [False, True]
+    assert "equally many" in result.err
+    assert run("eval", trained, "-m", of_bytes, "ascii.txt").err == ""
+
+
+def test_models_that_skip_or_add_are_not_compared(trained, of_documents, folder, run):
+    """Of a text that one model reads as documents, or leaves characters out of, none is marked either."""
+    Path("names.txt").write_text("der Mann\ndie Frau\nder Garten\n")
+    Path("x.txt").write_text("xyzzy x " * 9)
+    assert run("train", "x.txt", *TINY, "--epochs", 1, "--quiet", "-o", "x.npz").code == 0
+    Path("more.txt").write_text("x der Mann")
+    for model, text in ((of_documents, "names.txt"), ("x.npz", "more.txt")):
+        result = run("eval", trained, "-m", model, text, "--json", "--unknown", "skip")
+        told = [strict_json(line) for line in result.out.splitlines()]
+        assert told[0]["characters"] != told[1]["characters"]
+        assert [row["best"] for row in told] == [False, False]
+        assert result.err.count("\n") == 1
 
 
 def test_a_text_that_one_model_cannot_read(trained, of_bytes, folder, run):
@@ -407,7 +432,7 @@ def test_bytes_are_copied(of_bytes, folder, run):
     Path("corpus").write_bytes(b"abc\xff\x00" + "Größe".encode() + b"\xfe")
     Path("mine").write_bytes(b"xx\xff\x00" + "Größe".encode() + b"xx")
     (told,) = records(run("eval", of_bytes, "mine", "--copied", "corpus", "--copied-run", 5, "--json"))
-    assert (told["longest_run"], told["longest_run_text"]) == (9, "\N{REPLACEMENT CHARACTER}\0Größe")
+    assert (told["longest_run"], told["longest_run_text"]) == (9, "\\xff\0Größe")
     shown = run("eval", of_bytes, "mine", "--copied", "corpus").out
     assert "\0" not in shown
 
@@ -430,6 +455,26 @@ def test_too_much_to_compare(trained, folder, run, monkeypatch):
     refused(run("eval", trained, "corpus.txt", "--copied", "corpus.txt"), "1,000", "--copied")
     Path("short.txt").write_text("der Mann")
     refused(run("eval", trained, "short.txt", "--copied", "nowhere"), "nowhere")
+
+
+def test_a_corpus_is_read_before_the_text_is_scored(trained, folder, run, monkeypatch):
+    """A corpus that is not there, or whose name is empty, is noticed before anything is computed."""
+    monkeypatch.setattr(scoring, "score_pieces", lambda *_: pytest.fail("the text was scored"))
+    refused(run("eval", trained, "corpus.txt", "--copied", "nowhere"), "nowhere")
+    refused(run("eval", trained, "corpus.txt", "--copied", ""), "empty")
+
+
+def test_a_corpus_with_an_odd_name(trained, folder, run):
+    """The corpus is named in one line, whatever it is called."""
+    Path("a\nb").write_text("der Mann")
+    out = run("eval", trained, "corpus.txt", "--copied", "a\nb", "--copied-run", 1000).out
+    assert len(out.splitlines()) == 6
+    assert r"stand word for word in 'a\nb', in runs" in out
+
+
+def test_help_says_what_copied_takes(run):
+    """The help counts --copied among what takes one text and one model."""
+    assert "--top and --copied look closer, at one text by one model" in " ".join(run("eval", "--help").out.split())
 
 
 # Forms
@@ -522,6 +567,8 @@ def test_many_records_are_written_in_few_parts(printed, monkeypatch):
         (("corpus.txt", "--per-line", "--per-char"), ["--per-line", "--per-char"]),
         (("corpus.txt", "--per-line", "--top", 3), ["--per-line", "--top"]),
         (("corpus.txt", "--per-char", "--copied", "corpus.txt"), ["--per-char", "--copied"]),
+        (("corpus.txt", "--per-char", "--copied", ""), ["--per-char", "--copied"]),
+        (("corpus.txt", "corpus.txt", "--copied", ""), ["--copied", "one text"]),
         (("corpus.txt", "--top", 0), ["--top"]),
         (("corpus.txt", "--copied-run", 5), ["--copied-run", "--copied"]),
         (("corpus.txt", "--copied", "corpus.txt", "--copied-run", 0), ["--copied-run"]),

@@ -162,6 +162,47 @@ def test_a_picture_without_validations(trained, folder, run):
     assert "o validation" not in run("info", "$x^$.npz").out
 
 
+def test_a_picture_of_a_model_with_an_odd_name(trained, folder, run):
+    """A title is one line that can be drawn, even if the model's name has line feeds or is not UTF-8."""
+    pytest.importorskip("matplotlib")
+    for name in ("m\udcff.npz", "m\n$n.npz"):
+        shutil.copy(trained, name)
+        result = run("info", name, "--plot", "curve.svg")
+        assert (result.code, result.err) == (0, "")
+        assert result.out.splitlines()[1].startswith("model:")
+        assert "\udcff" not in result.out
+
+
+@pytest.mark.parametrize("history", [[], [{}]])
+def test_errors_name_an_odd_model_in_one_line(trained, folder, run, history):
+    """A model without history, or with one that makes no sense, is named in one line, whatever its name is."""
+    pytest.importorskip("matplotlib")
+    checkpoint = load(trained)
+    checkpoint.history = history
+    save("m\nn.npz", checkpoint)
+    result = run("info", "m\nn.npz", "--plot", "curve.png")
+    assert (result.code, result.stdout, result.err.count("\n")) == (1, b"", 1)
+    assert r"m\nn.npz" in result.err
+
+
+def test_a_picture_is_not_drawn_over_the_model(trained, folder, run):
+    """The model to be read is not replaced by its curve, whatever it is called."""
+    shutil.copy(trained, "model.png")
+    Path("link.png").symlink_to("model.png")
+    for model, target in (("model.png", "model.png"), ("model.png", "link.png"), ("link.png", "./model.png")):
+        result = run("info", model, "--plot", target)
+        assert (result.code, result.stdout) == (2, b"")
+        assert f"{target} is the model to be read" in result.err
+    assert Path("model.png").read_bytes() == trained.read_bytes()
+
+
+def test_info_is_harmless(trained, folder, run):
+    """Nothing in a model's name or history breaks a line or commands the terminal; a space is one."""
+    name = "m\t\n\x1b[2J\u00a0.npz"
+    shutil.copy(trained, name)
+    assert run("info", name).out.splitlines()[0].startswith("file:        m\\t\\n\N{REPLACEMENT CHARACTER}[2J .npz, ")
+
+
 @pytest.mark.parametrize(
     ("name", "words"),
     [
@@ -189,7 +230,7 @@ def test_matplotlib_is_not_there(trained, folder, run, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     result = run("info", trained, "--plot", "curve.png")
     assert (result.code, result.stdout, result.err.count("\n")) == (1, b"", 1)
-    assert "pip install 'charrnn[plot]'" in result.err
+    assert "pip install '.[plot]' in a clone of charrnn" in result.err
     assert not Path("curve.png").exists()
     assert run("info", trained).code == 0
 

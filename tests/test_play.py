@@ -6,6 +6,7 @@ import select
 import signal
 import stat
 import subprocess
+import sys
 import time
 from functools import cache
 from itertools import pairwise
@@ -34,6 +35,7 @@ launch = test_shell.launch  # a fixture
 KINDS = {
     "text": Vocabulary("\n abcü"),
     "documents": Vocabulary(" abcü", separator="\n"),
+    "poems": Vocabulary("\n abcü", separator="\n\n"),
     "bytes": Vocabulary.of_bytes(),
     "without line breaks": Vocabulary(" abcü"),
 }
@@ -57,10 +59,10 @@ def written(parts):
     return np.concatenate([np.zeros(0, np.int32), *parts])
 
 
-def future(sampler):
+def future(sampler, window):
     """Return what a sampler would draw, and how much it surprises: the same for the same state, and no other."""
     other = sampler.fork([3])
-    other.controls = Controls(repeat_penalty=1.5, repeat_window=100)
+    other.controls = Controls(repeat_penalty=1.5, repeat_window=window)
     drawn = other.draw(12)
     return drawn.symbols.tobytes(), drawn.nats.tobytes()
 
@@ -150,9 +152,11 @@ def test_the_state_is_that_of_the_text_shown(kind, actions, snapshots):
                 else:
                     assert not len(typed) + len(shown)
             assert played.text == twin.text()
+            assert played.open_text == played.vocabulary.decode_bytes(twin.open_symbols())
             expected = twin.sampler()
             if expected is not None:
-                assert future(played.sampler()) == future(expected)
+                window = played.controls.repeat_window
+                assert future(played.sampler(), window) == future(expected, window)
         while twin.turns:
             played.undo()
             twin.turns.pop()
@@ -240,6 +244,48 @@ def test_documents_end_and_begin():
         assert played.open_text == b""
     assert played.text.count(b"\n") == 3
     assert played.text.endswith(b"\n")
+
+
+def test_a_separator_that_is_typed_is_text():
+    """It ends no document: the next turn goes on from all of it."""
+    played = conversation("poems", ending=Ending(length=1))
+    next(played.take("a\n\nb"))
+    assert played.last_typed == b"a\n\nb"
+    assert played.open_text.startswith(b"a\n\nb")
+
+
+def test_a_turn_takes_as_much_work_after_many_turns_as_after_few():
+    """Nothing of the conversation is walked through from its beginning, and no more characters are remembered."""
+    played = conversation(ending=Ending(length=1))
+    calls = 0
+
+    def count(frame, event, _):
+        nonlocal calls
+        calls += event == "call" and frame.f_code.co_filename == charrnn.conversation.__file__
+
+    def work():
+        nonlocal calls
+        calls = 0
+        sys.setprofile(count)
+        try:
+            list(played.take("a"))
+        finally:
+            sys.setprofile(None)
+        return calls
+
+    works = [work() for _ in range(120)]
+    assert 0 < works[-1] == works[40]
+    assert played.sampler().controls.repeat_window == Controls().repeat_window
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_what_is_kept_is_small(kind):
+    """A character that was written takes no more bytes than its number needs, however long the text grows."""
+    played = conversation(kind, ending=Ending(length=50))
+    written(played.take("a"))
+    parts = played._turns[-1].written
+    assert sum(map(len, parts)) > 0
+    assert all(part.itemsize == 1 and part.base is None for part in parts)
 
 
 # Rows of a terminal
@@ -368,6 +414,8 @@ def test_line_types_a_line_break(run, trained):
         ("/save", ["/save", "name"]),
         ("/save corpus.txt", ["corpus.txt exists already", "/save!"]),
         ("/save nowhere/text.txt", ["nowhere", "no folder"]),
+        ("/save no--where/text.txt", ["no--where/text.txt cannot be written"]),
+        ("/save --/text.txt", ["--/text.txt cannot be written"]),
         ("/save! .", ["folder"]),
         ("/save a\0b", ["no name for a file"]),
         ("Haus §", ["'§' (U+00A7)", "column 6", "/unknown skip"]),
@@ -410,7 +458,27 @@ def test_help_tells_every_command(run, trained):
     for entry in TABLE:
         assert re.search(rf"^/{re.escape(entry.name)}( {re.escape(entry.argument)})? +\w", told, re.MULTILINE)
     assert "--" not in told
+    assert "off is the default, 300." in " ".join(told.split())
+    assert "looks at" in told.split("/repeat-penalty ")[2]  # the window's help speaks of the penalty's command
     assert len({entry.name for entry in TABLE}) == len(TABLE)
+
+
+def test_help_tells_what_is_kept_and_what_is_written(run):
+    """Nobody need find out that a history file is written, that the text is kept, or what a pipe shows twice."""
+    told = " ".join(run("play", "--help").out.split())
+    assert "history file in your state folder" in told
+    assert "The whole text is kept in memory." in told
+    assert "after /undo, /again and /new, what was there stays" in told
+    assert "/show writes the whole text once more" in told
+    assert "nothing else" not in told
+
+
+def test_a_script_is_not_slowed_by_the_text_before(run, trained, monkeypatch):
+    """Through a pipe the text is not put together for each line, as only a terminal shows its end again."""
+    expected = play(run, trained, "Haus\n\n/again\n", "--length", 10).stdout
+    monkeypatch.delattr(Conversation, "open_text")
+    result = play(run, trained, "Haus\n\n/again\n", "--length", 10)
+    assert (result.code, result.stdout) == (0, expected)
 
 
 def test_quit_ends_a_script(run, trained):
@@ -445,6 +513,18 @@ def test_a_model_of_bytes(run, tmp_path, folder):
 
 
 # In a process of its own
+
+
+def test_lines_as_any_system_ends_them(launch, trained):
+    """A byte order mark and CRLF, as some editors write them, are no part of what was typed; nor is a lone CR."""
+    scripts = (b"Haus\n/temp 0.5\n\n im\n", b"\xef\xbb\xbfHaus\r\n/temp 0.5\r\n\r\n im\r\n", b"Haus\r/temp 0.5\r\r im")
+    expected, *others = (
+        finish(launch("play", trained, "--seed", 1, "--length", 10, stdin=subprocess.PIPE), script)
+        for script in scripts
+    )
+    assert expected[0::2] == (0, "")
+    assert len(expected[1].decode()) == 4 + 10 + 10 + 3 + 10
+    assert others == [expected, expected]
 
 
 def test_a_pipe_is_answered_line_by_line(launch, trained):

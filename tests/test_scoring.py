@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from charrnn import scoring
 from charrnn.cells import Architecture, initialise
 from charrnn.network import Network
-from charrnn.scoring import STREAM_LENGTH, characters, lines, score, score_pieces, total
+from charrnn.scoring import STREAM_LENGTH, characters, lines, score, score_pieces, symbol_names, total
 from charrnn.vocabulary import Vocabulary
 from charrnn.workers import Workers
 from tests import naive
@@ -296,6 +296,15 @@ def test_bytes_are_spelt():
     """ASCII is spelt as it is, another byte by its number."""
     found = characters(scored("aß\n".encode(), Vocabulary.of_bytes()), Vocabulary.of_bytes())
     assert [record[3] for record in found] == ["a", "\\xc3", "\\x9f", "\n"]
+
+
+def test_names_of_symbols():
+    """Every symbol of an encoded text has a name, by its number: the two that no character has are the last."""
+    assert symbol_names(Vocabulary("\nab")) == ["\n", "a", "b"]
+    assert symbol_names(Vocabulary("ab", separator="--")) == ["a", "b", "", "--"]
+    of_bytes = symbol_names(Vocabulary("", byte_level=True, separator="ß"))
+    assert of_bytes[:128] == [chr(byte) for byte in range(128)]
+    assert of_bytes[128:] == [rf"\x{byte:x}" for byte in range(128, 256)] + ["", "ß"]
 
 
 def test_no_probability_is_above_one():

@@ -6,12 +6,14 @@ import re
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from charrnn.cells import CELLS, Architecture, initialise
-from charrnn.display.colour import BLUE_WHITE_RED, LEVELS, YELLOW_RED, ColouredText, Scale, harmless, ink
+from charrnn.display.colour import BLUE_WHITE_RED, LEVELS, YELLOW_RED, ColouredText, Scale, ink
+from charrnn.display.words import harmless
 from charrnn.errors import CharrnnError
 from charrnn.features import FEATURES, Characters
 from charrnn.network import Network
@@ -395,10 +397,40 @@ def test_standard_input_and_length(traced, run, text):
     assert part != whole
 
 
+def test_no_more_is_read_than_is_asked_for(traced, monkeypatch, capsys, text):
+    """Of a text without end no more is read than --length takes, and with 0 all of one that ends."""
+    from charrnn.cli import run
+
+    asked, ends_after = 0, 5
+
+    def read(_size):
+        nonlocal asked
+        asked += 1
+        return text.encode() if asked <= ends_after else b""
+
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=SimpleNamespace(read=read)))
+    outputs = []
+    for length, expected in ((10, 1), (len(text), 1), (len(text) + 1, 2), (0, ends_after + 1)):
+        asked = 0
+        assert run(["trace", "model.npz", "-", "--unit", "h1", "--length", str(length), "--show", "99999"]) == 0
+        assert asked == expected
+        outputs.append(capsys.readouterr().out.count("\n") - 1)
+    assert outputs == [10, len(text), len(text) + 1, 5 * len(text)]
+
+
+def test_length_counts_what_is_read(traced, run, text):
+    """Characters that are left out do not count as read."""
+    with_unknown = "".join(f"漢{c}" for c in text).encode()
+    expected = run("trace", "model.npz", "-", "--length", 1000, stdin=text.encode())
+    result = run("trace", "model.npz", "-", "--length", 1000, "--unknown", "skip", stdin=with_unknown)
+    assert result == expected
+
+
 def test_a_unit_in_a_pipe(traced, run, text):
     """--unit lists index, character and value, with nothing in a line that could break it; so does --json."""
     result = run("trace", "model.npz", "corpus.txt", "--unit", "c3", "--show", 90, "--tsv")
-    assert (result.code, result.err) == (0, "")
+    assert result.code == 0
+    assert re.fullmatch(r"charrnn: c3: Correlation with “.+”: [+-]\d\.\d\d on the second half .*chosen\.\n", result.err)
     header, *rows = (line.split("\t") for line in result.out.split("\n")[:-1])
     assert header == ["index", "character", "value"]
     assert [int(row[0]) for row in rows] == list(range(1, 91))
@@ -410,6 +442,21 @@ def test_a_unit_in_a_pipe(traced, run, text):
     assert [row["value"] for row in objects] == [float(row[2]) for row in rows]
     plain = run("trace", "model.npz", "corpus.txt", "--unit", "c3", "--show", 3).out.splitlines()
     assert [line.split()[0] for line in plain] == ["index", "1", "2", "3"]
+
+
+def test_a_unit_without_colours_on_a_terminal(traced, monkeypatch, capsys):
+    """NO_COLOR, --json and --tsv each turn the colours off, as the help says of the two; the correlation is told."""
+    from charrnn.cli import run
+
+    command = ["trace", "model.npz", "corpus.txt", "--unit", "h2"]
+    for environment, options in (({"NO_COLOR": "1"}, []), ({}, ["--json"]), ({}, ["--tsv"])):
+        screen = terminal(monkeypatch, **environment)
+        assert run(command + options) == 0
+        assert "\x1b" not in screen.getvalue()
+        assert "h2: Correlation with “" in capsys.readouterr().err
+    screen = terminal(monkeypatch)
+    assert run(["trace", "--help"]) == 0
+    assert "and with --json or --tsv, it lists the characters" in " ".join(screen.getvalue().split())
 
 
 def test_a_unit_on_a_terminal(traced, monkeypatch, text):
@@ -557,9 +604,45 @@ def test_texts_that_cannot_be_read(traced, run):
     refused(run("trace", "model.npz", "none.txt"), "none.txt")
     refused(run("trace", "model.npz", "-", stdin=b"der das"), "too short")
     refused(run("trace", "model.npz", "-", stdin="der 漢".encode()), "漢", "--unknown skip")
-    refused(run("trace", "model.npz", "-", "--unknown", "skip", stdin="漢漢".encode()), "nothing in standard input")
+    refused(run("trace", "model.npz", "-", "--unknown", "skip", stdin="漢漢".encode()), "none", "standard input")
     out = run("trace", "model.npz", "-", "--unknown", "skip", "--unit", "h1", "--tsv", stdin="d漢er".encode()).out
     assert [line.split("\t")[1] for line in out.splitlines()[1:]] == ["d", "e", "r"]
+
+
+def test_odd_names_of_files(traced, run):
+    """A name that is not UTF-8, or has a line feed, fits into a title, and into one line of an error."""
+    pytest.importorskip("matplotlib")
+    text = Path("corpus.txt").read_bytes()
+    for name in ("b\udcffd.txt", "e\nm.txt"):
+        Path(name).write_bytes(text)
+        Path(f"{name}.npz").write_bytes(Path("model.npz").read_bytes())
+        result = run("trace", f"{name}.npz", name, "--png", "a.svg", "--html", "a.html")
+        assert (result.code, result.err.count("\n")) == (0, 2)
+        title = re.search(r"<title>(.*)</title>", Path("a.html").read_text(encoding="utf-8"))[1]
+        assert title == "{0}.npz&#x27; reads {0}&#x27;".format("&#x27;" + repr(name)[1:-1])
+    Path("e\nm").write_text("")
+    refused(run("trace", "model.npz", "e\nm"), r"'e\nm'")
+    Path("e\nm").write_text("der das")
+    refused(run("trace", "model.npz", "e\nm"), r"'e\nm' is too short")
+    for name in ("e\nm.txt", "e\nm.html"):
+        Path(name).write_bytes(text)
+        result = run("trace", "model.npz", name, "--html", name)
+        assert (result.code, result.err.splitlines()[-1].startswith("Error: ")) == (2, True)
+        assert repr(name) in result.err
+    assert repr("e\nm.txt") in run("trace", "model.npz", "corpus.txt", "--html", "e\nm.txt").err.splitlines()[-1]
+
+
+@pytest.mark.parametrize("option", ["--html", "--png"])
+def test_nothing_is_written_over_the_model(traced, run, option):
+    """A page or picture does not replace the model, whatever that is called."""
+    name = f"model.{option[2:]}"
+    before = Path("model.npz").read_bytes()
+    Path(name).write_bytes(before)
+    Path(f"link.{option[2:]}").symlink_to(name)
+    for target in (name, f"link.{option[2:]}"):
+        result = run("trace", name, "corpus.txt", option, target)
+        assert (result.code, f"{target} is the model to be read" in result.err) == (2, True)
+    assert Path(name).read_bytes() == before
 
 
 @pytest.mark.parametrize("name", ["corpus.txt", "page", ""])
@@ -596,8 +679,30 @@ def test_bytes(folder, run):
     assert run("train", "binary", *options).code == 0
     result = run("trace", "model.npz", "binary", "--unit", "h1", "--show", 256, "--json")
     rows = [json.loads(line) for line in result.out.splitlines()]
-    assert "".join(row["character"] for row in rows) == bytes(range(256)).decode("latin-1")
+    assert [row["character"] for row in rows[:128]] == list(map(chr, range(128)))
+    assert [row["character"] for row in rows[128:]] == [rf"\x{byte:x}" for byte in range(128, 256)]
+    scored = run("eval", "model.npz", "binary", "--per-char", "--json").out.splitlines()
+    assert [json.loads(line)["character"] for line in scored[:256]] == [row["character"] for row in rows]
     Path("umlauts").write_text("ÄÖÜ äöü " * 40, encoding="utf-8")
     result = run("trace", "model.npz", "umlauts")
     assert "capital," in result.err
     assert "word length" in result.out
+
+
+def test_documents(folder, run):
+    """The end of a document is called by what separates them, as eval calls it, and where one begins is nothing."""
+    Path("names").write_text("der--das--" * 30)
+    options = ("--documents", "--", "--hidden", 4, "--epochs", 1, "--threads", 1, "--quiet")
+    assert run("train", "names", *options).code == 0
+    rows = run("trace", "model.npz", "names", "--unit", "h1", "--tsv", "--show", 11).out.splitlines()[1:]
+    assert [row.split("\t")[1] for row in rows] == ["", *"der", "--", "", *"das", "--", ""]
+    scored = run("eval", "model.npz", "names", "--per-char", "--tsv").out.splitlines()[1:9]
+    assert [row.split("\t")[3] for row in scored] == [*"der", "--", *"das", "--"]
+
+
+def test_what_is_not_read_may_hold_anything(traced, run, text):
+    """A character that the model does not know, but after --length, is nothing to complain of."""
+    stdin = f"{text[:1000]}漢".encode()
+    result = run("trace", "model.npz", "-", "--length", 1000, stdin=stdin)
+    assert result == run("trace", "model.npz", "-", stdin=text[:1000].encode())
+    refused(run("trace", "model.npz", "-", "--length", 1001, stdin=stdin), "漢")

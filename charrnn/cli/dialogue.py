@@ -1,6 +1,7 @@
 """What can be typed at the prompt of ``charrnn play``: text, and commands that begin with a slash."""
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -33,7 +34,7 @@ class Play:
         """Go on to the end; return how many lines were refused."""
         while not self.over:
             try:
-                self.line(self.screen.ask(self.conversation.open_text))
+                self.line(self.screen.ask(self._text_before()))
             except EOFError:
                 break
             except KeyboardInterrupt:
@@ -42,7 +43,7 @@ class Play:
                 self.screen.say("Ctrl-D or /quit quits.")
             except CharrnnError as error:
                 self.refused += 1
-                self.screen.complain(str(error).replace("--", "/"))  # an option's name here is that of a command
+                self.screen.complain(_spelt_as_commands(str(error)))
         return self.refused
 
     def line(self, line: str) -> None:
@@ -64,7 +65,7 @@ class Play:
     def turn(self, parts: Iterator[Any], *, answers: bool = True) -> None:
         """Show what was typed and, as it comes, what is written; Ctrl-C ends it."""
         conversation, screen = self.conversation, self.screen
-        text, typed = conversation.open_text, conversation.last_typed
+        text, typed = self._text_before(), conversation.last_typed
         screen.begin(text[: len(text) - len(typed)], typed, goes_on=self._goes_on, answers=answers)
         self._goes_on = True
         try:
@@ -76,12 +77,15 @@ class Play:
             parts.close()  # type: ignore[attr-defined]
             screen.end(conversation.vocabulary.separator if conversation.last_ended else None)
 
+    def _text_before(self) -> bytes:
+        """Return what is gone on from; nothing for a pipe, which does not show it again, and may have many lines."""
+        return self.conversation.open_text if self.screen.on_terminal else b""
+
     def help(self) -> None:
         """Tell what can be typed."""
         formatter, rows = click.HelpFormatter(width=max(self.screen.width - 1, 30)), []
         for entry in TABLE:
-            # What is the name of an option elsewhere is that of a command here, and is not broken at its hyphen.
-            text = entry.help.replace("--", "/").replace("-", UNBROKEN)
+            text = _spelt_as_commands(entry.help).replace("-", UNBROKEN)  # so that no name is broken at its hyphen
             rows.append((f"/{entry.name} {entry.argument}".rstrip(), text))
         formatter.write_dl(rows)
         self.screen.say(formatter.getvalue().replace(UNBROKEN, "-").rstrip("\n"))
@@ -151,6 +155,8 @@ class Play:
 
     def set_seed(self, typed: str) -> None:
         """Set the seed, or take a fresh one."""
+        from charrnn.generation import fresh_seed
+
         most = 2**63 - 1
         self.conversation.seed = fresh_seed() if typed.strip() == "off" else _whole(typed, "seed", 0, most)
 
@@ -168,9 +174,9 @@ class Play:
         self.screen.say("\n".join(f"{entry.name:<15} {entry.value(self)}" for entry in TABLE if entry.value))
 
 
-def fresh_seed() -> int:
-    """Return a seed that no run had before."""
-    return int.from_bytes(os.urandom(7)) >> 3
+def _spelt_as_commands(sentence: str) -> str:
+    """Return a sentence that speaks of options as one that speaks of the commands with their names."""
+    return re.sub(r"(?<!\S)--(?=[a-z])", "/", sentence)
 
 
 def _whole(typed: str, name: str, least: int, most: int = 10**15) -> int:
@@ -227,7 +233,7 @@ TABLE = (
     Command(
         "length",
         "NUMBER",
-        "Characters to write in a turn at most; 0 writes until Ctrl-C.",
+        f"Characters to write in a turn at most; 0 writes until Ctrl-C, off is the default, {LENGTH}.",
         lambda play, typed: play.set_ending(length=_length(typed)),
         lambda play: play.conversation.ending.length or 0,
     ),

@@ -70,12 +70,13 @@ def command(
     For a model of documents each document is predicted from its first character to its end, which counts as one more.
 
     Of several texts each is scored by itself. With -m every text is scored by every model, and of each text the best
-    model, with the fewest bits per character, is marked: who wrote this?
+    model, with the fewest bits per character, is marked: who wrote this? No model is marked where they did not
+    predict equally many characters, as then their figures differ in kind.
 
-    --per-line, --per-char and --top look closer, at one text by one model. A line feed belongs to the line that it
-    ends. Lines and places are counted in the text as the model reads it: without what --unknown skip leaves out. Of
-    a line longer than 65,536 characters only the beginning is printed. With --tsv a tabulator, line feed, carriage
-    return or backslash inside a text is printed as \\t, \\n, \\r or \\\\.
+    --per-line, --per-char, --top and --copied look closer, at one text by one model. A line feed belongs to the line
+    that it ends. Lines and places are counted in the text as the model reads it: without what --unknown skip leaves
+    out. Of a line longer than 65,536 characters only the beginning is printed. With --tsv a tabulator, line feed,
+    carriage return or backslash inside a text is printed as \\t, \\n, \\r or \\\\.
 
     \b
     Examples:
@@ -91,13 +92,13 @@ def command(
             raise click.UsageError("Give a text to score, or - for standard input.")
         texts = ("-",)
     models = (model, *others)
-    closer = {"--per-line": per_line, "--per-char": per_char, "--top": top, "--copied": copied}
+    closer = {"--per-line": per_line, "--per-char": per_char, "--top": top, "--copied": copied is not None}
     asked = [option for option, value in closer.items() if value]
     if len(asked) > 1:
         raise click.UsageError(f"Give {asked[0]} or {asked[1]}, not both.")
     if asked and (len(models) > 1 or len(texts) > 1):
         raise click.UsageError(f"{asked[0]} takes one text and one model.")
-    if ctx.get_parameter_source("copied_run") is ParameterSource.COMMANDLINE and not copied:
+    if ctx.get_parameter_source("copied_run") is ParameterSource.COMMANDLINE and copied is None:
         raise click.UsageError("--copied-run goes with --copied.")
     if [*texts, copied].count("-") > 1:
         raise click.UsageError("Standard input (-) can be read only once.")
@@ -133,7 +134,7 @@ def _reader(path: str) -> _Reader:
 
     checkpoint = load(path)
     network = Network(checkpoint.architecture, checkpoint.parameters)
-    with compiling(network, training=False, quiet=False):
+    with compiling(network):
         network.compile()
     return _Reader(path, network, checkpoint.vocabulary)
 
@@ -164,13 +165,15 @@ def _whole(pieces: "Iterable[Scored]", vocabulary: "Vocabulary", copied: str | N
     """Tell the figures of a text, and how much of it is copied, if that is asked."""
     import numpy as np
 
-    from charrnn.copying import copied_from
-    from charrnn.display.colour import harmless
+    from charrnn.copying import comparison
+    from charrnn.display.words import harmless
     from charrnn.scoring import total
+    from charrnn.text import name_of
 
+    compare = None if copied is None else comparison(copied, vocabulary)
     kept: list[Ids] = []
-    score = total(_keeping(pieces, kept) if copied else pieces, vocabulary.boundary)
-    found = copied_from(copied, vocabulary, [np.concatenate(kept)], run) if copied else None
+    score = total(_keeping(pieces, kept) if compare else pieces, vocabulary.boundary)
+    found = compare([np.concatenate(kept)], run) if compare else None
     if form != "text":
         more = found.fields(run) if found else {}
         columns = (Column(name, form="" if isinstance(value, str) else "d") for name, value in more.items())
@@ -180,7 +183,7 @@ def _whole(pieces: "Iterable[Scored]", vocabulary: "Vocabulary", copied: str | N
     click.echo(f"{score.bits_per_char:.4f} bits per character")
     click.echo(f"{score.perplexity:.3f} perplexity: as unsure as a fair choice between so many characters")
     click.echo(f"{score.characters:,} characters predicted")
-    for sentence in found.sentences(run, copied) if found and copied else ():
+    for sentence in found.sentences(run, name_of(copied)) if found and copied else ():
         click.echo(harmless(sentence))
 
 
@@ -202,8 +205,7 @@ def _compare(readers: Sequence[_Reader], texts: Sequence[str], unknown: str, tea
     from charrnn.scoring import Score, total
     from charrnn.text import read_again
 
-    many = len(readers) > 1
-    alike = len({reader.vocabulary.byte_level for reader in readers}) == 1
+    many, unlike = len(readers) > 1, False
 
     def by(reader: _Reader, text: str, source: BinaryIO | None) -> Score:
         try:
@@ -212,18 +214,21 @@ def _compare(readers: Sequence[_Reader], texts: Sequence[str], unknown: str, tea
             raise CharrnnError(f"{shown(reader.path)}: {error}" if many else str(error)) from None
 
     def rows() -> Iterator[tuple[Any, ...]]:
+        nonlocal unlike
         for text in texts:
             with read_again(text) if many else nullcontext() as source:
                 scores = [by(reader, text, source) for reader in readers]
             best = min(score.bits_per_char for score in scores)
+            alike = len({score.characters for score in scores}) == 1
+            unlike = unlike or not alike
             for reader, score in zip(readers, scores, strict=True):
                 marks = (alike and score.bits_per_char == best,) if many else ()
                 yield reader.path, text, *_figures(score), *marks
 
     names = Column("model", max(len(reader.path) for reader in readers)), Column("text", max(map(len, texts)))
     write(rows(), [*names, *FIGURES, *([Column("best")] if many else [])], form)
-    if not alike:
-        note("no model is marked as the best: some count bytes and some characters, so their figures differ in kind")
+    if unlike:
+        note("no model is marked as the best where they did not predict equally many characters")
 
 
 def _per_line(pieces: "Iterable[Scored]", vocabulary: "Vocabulary", top: int | None, form: str) -> None:

@@ -1,6 +1,7 @@
 """``charrnn info``: what is in a model file."""
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from charrnn.cli.options import model_argument
+from charrnn.cli.reports import ESCAPES
 from charrnn.errors import CharrnnError
 
 if TYPE_CHECKING:
@@ -39,7 +41,10 @@ def command(model: str, as_json: bool, plot: str | None) -> None:
       charrnn info model.npz --plot curve.png
     """
     from charrnn.checkpoint import load
+    from charrnn.files import shown
 
+    if plot is not None and os.path.realpath(plot) == os.path.realpath(model):
+        raise click.UsageError(f"{shown(plot)} is the model to be read; draw into another file.")
     checkpoint = load(model)
     if plot is not None:
         _plot(model, checkpoint, plot)
@@ -61,6 +66,7 @@ def command(model: str, as_json: bool, plot: str | None) -> None:
         click.echo(json.dumps(facts))
         return
     from charrnn.display.curve import learning_curve
+    from charrnn.display.words import harmless
 
     try:
         lines = [*_facts(model, checkpoint, bytes_on_disk), *_validations(checkpoint.history)]
@@ -69,7 +75,7 @@ def command(model: str, as_json: bool, plot: str | None) -> None:
     except NONSENSE:
         raise _no_sense(model) from None
     for line in lines:
-        click.echo("".join(c if c.isprintable() else "?" for c in line))  # a file must not command the terminal
+        click.echo(harmless(line.translate(ESCAPES)))  # a file must not command the terminal
 
 
 def _facts(model: str, checkpoint: "Checkpoint", bytes_on_disk: int) -> Iterator[str]:
@@ -101,20 +107,23 @@ def _points(history: list[dict[str, Any]]) -> list[tuple[float, float, float | N
 
 
 def _plot(model: str, checkpoint: "Checkpoint", path: str) -> None:
+    from charrnn.files import shown
     from charrnn.plots import check_plottable, plot_history
 
     check_plottable(path)
     if not checkpoint.history:
-        raise CharrnnError(f"{model} has no history of its training to draw")
+        raise CharrnnError(f"{shown(model)} has no history of its training to draw")
     try:
         points = _points(checkpoint.history)
     except NONSENSE:
         raise _no_sense(model) from None
-    plot_history(path, points, Path(model).name)
+    plot_history(path, points, shown(Path(model).name))
 
 
 def _no_sense(model: str) -> CharrnnError:
-    return CharrnnError(f"{model} tells a history of its training that makes no sense")
+    from charrnn.files import shown
+
+    return CharrnnError(f"{shown(model)} tells a history of its training that makes no sense")
 
 
 def _validations(history: list[dict[str, Any]]) -> Iterator[str]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from charrnn.cli.dialogue import LENGTH, TABLE, Play, fresh_seed
+from charrnn.cli.dialogue import LENGTH, TABLE, Play
 from charrnn.cli.options import control_options, model_argument, unknown_option
 from charrnn.controls import CONTROLS, Controls
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     type=click.IntRange(0, 10**15),
     default=LENGTH,
     show_default=True,
-    help="Characters to write in a turn at most; 0 writes until Ctrl-C.",
+    help="Characters to write in a turn at most; 0 writes until Ctrl-C. The whole text is kept in memory.",
 )
 @click.option(
     "--seed",
@@ -39,8 +39,12 @@ def command(ctx: click.Context, /, **options: Any) -> None:
     /undo takes a turn back, /again has it written anew, /save FILE keeps the text, /help tells them all. A text that
     begins with a slash is typed with two.
 
-    Lines that come through a pipe or from a file are read in the same way; then the text, and nothing else, goes to
-    standard output.
+    Lines typed at a terminal are kept for the next time, in a history file in your state folder (on Linux
+    ~/.local/state/charrnn/history).
+
+    Lines that come through a pipe or from a file are read in the same way. Standard output is then the text as it
+    comes: after /undo, /again and /new, what was there stays and the next turn begins on a new line, and /show writes
+    the whole text once more.
 
     \b
     Examples:
@@ -50,13 +54,14 @@ def command(ctx: click.Context, /, **options: Any) -> None:
     from charrnn.checkpoint import load
     from charrnn.conversation import Conversation
     from charrnn.display.console import compiling
-    from charrnn.generation import Ending
+    from charrnn.generation import Ending, fresh_seed
     from charrnn.network import Network
+    from charrnn.sampling import compile_sampling
 
     checkpoint = load(options["model"])
     network = Network(checkpoint.architecture, checkpoint.parameters)
-    with compiling(network, training=False, quiet=False):
-        network.compile()
+    with compiling(network, sampling=True):
+        compile_sampling(network)
     conversation = Conversation(
         network,
         checkpoint.vocabulary,
@@ -79,8 +84,8 @@ def _screen() -> "Pipe | Terminal":
     """Return what to read from and to write to: a terminal only where both are one."""
     from charrnn.display.prompt import Pipe, Terminal
 
-    if sys.stdin is not None:
-        sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape")  # type: ignore[union-attr]
+    if sys.stdin is not None:  # any system's line breaks, as in every text that is read
+        sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape", newline=None)  # type: ignore[union-attr]
     if sys.stdin is None or not (sys.stdin.isatty() and sys.stdout.isatty()):
         return Pipe()
     from platformdirs import user_state_path

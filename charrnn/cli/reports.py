@@ -116,7 +116,7 @@ def _json(column: Column) -> Written:
 
 
 def _tsv(column: Column) -> Written:
-    from charrnn.display.colour import harmless
+    from charrnn.display.words import harmless
 
     if column.form:
         return _exact(column)
@@ -125,7 +125,7 @@ def _tsv(column: Column) -> Written:
 
 
 def _text(column: Column) -> Written:
-    from charrnn.display.colour import harmless
+    from charrnn.display.words import harmless
 
     if column.form:
         sign = "+" * column.form.startswith("+")  # it stands before the width

@@ -80,7 +80,7 @@ def command(ctx: click.Context, /, **options: Any) -> None:
     from charrnn.cli.output import ColouredOutput, JsonOutput, PlainOutput
     from charrnn.generation import Ending, fresh_seed, samples
     from charrnn.network import Network
-    from charrnn.sampling import Sampler
+    from charrnn.sampling import Sampler, compile_sampling
     from charrnn.workers import Workers, processors
 
     checkpoint = load(options["model"])
@@ -94,11 +94,11 @@ def command(ctx: click.Context, /, **options: Any) -> None:
     ending = Ending(length or None, options["lines"], options["stop"])
     ending.check(vocabulary)
     network = Network(checkpoint.architecture, checkpoint.parameters)
-    if not network.is_compiled(training=False):
+    if not network.is_compiled(sampling=True):
         from charrnn.display.console import compiling
 
-        with compiling(network, training=False, quiet=False):
-            network.compile()
+        with compiling(network, sampling=True):
+            compile_sampling(network)
     sampler = Sampler(network, controls=Controls(**{control.name: options[control.name] for control in CONTROLS}))
     compare = None if options["copied"] is None else _comparison(options["copied"], vocabulary)
     output: PlainOutput | JsonOutput

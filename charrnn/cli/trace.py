@@ -1,6 +1,7 @@
 """``charrnn trace``: what units and gates do while a network reads a text."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable, Sequence
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from charrnn.features import Feature
     from charrnn.tracing import Following, Unit
-
+    from charrnn.vocabulary import Ids
 
 FOLLOWING = (
     Column("feature", 13),
@@ -76,8 +77,8 @@ def command(
     (what it remembers) and the gates i1, f1, o1, g1, …; a gru has h1, … and the gates n1, r1, z1, hn1, …; an rnn h1, …
     alone. In the second layer that is 2.h1 and so on.
 
-    --unit colours the text on a terminal, and lists its characters with the unit's values anywhere else. Files that
-    --html and --png name are replaced where they are there.
+    --unit colours the text on a terminal. Anywhere else, and with --json or --tsv, it lists the characters with the
+    unit's values, without colours. Files that --html and --png name are replaced where they are there.
 
     \b
     Examples:
@@ -86,54 +87,70 @@ def command(
       charrnn trace model.npz other.txt --html units.html
     """
     form = chosen(as_json, as_tsv)
-    _check_targets(text, html, png)
+    _check_targets(model, text, html, png)
     from charrnn.checkpoint import load
     from charrnn.display.console import compiling
+    from charrnn.files import shown
     from charrnn.network import Network
-    from charrnn.text import read_text
+    from charrnn.scoring import symbol_names
+    from charrnn.text import name_of, read_stream
     from charrnn.tracing import activations, follow, unit_named
 
     checkpoint = load(model)
     vocabulary = checkpoint.vocabulary
     unit = None if unit_name is None else unit_named(checkpoint.architecture, unit_name)
-    where = "standard input" if text == "-" else text
-    given = read_text([text], byte_level=vocabulary.byte_level)
-    ids = vocabulary.encode(given[: length or None], unknown=unknown, where=where)[: length or None]
-    if not ids.size:
-        raise CharrnnError(f"there is nothing in {where} that the model can read")
+    ids = _first(read_stream(text, vocabulary, unknown=unknown), length)
     # Bytes beyond ASCII count as small letters: what they are belongs to their neighbours too.
     read = vocabulary.spell(ids)
     seen = "".join(c if c < "\x80" else "ÿ" for c in read) if vocabulary.byte_level else read
     network = Network(checkpoint.architecture, checkpoint.parameters)
-    with compiling(network, training=False, quiet=False):
+    with compiling(network):
         network.compile()
     found, left_out = follow(network, ids, seen, unit)
     if unit is None and not found:
-        raise CharrnnError(f"{where} is too short, or too much the same, for units to be compared with what is in it")
+        raise CharrnnError(
+            f"{name_of(text)} is too short, or too much the same, for units to be compared with what is in it"
+        )
     units = [unit] if unit else [following.unit for following in found]
-    shown = read[:show]
+    part = read[:show]
+    title = f"{shown(Path(model).name)} reads {name_of(text) if text == '-' else shown(Path(text).name)}"
     values = activations(network, ids[:show], units) if unit or html or png else None
     if values is not None and html:
-        _write_page(html, f"{Path(model).name} reads {Path(where).name}", shown, units, found, values)
+        _write_page(html, title, part, units, found, values)
     if values is not None and png:
-        _draw(png, f"{Path(model).name} reads {Path(where).name}", shown, units, found, values)
+        _draw(png, title, part, units, found, values)
     if unit and values is not None:
-        _show_unit(shown, unit, values[:, 0], found, form)
+        names = symbol_names(vocabulary)
+        _show_unit(part, [names[symbol] for symbol in ids[:show].tolist()], unit, values[:, 0], found, form)
     else:
         _tell(found, left_out, form)
 
 
-def _check_targets(text: str, html: str | None, png: str | None) -> None:
+def _first(blocks: "Iterable[Ids]", length: int) -> "Ids":
+    """Return the first symbols [length] of a text that comes in blocks, and read no more; with 0 all."""
+    import numpy as np
+
+    parts, size = [], 0
+    for block in blocks:
+        parts.append(block)
+        size += block.size
+        if 0 < length <= size:
+            break
+    return np.concatenate(parts)[: length or None]
+
+
+def _check_targets(model: str, text: str, html: str | None, png: str | None) -> None:
     """Raise an error if a file could not be written, before anything is computed for it."""
-    from charrnn.files import check_writable
+    from charrnn.files import check_writable, shown
     from charrnn.plots import check_plottable
 
     for target in (html, png):
-        if target is not None and text != "-" and Path(target).resolve() == Path(text).resolve():
-            raise click.UsageError(f"{target} is the text to be read; write to another file.")
+        for source, what in ((model, "model"), (text, "text")):
+            if target is not None and source != "-" and os.path.realpath(target) == os.path.realpath(source):
+                raise click.UsageError(f"{shown(target)} is the {what} to be read; write to another file.")
     if html is not None:
         if Path(html).suffix.lower() not in (".html", ".htm"):
-            raise click.UsageError(f"--html writes a page, whose name must end in .html, not {html}.")
+            raise click.UsageError(f"--html writes a page, whose name must end in .html, not {shown(html)}.")
         check_writable(html, force=True)
     if png is not None:
         check_plottable(png)
@@ -151,9 +168,17 @@ def _tell(found: "Sequence[Following]", left_out: "Sequence[Feature]", form: str
         note(f"left out, as the text has too little of it: {', '.join(feature.name for feature in left_out)}")
 
 
-def _show_unit(text: str, unit: "Unit", values: "NDArray[np.float32]", found: "Sequence[Following]", form: str) -> None:
+def _show_unit(
+    text: str,
+    names: Sequence[str],
+    unit: "Unit",
+    values: "NDArray[np.float32]",
+    found: "Sequence[Following]",
+    form: str,
+) -> None:
     """Print a text with what a unit is at each character: in colours where there are some, else a line each."""
     from charrnn.display.colour import ColouredText, Scale
+    from charrnn.display.console import note
     from charrnn.tracing import scale_of
 
     low, high = scale_of(values)
@@ -163,9 +188,9 @@ def _show_unit(text: str, unit: "Unit", values: "NDArray[np.float32]", found: "S
         click.echo("" if text.endswith("\n") else "\n", nl=False)
         click.echo(f"\n{unit.name}: {low:.2f} is blue, {high:.2f} is red. {' '.join(map(_sentence, found))}".rstrip())
         return
-    # The end of a document is no character.
-    plain = ("" if "\ud800" <= character <= "\udfff" else character for character in text)
-    write(zip(range(1, len(text) + 1), plain, values.tolist(), strict=True), VALUES, form)
+    write(zip(range(1, len(names) + 1), names, values.tolist(), strict=True), VALUES, form)
+    for following in found:
+        note(f"{unit.name}: {_sentence(following)}")
 
 
 def _sentence(following: "Following") -> str:
@@ -216,7 +241,7 @@ def _draw(
     values: "NDArray[np.float32]",
 ) -> None:
     """Write the picture of --png: a row for each unit."""
-    from charrnn.display.colour import harmless
+    from charrnn.display.words import harmless
     from charrnn.plots import plot_units
     from charrnn.tracing import scale_of
 

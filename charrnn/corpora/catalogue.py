@@ -78,7 +78,7 @@ def fetch(name: str, *, folder: Path | None = None, progress: Callable[[int, int
         import pooch
         import requests
     except ImportError as error:
-        raise CharrnnError("to download a text, first run: pip install 'charrnn[download]'") from error
+        raise CharrnnError("to download a text, first run pip install '.[download]' in a clone of charrnn") from error
     if folder is None:
         from platformdirs import user_cache_path
 

@@ -11,7 +11,7 @@ from rich.color import Color
 from rich.console import COLOR_SYSTEMS, Console
 from rich.style import Style
 
-from charrnn.display.words import harmless as harmless
+from charrnn.display.words import harmless
 
 Colour = tuple[int, int, int]  # red, green and blue, from 0 to 255
 

@@ -47,10 +47,12 @@ class Compiled:
 
 
 @contextmanager
-def compiling(network: "Network", *, training: bool, quiet: bool) -> Iterator[Compiled]:
+def compiling(
+    network: "Network", *, training: bool = False, sampling: bool = False, quiet: bool = False
+) -> Iterator[Compiled]:
     """Say that kernels are compiled, where they are, and measure it: a first run must not seem to hang."""
     result = Compiled()
-    if network.is_compiled(training=training):
+    if network.is_compiled(training=training, sampling=sampling):
         yield result
         return
     began = time.monotonic()

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.display.colour import Scale, harmless, ink
+from charrnn.display.colour import Scale, ink
+from charrnn.display.words import harmless
 
 STYLE = """
 body { margin: 2.5em auto; max-width: 58em; padding: 0 1.2em; font: 16px/1.5 system-ui, sans-serif; color: #222;

@@ -2,27 +2,25 @@
 
 import codecs
 import os
-import re
 import signal
 import sys
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from textwrap import fill
-from types import ModuleType
-from typing import Any
 
 from rich.console import Console
 
-from charrnn.display.colour import RESET, harmless
+from charrnn.display.colour import RESET
+from charrnn.display.line_editing import LineEditor
+from charrnn.display.words import harmless
 from charrnn.errors import CharrnnError
 
 BOLD, DIM = "\x1b[1m", "\x1b[2m"
 MARK = "› "  # after it is what is typed
 TAIL = 32  # characters of the text, at most, before the mark, where rows cannot be told
-REMEMBERED = 1000  # lines of history
 
 
 class Pipe:
@@ -47,6 +45,8 @@ class Pipe:
         if not line:
             raise EOFError
         self.line += 1
+        if self.line == 1:
+            line = line.removeprefix("\ufeff")  # a byte order mark
         return line.removesuffix("\n")
 
     def begin(self, text: bytes, typed: bytes, *, goes_on: bool, answers: bool) -> None:  # noqa: ARG002
@@ -101,9 +101,7 @@ class Terminal:
         self._out = os.fdopen(sys.stdout.fileno(), "w", encoding="utf-8", errors="backslashreplace", closefd=False)
         self.stopped = False
         self._before = signal.signal(signal.SIGINT, self._stop)
-        self._history = history
-        self._readline = _readline(history, commands)
-        self._attributes = _keep_output_at_ctrl_c()
+        self._editor = LineEditor(history, commands)
         self._asked = ""  # the last prompt and what was typed, as they were shown
         self._at_start = True
         self._open = False  # whether the screen's last line is the text's, and not ended
@@ -126,8 +124,7 @@ class Terminal:
         self.stopped = self._open = False
         mark = "> " if self.plain else MARK
         prompt = tail + mark
-        if self._readline is not None and not self.plain and not _is_libedit(self._readline):
-            # readline must know what takes no room on the screen
+        if self._editor.takes_codes and not self.plain:
             prompt = f"{tail}\1{BOLD}\2{mark}\1{RESET}\2"
         signal.signal(signal.SIGINT, signal.default_int_handler)
         try:
@@ -186,15 +183,7 @@ class Terminal:
     def close(self) -> None:
         """Keep the history, and leave Ctrl-C as it was."""
         signal.signal(signal.SIGINT, self._before)
-        if self._attributes is not None:
-            _set_attributes(self._attributes)
-        if self._readline is None:
-            return
-        with suppress(OSError):
-            self._history.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            os.close(os.open(self._history, os.O_CREAT | os.O_RDWR, 0o600))
-            self._readline.write_history_file(self._history)
-            self._history.chmod(0o600)  # it is written anew, and what people type is nobody else's business
+        self._editor.close()
 
     def _stop(self, *_: object) -> None:
         self.stopped = True
@@ -217,7 +206,7 @@ class Terminal:
 
     def _take_away(self) -> None:
         """Remove the line that was typed from the screen, where it is certain how many rows it takes."""
-        if self.plain or self._readline is None or not self._asked.isprintable():
+        if self.plain or not self._editor.edits or not self._asked.isprintable():
             return
         count = len(rows(self._asked, self.width))
         with suppress(OSError):
@@ -243,50 +232,3 @@ def rows(line: str, width: int) -> list[str]:
             column = 0
         column += size
     return [line[begin:end] for begin, end in pairwise([*begins, len(line)])]
-
-
-def _keep_output_at_ctrl_c() -> list[Any] | None:
-    """Let a terminal show what was written before Ctrl-C, which it would throw away; return how it was set before."""
-    try:
-        import termios
-    except ImportError:
-        return None
-    before = termios.tcgetattr(sys.stdin.fileno())
-    changed = before.copy()
-    changed[3] |= termios.NOFLSH
-    _set_attributes(changed)
-    return before
-
-
-def _set_attributes(attributes: list[Any]) -> None:
-    import termios
-
-    with suppress(OSError, termios.error):  # the terminal may be gone
-        termios.tcsetattr(sys.stdin.fileno(), termios.TCSADRAIN, attributes)
-
-
-def _is_libedit(readline: ModuleType) -> bool:
-    return "libedit" in (readline.__doc__ or "")
-
-
-def _readline(history: Path, commands: Sequence[str]) -> ModuleType | None:
-    """Return the module that edits lines, with its history, or None where there is none."""
-    try:
-        import readline
-    except ImportError:
-        return None
-    readline.set_completer(_completer(readline.get_line_buffer, commands))
-    readline.set_completer_delims(" ")
-    readline.parse_and_bind("bind ^I rl_complete" if _is_libedit(readline) else "tab: complete")
-    readline.set_history_length(REMEMBERED)
-    with suppress(OSError):
-        readline.read_history_file(history)
-    return readline
-
-
-def _completer(line: Callable[[], str], commands: Sequence[str]) -> Callable[[str, int], str | None]:
-    def complete(word: str, number: int) -> str | None:
-        fitting = [f"{name} " for name in commands if name.startswith(word)] if re.fullmatch(r"/\S*", line()) else []
-        return fitting[number] if number < len(fitting) else None
-
-    return complete

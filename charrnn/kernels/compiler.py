@@ -62,10 +62,10 @@ def _typeof_array(array: Any, context: Any) -> Any:
     return types.Array(from_dtype(array.dtype), array.ndim, map_layout(array), readonly=not array.flags.writeable)
 
 
-def is_warm(family: str, scan: str) -> bool:
-    """Tell whether a family's scan, forward or backward, was compiled here before; if not, a run says why it waits."""
+def is_warm(module: str, kernel: str) -> bool:
+    """Tell whether a kernel, such as a family's scan, was compiled here before; if not, a run says why it waits."""
     folder = cache_folder()
-    return folder is not None and any(folder.rglob(f"{family}.{scan}*.nbc"))
+    return folder is not None and any(folder.rglob(f"{module}.{kernel}*.nbc"))
 
 
 @contextmanager
