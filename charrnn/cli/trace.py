@@ -1,7 +1,8 @@
 """``charrnn trace``: what units and gates do while a network reads a text."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -115,10 +116,12 @@ def command(
     part = read[:show]
     title = f"{shown(Path(model).name)} reads {name_of(text) if text == '-' else shown(Path(text).name)}"
     values = activations(network, ids[:show], units) if unit or html or png else None
-    if values is not None and html:
-        _write_page(html, title, part, units, found, values)
-    if values is not None and png:
-        _draw(png, title, part, units, found, values)
+    if values is not None:
+        view = _View(title, part, units, found, values)
+        if html:
+            _write_page(html, view)
+        if png:
+            _draw(png, view)
     if unit and values is not None:
         names = symbol_names(vocabulary)
         _show_unit(part, [names[symbol] for symbol in ids[:show].tolist()], unit, values[:, 0], found, form)
@@ -200,54 +203,55 @@ def _sentence(following: "Following") -> str:
     )
 
 
-def _write_page(
-    path: str,
-    title: str,
-    text: str,
-    units: "Sequence[Unit]",
-    found: "Sequence[Following]",
-    values: "NDArray[np.float32]",
-) -> None:
+@dataclass(frozen=True, eq=False)
+class _View:
+    """What is drawn of a text: its first N characters, K units, what each of these is there [N, K] and follows."""
+
+    title: str
+    text: str
+    units: "Sequence[Unit]"
+    found: "Sequence[Following]"  # for each unit, or nothing at all for one that follows nothing
+    values: "NDArray[np.float32]"
+
+    def rows(self) -> "Iterator[tuple[Unit, Following | None, NDArray[np.float32], float, float]]":
+        """Yield for each unit what it follows, if anything, its values [N], and the ends of their scale."""
+        from charrnn.tracing import scale_of
+
+        for k, (unit, following) in enumerate(zip_longest(self.units, self.found)):
+            yield unit, following, self.values[:, k], *scale_of(self.values[:, k])
+
+
+def _write_page(path: str, view: _View) -> None:
     """Write the page of --html: a block for each unit."""
     from charrnn.display.colour import Scale
     from charrnn.display.page import Block, page
     from charrnn.files import replacing
-    from charrnn.tracing import scale_of
 
     blocks = [
         Block(
-            f"{unit.name}: {of_unit.feature.help}" if of_unit else unit.name,
-            _sentence(of_unit) if of_unit else "",
-            values[:, k],
-            Scale(*scale_of(values[:, k])),
+            f"{unit.name}: {following.feature.help}" if following else unit.name,
+            _sentence(following) if following else "",
+            values,
+            Scale(low, high),
         )
-        for k, (unit, of_unit) in enumerate(zip_longest(units, found))
+        for unit, following, values, low, high in view.rows()
     ]
     introduction = (
-        f"The first {len(text):,} characters of the text, once for each unit. A character's colour is what the unit "
+        f"The first {len(view.text):,} characters of the text, once for each unit. A character's colour is what the unit "
         "is when the network has just read it; point at one to see the number. ↵ is the end of a line."
     )
-    written = page(title, introduction, text, blocks)
+    written = page(view.title, introduction, view.text, blocks)
     with replacing(path) as file:
         file.write(written.encode())
 
 
-def _draw(
-    path: str,
-    title: str,
-    text: str,
-    units: "Sequence[Unit]",
-    found: "Sequence[Following]",
-    values: "NDArray[np.float32]",
-) -> None:
+def _draw(path: str, view: _View) -> None:
     """Write the picture of --png: a row for each unit."""
     from charrnn.display.words import harmless
     from charrnn.plots import plot_units
-    from charrnn.tracing import scale_of
 
     rows: list[tuple[str, Any]] = []
-    for k, (unit, of_unit) in enumerate(zip_longest(units, found)):
-        low, high = scale_of(values[:, k])
-        label = f"{of_unit.feature.name}  {unit.name}" if of_unit else unit.name
-        rows.append((label, (values[:, k] - low) / ((high - low) or 1.0) * 2.0 - 1.0))
-    plot_units(path, harmless(text).replace("\n", "↵").replace("\t", "⇥"), rows, title)
+    for unit, following, values, low, high in view.rows():
+        label = f"{following.feature.name}  {unit.name}" if following else unit.name
+        rows.append((label, (values - low) / ((high - low) or 1.0) * 2.0 - 1.0))
+    plot_units(path, harmless(view.text).replace("\n", "↵").replace("\t", "⇥"), rows, view.title)
