@@ -237,8 +237,8 @@ def _write_page(path: str, view: _View) -> None:
         for unit, following, values, low, high in view.rows()
     ]
     introduction = (
-        f"The first {len(view.text):,} characters of the text, once for each unit. A character's colour is what the unit "
-        "is when the network has just read it; point at one to see the number. ↵ is the end of a line."
+        f"The first {len(view.text):,} characters of the text, once for each unit. A character's colour is what the "
+        "unit is when the network has just read it; point at one to see the number. ↵ is the end of a line."
     )
     written = page(view.title, introduction, view.text, blocks)
     with replacing(path) as file:
