@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from charrnn.cells import Architecture
 from charrnn.cells.architecture import gate_name
 from charrnn.kernels import inputs, is_warm, output, padded, passes, whole_blocks
-from charrnn.kernels.compiler import cache_folder
+from charrnn.kernels.cache import cache_folder
 
 Array = NDArray[np.float32]
 Meeting = tuple[NDArray[np.int64], int]  # a barrier, and how many threads meet there

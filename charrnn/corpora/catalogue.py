@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from charrnn.caches import private_folder
 from charrnn.errors import CharrnnError
 
 _PATIENCE = 20.0  # seconds that a server may take to answer, or be silent while it sends
@@ -82,7 +83,8 @@ def fetch(name: str, *, folder: Path | None = None, progress: Callable[[int, int
     if folder is None:
         from platformdirs import user_cache_path
 
-        folder = user_cache_path("charrnn") / "corpora"
+        # Private where that can be: a folder that others may write to would be no place for compiled code beside it.
+        folder = private_folder("corpora") or user_cache_path("charrnn") / "corpora"
     text = TEXTS[name]
     host = urlsplit(text.address).netloc
 

@@ -1,23 +1,15 @@
-"""Numba, with its compiled code kept in a folder of our own."""
+"""Numba as kernels use it."""
 
-import hashlib
-import os
-import stat
 import sys
-import tempfile
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import cache, cached_property
-from pathlib import Path
+from collections.abc import Callable
+from functools import cached_property
 from typing import Any, cast
 
-import llvmlite
 import llvmlite.binding
 import numba
 import numba.extending
 import numpy as np
-import platformdirs
 from numba import types
 from numba.core import cgutils
 from numba.core.registry import CPUDispatcher
@@ -25,31 +17,7 @@ from numba.core.typing.templates import ConcreteTemplate, infer_global
 from numba.extending import lower_builtin, typeof_impl
 from numba.np.numpy_support import from_dtype, map_layout
 
-
-@cache
-def cache_folder() -> Path | None:
-    """Return the folder for compiled kernels, made if need be, or None where there is no safe place for one.
-
-    Numba does not notice an edit in another file, so the folder's name is a hash of all kernel sources and of the
-    compiler's versions. Its files are pickles, which can run code when they are read: a folder that somebody else owns
-    or may write to is not used.
-    """
-    sources = sorted(Path(__file__).parent.glob("*.py"))
-    digest = hashlib.sha256(f"{sys.implementation.cache_tag} {numba.__version__} {llvmlite.__version__}".encode())
-    for source in sources:
-        digest.update(source.name.encode() + source.read_bytes())
-    folder = platformdirs.user_cache_path("charrnn") / "kernels" / digest.hexdigest()[:16]
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass  # a folder on a read-only disk shows itself only here
-        status = folder.stat()
-    except OSError:
-        return None
-    if hasattr(os, "getuid") and (status.st_uid != os.getuid() or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)):
-        return None
-    return folder
-
+from charrnn.kernels.cache import Kept
 
 _numbas_typeof_array = typeof_impl.dispatch(np.ndarray)
 
@@ -60,25 +28,6 @@ def _typeof_array(array: Any, context: Any) -> Any:
     if "numpy.ma" in sys.modules:
         return _numbas_typeof_array(array, context)
     return types.Array(from_dtype(array.dtype), array.ndim, map_layout(array), readonly=not array.flags.writeable)
-
-
-def is_warm(module: str, kernel: str) -> bool:
-    """Tell whether a kernel, such as a family's scan, was compiled here before; if not, a run says why it waits."""
-    folder = cache_folder()
-    return folder is not None and any(folder.rglob(f"{module}.{kernel}*.nbc"))
-
-
-@contextmanager
-def _caching() -> Iterator[bool]:
-    """Point Numba to the cache folder while it decorates a kernel, and tell whether there is one."""
-    folder = cache_folder()
-    config: Any = numba.config
-    outer = config.CACHE_DIR
-    try:
-        config.CACHE_DIR = str(folder or "")
-        yield folder is not None
-    finally:
-        config.CACHE_DIR = outer
 
 
 # No GIL, and no reordering of arithmetic.
@@ -106,8 +55,8 @@ class _Inside(CPUDispatcher):
 
 def entry(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a kernel that Python calls, when it is first called; it is cached on disk where that is safe."""
-    with _caching() as cached:
-        compiled: Any = numba.njit(function, cache=cached, **_OPTIONS)
+    compiled: Any = numba.njit(function, **_OPTIONS)
+    compiled._cache = Kept(function)
     compiled.__class__ = _Entry
     return cast(Callable[..., Any], compiled)
 
@@ -144,8 +93,9 @@ class Separate:
     @cached_property
     def compiled_address(self) -> int:
         """The same, where all that it calls is linked already."""
-        with _caching() as cached:
-            compiled: Any = numba.njit(self.signature, cache=cached, **_INSIDE)(self._function)
+        compiled: Any = numba.njit(self._function, **_INSIDE)
+        compiled._cache = Kept(self._function)
+        compiled.compile(self.signature)
         (result,) = compiled.overloads.values()
         address: int = result.library.get_pointer_to_function(result.fndesc.mangled_name)
         return address

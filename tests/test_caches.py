@@ -1,0 +1,532 @@
+"""The folder of caches is nobody else's, and compiled code that is kept there is whole or not used."""
+
+import errno
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import llvmlite.binding
+import pytest
+
+from charrnn.caches import UNUSED, forget, private_folder
+
+OWNED = pytest.mark.skipif(not hasattr(os, "getuid"), reason="folders have no owner and no mode here")
+XDG = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems do not look at these variables")
+LINKS = pytest.mark.skipif(sys.platform == "win32", reason="not everybody may make links here")
+FORK = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+
+
+# A folder of ours
+
+
+@pytest.fixture
+def base(tmp_path, monkeypatch):
+    """Let the platform's folder of caches be in an empty folder; return charrnn's in it, which is not made yet."""
+    monkeypatch.setattr("platformdirs.user_cache_path", lambda name: tmp_path / "home" / "cache" / name)
+    return tmp_path / "home" / "cache" / "charrnn"
+
+
+def mode(path):
+    """Return the permissions of a file or folder."""
+    return path.stat().st_mode & 0o7777
+
+
+@OWNED
+@pytest.mark.parametrize("umask", [0o000, 0o002, 0o022, 0o077])
+def test_a_folder_is_made_for_this_user_alone(base, umask):
+    """Whatever else the user shares with others, the folder and all above it that had to be made is the user's."""
+    outer = os.umask(umask)
+    try:
+        folder = private_folder("kernels", "some")
+    finally:
+        os.umask(outer)
+    assert folder == base.resolve() / "kernels" / "some"
+    assert {mode(place) for place in (folder, *folder.parents[:4])} == {0o700}
+    assert private_folder("kernels", "some") == folder
+    assert private_folder() == base.resolve()
+    assert list(folder.iterdir()) == []
+
+
+@OWNED
+@pytest.mark.parametrize("place", ["", "kernels", "kernels/some"])
+@pytest.mark.parametrize("writers", [0o770, 0o707, 0o777, 0o1777], ids=oct)
+def test_a_folder_that_others_may_write_to_is_not_used(base, place, writers):
+    """Others could put code there for this user to run."""
+    assert private_folder("kernels", "some")
+    (base / place).chmod(writers)
+    assert private_folder("kernels", "some") is None
+    (base / place).chmod(0o755)
+    assert private_folder("kernels", "some")
+
+
+@LINKS
+@pytest.mark.parametrize("place", ["", "kernels", "kernels/some"])
+@pytest.mark.parametrize("thing", ["a link", "a dangling link", "a file"])
+def test_what_is_no_folder_is_not_used(base, tmp_path, place, thing):
+    """A link in the place of a folder of ours leads who knows where, even if it is a good place at this moment."""
+    path = base / place
+    path.parent.mkdir(mode=0o700, parents=True)
+    if thing == "a file":
+        path.touch()
+    else:
+        (tmp_path / "elsewhere").mkdir(mode=0o700)
+        path.symlink_to(tmp_path / ("elsewhere" if thing == "a link" else "nowhere"))
+    assert private_folder("kernels", "some") is None
+    assert not (tmp_path / "elsewhere" / "some").exists()
+
+
+def give_away(path, monkeypatch):
+    """Make a folder somebody else's: only root can, so that any other user becomes somebody else instead."""
+    if os.getuid() == 0:
+        os.chown(path, 65534, 65534)
+    else:
+        stranger = os.getuid() + 1
+        monkeypatch.setattr("os.getuid", lambda: stranger)
+
+
+@OWNED
+@pytest.mark.parametrize("place", ["", "kernels", "kernels/some"])
+def test_the_folder_of_somebody_else_is_not_used(base, monkeypatch, place):
+    """Its owner may change what is in it, whatever its mode."""
+    assert private_folder("kernels", "some")
+    give_away(base / place, monkeypatch)
+    assert private_folder("kernels", "some") is None
+
+
+@OWNED
+def test_nothing_is_made_in_the_home_of_somebody_else(base, monkeypatch):
+    """Who runs as root with another user's HOME leaves no folder there that this user could not write to."""
+    base.parents[1].mkdir()
+    give_away(base.parents[1], monkeypatch)
+    assert private_folder("kernels") is None
+    assert list(base.parents[1].iterdir()) == []
+
+
+@OWNED
+@pytest.mark.parametrize(("writers", "safe"), [(0o755, True), (0o775, True), (0o1777, True), (0o777, False)])
+@pytest.mark.parametrize("above", ["the folder of caches", "what a link leads to"])
+def test_nobody_else_can_swap_a_folder_above(base, tmp_path, above, writers, safe):
+    """In a folder that all may write to, all may rename what is there, unless it is sticky, as /tmp is."""
+    base.parents[1].mkdir()
+    if above == "the folder of caches":
+        base.parent.mkdir()
+        base.parent.chmod(writers)
+    else:
+        (tmp_path / "disk" / "cache").mkdir(parents=True)
+        (tmp_path / "disk").chmod(writers)
+        base.parent.symlink_to(tmp_path / "disk" / "cache")
+    assert (private_folder("kernels") is not None) == safe
+
+
+def test_a_folder_that_takes_no_file_is_not_used(base, monkeypatch):
+    """A disk may be read-only though the folder was made long ago."""
+    assert private_folder("kernels")
+
+    def refuse(**options):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
+    assert private_folder("kernels") is None
+
+
+@XDG
+@pytest.mark.parametrize(
+    ("home", "cache", "found"),
+    [
+        ("home", None, "home/.cache"),
+        ("home", "", "home/.cache"),
+        ("home", "mine", "mine"),
+        ("home", "link", "home"),
+        ("file", None, None),
+        ("file/home", None, None),
+        ("/proc/self", None, None),
+        (None, None, None),
+        ("home", "file", None),
+        ("home", "file/cache", None),
+        ("home", "dangling", None),
+        ("home", "dangling/cache", None),
+        ("home", "loop", None),
+        ("home", "x" * 300, None),
+        ("home", "\udcff", "\udcff"),
+    ],
+)
+def test_any_home(tmp_path, monkeypatch, home, cache, found):
+    """No home, or a cache folder that cannot be, is no error."""
+    (tmp_path / "home").mkdir()
+    (tmp_path / "file").touch()
+    (tmp_path / "dangling").symlink_to("nowhere")
+    (tmp_path / "link").symlink_to("home")
+    (tmp_path / "loop").symlink_to("loop")
+    monkeypatch.setattr("pwd.getpwuid", lambda user: {}["such a user"])  # as in a container, for a made-up user
+    monkeypatch.chdir(tmp_path)
+    for name, value in {"HOME": home, "XDG_CACHE_HOME": cache}.items():
+        if value is None:
+            monkeypatch.delenv(name, raising=False)
+        else:
+            monkeypatch.setenv(name, value and str(tmp_path / value))
+    folder = private_folder("kernels")
+    assert folder == (found and tmp_path.resolve() / found / "charrnn" / "kernels")
+    assert not (tmp_path / "nowhere").exists()
+
+
+@pytest.mark.parametrize("place", [".", "cache/charrnn", "~/.cache/charrnn"])
+def test_a_relative_folder_is_not_used(tmp_path, monkeypatch, place):
+    """Else there would be another cache wherever the program is started."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("platformdirs.user_cache_path", lambda name: Path(place))
+    assert private_folder("kernels") is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def age(path, days):
+    """Make a file or folder look as if it was last changed so many days ago."""
+    then = time.time() - days * 86400
+    os.utime(path, (then, then))
+
+
+def test_folders_and_files_of_the_past_are_removed(base):
+    """What matches and was last changed long ago goes, with all that is in it; the rest stays."""
+    ages = {"recent": 29, "old": 31}
+    folders = {name: private_folder("kernels", name) for name in ages}
+    for name, folder in folders.items():
+        (folder / "sub").mkdir()
+        (folder / "sub" / "code.nbc").touch()
+        for day, temporary in enumerate((".a.1.tmp", ".b.2.tmp")):
+            (folder / temporary).touch()
+            age(folder / temporary, day)
+        age(folder, ages[name])
+    apart = private_folder("corpora")
+    age(apart, 31)
+    forget(folders["recent"], ".*.tmp", days=0.5)
+    assert sorted(path.name for path in folders["recent"].iterdir()) == [".a.1.tmp", "sub"]
+    age(folders["recent"], 29)
+    forget(base / "kernels", "*", days=UNUSED)
+    assert sorted(path.name for path in (base / "kernels").iterdir()) == ["recent"]
+    assert apart.exists()
+    shutil.rmtree(base)
+    forget(base / "kernels", "*", days=UNUSED)  # another process may be faster
+
+
+@LINKS
+def test_what_a_link_leads_to_is_not_removed(base, tmp_path):
+    """Only folders of ours are."""
+    folder = private_folder("kernels", "used")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "precious").touch()
+    (folder.parent / "link").symlink_to(tmp_path / "mine")
+    age(tmp_path / "mine", 31)
+    if os.utime in os.supports_follow_symlinks:
+        os.utime(folder.parent / "link", (0, 0), follow_symlinks=False)
+    forget(folder.parent, "*", days=UNUSED)
+    assert (tmp_path / "mine" / "precious").exists()
+
+
+# Compiled code
+
+# A program with two small kernels, whose cache is in the folder that is its first argument.
+CHILD = """
+import json, os, sys
+from pathlib import Path
+import platformdirs
+platformdirs.user_cache_path = lambda name: Path(sys.argv[1], name)
+from numba import types
+from charrnn.kernels.cache import Kept, cache_folder, is_warm
+from charrnn.kernels.compiler import entry, separate
+
+def add(x, y):
+    return x + y
+
+def nothing(x):
+    pass
+
+def run():
+    kernel, apart = entry(add), separate(types.void(types.int64))(nothing)
+    warm = is_warm("__main__", "add")
+    assert kernel(2, 3) == 5 and apart.compiled_address
+    hits = sum(kernel.stats.cache_hits.values())
+    assert sum(kernel.stats.cache_misses.values()) == 1 - hits
+    return {"hits": hits, "warm": warm, "folder": cache_folder() and str(cache_folder())}
+"""
+RUN = "print(json.dumps(run()))"
+ONCE = CHILD + RUN
+
+
+def start(cache, program, **environment):
+    """Start a process that runs a program with its cache in a folder."""
+    return subprocess.Popen(
+        [sys.executable, "-c", program, str(cache)],
+        cwd=Path(__file__).parents[1],
+        env=os.environ | environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def end(child):
+    """Return what a process said, once it has ended well."""
+    try:
+        out, _ = child.communicate(timeout=600)
+    finally:
+        child.kill()
+        child.wait()
+    assert child.returncode == 0
+    return out
+
+
+def said(cache, program, **environment):
+    """Return what a program printed as JSON."""
+    return json.loads(end(start(cache, program, **environment)))
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    """Return a folder where a process has kept what it compiled."""
+    cache = tmp_path_factory.mktemp("cache")
+    first = said(cache, ONCE)
+    assert first["hits"] == 0
+    assert not first["warm"]
+    return cache
+
+
+def test_the_next_run_compiles_nothing(cache):
+    """It finds all that it needs, and looks at it only."""
+    files = sorted(cache.glob("charrnn/kernels/*/*"))
+    assert [path.name.rpartition("-")[0] for path in files] == ["__main__.add", "__main__.nothing"]
+    times = [path.stat().st_mtime_ns for path in files]
+    assert said(cache, ONCE) == {"hits": 1, "warm": True, "folder": str(files[0].parent.resolve())}
+    assert sorted(cache.glob("charrnn/kernels/*/*")) == files
+    assert times == [path.stat().st_mtime_ns for path in files]
+
+
+def test_each_signature_has_code_of_its_own(cache, tmp_path):
+    """What was compiled for integers is not run on other numbers."""
+    program = "kernel = entry(add); print(json.dumps([kernel(2.5, 1.0), kernel(2, 3), kernel(1e300, 1)]))"
+    assert said(shutil.copytree(cache, tmp_path / "cache"), CHILD + program) == [3.5, 5, 1e300]
+
+
+HERE = llvmlite.binding.get_host_cpu_features()
+LAST = max((name for name in HERE if HERE[name]), default="")  # such as xsaves, which no kernel needs
+OTHERS = {
+    "name": {"NUMBA_CPU_NAME": "generic"},
+    "features": {
+        "NUMBA_CPU_FEATURES": ",".join(("+" if HERE[name] and name != LAST else "-") + name for name in sorted(HERE))
+    },
+}
+
+
+@pytest.mark.parametrize("other", ["name", pytest.param("features", marks=pytest.mark.slow)])
+def test_code_for_another_processor_is_not_used(cache, tmp_path, other):
+    """A home may be shared by machines: each keeps what is compiled for its own kind of processor."""
+    shared = shutil.copytree(cache, tmp_path / "cache")
+    found = said(shared, ONCE, **OTHERS[other])
+    assert found["hits"] == 0
+    assert not found["warm"]
+    assert len(list((shared / "charrnn" / "kernels").iterdir())) == 2
+
+
+RACE = """
+import time
+
+run()
+empty = sys.argv[1]
+for turn in range(int(sys.argv[2])):
+    sys.argv[1] = f"{empty}/{turn}"
+    cache_folder.cache_clear()
+    begin, children = time.time() + 0.05, []
+    for _ in range(4):
+        child = os.fork()
+        if not child:
+            try:
+                time.sleep(max(0.0, begin - time.time()))
+                run()
+                os._exit(0)
+            finally:
+                os._exit(1)
+        children.append(child)
+    assert [os.waitpid(child, 0)[1] for child in children] == [0] * 4
+    assert run()["hits"] == 1
+    assert len(os.listdir(cache_folder())) == 2
+print(json.dumps("done"))
+"""
+
+
+@FORK
+@pytest.mark.parametrize("turns", [3, pytest.param(30, marks=pytest.mark.slow)])
+def test_first_runs_at_the_same_time(tmp_path, turns):
+    """Four processes with one empty cache all work; the next compiles nothing, and nothing else is left."""
+    assert said(tmp_path, CHILD + f"sys.argv.append('{turns}')\n" + RACE) == "done"
+
+
+DAMAGE = """
+import random, shutil
+from numba import int64
+from numba.core.registry import cpu_target
+
+every, seed = int(sys.argv[2]), int(sys.argv[3])
+run()
+path, = cache_folder().glob("__main__.add-*.nbc")
+other, = cache_folder().glob("__main__.nothing-*.nbc")
+whole, context = path.read_bytes(), cpu_target.target_context
+
+def load():
+    return Kept(add).load_overload((int64, int64), context)
+
+assert load() is not None
+chance = random.Random(seed)
+for length in range(chance.randrange(every), len(whole), every):
+    for damaged in (
+        whole[:length],
+        whole[:length] + bytes(len(whole) - length),
+        whole[:length] + bytes([whole[length] ^ 1 << chance.randrange(8)]) + whole[length + 1 :],
+        whole[:length] + chance.randbytes(4096) + whole[length + 4096 :],
+    ):
+        path.write_bytes(damaged)
+        assert load() is None, length
+
+wrong = b"", whole[:-1], whole + b"x", chance.randbytes(9999), bytes(len(whole)), other.read_bytes(), None, "folder"
+for damage in wrong:
+    path.unlink(missing_ok=True)
+    if damage == "folder":
+        path.mkdir()
+        Path(path, "file").touch()
+    elif damage is not None:
+        path.write_bytes(damage)
+    assert run()["hits"] == 0, damage
+    assert run()["hits"] == 1, damage
+print(json.dumps(sorted(found.name for found in cache_folder().iterdir()) == sorted((path.name, other.name))))
+"""
+
+
+@pytest.mark.parametrize("every", [101, pytest.param(7, marks=pytest.mark.slow)])
+def test_damaged_code_is_compiled_anew(tmp_path, every):
+    """A file cut anywhere, zeroed, with a wrong bit, of other content or no file is made again, and never run."""
+    arguments = f"sys.argv += ['{every}', '{every}']\n"
+    assert said(tmp_path, CHILD + arguments + DAMAGE) is True
+
+
+KILL = """
+import signal, time
+from numba import int64
+from numba.core.registry import cpu_target
+
+kernel = entry(add)
+kernel(2, 3)
+code = kernel.overloads[int64, int64]
+path, = cache_folder().iterdir()
+
+def whole():
+    return Kept(add).load_overload((int64, int64), cpu_target.target_context) is not None
+
+for kill in range(int(sys.argv[2])):
+    path.unlink(missing_ok=True)
+    child = os.fork()
+    if not child:
+        if not kill:
+            os.fsync = lambda file: time.sleep(600)
+        while True:
+            Kept(add).save_overload((int64, int64), code)
+    while not kill and not os.listdir(cache_folder()):
+        pass
+    time.sleep(kill % 50 * 2e-4)
+    os.kill(child, signal.SIGKILL)
+    assert os.waitpid(child, 0)[1] == signal.SIGKILL
+    assert not path.exists() or whole()
+left = set(cache_folder().iterdir()) - {path}
+for file in left:
+    os.utime(file, (time.time() - 7200,) * 2)
+kernel = entry(add)
+path.unlink(missing_ok=True)
+kernel(2, 3)
+assert whole()
+print(json.dumps([len(left), os.listdir(cache_folder()) == [path.name]]))
+"""
+
+
+@FORK
+@pytest.mark.parametrize("kills", [20, pytest.param(500, marks=pytest.mark.slow)])
+def test_killed_while_it_is_written(tmp_path, kills):
+    """A process that is killed at any moment leaves whole code or none; what it was writing goes some time later."""
+    left, alone = said(tmp_path, CHILD + f"sys.argv.append('{kills}')\n" + KILL)
+    assert left
+    assert alone
+
+
+def test_nothing_can_be_written(tmp_path):
+    """With a full disk, a folder that goes away during the run, or no safe place at all, a run compiles each time."""
+    pytest.importorskip("resource")
+    program = """
+import resource, shutil
+runs = []
+assert cache_folder()
+_, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+runs += [run(), run()]
+left = os.listdir(cache_folder())
+resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+shutil.rmtree(sys.argv[1])
+runs += [run()]
+os.umask(0)
+os.mkdir(sys.argv[1], 0o777)
+cache_folder.cache_clear()
+runs += [run(), run()]
+print(json.dumps([[found["hits"] for found in runs], runs[-1], left + os.listdir(sys.argv[1])]))
+"""
+    nowhere = {"hits": 0, "warm": False, "folder": None}
+    assert said(tmp_path / "cache", CHILD + program) == [[0] * 5, nowhere, []]
+
+
+def test_a_run_marks_its_folder_and_removes_old_ones(cache, tmp_path):
+    """A folder in use looks new, and when something is compiled, folders of a month ago go."""
+    copy = shutil.copytree(cache, tmp_path / "cache")
+    (folder,) = copy.glob("charrnn/kernels/*")
+    age(folder, 31)
+    old = folder.with_name("0123456789abcdef")
+    old.mkdir(mode=0o700)
+    age(old, 31)
+    program = """
+(code,) = cache_folder().glob("__main__.add-*.nbc")
+found = [cache_folder().stat().st_mtime, run()["hits"], len(os.listdir(cache_folder().parent))]
+code.unlink()
+print(json.dumps(found + [run()["hits"], len(os.listdir(cache_folder().parent))]))
+"""
+    used, *found = said(copy, CHILD + program)
+    assert time.time() - used < 86400
+    assert found == [1, 2, 0, 1]  # looking for old folders is left to a run that has to wait anyway
+
+
+@pytest.mark.slow
+def test_a_sample_needs_no_cache(tmp_path):
+    """Real samples are the same by two first runs at once, from the disk, from damaged files and without a place."""
+    model = Path(__file__).parents[1] / "models" / "shakespeare.npz"
+    program = (
+        "import sys, pathlib, platformdirs\n"
+        "platformdirs.user_cache_path = lambda name: pathlib.Path(sys.argv[1], name)\n"
+        "from charrnn.cli import run\n"
+        f"sys.exit(run(['sample', {str(model)!r}, '--length', '200', '--seed', '1']))"
+    )
+
+    cache = tmp_path / "cache"
+    first, second = [end(child) for child in [start(cache, program), start(cache, program)]]
+    assert len(first) >= 200
+    assert first == second
+    files = sorted(cache.glob("charrnn/kernels/*/*"))
+    assert len(files) > 5
+    assert {path.suffix for path in files} == {".nbc"}
+    for number, path in enumerate(files):
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 0x10
+        path.write_bytes([content, content[: len(content) // 2], b""][number % 3])
+    damaged = [path.read_bytes() for path in files]
+    assert end(start(cache, program)) == first
+    assert sorted(cache.glob("charrnn/kernels/*/*")) == files
+    times = [path.stat().st_mtime_ns for path in files]
+    assert all(path.read_bytes() != before for path, before in zip(files, damaged, strict=True))
+    assert end(start(cache, program)) == first
+    assert times == [path.stat().st_mtime_ns for path in files]
+    (tmp_path / "file").touch()
+    assert end(start(tmp_path / "file", program)) == first
