@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO
 
 import numpy as np
 from numpy.lib import format as npy
@@ -27,7 +27,9 @@ MAXIMUM_BYTES = 8 << 30  # of all arrays in a file together
 _DIRECTORY = 1 << 20  # bytes of the zip directory; ours has about a hundred for each array
 _HEADER = 1 << 12  # bytes of an array's header; ours has 118
 _RATIO = 1032  # no DEFLATE stream becomes longer than this many times itself
-_LOCAL = 30  # bytes that a zip entry has at least before its name
+_EXPANSION = 16  # times the size of a file that its arrays may take; weights hardly compress, but zeros do
+_ALLOWANCE = 64 << 20  # bytes that they may take beside that: a small network of zeros is no bomb
+_WIDE = 0xFFFFFFFF  # in place of a size: it has 64 bits and stands elsewhere
 _ENCRYPTED_OR_PATCHED = 0x61
 _CHUNK = 1 << 20  # bytes read or written at a time
 _DOUBTS = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, RuntimeError, ValueError, OverflowError)
@@ -64,15 +66,18 @@ class Form:
 class Reader:
     """The arrays in an open ``.npz`` file, by name, without the ``.npy`` that the zip entries end in.
 
-    Raises UnfitError unless each entry is a plain one, none overlaps another, and none claims more bytes
-    than its share of the file can hold, nor all together more than MAXIMUM_BYTES. Nothing is unpacked here.
+    Raises UnfitError unless the file is plain entries one behind another, a directory that says of each what its own
+    header says, and the directory's end, with nothing before, between or after them; if an entry claims more bytes than
+    its share of the file can hold, or all together more than MAXIMUM_BYTES or many times the file. Nothing is unpacked
+    here.
     """
 
-    def __init__(self, zipped: zipfile.ZipFile, size: int) -> None:
-        self._zipped = zipped
+    def __init__(self, file: BinaryIO, size: int) -> None:
+        with _doubting("its list of entries"):
+            self._zipped = zipfile.ZipFile(file)
         self._entries: dict[str, zipfile.ZipInfo] = {}
         end = total = 0
-        for info in sorted(zipped.infolist(), key=lambda info: info.header_offset):
+        for info in sorted(self._zipped.infolist(), key=lambda info: info.header_offset):
             # `filename` is cleaned up, so that two entries could share it; this is what the file says.
             path = info.orig_filename
             name, what = path.removesuffix(".npy"), f"its entry {path[:60]!r}"
@@ -88,33 +93,46 @@ class Reader:
                 possible = info.file_size <= _RATIO * info.compress_size
             else:
                 raise UnfitError(f"is not a charrnn model: {what} is compressed in an unknown way")
-            if info.header_offset < end:
-                raise UnfitError(f"is damaged: {what} overlaps another")
-            end = info.header_offset + _LOCAL + len(path) + info.compress_size
-            if not possible or end > size:
+            if not possible or info.compress_size > size:
                 raise UnfitError(f"is damaged: {what} claims more bytes than there are")
+            if info.header_offset != end:
+                raise UnfitError(f"is damaged: {what} does not begin where the one before it ends")
+            with _doubting(what):
+                end += _header_size(file, info) + info.compress_size
             total += info.file_size
             self._entries[name] = info
+        with _doubting("its list of entries"):
+            _check_ending(file, size, len(self._entries), end)
         if total > MAXIMUM_BYTES:
             raise UnfitError(f"is too large: its arrays claim more than {MAXIMUM_BYTES >> 30} GiB")
+        if total > _EXPANSION * size + _ALLOWANCE:
+            raise UnfitError(f"is too large: its arrays claim more than {_EXPANSION} times the size of the file")
 
     def __contains__(self, name: str) -> bool:
         return name in self._entries
 
     def require(self, forms: Mapping[str, Form]) -> None:
-        """Raise UnfitError unless the file has exactly these arrays, in sizes that fit; reads none."""
+        """Raise UnfitError unless the file has exactly these arrays, in these forms; makes none."""
         for name in self._entries:
             if name not in forms:
                 raise UnfitError(f"is not a charrnn model: nothing calls for its entry {name[:60]!r}")
         for name, form in forms.items():
-            if name not in self._entries:
-                raise UnfitError(f"is not a charrnn model: it has no entry {name!r}")
-            spare = self._entries[name].file_size - form.unit
-            if spare < 0 or (spare > 2 * _HEADER and None not in form.shape):
-                raise UnfitError(f"is damaged: its entry {name!r} has not the size it should have")
+            with self._values(name, form):
+                pass
 
     def read(self, name: str, form: Form) -> NDArray[Any]:
         """Return an array, after a check that it has this form. Raises UnfitError if not, or if damaged."""
+        with self._values(name, form) as (shape, entry):
+            array = np.empty(shape, form.dtype)
+            room = memoryview(array.data).cast("B")
+            for begin in range(0, len(room), _CHUNK):
+                piece = room[begin : begin + _CHUNK]
+                piece[:] = entry.read(len(piece))  # a ValueError where fewer come
+        return array
+
+    @contextmanager
+    def _values(self, name: str, form: Form) -> Iterator[tuple[tuple[int, ...], IO[bytes]]]:
+        """Open an entry of this form at its first value; yield the array's shape as well."""
         if name not in self._entries:
             raise UnfitError(f"is not a charrnn model: it has no entry {name!r}")
         with _doubting(f"its entry {name!r}"), self._zipped.open(self._entries[name]) as entry:
@@ -128,12 +146,7 @@ class Reader:
             # Only one text is right, so the header is compared with it: there is nothing to parse.
             if shape is None or entry.read(length).rstrip() != _header(form.dtype, shape)[10:].rstrip():
                 raise UnfitError(f"is not a charrnn model: its entry {name!r} has a wrong type or shape")
-            array = np.empty(shape, form.dtype)
-            room = memoryview(array.data).cast("B")
-            for begin in range(0, size, _CHUNK):
-                piece = room[begin : begin + _CHUNK]
-                piece[:] = entry.read(len(piece))  # a ValueError where fewer come
-        return array
+            yield shape, entry
 
 
 @contextmanager
@@ -147,10 +160,7 @@ def reading(path: str | Path) -> Iterator[Reader]:
         with _Bounded(io.FileIO(path)) as file:
             if file.read(4) != b"PK\x03\x04":
                 raise UnfitError("is not a charrnn model: it is no .npz file")
-            with _doubting("its list of entries"):
-                zipped = zipfile.ZipFile(file)
-            with zipped:
-                yield Reader(zipped, found.st_size)
+            yield Reader(file, found.st_size)
     except FileNotFoundError:
         raise CharrnnError(f"there is no file {name}") from None
     except OSError as fault:
@@ -191,6 +201,44 @@ def _doubting(what: str) -> Iterator[None]:
         yield
     except _DOUBTS:
         raise UnfitError(f"is damaged: {what} was changed or cut short") from None
+
+
+def _header_size(file: BinaryIO, info: zipfile.ZipInfo) -> int:
+    """Return the size of an entry's own header, which zipfile does not look at; a ValueError if it says something else.
+
+    Whoever unpacks the file in another way has to find the same in it.
+    """
+    file.seek(info.header_offset)
+    magic, _, flags, method, _, _, crc, packed, unpacked, *lengths = struct.unpack("<4s5H3L2H", file.read(30))
+    name, extra = map(file.read, lengths)
+    if packed == unpacked == _WIDE and extra.startswith(b"\1\0\x10\0"):
+        unpacked, packed = struct.unpack("<2Q", extra[4:20])
+    encoded = info.orig_filename.encode("utf-8" if info.flag_bits & 0x800 else "cp437")
+    here = magic, flags, method, crc, packed, unpacked, name
+    listed = info.flag_bits, info.compress_type, info.CRC, info.compress_size, info.file_size, encoded
+    if here != (b"PK\3\4", *listed):
+        raise ValueError("the directory says something else")
+    size: int = 30 + sum(lengths)
+    return size
+
+
+def _check_ending(file: BinaryIO, size: int, count: int, begin: int) -> None:
+    """Raise ValueError unless what says where the directory is says that it begins there, and ends where that stands.
+
+    Else there could be a second directory, for readers that look for it elsewhere.
+    """
+    file.seek(max(0, size - 98))
+    ending = file.read(98)
+    is_wide = ending[-42:-38] == b"PK\6\7"  # sizes of 64 bits, and where to find them
+    length = size - begin - (98 if is_wide else 22)
+    expected = b""
+    if is_wide:
+        expected += struct.pack("<4sQ2H2L4Q", b"PK\6\6", 44, 45, 45, 0, 0, count, count, length, begin)
+        expected += struct.pack("<4sLQL", b"PK\6\7", 0, begin + length, 1)
+    counted, capped = min(count, 0xFFFF), (min(length, _WIDE), min(begin, _WIDE))
+    expected += struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, counted, counted, *capped, 0)
+    if not ending.endswith(expected):
+        raise ValueError("the directory is elsewhere")
 
 
 def _header(dtype: str, shape: tuple[int, ...]) -> bytes:

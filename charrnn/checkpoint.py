@@ -2,6 +2,7 @@
 
 import json
 import math
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,13 +16,17 @@ from charrnn.cells import Architecture
 from charrnn.errors import CharrnnError
 from charrnn.vocabulary import Vocabulary
 
-__all__ = ["FORMAT", "Checkpoint", "Resume", "check_writable", "load", "save"]
+__all__ = ["FORMAT", "LONGEST_SEPARATOR", "Checkpoint", "Resume", "check_writable", "load", "save"]
 
 FORMAT = 2  # of the file; to be raised whenever a reader of the old one would misunderstand the new
 # Format 1, still read, had no vocabularies of documents.
 
 _FLOATS = "<f4"
-_META = Form("|u1", (None,), limit=64 << 20)
+# Room for a vocabulary of all characters that there are, each as twelve bytes of escapes, and for 10,000 validations.
+_META = Form("|u1", (None,), limit=16 << 20)
+_VALUES = 500_000  # in the JSON: as objects, short ones take many times the room that they have in the file
+_DEPTH = 8  # of lists and records in one another; ours has four
+LONGEST_SEPARATOR = 4096  # characters: to look for where one begins takes time that grows with its square
 _CHUNK = 1 << 20  # numbers tested for being finite at a time
 
 _FIELDS = {
@@ -93,10 +98,11 @@ def load(path: str | Path, *, resume: bool = False) -> Checkpoint:
 
     Raises CharrnnError that names the file and says what is wrong: it cannot be read, is no model, is
     damaged, was written by a newer charrnn, or with ``resume`` is slim. No array is made before the file is
-    known to be large enough for it, and no more is unpacked than the network's sizes call for.
+    known to be large enough for it, and no array of the network before all are known to have the names, types and
+    shapes that its sizes call for.
     """
     with archive.reading(path) as reader:
-        meta = _decode(reader.read("meta", _META))
+        meta = _decode(reader.read("meta", _META).tobytes())
         try:
             vocabulary = Vocabulary(**meta["vocabulary"])
             architecture = Architecture(vocabulary=len(vocabulary), **meta["network"])
@@ -161,21 +167,29 @@ def _encode(path: str | Path, checkpoint: Checkpoint) -> bytes:
     try:
         # Escapes, not UTF-8: names of files may hold what UTF-8 cannot.
         encoded = json.dumps(meta, allow_nan=False).encode("ascii")
+        if len(encoded) > _META.limit:
+            raise UnfitError(f"has more than {_META.limit >> 20} MiB in its entry 'meta'")
+        _decode(encoded)  # whatever could not be read again
     except (ValueError, RecursionError):
         what = "a number in its settings or history is not finite, or they are nested too deep"
         raise CharrnnError(f"{archive.shown(path)} was not written: {what}") from None
-    if len(encoded) > _META.limit:
-        what = f"its settings and history have more than {_META.limit >> 20} MiB"
-        raise CharrnnError(f"{archive.shown(path)} was not written: {what}")
+    except UnfitError as fault:
+        raise CharrnnError(f"{archive.shown(path)} was not written, as what was to be written {fault!s:.300}") from None
     return encoded
 
 
-def _decode(stored: NDArray[np.uint8]) -> dict[str, Any]:
-    """Return the JSON of ``meta``, shape [n], with all fields that this format has and no other."""
+def _decode(encoded: bytes) -> dict[str, Any]:
+    """Return the JSON of ``meta`` with all fields that this format has and no other."""
+    # Each value but the first follows one of these. Those in strings count as well: we have few.
+    if sum(map(encoded.count, (b"[", b"{", b",", b":"))) > _VALUES:
+        raise UnfitError(f"is not a charrnn model: its entry 'meta' has more than {_VALUES:,} values")
+    hooks: dict[str, Any] = {"parse_constant": _finite_float, "parse_float": _finite_float}
     try:
-        meta = json.loads(stored.tobytes().decode(), parse_constant=_finite_float, parse_float=_finite_float)
+        meta = json.loads(encoded.decode(), object_pairs_hook=_record, **hooks)
     except (ValueError, RecursionError):
         raise UnfitError("is not a charrnn model: its entry 'meta' is no JSON of finite numbers") from None
+    if _is_deeper(meta, _DEPTH):
+        raise UnfitError("is not a charrnn model: what is in its entry 'meta' is nested too deep")
     version = meta.get("format") if isinstance(meta, dict) else None
     if type(version) is not int or version < 1:
         raise UnfitError("is not a charrnn model: its entry 'meta' names no format that there is")
@@ -186,6 +200,9 @@ def _decode(stored: NDArray[np.uint8]) -> dict[str, Any]:
         fields["vocabulary"]["separator"] = ""
     _check("meta: network", fields["network"], _NETWORK)
     _check("meta: vocabulary", fields["vocabulary"], _VOCABULARY)
+    for name, most in (("characters", sys.maxunicode), ("separator", LONGEST_SEPARATOR)):
+        if len(fields["vocabulary"][name]) > most:
+            raise UnfitError(f"is not a charrnn model: {name!r} in its entry 'meta: vocabulary' is too long")
     if not all(isinstance(record, dict) for record in fields["history"]):
         raise UnfitError("is not a charrnn model: the history in its entry 'meta' is no list of records")
     return fields
@@ -201,6 +218,19 @@ def _check(where: str, record: dict[str, Any], types: dict[str, type]) -> dict[s
         if name not in types:  # it might change what the others mean
             raise UnfitError(f"is not a charrnn model: nothing calls for {name[:60]!r} {where}")
     return record
+
+
+def _record(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    record = dict(pairs)
+    if len(record) < len(pairs):  # another reader might take the other one
+        raise ValueError("a name is there twice")
+    return record
+
+
+def _is_deeper(value: Any, most: int) -> bool:
+    """Tell whether more than so many lists and records are in one another."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+    return inner is not None and (most == 0 or any(_is_deeper(item, most - 1) for item in inner))
 
 
 def _finite_float(text: str) -> float:

@@ -2,11 +2,14 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, fields
+from typing import Any, get_args
 
 from charrnn.errors import CharrnnError
 from charrnn.optimiser import RULES, SCHEDULES
+
+MOST_EPOCHS = 1e6
+LONGEST_NAME = 100  # characters of a setting in a file
 
 
 @dataclass(frozen=True)
@@ -39,10 +42,10 @@ class Settings:
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> "Settings":
         """Read settings from a file; raise CharrnnError if they are none."""
-        try:
-            return cls(**values)
-        except TypeError:
-            raise CharrnnError("the settings of the run are not those of this program") from None
+        kinds = {field.name: field.type for field in fields(cls)}
+        if not all(name in kinds and _fits(value, kinds[name]) for name, value in values.items()):
+            raise CharrnnError("the settings of the run are not those of this program")
+        return cls(**values)
 
     def __post_init__(self) -> None:
         def need(holds: bool, what: str) -> None:
@@ -55,8 +58,12 @@ class Settings:
             f"the sequence length must be from 1 to 65,536, not {self.seq_length}",
         )
         need(1 <= self.batch_size <= 65_536, f"the batch size must be from 1 to 65,536, not {self.batch_size}")
-        for what, value in (("number of epochs", self.epochs), ("time", self.seconds)):
-            need(value is None or 0.0 < value < math.inf, f"the {what} must be more than 0, not {value}")
+        most = f"more than 0 and at most {MOST_EPOCHS:,.0f}"
+        need(
+            self.epochs is None or 0.0 < self.epochs <= MOST_EPOCHS,
+            f"the number of epochs must be {most}, not {self.epochs}",
+        )
+        need(self.seconds is None or 0.0 < self.seconds < math.inf, f"the time must be more than 0, not {self.seconds}")
         need(
             (self.epochs is None) != (self.seconds is None),
             "a run is measured in epochs or in time, in one of them",
@@ -80,6 +87,14 @@ class Settings:
         )
         need(self.patience >= 0, f"the patience must be 0 or more, not {self.patience}")
         need(0 <= self.seed < 2**63, f"the seed must be from 0 to 2^63 − 1, not {self.seed}")
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    """Tell whether a value out of JSON is of a field's type. True is no number; a whole number may be any number."""
+    kinds = get_args(kind) or (kind,)
+    if type(value) is int:
+        return (int in kinds or float in kinds) and abs(value) < 2**63
+    return type(value) in kinds and not (isinstance(value, str) and len(value) > LONGEST_NAME)
 
 
 def default_lr(cell: str) -> float:

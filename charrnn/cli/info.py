@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint
 
 WIDE = 60  # columns of a terminal that has room for nats and bits
+LINE = 5000  # characters of a line at most; a model may name any number of sources
+MOST = 1e9  # epochs, seconds or nats: no run comes to so many
 NONSENSE = (AttributeError, KeyError, OverflowError, TypeError, ValueError)  # what a history tampered with ends in
 SETTINGS = ("optimizer", "lr", "schedule", "batch_size", "seq_length", "dropout", "epochs", "seconds", "clip", "seed")
 
@@ -69,13 +71,15 @@ def command(model: str, as_json: bool, plot: str | None) -> None:
     from charrnn.display.words import harmless
 
     try:
+        points = _points(checkpoint.history)
         lines = [*_facts(model, checkpoint, bytes_on_disk), *_validations(checkpoint.history)]
-        if drawn := learning_curve(_points(checkpoint.history)):
+        if drawn := learning_curve(points):
             lines += ["", *drawn]
     except NONSENSE:
         raise _no_sense(model) from None
     for line in lines:
-        click.echo(harmless(line.translate(ESCAPES)))  # a file must not command the terminal
+        line = harmless(line.translate(ESCAPES))  # a file must not command the terminal
+        click.echo(line if len(line) <= LINE else line[: LINE - 1] + "…")
 
 
 def _facts(model: str, checkpoint: "Checkpoint", bytes_on_disk: int) -> Iterator[str]:
@@ -99,11 +103,18 @@ def _facts(model: str, checkpoint: "Checkpoint", bytes_on_disk: int) -> Iterator
 
 
 def _points(history: list[dict[str, Any]]) -> list[tuple[float, float, float | None]]:
-    """Return epochs, loss and validation loss of each validation; raise one of NONSENSE where they are no numbers."""
+    """Return epochs, loss and validation loss of each validation; raise one of NONSENSE where they make no sense."""
     return [
-        (float(entry["epoch"]), float(entry["loss"]), None if entry["val_loss"] is None else float(entry["val_loss"]))
+        (_number(entry["epoch"]), _number(entry["loss"]), None if (v := entry["val_loss"]) is None else _number(v))
         for entry in history
     ]
+
+
+def _number(value: Any) -> float:
+    """Return a number of a history. Raises ValueError for what is none, or none that a run could come to."""
+    if type(value) not in (int, float) or not 0 <= value < MOST:
+        raise ValueError
+    return float(value)
 
 
 def _plot(model: str, checkpoint: "Checkpoint", path: str) -> None:
@@ -141,7 +152,7 @@ def _validations(history: list[dict[str, Any]]) -> Iterator[str]:
         loss = entry["val_loss"]
         in_bits = f" ({bits(loss):.3f} bits)" if loss is not None and width() >= WIDE else ""
         held_out = "" if loss is None else f"{loss:.4f}{in_bits}{'  best' if loss == best else ''}"
-        yield f"{entry['epoch']:<6.2f} {duration(entry['seconds']):<11} {entry['loss']:.4f}  {held_out}"
+        yield f"{entry['epoch']:<6.2f} {duration(_number(entry['seconds'])):<11} {entry['loss']:.4f}  {held_out}"
 
 
 def _shown(characters: str) -> str:

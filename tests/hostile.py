@@ -1,0 +1,766 @@
+"""Files that only pretend to be models: ``python -m tests.hostile FOLDER`` writes one of each kind.
+
+Every one of them must be refused in one sentence. Each attack is a row of a table: a name, what it makes of a good
+file, and what is to be said of it.
+"""
+
+import copy
+import gzip
+import io
+import json
+import os
+import pickle
+import struct
+import sys
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import cache, partial
+from pathlib import Path
+
+import numpy as np
+
+from charrnn.cells import Architecture, initialise
+from charrnn.checkpoint import Checkpoint, Resume, save
+from charrnn.vocabulary import Vocabulary
+
+NO_NPZ = "is not a charrnn model: it is no .npz file"
+NO_JSON = "its entry 'meta' is no JSON of finite numbers"
+LISTING = "is damaged: its list of entries was changed or cut short"
+GIGABYTE = 1 << 30
+V = "param/output.V.npy"
+FLOATS = np.zeros((3, 5), np.float32)  # of the shape that V has
+HEADER = b"{'descr': '<f4', 'fortran_order': False, 'shape': (3, 5), }"
+
+
+# A good file, taken apart and put together
+
+
+@cache
+def model(cell="lstm", *, moments=2, slim=False, byte_level=False, separator="") -> bytes:
+    """Return a small model file, with some value everywhere."""
+    vocabulary = Vocabulary("" if byte_level else "\n aé\U0001f600"[bool(separator) :], byte_level, separator)
+    architecture = Architecture(cell, len(vocabulary), 3)
+    rng = np.random.default_rng(0)
+    flats = rng.standard_normal((1 + moments, architecture.parameter_count())).astype(np.float32)
+    carried = rng.standard_normal((1, len(architecture.row.states), 2, 3)).astype(np.float32)
+    progress = {"step": 17, "seconds": 0.1 + 0.2, "best_loss": None}
+    checkpoint = Checkpoint(
+        architecture,
+        vocabulary,
+        initialise(architecture, 0),
+        {"cell": cell, "hidden": 3, "lr": 0.002, "epochs": 9, "clip": None},
+        [{"epoch": 1, "seconds": 2.5, "loss": 3.25, "val_loss": 1 / 3}, {"epoch": 2, "loss": 1, "val_loss": None}],
+        {"sources": ["naïve.txt", "byte \udcff.txt"], "sha256": "ab" * 32, "characters": 1234},
+        None if slim else Resume(progress, flats[0], tuple(flats[1:]), carried),
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        save(Path(folder, "model"), checkpoint)
+        return Path(folder, "model").read_bytes()
+
+
+def stored(array, version=None) -> bytes:
+    """Return an array as a .npy file's bytes."""
+    buffer = io.BytesIO()
+    np.lib.format.write_array(buffer, np.asanyarray(array), version)
+    return buffer.getvalue()
+
+
+def unpacked(data) -> dict[str, bytes]:
+    """Return the bytes of each entry of a zip file by name, `.npy` included."""
+    with zipfile.ZipFile(io.BytesIO(data)) as zipped:
+        return {name: zipped.read(name) for name in zipped.namelist()}
+
+
+def packed(entries, method=zipfile.ZIP_STORED) -> bytes:
+    """Return a zip file of pairs of name and bytes, or a dictionary of them."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", method, compresslevel=1) as zipped:
+        for name, data in entries.items() if isinstance(entries, dict) else entries:
+            zipped.writestr(zipfile.ZipInfo(name), data, method, compresslevel=1)
+    return buffer.getvalue()
+
+
+def meta_of(data) -> dict:
+    """Return the meta of a model file's bytes."""
+    return json.loads(np.lib.format.read_array(io.BytesIO(unpacked(data)["meta.npy"])).tobytes())
+
+
+def with_meta(data, change) -> bytes:
+    """Return a model file with another meta: what a function makes of the old one, as JSON; or bytes as they are."""
+    meta = change if isinstance(change, bytes) else change(meta_of(data))
+    written = meta if isinstance(meta, bytes) else json.dumps(meta).encode()
+    return packed(unpacked(data) | {"meta.npy": stored(np.frombuffer(written, np.uint8))}, zipfile.ZIP_DEFLATED)
+
+
+def placed(meta, place, value):
+    """Return meta with another value at a place, or without it for the value `...`."""
+    *outer, last = place
+    meta = copy.deepcopy(meta)
+    record = meta
+    for name in outer:
+        record = record[name]
+    if value is ...:
+        del record[last]
+    else:
+        record[last] = value
+    return meta
+
+
+def listing(data) -> dict[str, int]:
+    """Return where the zip directory of these bytes has its records: their offsets, by entry name."""
+    count, _, at = struct.unpack("<HII", data[-12:-2])
+    found = {}
+    for _ in range(count):
+        lengths = struct.unpack("<3H", data[at + 28 : at + 34])
+        found[data[at + 46 : at + 46 + lengths[0]].decode()] = at
+        at += 46 + sum(lengths)
+    return found
+
+
+def patched(data, at, form, value) -> bytes:
+    """Return bytes with a number overwritten."""
+    whole = bytearray(data)
+    struct.pack_into(form, whole, at % len(whole), value)
+    return bytes(whole)
+
+
+# Zip files that lie: what each makes of a good file
+
+IN_DIRECTORY = {"flags": (8, "<H"), "method": (10, "<H"), "crc": (16, "<I"), "packed": (20, "<I"), "size": (24, "<I")}
+IN_DIRECTORY |= {"version": (6, "<H"), "offset": (42, "<I")}
+IN_HEADER = {"flags": (6, "<H"), "method": (8, "<H"), "crc": (14, "<I"), "packed": (18, "<I"), "size": (22, "<I")}
+IN_HEADER |= {"magic": (0, "<I"), "extra": (28, "<H"), "name": (30, "<B")}
+AT_THE_END = {"disk": (-18, "<H"), "count": (-12, "<H"), "length": (-10, "<I"), "offset": (-6, "<I")}
+AT_THE_END |= {"comment": (-2, "<H")}
+
+
+def listed(entry=V, **fields):
+    """Change what the directory says of an entry."""
+
+    def change(data):
+        for name, value in fields.items():
+            at, form = IN_DIRECTORY[name]
+            data = patched(data, listing(data)[entry] + at, form, value)
+        return data
+
+    return change
+
+
+def headed(entry=V, **fields):
+    """Change what stands in front of an entry, and leave the directory."""
+
+    def change(data):
+        for name, value in fields.items():
+            at, form = IN_HEADER[name]
+            begin = struct.unpack_from("<I", data, listing(data)[entry] + 42)[0]
+            data = patched(data, begin + at, form, value)
+        return data
+
+    return change
+
+
+def ended(**fields):
+    """Change what stands at the end about the directory."""
+
+    def change(data):
+        for name, value in fields.items():
+            data = patched(data, *AT_THE_END[name], value)
+        return data
+
+    return change
+
+
+def overlapping(data, by=0):
+    """Let two entries share their bytes, which is how a small file becomes a large one."""
+    first = struct.unpack_from("<I", data, listing(data)["state/weights.npy"] + 42)[0]
+    return listed("state/moment0.npy", offset=first + by)(data)
+
+
+def shifted(data, gap, *, at=0):
+    """Put bytes in front of an offset, and correct all offsets behind it."""
+    for entry, record in listing(data).items():
+        offset = struct.unpack_from("<I", data, record + 42)[0]
+        data = listed(entry, offset=offset + len(gap) * (offset >= at))(data)
+    data = ended(offset=struct.unpack_from("<I", data, len(data) - 6)[0] + len(gap))(data)
+    return data[:at] + gap + data[at:]
+
+
+def twice_listed(data):
+    """List an entry twice in the directory."""
+    begin, last = struct.unpack("<2I", data[-10:-2])[1], len(data) - 22
+    record = data[listing(data)[V] : listing(data)["param/output.c.npy"]]
+    count, length = len(listing(data)) + 1, last - begin + len(record)
+    return ended(count=count, length=length)(data[:last] + record + data[last:])
+
+
+def wide(data, *, count=0, offset=0, locator=0, disks=1):
+    """Tell the directory's place in 64 bits as well, truly or with a lie added."""
+    entries, length, begin = struct.unpack("<HII", data[-12:-2])
+    record = struct.pack("<4sQ2H2L4Q", b"PK\6\6", 44, 45, 45, 0, 0, *[entries + count] * 2, length, begin + offset)
+    return data[:-22] + record + struct.pack("<4sLQL", b"PK\6\7", 0, begin + length + locator, disks) + data[-22:]
+
+
+def wide_entry(data, size):
+    """Tell an entry's size in 64 bits, in the directory alone."""
+    record = listing(data)[V]
+    extra = struct.pack("<2HQ", 1, 8, size)
+    at = record + 46 + len(V)
+    data = patched(listed(size=0xFFFFFFFF)(data), record + 30, "<H", len(extra))
+    length = struct.unpack("<I", data[-10:-6])[0] + len(extra)
+    return ended(length=length)(data[:at] + extra + data[at:])
+
+
+def commented(data, comment):
+    """Add a comment to the zip file."""
+    return ended(comment=len(comment))(data) + comment
+
+
+def second_directory(data):
+    """Hide another directory in the comment, which some programs find and others do not."""
+    begin = struct.unpack("<I", data[-6:-2])[0]
+    return commented(data, data[begin:])
+
+
+def renamed(data, old, new):
+    """Change a name in the file, of the same length, wherever it stands."""
+    return data.replace(old, new)
+
+
+ZIPS = {
+    "nothing": (lambda data: b"", NO_NPZ),
+    "one-byte": (lambda data: b"P", NO_NPZ),
+    "text": (lambda data: b"some text\n" * 20, NO_NPZ),
+    "array": (lambda data: stored(np.arange(3)), NO_NPZ),
+    "pickle": (lambda data: pickle.dumps(Payload()), NO_NPZ),
+    "gzip": (lambda data: gzip.compress(data, mtime=0), NO_NPZ),
+    "document": (lambda data: packed({"word/document.xml": b"<w/>"}), "'word/document.xml' is no array"),
+    "zip-of-nothing": (lambda data: packed({}), NO_NPZ),
+    "other-arrays": (lambda data: packed({"x.npy": stored(np.arange(3))}), "has no entry 'meta'"),
+    "first-half": (lambda data: data[: len(data) // 2], LISTING),
+    "without-the-last-byte": (lambda data: data[:-1], LISTING),
+    "without-a-directory": (lambda data: data[: struct.unpack("<I", data[-6:-2])[0]], LISTING),
+    "first-bytes-only": (lambda data: b"PK\3\4" + bytes(100), LISTING),
+    "directory-only": (lambda data: b"PK\3\4" + data[struct.unpack("<I", data[-6:-2])[0] :], "begin where|list of"),
+    "script-before": (lambda data: shifted(data, b"#!/bin/sh\nrm -rf ~\n"), NO_NPZ),
+    "other-file-before": (lambda data: b"PK\3\4" + b"\0" * 60 + data, "does not begin where"),
+    "model-before": (lambda data: data + data, "does not begin where"),
+    "gap-between-entries": (lambda data: shifted(data, b"hidden", at=data.find(b"PK\3\4", 4)), "does not begin where"),
+    "hidden-entry": (lambda data: shifted(data, data[: data.find(b"PK\3\4", 4)]), "does not begin where"),
+    "gap-before-directory": (
+        lambda data: shifted(data, b"hidden", at=struct.unpack("<I", data[-6:-2])[0]),
+        LISTING,
+    ),
+    "data-behind": (lambda data: data + b"\0" * 40, LISTING),
+    "comment": (lambda data: commented(data, b"hello"), LISTING),
+    "comment-with-a-directory": (second_directory, f"{LISTING}|does not begin where"),
+    "comment-longer-than-the-file": (ended(comment=60_000), LISTING),
+    "fewer-entries-counted": (ended(count=3), LISTING),
+    "more-entries-counted": (ended(count=60_000), LISTING),
+    "directory-nowhere": (ended(offset=0xFFFFFFF0), "does not begin where"),
+    "directory-elsewhere": (ended(offset=4), "does not begin where|list of entries"),
+    "directory-of-4-GB": (ended(length=0xFFFFFFF0), LISTING),
+    "directory-too-long": (
+        lambda data: packed((f"{'x' * 60_000}{k}.npy", b"") for k in range(20)),
+        LISTING,
+    ),
+    "on-another-disk": (ended(disk=7), LISTING),
+    "64-bit-count-lies": (partial(wide, count=1), LISTING),
+    "64-bit-offset-lies": (partial(wide, offset=1 << 40), f"{LISTING}|does not begin"),
+    "64-bit-offset-overflows": (partial(wide, offset=(1 << 63) + 5), f"{LISTING}|does not begin"),
+    "64-bit-place-lies": (partial(wide, locator=1 << 50), LISTING),
+    "64-bit-many-disks": (partial(wide, disks=3), LISTING),
+    "64-bit-size-lies": (partial(wide_entry, size=1 << 40), "claims more bytes than there are"),
+    "64-bit-size-overflows": (partial(wide_entry, size=(1 << 64) - 1), "claims more bytes than there are"),
+    "64-bit-size-cut-short": (
+        lambda data: renamed(wide_entry(data, 188), struct.pack("<2H", 1, 8), struct.pack("<2H", 1, 9)),
+        LISTING,
+    ),
+    "twice-in-the-directory": (twice_listed, "is there twice"),
+    "two-entries-of-one-name": (
+        lambda data: renamed(packed([*unpacked(data).items(), (V[:-5] + "X.npy", b"")]), b"t.X.npy", b"t.V.npy"),
+        "is there twice",
+    ),
+    "name-with-a-nul": (
+        lambda data: renamed(packed([*unpacked(data).items(), (V + "~", stored(FLOATS))]), b".npy~", b".npy\0"),
+        "is no array",
+    ),
+    "overlapping-at-the-start": (overlapping, "does not begin where"),
+    "overlapping-in-the-middle": (partial(overlapping, by=40), "does not begin where"),
+    "entry-beyond-the-end": (listed(offset=0xFFFFFF00), "does not begin where"),
+    "entry-of-another-kind": (headed(magic=0), "was changed or cut short"),
+    "entry-of-another-name": (headed(name=ord("q")), "was changed or cut short"),
+    "entry-of-another-size": (headed(size=7), "was changed or cut short"),
+    "entry-of-another-packed-size": (headed(packed=7), "was changed or cut short"),
+    "entry-of-another-checksum": (headed(crc=7), "was changed or cut short"),
+    "entry-of-another-method": (headed(method=8), "was changed or cut short"),
+    "entry-of-other-flags": (headed(flags=8), "was changed or cut short"),
+    "entry-with-more-in-front": (headed(extra=8), "does not begin where"),
+    "wrong-checksum": (lambda data: headed(crc=7)(listed(crc=7)(data)), "was changed or cut short"),
+    "unknown-method": (listed(method=77), "compressed in an unknown way"),
+    "bzip2": (lambda data: packed(unpacked(data), zipfile.ZIP_BZIP2), "compressed in an unknown way"),
+    "lzma": (lambda data: packed(unpacked(data), zipfile.ZIP_LZMA), "compressed in an unknown way"),
+    "encrypted": (listed(flags=1), "is encrypted"),
+    "strongly-encrypted": (listed(flags=0x40), "is encrypted"),
+    "a-patch": (listed(flags=0x20), "is encrypted"),
+    "of-a-later-zip": (listed(version=99), LISTING),
+    "name-that-is-not-utf-8": (lambda data: renamed(listed(flags=0x800)(data), b"t.V", b"t.\xff"), LISTING),
+    "claims-2-MB": (listed(size=2_000_000, packed=2_000_000), "claims more bytes than there are"),
+    "claims-4-GB": (listed(size=0xFFFFFFFE, packed=0xFFFFFFFE), "claims more bytes than there are"),
+    "claims-to-unpack-to-4-GB": (listed(size=0xFFFFFFFE), "claims more bytes than there are"),
+    "stream-of-nonsense": (
+        lambda data: headed(method=8)(listed(method=8)(data)),
+        "was changed or cut short",
+    ),
+    "stream-too-long": (
+        lambda data: _restated(packed(unpacked(data) | {V: stored(FLOATS) + bytes(10**6)}, zipfile.ZIP_DEFLATED)),
+        "was changed or cut short",
+    ),
+    "stream-too-short": (
+        lambda data: _restated(packed(unpacked(data) | {V: stored(FLOATS)[:-4]}, zipfile.ZIP_DEFLATED)),
+        "was changed or cut short",
+    ),
+}
+
+
+def _restated(data):
+    """Say of an entry that it is as long as it should be."""
+    size = len(stored(FLOATS))
+    return headed(size=size)(listed(size=size)(data))
+
+
+class Payload:
+    """A pickle that leaves a mark when it is loaded: a folder."""
+
+    mark = "charrnn-payload"
+
+    def __reduce__(self):
+        """Return what is called by whoever unpickles this."""
+        return os.mkdir, (self.mark,)
+
+
+# Entries that are not what they should be: what each makes of the good ones
+
+
+def without(name):
+    """Leave out an entry."""
+    return lambda entries: {key: data for key, data in entries.items() if key != name}
+
+
+def instead(name, value):
+    """Add an entry, or replace one: by bytes, or an array."""
+    return lambda entries: entries | {name: value if isinstance(value, bytes) else stored(value)}
+
+
+def npy(header, version=b"\1\0", length=None):
+    """Return a .npy file with any header."""
+    length = len(header) if length is None else length
+    return b"\x93NUMPY" + version + length.to_bytes(2 if version[0] == 1 else 4, "little") + header + FLOATS.tobytes()
+
+
+def shape(text):
+    """Replace an array by one whose header tells another shape."""
+    return instead(V, npy(HEADER.replace(b"(3, 5)", text)))
+
+
+def dtype(text):
+    """Replace an array by one whose header tells another type."""
+    return instead(V, npy(HEADER.replace(b"'<f4'", text)))
+
+
+ODD_FORM = "has a wrong type or shape"
+MANY = "(" + "1, " * 10_000 + ")"
+ENTRIES = {
+    "no-meta": (without("meta.npy"), "has no entry 'meta'"),
+    "no-weights": (without(V), "has no entry 'param/output.V'"),
+    "no-state": (without("state/weights.npy"), "has no entry 'state/weights'"),
+    "no-carried-state": (without("state/carried.npy"), "has no entry 'state/carried'"),
+    "no-first-moment": (without("state/moment0.npy"), "nothing calls for its entry 'state/moment1'"),
+    "a-fourth-moment": (instead("state/moment3.npy", FLOATS), "nothing calls for its entry 'state/moment3'"),
+    "moment-spelt-otherwise": (instead("state/moment00.npy", FLOATS), "nothing calls for its entry"),
+    "another-layer": (instead("param/layer1.U_i.npy", FLOATS), "nothing calls for its entry"),
+    "unknown-entry": (instead("x.npy", FLOATS), "nothing calls for its entry 'x'"),
+    "long-name": (instead("x" * 60_000 + ".npy", FLOATS), "nothing calls for its entry 'xxx"),
+    "name-that-clears-the-screen": (instead("\x1b[2J\n.npy", FLOATS), "nothing calls for its entry '\\x1b[2J\\n'"),
+    "name-that-turns-lines-round": (instead("\u202e.npy", FLOATS), "nothing calls for its entry '\\u202e'"),
+    "path-upwards": (instead("../../param/output.V.npy", FLOATS), "nothing calls for its entry '../../"),
+    "path-from-the-root": (instead("/tmp/x.npy", FLOATS), "nothing calls for its entry '/tmp/x'"),
+    "path-with-a-drive": (instead("C:\\x.npy", FLOATS), "nothing calls for its entry 'C:\\\\x'"),
+    "path-with-backslashes": (instead("param\\output.V.npy", FLOATS), "nothing calls for its entry"),
+    "folder-entry": (instead("param/", b""), "its entry 'param/' is no array"),
+    "program-entry": (instead("code.py", b"1"), "its entry 'code.py' is no array"),
+    "pickled-weights": (instead(V, pickle.dumps(Payload())), "is no array|" + ODD_FORM),
+    "array-of-objects": (instead(V, stored(np.array([Payload()], object))), ODD_FORM),
+    "meta-of-objects": (instead("meta.npy", stored(np.array([Payload()], object))), ODD_FORM),
+    "object-dtype": (dtype(b"'|O'"), ODD_FORM),
+    "big-endian": (instead(V, FLOATS.astype(">f4")), ODD_FORM),
+    "doubles": (instead(V, FLOATS.astype(np.float64)), ODD_FORM),
+    "integers": (instead(V, FLOATS.astype(np.int32)), ODD_FORM),
+    "complex-numbers": (instead(V, np.zeros(7, np.complex64)), ODD_FORM),
+    "strings": (instead(V, np.array(["x" * 15])), ODD_FORM),
+    "records": (instead(V, FLOATS.view([("x", "<f4")])), ODD_FORM),
+    "records-in-records": (dtype(b"[('a', [('b', '<f4', (2, 2))])]"), ODD_FORM),
+    "a-dtype-to-be-evaluated": (dtype(b"__import__('os').mkdir('charrnn-payload')"), ODD_FORM),
+    "fortran-order": (instead(V, np.asfortranarray(FLOATS)), ODD_FORM),
+    "another-shape": (instead(V, FLOATS[:2, :2]), ODD_FORM),
+    "transposed": (instead(V, FLOATS.T), ODD_FORM),
+    "flat": (instead(V, FLOATS.reshape(-1)), ODD_FORM),
+    "a-scalar": (instead(V, np.float32(1)), ODD_FORM),
+    "no-numbers": (instead(V, FLOATS[:0]), ODD_FORM),
+    "too-many-numbers": (instead(V, np.zeros(9000, np.float32)), ODD_FORM),
+    "one-number-too-many": (instead(V, npy(HEADER) + bytes(4)), ODD_FORM),
+    "one-number-too-few": (instead(V, npy(HEADER)[:-4]), ODD_FORM),
+    "no-header": (instead(V, b""), "is no array|changed or cut"),
+    "half-a-header": (instead(V, npy(HEADER)[:40]), ODD_FORM),
+    "another-dimension": (shape(b"(3, 5, 1)"), ODD_FORM),
+    "ten-thousand-dimensions": (shape(MANY.encode()), ODD_FORM),
+    "negative-shape": (shape(b"(-3, -5)"), ODD_FORM),
+    "shape-of-truths": (shape(b"(True, 15)"), ODD_FORM),
+    "huge-shape": (shape(b"(3, 9" + b"9" * 3000 + b")"), ODD_FORM),
+    "shape-beyond-64-bits": (shape(b"(4294967297, 4294967296)"), ODD_FORM),
+    "header-of-brackets": (instead(V, npy(b"(" * 4000)), ODD_FORM),
+    "header-that-is-no-text": (instead(V, npy(b"\xff" * 60)), ODD_FORM),
+    "header-too-long": (instead(V, npy(HEADER + b" " * 5000)), ODD_FORM),
+    "header-beyond-the-entry": (instead(V, npy(HEADER, length=65535)), ODD_FORM),
+    "header-of-4-GB": (instead(V, npy(HEADER, length=2**32 - 1, version=b"\2\0")), ODD_FORM),
+    "header-of-version-3": (instead(V, npy(HEADER, version=b"\3\0")), "is no array"),
+    "carried-by-no-stream": (instead("state/carried.npy", np.zeros((1, 2, 0, 3), np.float32)), ODD_FORM),
+    "carried-flat": (instead("state/carried.npy", np.zeros(7, np.float32)), ODD_FORM),
+    "carried-turned-round": (instead("state/carried.npy", np.zeros((2, 1, 2, 3), np.float32)), ODD_FORM),
+    "few-last-weights": (instead("state/weights.npy", np.zeros(7, np.float32)), ODD_FORM),
+    "meta-of-two-dimensions": (instead("meta.npy", np.zeros((5, 5), np.uint8)), ODD_FORM),
+    "meta-of-signed-bytes": (instead("meta.npy", np.zeros(5, np.int8)), ODD_FORM),
+    "meta-of-no-bytes": (instead("meta.npy", np.zeros(0, np.uint8)), ODD_FORM),
+    "weights-that-are-no-numbers": (instead(V, FLOATS + np.float32(np.nan)), "is not finite"),
+    "weights-without-bounds": (instead(V, FLOATS - np.float32(np.inf)), "is not finite"),
+}
+
+# The same in what is read for going on with training only
+STATE = {
+    "carried-without-bounds": (
+        instead("state/carried.npy", np.full((1, 2, 2, 3), np.inf, np.float32)),
+        "is not finite",
+    ),
+    "last-weights-cut-short": (
+        lambda entries: entries | {"state/weights.npy": entries["state/weights.npy"][:-4] + b"\0\0\xc0\x7f"},
+        "is not finite",
+    ),
+}
+
+
+# Meta that lies: what each makes of a good one, or all its bytes
+
+
+def put(*place, value):
+    """Put a value in a place of meta."""
+    return lambda meta: placed(meta, place, value)
+
+
+def written(meta):
+    """Return meta as JSON."""
+    return json.dumps(meta).encode()
+
+
+def everything():
+    """Return all characters that UTF-8 can hold."""
+    return "".join(chr(code) for code in range(sys.maxunicode + 1) if not 0xD800 <= code <= 0xDFFF)
+
+
+def nested(levels, value=1):
+    """Return lists in lists."""
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+META = {
+    "not-utf-8": (b"\xff\xfe", NO_JSON),
+    "utf-16": ('{"format": 2}'.encode("utf-16"), NO_JSON),
+    "byte-order-mark": (b"\xef\xbb\xbf{}", NO_JSON),
+    "half-a-record": (b"{", NO_JSON),
+    "no-json": (b"not json", NO_JSON),
+    "nul-bytes": (b"\0" * 100, NO_JSON),
+    "two-values": (b'{"format": 1} x', NO_JSON),
+    "not-a-number": (b'{"format": NaN}', NO_JSON),
+    "infinity": (b'{"format": -Infinity}', NO_JSON),
+    "too-large-a-number": (b'{"format": 1e999}', NO_JSON),
+    "number-of-5000-digits": (b'{"format": ' + b"9" * 5000 + b"}", NO_JSON),
+    "number-of-a-million-digits": (b'{"format": ' + b"9" * 1_000_000 + b"}", NO_JSON),
+    "lists-nested-100,000-deep": (b"[" * 100_000 + b"]" * 100_000, NO_JSON),
+    "records-nested-100,000-deep": (b'{"a":' * 100_000, NO_JSON),
+    "nested-500-deep": (put("training", "deep", value=nested(500)), "is nested too deep"),
+    "nested-10-deep": (put("training", "deep", value=nested(10)), "is nested too deep"),
+    "five-million-lists": (lambda _: b"[" + b"[]," * 5_000_000 + b"[]]", "more than 500,000 values"),
+    "two-million-records": (lambda _: b"[" + b'{"a":1},' * 2_000_000 + b"1]", "more than 500,000 values"),
+    "millions-of-numbers": (lambda _: b"[" + b"7," * 8_000_000 + b"7]", "more than 500,000 values"),
+    "a-name-twice": (lambda meta: written(meta).replace(b'"hidden": 3', b'"hidden": 9, "hidden": 3', 1), NO_JSON),
+    "all-fields-twice": (lambda meta: written(meta)[:-1] + b", " + written(meta)[1:], NO_JSON),
+    "a-list": (b"[]", "names no format"),
+    "a-record-of-nothing": (b"{}", "names no format"),
+    "format-alone": (b'{"format": 2}', "'charrnn' in its entry 'meta' is missing"),
+    "format-of-tomorrow": (b'{"format": 7, "x": 1}', "was written by a newer charrnn (format 7); this one reads"),
+    "format-of-4000-digits": (b'{"format": ' + b"9" * 4000 + b"}", "was written by a newer charrnn (format 999"),
+    "format-0": (put("format", value=0), "names no format"),
+    "format-true": (put("format", value=True), "names no format"),
+    "format-one-and-a-half": (put("format", value=1.5), "names no format"),
+    "format-in-words": (put("format", value="1"), "names no format"),
+    "unknown-field": (put("peepholes" * 30, value=True), "nothing calls for 'peepholes"),
+    "field-that-clears-the-screen": (put("\x1b[2J", value=1), "nothing calls for '\\x1b[2J'"),
+    "field-of-half-a-character": (put("\ud83d", value=1), "nothing calls for '\\ud83d'"),
+    "unknown-field-of-the-network": (put("network", "peepholes", value=True), "nothing calls for 'peepholes'"),
+    "unknown-field-of-the-vocabulary": (put("vocabulary", "more", value=True), "nothing calls for 'more'"),
+    "no-hidden-size": (put("network", "hidden", value=0), "hidden size"),
+    "hidden-size-below-zero": (put("network", "hidden", value=-3), "hidden size"),
+    "hidden-size-of-a-trillion": (put("network", "hidden", value=1 << 40), "hidden size"),
+    "hidden-size-of-4200-digits": (put("network", "hidden", value=int("9" * 4200)), "hidden size"),
+    "hidden-size-true": (put("network", "hidden", value=True), "'hidden'"),
+    "hidden-size-three-point-nought": (put("network", "hidden", value=3.0), "'hidden'"),
+    "another-hidden-size": (put("network", "hidden", value=4), ODD_FORM),
+    "no-layers": (put("network", "layers", value=0), "layers"),
+    "too-many-layers": (put("network", "layers", value=65), "layers"),
+    "another-layer-than-there-is": (put("network", "layers", value=2), "nothing calls for|no entry"),
+    "another-cell": (put("network", "cell", value="gru"), "nothing calls for"),
+    "unknown-cell": (put("network", "cell", value="none\n\x1b"), "there is no cell 'none\\n\\x1b'"),
+    "cell-of-a-million-letters": (put("network", "cell", value="x" * 1_000_000), "there is no cell 'xxx"),
+    "network-of-many-gigabytes": (
+        put("network", value={"cell": "lstm", "hidden": 16_384, "layers": 64}),
+        "has no entry|" + ODD_FORM,
+    ),
+    "network-of-all-characters": (
+        lambda meta: (
+            meta
+            | {
+                "network": {"cell": "lstm", "hidden": 16_384, "layers": 1},
+                "vocabulary": {"byte_level": False, "characters": everything(), "separator": ""},
+            }
+        ),
+        ODD_FORM,
+    ),
+    "no-characters": (put("vocabulary", "characters", value=""), "at least one symbol"),
+    "characters-out-of-order": (put("vocabulary", "characters", value="edcba"), "code point order"),
+    "a-character-twice": (put("vocabulary", "characters", value="aabcd"), "distinct"),
+    "half-a-character": (put("vocabulary", "characters", value="abcd\ud800"), "surrogate"),
+    "half-a-character-as-separator": (put("vocabulary", "separator", value="\udfff"), "surrogate"),
+    "another-number-of-characters": (put("vocabulary", "characters", value="abcdef"), ODD_FORM),
+    "characters-and-bytes": (put("vocabulary", "byte_level", value=True), "bytes"),
+    "four-million-characters": (put("vocabulary", "characters", value="\U0001f600" * 1_200_000), "is too long"),
+    "endless-separator": (put("vocabulary", "separator", value="ab" * 1_000_000), "is too long"),
+    "history-of-numbers": (put("history", value=[1]), "history"),
+    "history-of-nothing": (put("history", value=[{}, None]), "history"),
+}
+META |= {
+    f"{'-'.join(place)}-{what}": (put(*place, value=value), f"{place[-1]!r} in its entry|history")
+    for place in (
+        *(("charrnn",), ("network",), ("vocabulary",), ("training",), ("history",), ("corpus",)),
+        *(("network", "cell"), ("network", "hidden"), ("network", "layers")),
+        *(("vocabulary", "byte_level"), ("vocabulary", "characters"), ("vocabulary", "separator")),
+    )
+    for what, value in (("missing", ...), ("null", None), ("a-number", 1.5), ("lists", [[]]))
+}
+META |= {
+    "progress-null": (put("progress", value=None), "'progress' in its entry"),
+    "progress-missing": (put("progress", value=...), "nothing calls for its entry 'state/|is a slim model"),
+}
+
+
+# Bombs: small files that would become large ones
+
+
+def stream(size, byte):
+    """Return a DEFLATE stream of so many mebibytes of one byte: a piece of it many times, as compressing takes long."""
+    packer = zlib.compressobj(9, wbits=-15)
+    piece = packer.compress(byte * (1 << 20)) + packer.flush(zlib.Z_FULL_FLUSH)
+    return piece * size + b"\3\0"
+
+
+def bomb(entry, header, size, byte=b" "):
+    """Return a model file with an entry of a header and mebibytes of one byte, with a checksum that is made up.
+
+    Whoever gets as far as to compare that has unpacked it all.
+    """
+    first = zlib.compressobj(9, wbits=-15)
+    content = first.compress(header) + first.flush(zlib.Z_FULL_FLUSH) + stream(size, byte)
+    data = packed(unpacked(model()) | {entry: content})
+    fields = {"method": 8, "size": len(header) + (size << 20)}
+    return headed(entry, **fields)(listed(entry, **fields)(data))
+
+
+def start(dtype, *shape):
+    """Return what stands before the values of an array."""
+    buffer = io.BytesIO()
+    np.lib.format.write_array_header_1_0(buffer, {"descr": dtype, "fortran_order": False, "shape": shape})
+    return buffer.getvalue()
+
+
+def zeros():
+    """Return a network of a hundred megabytes of zeros, which are in its file of a hundred kilobytes."""
+    hidden, symbols = 2048, 5
+    shapes = Architecture("rnn", symbols, hidden, 4).parameter_shapes()
+    arrays = {f"param/{name}.npy": stored(np.zeros(shape, np.float32)) for name, shape in shapes.items()}
+    changed = with_meta(model("rnn", slim=True), put("network", value={"cell": "rnn", "hidden": hidden, "layers": 4}))
+    return packed({"meta.npy": unpacked(changed)["meta.npy"]} | arrays, zipfile.ZIP_DEFLATED)
+
+
+BOMBS = {
+    "a-gigabyte-of-json": (
+        lambda: bomb("meta.npy", start("|u1", GIGABYTE), 1024),
+        "is too large: its arrays claim more than 16 times",
+    ),
+    "sixty-megabytes-of-json": (lambda: bomb("meta.npy", start("|u1", 60 << 20), 60), f"'meta' {ODD_FORM}"),
+    "a-gigabyte-of-weights": (lambda: bomb(V, start("<f4", 16384, 16384), 1024, b"\0"), "is too large"),
+    "a-gigabyte-of-state": (lambda: bomb("state/weights.npy", start("<f4", 1 << 28), 1024, b"\0"), "is too large"),
+    "a-network-of-zeros": (zeros, "is too large: its arrays claim more than 16 times"),
+    "nine-thousand-entries": (
+        lambda: packed(unpacked(model()) | {f"{k}.npy": b"" for k in range(9000)}),
+        "nothing calls for its entry '0'",
+    ),
+    "zip-in-a-zip": (lambda: packed({"model.npz": model()}), "'model.npz' is no array"),
+}
+
+
+def attacks() -> dict[str, str]:
+    """Return what is to be said of each attack that is bytes, by its name: one of the parts between bars."""
+    rows = {
+        f"{kind}-{name}": why
+        for kind, table in (("zip", ZIPS), ("entry", ENTRIES), ("state", STATE), ("meta", META), ("bomb", BOMBS))
+        for name, (_, why) in table.items()
+    }
+    return rows | {f"deflated-{name}": why for name, (_, why) in ENTRIES.items()}
+
+
+def attack(name: str) -> bytes:
+    """Return the bytes of an attack."""
+    kind, _, row = name.partition("-")
+    data = model()
+    if kind == "zip":
+        return ZIPS[row][0](data)
+    if kind == "meta":
+        return with_meta(data, META[row][0])
+    if kind == "bomb":
+        return BOMBS[row][0]()
+    method = zipfile.ZIP_DEFLATED if kind == "deflated" else zipfile.ZIP_STORED
+    return packed((STATE if kind == "state" else ENTRIES)[row][0](unpacked(data)), method)
+
+
+# What is no file at all, and what is large but takes no room on the disk
+
+
+def write_special(folder: Path) -> dict[str, str]:
+    """Make what cannot be told in bytes, where the system has it; return what is to be said of each, by its name."""
+    made = {"folder.npz": "is a folder, not a file", "link-to-nothing.npz": "there is no file"}
+    (folder / "folder.npz").mkdir(exist_ok=True)
+    if os.name != "posix":
+        del made["link-to-nothing.npz"]
+        return made
+    links = {"link-to-nothing": "nothing", "link-in-a-circle": "link-in-a-circle.npz", "link-to-zeros": "/dev/zero"}
+    for name, target in links.items():
+        (folder / f"{name}.npz").symlink_to(target)
+    os.mkfifo(folder / "pipe.npz")
+    with (folder / "sparse-gigabyte-of-json.npz").open("wb") as file:  # stored, so that the file is as large
+        header = start("|u1", GIGABYTE)
+        size = GIGABYTE + len(header)
+        common = struct.pack("<5H3L2H", 20, 0, 0, 0, 33, 0, size, size, 8, 0)
+        file.write(b"PK\3\4" + common + b"meta.npy" + header)
+        file.seek(GIGABYTE, os.SEEK_CUR)
+        directory = b"PK\1\2" + struct.pack("<H", 20) + common + bytes(14) + b"meta.npy"
+        file.write(directory + struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 1, 1, len(directory), 38 + size, 0))
+    return made | {
+        "link-in-a-circle.npz": "cannot be read: too many",
+        "link-to-zeros.npz": "is a device or a pipe, not a file",
+        "pipe.npz": "is a device or a pipe, not a file",
+        "sparse-gigabyte-of-json.npz": "'meta' has a wrong type or shape",
+    }
+
+
+def write(folder: Path) -> dict[str, str]:
+    """Write every attack into a folder that is empty; return what is to be said of each, by its name."""
+    rows = attacks()
+    for name in rows:
+        (folder / f"{name}.npz").write_bytes(attack(name))
+    return {f"{name}.npz": why for name, why in rows.items()} | write_special(folder)
+
+
+# Good files with odd values, which are no attack on the file but on whoever believes them
+
+ESCAPES = "\x1b]0;title\x07\x9b31m\x08\x7f\u202e\u2066\ud83d\r\n"
+HUGE = 10**400
+HISTORIES = {
+    "of-strings": {"epoch": "x", "seconds": "x", "loss": "x", "val_loss": "x"},
+    "of-numbers-in-strings": {"epoch": "1", "seconds": "2", "loss": "3", "val_loss": "4"},
+    "of-lists": {"epoch": [1], "seconds": [], "loss": [[2]], "val_loss": {"a": 1}},
+    "of-huge-numbers": dict.fromkeys(("epoch", "seconds", "loss", "val_loss"), HUGE),
+    "of-large-numbers": dict.fromkeys(("epoch", "seconds", "loss", "val_loss"), 1e308),
+    "below-zero": dict.fromkeys(("epoch", "seconds", "loss", "val_loss"), -1e308),
+    "of-truths": dict.fromkeys(("epoch", "seconds", "loss", "val_loss"), True),
+    "of-nulls": dict.fromkeys(("epoch", "seconds", "loss", "val_loss")),
+    "of-nothing": {},
+    "of-escapes": dict.fromkeys(("epoch", "seconds", "loss", "val_loss", ESCAPES), ESCAPES),
+}
+VALUES = {
+    "a-string": "x",
+    "an-escape": ESCAPES,
+    "a-long-string": "x" * 50_000,
+    "a-list": [],
+    "lists": [[1, ESCAPES]],
+    "null": None,
+    "true": True,
+    "a-fraction": 2.5,
+    "below-zero": -1,
+    "huge": HUGE,
+    "enormous": 1e308,
+}
+
+
+def odd() -> Iterator[tuple[str, object]]:
+    """Yield names and changes of a good model's meta: odd values where no check of the file looks."""
+    for name, record in HISTORIES.items():
+        yield f"history-{name}", put("history", value=[record] * 3)
+    yield "history-of-many", put("history", value=[{"epoch": 1, "seconds": 1, "loss": 1, "val_loss": 1}] * 10**4)
+    for name, value in VALUES.items():
+        for field in ("sources", "sha256", "characters"):
+            yield f"corpus-{field}-{name}", put("corpus", field, value=value)
+        yield f"corpus-of-{name}", put("corpus", "sources", value=[value])
+        for field in ("seq_length", "lr", "epochs", "optimizer", "seed"):
+            yield f"training-{field}-{name}", put("training", field, value=value)
+        for field in ("step", "seconds", "best_loss", "rate_scale"):
+            yield f"progress-{field}-{name}", put("progress", field, value=value)
+    yield "corpus-of-nothing", put("corpus", value={})
+    for name, source in (("a-device", "/dev/zero"), ("a-nul", "a\0b"), ("nothing", ""), ("stdin", "-")):
+        yield f"corpus-in-{name}", put("corpus", "sources", value=[source])
+    yield "training-of-nothing", put("training", value={})
+    yield "training-of-escapes", put("training", value={ESCAPES: ESCAPES})
+    yield "progress-of-nothing", put("progress", value={})
+    yield "progress-of-escapes", put("progress", value={ESCAPES: ESCAPES})
+    escapes = ESCAPES.replace("\ud83d", "")
+    for name, separator in (("of-lines", "\n"), ("named-lines", "lines"), ("of-escapes", escapes)):
+        yield f"documents-{name}", partial(_documents, separator=separator)
+    yield "characters-that-are-none", _control_characters
+
+
+def _documents(meta, separator):
+    """Make documents of it: the last character becomes the symbol between them."""
+    meta["vocabulary"] |= {"separator": separator, "characters": meta["vocabulary"]["characters"][:-1]}
+    return meta
+
+
+def _control_characters(meta):
+    """Let the first characters be those that command a terminal."""
+    wanted = sorted({*"\x00\x07\x08\x1b\x9b\u202e\u2066", *meta["vocabulary"]["characters"]})
+    meta["vocabulary"]["characters"] = "".join(wanted[: len(meta["vocabulary"]["characters"])])
+    return meta
+
+
+def main() -> None:
+    """Write all attacks and all odd models into the folder that is named."""
+    folder = Path(sys.argv[1])
+    folder.mkdir(parents=True, exist_ok=True)
+    with suppress(FileExistsError):
+        write(folder)
+    for name, change in odd():
+        (folder / f"odd-{name}.npz").write_bytes(with_meta(model(), change))
+
+
+if __name__ == "__main__":
+    main()
