@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from charrnn.encoded import release
 from charrnn.errors import CharrnnError
-from charrnn.vocabulary import Ids
+from charrnn.vocabulary import BLOCK, Ids
 
 MINIMUM = 24  # characters: less than this is not worth a training run
 
@@ -25,9 +26,20 @@ def split(ids: Ids, fraction: float, boundary: int | None = None) -> tuple[Ids, 
     tail = round(ids.size * fraction)
     cut = ids.size - tail if tail >= 2 else ids.size
     if boundary is not None and tail >= 2:
-        begins = np.flatnonzero(ids == boundary)[1:]
-        cut = int(begins[np.abs(begins - cut).argmin()]) if begins.size else ids.size
+        cut = _nearest(ids, boundary, cut) or ids.size
     return ids[:cut], ids[cut:]
+
+
+def _nearest(ids: Ids, symbol: int, place: int) -> int:
+    """Return where, nearest to a place, a symbol stands: not far to look, as a rule. The first place is never it."""
+    reach = BLOCK
+    while True:
+        begin, end = max(1, place - reach), place + reach
+        found = np.flatnonzero(ids[begin:end] == symbol) + begin
+        nearest = int(found[np.abs(found - place).argmin()]) if found.size else 0
+        if found.size or (begin == 1 and end >= ids.size):
+            return nearest
+        reach *= 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,6 +112,7 @@ class Streams:
         inputs = np.zeros((count, self.seq_length, self.batch_size), np.int32)
         targets = np.full_like(inputs, -1)
         steps = np.array([self.window(w + k, inputs[k], targets[k]) for k in range(count)], np.int64)
+        release(self.ids)
         return inputs, targets, steps
 
 

@@ -1,43 +1,57 @@
-"""Reading texts: files, folders and standard input."""
+"""Reading texts: as one encoded corpus, as a stream, or as they stand."""
 
 from __future__ import annotations
 
-import codecs
 import hashlib
-import io
-import shutil
-import sys
-import tempfile
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import partial
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
+from charrnn import encoded
 from charrnn.errors import CharrnnError
-from charrnn.files import reason, shown
-from charrnn.vocabulary import BLOCK, Ids, Vocabulary, cut, decoded
+from charrnn.sources import LARGE_TEXT, Source, chunks, files, keep, name_of, readable, sources
+from charrnn.vocabulary import Ids, Vocabulary, decoded
+
+__all__ = [
+    "AnotherTextError",
+    "Corpus",
+    "name_of",
+    "read_again",
+    "read_corpus",
+    "read_stream",
+    "read_text",
+    "require_learnable",
+]
+
+
+class AnotherTextError(CharrnnError):
+    """A text is not the one that was asked for."""
 
 
 @dataclass(frozen=True, eq=False)
 class Corpus:
     """A text that was read and encoded, and where it came from."""
 
-    ids: Ids  # shape [N], in the vocabulary's dtype
+    ids: Ids  # shape [N], in the vocabulary's dtype; of a large text a read-only view of a file
     vocabulary: Vocabulary
     sources: tuple[str, ...]  # the paths as given; "-" is standard input
     sha256: str  # of all bytes read, in order, before anything was changed
     skipped: tuple[str, ...] = ()  # what was left out of folders because it is no text
 
-    @property
+    @cached_property
     def documents(self) -> int | None:
         """How many documents the text is, or None where it is one text."""
         boundary = self.vocabulary.boundary
-        return None if boundary is None else int(np.count_nonzero(self.ids == boundary))
+        if boundary is None:
+            return None
+        return sum(int(np.count_nonzero(ids == boundary)) for ids in encoded.blocks_of(self.ids))
 
     @property
     def characters(self) -> int:
@@ -50,9 +64,11 @@ def read_corpus(
     *,
     byte_level: bool = False,
     separator: str = "",
-    vocabulary: Vocabulary | None = None,
+    vocabulary: Vocabulary | Callable[[Vocabulary], Vocabulary] | None = None,
     unknown: str = "error",
+    sha256: str | None = None,
     stdin: BinaryIO | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> Corpus:
     """Read files, folders and standard input (``-``), in the order given, as one encoded text.
 
@@ -60,28 +76,51 @@ def read_corpus(
     a file that lacks one where another follows. A folder means the files in it and below, by path; hidden ones are
     passed over; those that hold a NUL or are not UTF-8 are listed in ``skipped``, as are links to folders, pipes and
     devices. With ``byte_level`` nothing is changed or put between, and a folder's files are read whatever they hold.
-    A device that never ends, if named, is read for ever.
 
     With a ``separator`` the text is documents with that string between them; a document ends where its file does.
 
     A given ``vocabulary`` encodes the text, with ``unknown`` as in ``Vocabulary.encode``, and says itself whether
-    symbols are bytes and what separates documents; otherwise the vocabulary is made from the text. Raises CharrnnError
-    for what cannot be read, is not UTF-8 or has a character that the vocabulary lacks, for a folder without text, and
-    if all files are empty.
+    symbols are bytes and what separates documents; otherwise the vocabulary is made from the text. A function gets
+    that one and returns the one to encode with.
+
+    The text is read twice: for its SHA-256 and its characters, and to be encoded. If it has more than LARGE_TEXT bytes
+    it is never in memory whole: encoded, it is kept in the cache and memory-mapped, and need not be encoded again.
+    That takes a while, which ``tell`` is told, if given, in a sentence.
+
+    Raises CharrnnError for what cannot be read, is a device, changes while it is read, is not UTF-8 or has a character
+    that the vocabulary lacks, for a folder without text, and if all files are empty; AnotherTextError where
+    a ``sha256`` is asked for that is not the text's.
     """
-    if vocabulary is not None:
-        byte_level, separator = vocabulary.byte_level, vocabulary.separator
-    line_feeds = not (byte_level or separator) if vocabulary is None else _puts_line_feeds(vocabulary)
-    pieces, digest, skipped = _read(paths, byte_level, line_feeds, stdin)
-    if not pieces:
-        raise CharrnnError(f"there is no text in {_listed(paths)}")
-    if vocabulary is None:
-        vocabulary = _vocabulary_of((data for _, data in pieces), byte_level, separator)
-    parts = [vocabulary.encode(data, unknown=unknown, where=name) for name, data in pieces]
-    ids = parts[0] if len(parts) == 1 else np.concatenate(parts)
-    if not ids.size:
-        raise _nothing_known(vocabulary, paths)
-    return Corpus(ids, vocabulary, tuple(paths), digest, skipped)
+    _require_once(paths)
+    given = vocabulary if isinstance(vocabulary, Vocabulary) else None
+    if given is not None:
+        byte_level, separator = given.byte_level, given.separator
+    skipped: list[str] = []
+    digest = hashlib.sha256()
+    with ExitStack() as stack:
+        found: list[Source] = []
+        for path in paths:
+            for source in sources(path, byte_level, skipped, stdin):
+                stack.callback(source.close)
+                found.append(source)
+        size = sum(source.there() for source in found)
+        if tell and size > LARGE_TEXT:
+            tell(f"reading {size / 1e9:.1f} GB of text, which takes a while")
+        opened = ((source.name, source.read(digest)) for source in found)
+        if given is None and not byte_level:
+            own = _vocabulary_of(_texts(opened, byte_level, line_feeds=not separator), separator)
+        else:
+            own = given or Vocabulary("", byte_level, separator)
+            for _, data in opened:
+                deque(data, maxlen=0)
+        for path in paths:
+            if path != "-" and Path(path).is_dir() and not any(s.size for s in found if s.given == path):
+                raise _no_text([path])
+        if sha256 not in (None, digest.hexdigest()):
+            raise AnotherTextError(f"{_listed(paths)} is not the text that was asked for: its SHA-256 differs")
+        chosen = vocabulary(own) if callable(vocabulary) else own
+        ids = _encoded(paths, found, chosen, unknown, digest.hexdigest())
+    return Corpus(ids, chosen, tuple(paths), digest.hexdigest(), tuple(skipped))
 
 
 def read_stream(
@@ -89,48 +128,31 @@ def read_stream(
 ) -> Iterator[Ids]:
     """Read a file, a folder or standard input as ``read_corpus`` does, but yield the encoded text as it is read.
 
-    So a text of any length takes little memory. Where ``source`` is given, what ``read_again`` kept of ``path``, it is
-    read from its beginning instead. Raises CharrnnError as ``read_corpus`` does, after all that comes before the fault.
+    So a text of any length takes little memory, and a device that never ends is read for ever. Where ``source`` is
+    given, what ``read_again`` kept of ``path``, it is read from its beginning instead. Raises CharrnnError as
+    ``read_corpus`` does, after all that comes before the fault.
     """
-    byte_level, last, known = vocabulary.byte_level, "", False
-    if source is not None:
+    if source is None:
+        opened = _opened([path], vocabulary.byte_level)
+    else:
         source.seek(0)
-
-    def noted(blocks: Iterable[str]) -> Iterator[str]:
-        nonlocal last
-        for block in blocks:
-            last = block[-1:] or last
-            yield block
-
-    with _readable(path):
-        for name, file in _files(path, byte_level, None, []) if source is None else [(name_of(path), source)]:
-            chunks = _chunks(file)
-            blocks = (data.decode("latin-1") for data in chunks) if byte_level else decoded(chunks, name, newlines=True)
-            first = next(blocks, "")
-            if first and last not in ("", "\n") and _puts_line_feeds(vocabulary):
-                yield vocabulary.encode("\n")
-            for ids in vocabulary.encode_blocks(noted(chain([first], blocks)), unknown=unknown, where=name):
-                known = True
-                yield ids
-    if not last:
-        raise CharrnnError(f"there is no text in {name_of(path)}")
-    if not known:
-        raise _nothing_known(vocabulary, [path])
+        opened = iter([(name_of(path), chunks(source))])
+    return _symbols(opened, vocabulary, unknown, [path])
 
 
 @contextmanager
 def read_again(path: str) -> Iterator[BinaryIO | None]:
-    """Keep in a temporary file, while the block lasts, what comes through a pipe, which can be read only once.
+    """Keep, while the block lasts, what comes through a pipe, which can be read only once.
 
-    Where ``path`` is standard input or a pipe with a name, that file is what the block gets; else it gets None.
+    Where ``path`` is standard input or a pipe with a name, that is what the block gets; else it gets None.
     """
     if path != "-" and not Path(path).is_fifo():
         yield None
         return
-    with tempfile.TemporaryFile() as kept:
-        with _readable(path):
-            for _, file in _files(path, True, None, []):
-                shutil.copyfileobj(file, kept, BLOCK)
+    with readable(path):
+        for name, file in files(path, True, []):
+            kept = keep(name, file)
+    with kept:
         yield kept
 
 
@@ -141,32 +163,97 @@ def read_text(
 
     Raises CharrnnError as that does, for nothing but empty files too.
     """
-    pieces = _read(paths, byte_level, not (byte_level or separator), stdin)[0]
-    if not pieces:
-        raise CharrnnError(f"there is no text in {_listed(paths)}")
-    whole = separator.encode().join(data for _, data in pieces)
-    return whole if byte_level else whole.decode()
-
-
-def name_of(path: str) -> str:
-    """Return what a text to be read is called in a message."""
-    return "standard input" if path == "-" else shown(path)
+    _require_once(paths)
+    opened = _opened(paths, byte_level, stdin)
+    texts = ["".join(blocks) for _, blocks in _texts(opened, byte_level, not (byte_level or separator))]
+    if not texts:
+        raise _no_text(paths)
+    if byte_level:
+        return separator.encode().join(text.encode("latin-1") for text in texts)
+    return separator.join(texts)
 
 
 def require_learnable(corpus: Corpus) -> None:
     """Raise CharrnnError if the corpus is one character over and over: always guessing it is right."""
-    if corpus.ids.min() == corpus.ids.max():
+    if all(bool((ids == corpus.ids[0]).all()) for ids in encoded.blocks_of(corpus.ids)):
         where = _listed(corpus.sources)
         raise CharrnnError(f"the text in {where} has only one distinct character; there is nothing to learn")
 
 
-def _vocabulary_of(texts: Iterable[bytes], byte_level: bool, separator: str) -> Vocabulary:
-    if byte_level:
-        return Vocabulary("", byte_level, separator)
+def _opened(
+    paths: Sequence[str], byte_level: bool, stdin: BinaryIO | None = None
+) -> Iterator[tuple[str, Iterator[bytes]]]:
+    """Yield each file's name and its bytes in pieces, once."""
+    for path in paths:
+        with readable(path):
+            for name, file in files(path, byte_level, [], stdin):
+                yield name, chunks(file)
+
+
+def _texts(
+    opened: Iterable[tuple[str, Iterator[bytes]]], byte_level: bool, line_feeds: bool
+) -> Iterator[tuple[str, Iterator[str]]]:
+    """Yield each file's name and its text in blocks, which are to be taken before the next; none that is empty.
+
+    With ``line_feeds`` there is one between two files where the first lacks it. Bytes come as U+0000 to U+00FF.
+    """
+    last = ""
+
+    def noted(blocks: Iterable[str]) -> Iterator[str]:
+        nonlocal last
+        for block in blocks:
+            last = block[-1:] or last
+            yield block
+
+    for name, data in opened:
+        blocks = (piece.decode("latin-1") for piece in data) if byte_level else decoded(data, name, newlines=True)
+        first = next(blocks, "")
+        if first:
+            if line_feeds and last not in ("", "\n"):
+                yield name, iter("\n")
+            yield name, noted(chain([first], blocks))
+
+
+def _vocabulary_of(texts: Iterable[tuple[str, Iterator[str]]], separator: str) -> Vocabulary:
     characters: set[str] = set()
-    for text in texts:  # one by one: no separator spans two files
-        characters.update(Vocabulary.of_blocks(decoded(cut(text), "the text"), separator).characters)
+    for _, blocks in texts:  # one by one: no separator spans two files
+        characters.update(Vocabulary.of_blocks(blocks, separator).characters)
     return Vocabulary("".join(sorted(characters)), separator=separator)
+
+
+def _symbols(
+    opened: Iterable[tuple[str, Iterator[bytes]]], vocabulary: Vocabulary, unknown: str, paths: Sequence[str]
+) -> Iterator[Ids]:
+    """Encode files one after another."""
+    empty = strange = True
+    for name, blocks in _texts(opened, vocabulary.byte_level, _puts_line_feeds(vocabulary)):
+        empty = False
+        for ids in vocabulary.encode_blocks(blocks, unknown=unknown, where=name):
+            strange = False
+            yield ids
+    if empty:
+        raise _no_text(paths)
+    if strange:
+        separators = "there is nothing but separators and unknown characters"
+        what = separators if vocabulary.separator else "the model knows none of the characters"
+        raise CharrnnError(f"{what} in {_listed(paths)}")
+
+
+def _encoded(paths: Sequence[str], found: Sequence[Source], vocabulary: Vocabulary, unknown: str, sha256: str) -> Ids:
+    """Read all sources once more, and return them encoded; what is in the cache need not be read."""
+
+    def blocks() -> Iterator[Ids]:
+        digest = hashlib.sha256()
+        yield from _symbols(((source.name, source.read(digest)) for source in found), vocabulary, unknown, paths)
+        if digest.hexdigest() != sha256:
+            raise CharrnnError(f"{_listed(paths)} changed while it was being read")
+
+    sizes = [source.size or 0 for source in found]
+    if sum(sizes) <= LARGE_TEXT:
+        return np.concatenate(list(blocks()))
+    key = encoded.key_of([sha256, sizes, asdict(vocabulary), unknown])
+    ids = encoded.find(key, vocabulary.dtype)
+    return encoded.keep(key, vocabulary.dtype, blocks()) if ids is None else ids
 
 
 def _puts_line_feeds(vocabulary: Vocabulary) -> bool:
@@ -174,94 +261,14 @@ def _puts_line_feeds(vocabulary: Vocabulary) -> bool:
     return not (vocabulary.byte_level or vocabulary.separator) and "\n" in vocabulary.characters
 
 
-def _nothing_known(vocabulary: Vocabulary, paths: Sequence[str]) -> CharrnnError:
-    separators = "there is nothing but separators and unknown characters"
-    what = separators if vocabulary.separator else "the model knows none of the characters"
-    return CharrnnError(f"{what} in {_listed(paths)}")
+def _require_once(paths: Sequence[str]) -> None:
+    if paths.count("-") > 1:
+        raise CharrnnError("standard input (-) can be read only once")
+
+
+def _no_text(paths: Sequence[str]) -> CharrnnError:
+    return CharrnnError(f"there is no text in {_listed(paths)}")
 
 
 def _listed(paths: Sequence[str]) -> str:
     return ", ".join(map(name_of, paths[:3])) + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")
-
-
-def _read(
-    paths: Sequence[str], byte_level: bool, line_feeds: bool, stdin: BinaryIO | None
-) -> tuple[list[tuple[str, bytes]], str, tuple[str, ...]]:
-    """Return (name, contents) of each file that is not empty, the SHA-256, and the files skipped."""
-    if paths.count("-") > 1:
-        raise CharrnnError("standard input (-) can be read only once")
-    digest = hashlib.sha256()
-    pieces: list[tuple[str, bytes]] = []
-    skipped: list[str] = []
-    for given in paths:
-        before = len(pieces)
-        with _readable(given):
-            for name, file in _files(given, byte_level, stdin, skipped):
-                raw = file.read()
-                data = raw if byte_level else _text_of(raw, name)
-                digest.update(raw)
-                if line_feeds and data and pieces and not pieces[-1][1].endswith(b"\n"):
-                    pieces.append((name, b"\n"))
-                if data:
-                    pieces.append((name, data))
-        if len(pieces) == before and given != "-" and Path(given).is_dir():
-            raise CharrnnError(f"there is no text in {name_of(given)}")
-    return pieces, digest.hexdigest(), tuple(skipped)
-
-
-@contextmanager
-def _readable(given: str) -> Iterator[None]:
-    """Say in a sentence what the system says is wrong where a path cannot be read."""
-    try:
-        yield
-    except OSError as fault:
-        raise CharrnnError(f"{name_of(str(fault.filename or given))} cannot be read: {reason(fault)}") from None
-
-
-def _files(given: str, byte_level: bool, stdin: BinaryIO | None, skipped: list[str]) -> Iterator[tuple[str, BinaryIO]]:
-    """Yield each file that a path stands for, by the name to show and open; of a folder only those with text."""
-    if not given:  # Path("") would be the current folder
-        raise CharrnnError("the name of a file or folder to read is empty")
-    if given == "-":
-        yield name_of(given), getattr(sys.stdin, "buffer", io.BytesIO()) if stdin is None else stdin  # none if closed
-        return
-    folder = Path(given).is_dir()
-    for path in _below(Path(given), skipped) if folder else [Path(given)]:
-        with path.open("rb") as file:
-            if folder and not byte_level and not _is_text(file):
-                skipped.append(str(path))
-            else:
-                yield name_of(str(path)), file
-
-
-def _is_text(file: BinaryIO) -> bool:
-    """Tell whether a file is UTF-8 without NULs, and go back to its beginning."""
-    try:
-        return not any("\0" in block for block in decoded(_chunks(file), ""))
-    except CharrnnError:
-        return False
-    finally:
-        file.seek(0)
-
-
-def _chunks(file: BinaryIO) -> Iterator[bytes]:
-    return iter(partial(file.read, BLOCK), b"")
-
-
-def _below(folder: Path, skipped: list[str]) -> Iterator[Path]:
-    """Yield all files to read in a folder, in the order of their paths."""
-    for path in sorted(path for path in folder.iterdir() if not path.name.startswith(".")):
-        if path.is_dir() and not path.is_symlink():  # links to folders may go in circles
-            yield from _below(path, skipped)
-        elif path.is_file():
-            yield path
-        else:  # a pipe would block, a device may never end, a link may lead nowhere
-            skipped.append(str(path))
-
-
-def _text_of(raw: bytes, name: str) -> bytes:
-    """Return the text without byte order mark and with LF alone. Raises CharrnnError if it is not UTF-8."""
-    for _ in decoded(cut(raw), name):
-        pass
-    data = raw.removeprefix(codecs.BOM_UTF8)
-    return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in data else data

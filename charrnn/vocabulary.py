@@ -22,6 +22,12 @@ LARGE = 5_000  # symbols: above this the output layer outweighs the rest of the 
 UNKNOWN = ("error", "skip", "replace")  # what may be done with a character outside the vocabulary
 STAND_INS = "\N{REPLACEMENT CHARACTER}? "  # what "replace" puts in its place: the first that there is
 BLOCK = 1 << 20  # a text is converted in blocks of this size: memory hardly exceeds text and result
+MARKS = (  # what a text in another of Unicode's encodings may begin with: the longer ones first, as they begin alike
+    (codecs.BOM_UTF32_LE, "UTF-32"),
+    (codecs.BOM_UTF32_BE, "UTF-32"),
+    (codecs.BOM_UTF16_LE, "UTF-16"),
+    (codecs.BOM_UTF16_BE, "UTF-16"),
+)
 
 # Where a document begins and ends, while a text is being converted: code points that no UTF-8 text can hold.
 _BEGIN, _END = "\ud800", "\ud801"
@@ -46,7 +52,8 @@ class Vocabulary:
 
     def __post_init__(self) -> None:
         (self.characters + self.separator).encode()  # a surrogate raises UnicodeEncodeError, which is a ValueError
-        if list(self.characters) != sorted(set(self.characters)) or (self.byte_level and self.characters):
+        codes = _code_points(self.characters)
+        if not (codes[:-1] < codes[1:]).all() or (self.byte_level and self.characters):
             raise ValueError("characters must be distinct, in code point order, and none for bytes")
 
     @classmethod
@@ -191,20 +198,23 @@ def decoded(chunks: Iterable[bytes], where: str, *, newlines: bool = False) -> I
     """
     decoder = codecs.getincrementaldecoder("utf-8")()
     line_feeds = io.IncrementalNewlineDecoder(None, translate=True)
-    read, first, utf16, binary = 0, True, False, False
+    read, first, binary, mark = 0, True, False, b""
     for chunk, last in chain(((chunk, False) for chunk in chunks), [(b"", True)]):
-        if not read:
-            utf16 = chunk.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        mark += chunk[: 4 - len(mark)]
         read += len(chunk)
         binary = binary or b"\0" in chunk
         try:
             text = decoder.decode(chunk, last)
         except UnicodeDecodeError as fault:
             at = read - len(fault.object) + fault.start
-            kind = "UTF-16" if utf16 else "a binary file" if binary else "in another encoding"
+            if named := next((name for bom, name in MARKS if mark.startswith(bom)), None):
+                kind = named
+            else:
+                end = "cut off within its last character, or " * last  # a whole one would have failed before
+                kind = "a binary file" if binary else f"{end}in another encoding"
             raise CharrnnError(
                 f"{where} is not UTF-8 text (see byte 0x{fault.object[fault.start]:02X} at offset {at}) and seems to be"
-                f" {kind}; save it as UTF-8, or give --bytes to model its bytes as they are"
+                f" {kind}; save it as UTF-8, or have it read as it is by a model trained with --bytes"
             ) from None
         if newlines:
             if first and text:
@@ -251,10 +261,12 @@ class _Place:
         before = self.text[:at]
         line = self.line + before.count("\n")
         column = at - before.rfind("\n") if "\n" in before else self.column + at
-        return CharrnnError(
-            f"{character!r} (U+{ord(character):04X}) on line {line}, column {column} of {self.where} is a character"
-            " the model has never seen; --unknown skip leaves it out, --unknown replace puts another in its place"
-        )
+        there = f"on line {line}, column {column} of {self.where}"
+        if "\udc80" <= character <= "\udcff":  # as what was typed and is not UTF-8 comes from the command line
+            what = f"byte 0x{ord(character) - 0xDC00:02X} {there} is not UTF-8"
+        else:
+            what = f"{character!r} (U+{ord(character):04X}) {there} is a character the model has never seen"
+        return CharrnnError(f"{what}; --unknown skip leaves it out, --unknown replace puts another in its place")
 
 
 def _code_points(text: str) -> NDArray[np.uint32]:

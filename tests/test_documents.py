@@ -22,7 +22,7 @@ from charrnn.settings import Settings
 from charrnn.streams import Streams, split
 from charrnn.text import Corpus, read_corpus
 from charrnn.training import Trainer
-from charrnn.transfer import starting_weights
+from charrnn.transfer import common_vocabulary, starting_weights
 from charrnn.vocabulary import Vocabulary, decoded
 from charrnn.workers import Workers
 from tests import naive
@@ -490,14 +490,13 @@ def test_weights_go_with_their_symbols(cell):
         chosen = Settings(cell=cell, hidden=5, layers=2, epochs=1.0)
         source = Trainer(chosen, corpus(["bd", "fb"] * 9), team).checkpoint()
     old = source.vocabulary
-    text, weights = starting_weights(source, corpus(["bf"] * 20), remap=False, seed=3)
-    assert (text.vocabulary, text.ids.tolist()) == (old, symbols(["bf"] * 20, old))
-    assert weights is source.parameters
+    assert common_vocabulary(old, Vocabulary("bf", separator="\n"), remap=False) == old
+    assert starting_weights(source, old, seed=3) is source.parameters
     with pytest.raises(CharrnnError, match="'a', 'z'"):
-        starting_weights(source, corpus(["za"] * 20), remap=False, seed=3)
-    text, weights = starting_weights(source, corpus(["zbad"] * 20), remap=True, seed=3)
-    assert (text.vocabulary.characters, text.vocabulary.separator) == ("abdfz", "\n")
-    assert text.ids.tolist() == symbols(["zbad"] * 20, text.vocabulary)
+        common_vocabulary(old, Vocabulary("az", separator="\n"), remap=False)
+    vocabulary = common_vocabulary(old, Vocabulary("abdz", separator="\n"), remap=True)
+    assert vocabulary == Vocabulary("abdfz", separator="\n")
+    weights = starting_weights(source, vocabulary, seed=3)
     fresh = initialise(Architecture(cell, 6, 5, 2), 3)
     for name, values in source.parameters.items():
         axis = 0 if name.startswith("layer0.U") else values.ndim - 1

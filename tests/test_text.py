@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from charrnn import text, vocabulary
+from charrnn import sources, vocabulary
 from charrnn.errors import CharrnnError
 from charrnn.streams import MINIMUM, Streams, fit_streams, split
 from charrnn.text import read_again, read_corpus, read_stream, read_text, require_learnable
@@ -38,7 +38,7 @@ def write(tmp_path: Path) -> Write:
 def block(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Convert in blocks that cut the texts below in many places, then in one."""
     monkeypatch.setattr(vocabulary, "BLOCK", request.param)
-    monkeypatch.setattr(text, "BLOCK", request.param)
+    monkeypatch.setattr(sources, "BLOCK", request.param)
 
 
 def failure(function: Callable[..., object], *args: object, **kwargs: object) -> str:
@@ -517,7 +517,7 @@ def test_a_fault_in_a_stream_has_its_place(write: Write) -> None:
     assert f"line 3, column 4 of {path}" in failure(streamed, path, vocabulary)
     path = write("b.txt", b"ab\r\nab\n\xc3(")
     assert f"{path} is not UTF-8 text (see byte 0xC3 at offset 7)" in failure(streamed, path, vocabulary)
-    path = write("c.txt", b"ab\n" * text.BLOCK + b"X")
+    path = write("c.txt", b"ab\n" * sources.BLOCK + b"X")
     blocks, said = [], ""
     try:
         for ids in read_stream(path, vocabulary):
@@ -525,7 +525,7 @@ def test_a_fault_in_a_stream_has_its_place(write: Write) -> None:
     except CharrnnError as fault:
         said = str(fault)
     assert blocks
-    assert f"line {text.BLOCK + 1}, column 1" in said
+    assert f"line {sources.BLOCK + 1}, column 1" in said
 
 
 def test_a_stream_without_text(write: Write, tmp_path: Path) -> None:
@@ -552,7 +552,7 @@ def test_a_stream_is_read_no_further_than_needed(monkeypatch: pytest.MonkeyPatch
             self.given += 1
             return b"ab" * (size // 2)
 
-    monkeypatch.setattr(text, "BLOCK", 1 << 10)
+    monkeypatch.setattr(sources, "BLOCK", 1 << 10)
     source = Endless()
     monkeypatch.setattr("sys.stdin", io.StringIO())
     monkeypatch.setattr("sys.stdin.buffer", source, raising=False)

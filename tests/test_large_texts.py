@@ -1,0 +1,368 @@
+"""A text too large for memory: read in passes, encoded once to a file in the cache, and memory-mapped."""
+
+import errno
+import io
+import json
+import mmap
+import os
+import random
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from charrnn import caches, encoded, sources, text
+from charrnn.encoded import blocks_of, release
+from charrnn.errors import CharrnnError
+from charrnn.settings import Settings
+from charrnn.streams import Streams, split
+from charrnn.text import AnotherTextError, read_corpus, require_learnable
+from charrnn.training import Trainer
+from charrnn.vocabulary import Vocabulary
+from charrnn.workers import Workers
+
+RAW = ("Über den Fluß,\r\nunter die Bäume.\r\n" * 40).encode()
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    """Take texts of 100 bytes for large ones, and return the folder in which they are kept."""
+    folder = tmp_path / "cache"
+    folder.mkdir()
+    for module in (encoded, sources):
+        monkeypatch.setattr(module, "private_folder", lambda *names: folder)
+    for module in (text, sources):
+        monkeypatch.setattr(module, "LARGE_TEXT", 100)
+    return folder
+
+
+@pytest.fixture
+def path(tmp_path):
+    """Return the path of a text."""
+    (tmp_path / "text.txt").write_bytes(RAW)
+    return str(tmp_path / "text.txt")
+
+
+def in_memory(monkeypatch, path, **kwargs):
+    """Read a text as one that is not large."""
+    with monkeypatch.context() as patch:
+        patch.setattr(text, "LARGE_TEXT", 1 << 30)
+        return read_corpus([path], **kwargs)
+
+
+def is_mapped(ids):
+    """Tell whether a text is a view of a file."""
+    base = ids
+    while isinstance(base, np.ndarray | memoryview):
+        base = base.base if isinstance(base, np.ndarray) else base.obj
+    return isinstance(base, mmap.mmap)
+
+
+def same(a, b):
+    """Tell whether two corpora are the same text."""
+    return (a.ids.tobytes(), a.ids.dtype, a.vocabulary, a.sha256, a.documents, a.characters) == (
+        b.ids.tobytes(), b.ids.dtype, b.vocabulary, b.sha256, b.documents, b.characters
+    )  # fmt: skip
+
+
+KINDS = [{}, {"byte_level": True}, {"separator": "\n"}, {"vocabulary": Vocabulary.of("abc"), "unknown": "replace"}]
+
+
+@pytest.mark.parametrize("kwargs", KINDS)
+def test_a_large_text_is_what_a_small_one_is(cache, path, monkeypatch, kwargs):
+    """A text on the disk has the same symbols, and all that is told about it is the same."""
+    small, large = in_memory(monkeypatch, path, **kwargs), read_corpus([path], **kwargs)
+    assert same(small, large)
+    assert is_mapped(large.ids)
+    assert not is_mapped(small.ids)
+    assert not large.ids.flags.writeable
+    require_learnable(large)
+    boundary = small.vocabulary.boundary
+    for one, other in zip(split(small.ids, 0.2, boundary), split(large.ids, 0.2, boundary), strict=True):
+        assert one.tobytes() == other.tobytes()
+        plans = [Streams.plan(ids, 3, 7, boundary) for ids in (one, other)]
+        for a, b in zip(*(plan.span(0, plan.windows) for plan in plans), strict=True):
+            assert a.tobytes() == b.tobytes()
+
+
+def test_a_text_is_encoded_once(cache, path, monkeypatch):
+    """The second time it is not encoded, neither for a new run nor with the vocabulary of one that goes on."""
+    first = read_corpus([path])
+    monkeypatch.setattr(Vocabulary, "encode_blocks", None)
+    assert same(first, read_corpus([path]))
+    assert same(first, read_corpus([path], vocabulary=first.vocabulary, sha256=first.sha256))
+    assert len(list(cache.iterdir())) == 1
+
+
+def test_what_decides_the_symbols_decides_the_file(cache, path, tmp_path):
+    """Another text of the same size and date, another vocabulary, separator or division in files: another file."""
+    first = read_corpus([path])
+    status = Path(path).stat()
+    Path(path).write_bytes(RAW.replace(b"Fl", b"lF"))
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    second = read_corpus([path])
+    assert second.vocabulary.decode(second.ids).startswith("Über den lFuß")
+    others = [read_corpus([path], byte_level=True), read_corpus([path], separator="\n")]
+    others.append(read_corpus([path], vocabulary=Vocabulary.of("Über den"), unknown="skip"))
+    whole = Path(path).read_bytes()
+    for name, part in (("a", whole[:50]), ("b", whole[50:])):
+        (tmp_path / name).write_bytes(part)
+    halves = read_corpus([str(tmp_path / "a"), str(tmp_path / "b")])
+    assert halves.sha256 == second.sha256
+    assert halves.ids.size == second.ids.size + 1  # the line feed between two files
+    assert len(list(cache.iterdir())) == 6
+    assert same(first, read_corpus([path], vocabulary=first.vocabulary)) is False
+
+
+def damages(data):
+    """Yield what may become of a file."""
+    yield b""
+    yield b"\0" * len(data)
+    yield bytes(len(data) * 3)
+    for size in range(0, len(data), len(data) // 40):
+        yield data[:size]
+    for place in range(0, len(data), len(data) // 40):
+        yield data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :]
+    yield data + b"\0"
+    yield data[1:]
+
+
+def test_a_damaged_file_is_made_again(cache, path):
+    """Cut short, changed in any place, emptied or overwritten: it is noticed, and the text is encoded again."""
+    first = read_corpus([path])
+    first = replace(first, ids=first.ids.copy())  # a file in use must not be cut short: that kills its readers
+    (file,) = cache.iterdir()
+    good = file.read_bytes()
+    for data in damages(good):
+        file.write_bytes(data)
+        assert same(first, read_corpus([path]))
+        assert file.read_bytes() == good
+    other = read_corpus([path], byte_level=True)
+    (renamed,) = set(cache.iterdir()) - {file}
+    file.write_bytes(renamed.read_bytes())  # whole, but another text's
+    assert same(first, read_corpus([path]))
+    assert same(other, read_corpus([path], byte_level=True))
+
+
+def test_without_a_safe_folder_the_file_is_for_one_run(cache, path, tmp_path, monkeypatch):
+    """Where there is no cache, the text is on the disk all the same, and nothing is left there."""
+    for module in (encoded, sources):
+        monkeypatch.setattr(module, "private_folder", lambda *names: None)
+    monkeypatch.setattr(encoded.tempfile, "tempdir", str(cache))
+    large = read_corpus([path])
+    assert is_mapped(large.ids)
+    assert same(large, in_memory(monkeypatch, path))
+    assert not list(cache.iterdir())
+
+
+@pytest.mark.parametrize("safe", [True, False])
+def test_a_full_disk_is_a_sentence(cache, path, monkeypatch, safe):
+    """Where the encoded text does not fit, one sentence says so and nothing is left behind."""
+    if not safe:
+        monkeypatch.setattr(encoded, "private_folder", lambda *names: None)
+
+    def full(*arguments):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(encoded, "_write", full)
+    with pytest.raises(CharrnnError, match=r"cannot be written.*: no space left on device$"):
+        read_corpus([path])
+    assert not list(cache.iterdir())
+
+
+def between(change):
+    """Return a choice of vocabulary that does something between the two times that a text is read."""
+
+    def choose(vocabulary):
+        change()
+        return vocabulary
+
+    return choose
+
+
+@pytest.mark.parametrize("large", [True, False])
+def test_a_file_that_grows_is_what_it_was(cache, path, monkeypatch, large):
+    """What is written to the end of a text while it is read is no part of it."""
+    monkeypatch.setattr(text, "LARGE_TEXT", 100 if large else 1 << 30)
+    before = read_corpus([path])
+
+    def grow():
+        with Path(path).open("ab") as file:
+            file.write("Ω".encode() * 500)
+
+    assert same(before, read_corpus([path], vocabulary=between(grow)))
+
+
+@pytest.mark.parametrize("large", [True, False])
+def test_a_file_that_changes_is_refused(cache, path, monkeypatch, large):
+    """Changed, cut short or gone between the two times that it is read: a sentence, and nothing is kept."""
+    monkeypatch.setattr(text, "LARGE_TEXT", 100 if large else 1 << 30)
+    file = Path(path)
+    for change, said in (
+        (lambda: file.write_bytes(RAW.replace(b"Fl", b"lF")), f"{path} changed while it was being read"),
+        (lambda: file.write_bytes(RAW[:-9]), f"{path} changed while it was being read"),
+        (lambda: file.write_bytes(b""), f"there is no text in {path}"),
+        (file.unlink, f"{path} cannot be read: no such file or directory"),
+    ):
+        file.write_bytes(RAW)
+        with pytest.raises(CharrnnError) as fault:
+            read_corpus([path], vocabulary=between(change))
+        assert str(fault.value) == said
+        assert not list(cache.iterdir())
+
+
+def test_another_text_is_refused_before_it_is_encoded(cache, path):
+    """Where a text of a certain SHA-256 is wanted, another one is not even encoded."""
+    with pytest.raises(AnotherTextError, match="is not the text that was asked for"):
+        read_corpus([path], vocabulary=Vocabulary.of("a"), sha256="0" * 64)
+    assert not list(cache.iterdir())
+
+
+def test_a_long_pipe_is_kept_on_the_disk(cache, path, monkeypatch):
+    """What comes through a pipe is copied to the cache while it is read, and leaves nothing but the encoded text."""
+    corpus = read_corpus(["-"], stdin=io.BytesIO(RAW))
+    assert corpus.ids.tobytes() == in_memory(monkeypatch, path).ids.tobytes()
+    assert len(list(cache.iterdir())) == 1
+
+
+def test_an_endless_pipe_leaves_room_on_the_disk(cache, monkeypatch):
+    """Reading stops where the disk becomes full, and gives back what it took."""
+
+    class Endless(io.RawIOBase):
+        def read(self, size=-1):
+            return b"y\n" * (size // 2)
+
+    monkeypatch.setattr(sources, "LARGE_TEXT", 5 << 20)
+    free = iter([*[2 << 30] * 10, 1 << 20])
+    monkeypatch.setattr(sources.shutil, "disk_usage", lambda folder: type("", (), {"free": next(free)}))
+    with pytest.raises(CharrnnError, match=r"^standard input is longer than there is room for on the disk"):
+        read_corpus(["-"], stdin=Endless())
+    assert next(free, None) is None
+    assert not list(cache.iterdir())
+
+
+@pytest.mark.skipif(not Path("/dev/zero").is_char_device(), reason="needs /dev/zero")
+def test_a_device_without_end_is_refused():
+    """A device is not read to an end that may not come; the sentence says how to read a part of it."""
+    with pytest.raises(CharrnnError, match=r"^/dev/zero is a device.* head -c 1000000 /dev/zero \|"):
+        read_corpus(["/dev/zero"], byte_level=True)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_pipe_with_a_name_is_read_once(cache, tmp_path):
+    """It is kept as standard input is."""
+    os.mkfifo(tmp_path / "pipe")
+    writer = threading.Thread(target=(tmp_path / "pipe").write_bytes, args=(RAW,))
+    writer.start()
+    assert read_corpus([str(tmp_path / "pipe")]).characters == len(RAW.decode().replace("\r\n", "\n"))
+    writer.join()
+
+
+def test_old_texts_are_forgotten(cache, path, tmp_path):
+    """A file that was not used for a month goes when another one comes; one that is used stays."""
+    read_corpus([path])
+    (kept,) = cache.iterdir()
+    long_ago = time.time() - 86_400 * (caches.UNUSED + 1)
+    os.utime(kept, (long_ago, long_ago))
+    read_corpus([path])  # it is used
+    (cache / ".half.tmp").write_bytes(b"of a process that was killed")
+    (cache / "old.symbols").write_bytes(b"old")
+    for name in (".half.tmp", "old.symbols"):
+        os.utime(cache / name, (long_ago, long_ago))
+    read_corpus([path], byte_level=True)
+    assert len(list(cache.iterdir())) == 2
+    assert kept.exists()
+
+
+def test_letting_go_of_memory_changes_nothing(cache, path):
+    """Symbols are the same after their memory was let go of, in the file and in memory, in views and in blocks."""
+    ids = read_corpus([path]).ids
+    before = ids.tobytes()
+    for view in (ids, ids[3:-3][::2], np.frombuffer(before, ids.dtype).copy(), np.zeros(3, np.uint8)[1:]):
+        kept = view.tobytes()
+        release(view)
+        assert view.tobytes() == kept
+    assert b"".join(block.tobytes() for block in blocks_of(ids)) == before
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's /proc")
+def test_a_mapped_text_does_not_stay_in_memory(cache):
+    """Reading all of a text's windows leaves next to nothing of it in memory."""
+
+    def resident():
+        return int(Path("/proc/self/status").read_text(encoding="ascii").split("RssFile:")[1].split()[0]) >> 10
+
+    size, block = 96, np.zeros(1 << 20, np.uint8)
+    plan = Streams.plan(encoded.keep("key", block.dtype, (block for _ in range(size))), 16, 4096)
+    before = resident()
+    for begin in range(0, plan.windows, 64):
+        plan.span(begin, min(64, plan.windows - begin))
+    assert resident() - before < size // 4
+
+
+@pytest.mark.parametrize("separator", ["", "\n"])
+def test_training_on_the_disk_is_training_in_memory(cache, path, monkeypatch, separator):
+    """A run over a mapped text gives the same weights, bit for bit, and tells the same about it."""
+    small, large = in_memory(monkeypatch, path, separator=separator), read_corpus([path], separator=separator)
+    assert is_mapped(large.ids)
+    settings = Settings(cell="gru", hidden=8, epochs=2.0)
+    found = []
+    with Workers(1) as team:
+        for corpus in (small, large):
+            trainer = Trainer(settings, corpus, team)
+            for _ in trainer.run():
+                pass
+            checkpoint = trainer.checkpoint()
+            found.append((trainer.network.weights.flat.tobytes(), checkpoint.corpus))
+    assert found[0] == found[1]
+
+
+def test_a_long_wait_is_said(cache, path):
+    """Before a large text is read, one sentence says that it takes a while; nothing is said of a small one."""
+    said = []
+    read_corpus([path], tell=said.append)
+    (Path(path).parent / "small.txt").write_bytes(b"abc" * 10)
+    read_corpus([str(Path(path).parent / "small.txt")], tell=said.append)
+    assert said == ["reading 0.0 GB of text, which takes a while"]
+
+
+TRAIN = """
+import json, resource, sys
+from charrnn.cli import run
+try:
+    code = run(sys.argv[1:])
+except SystemExit as end:
+    code = end.code
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print(json.dumps({"code": code, "MB": peak // (1000 if sys.platform != "darwin" else 1_000_000)}))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="needs resource")
+@pytest.mark.parametrize("through", ["file", "pipe"])
+def test_a_text_of_two_gigabytes(tmp_path, monkeypatch, through):
+    """Training on 2 GB takes less than 600 MB of memory, with the text from a file or through a pipe."""
+    choose = random.Random(5)
+    block = " ".join(choose.choices(["the cat", "a wolf", "was", "were", "Über", "Bäume", "said", ".\n"], k=400_000))
+    place = tmp_path / "large.txt"
+    with place.open("wb") as file:
+        while file.tell() < 2_000_000_000:
+            file.write(block.encode())
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    arguments = ["train", str(place) if through == "file" else "-", "--hidden", "32", "--time", "15s", "-o", "m.npz"]
+    seen = []
+    for _ in range(2 if through == "file" else 1):
+        run = [sys.executable, "-c", TRAIN, *arguments, "--force", "--quiet"]
+        with place.open("rb") as file, subprocess.Popen(["cat"], stdin=file, stdout=subprocess.PIPE) as cat:
+            done = subprocess.run(run, stdin=cat.stdout, cwd=tmp_path, capture_output=True, text=True, check=False)
+            cat.kill()
+        assert done.stderr == ""
+        seen.append(json.loads(done.stdout))
+        sys.stdout.write(f"\npeak memory of training on 2 GB from a {through}: {seen[-1]['MB']} MB\n")
+    assert all(found["code"] == 0 and found["MB"] < 600 for found in seen)
