@@ -15,6 +15,7 @@ from charrnn.checkpoint import Checkpoint, Resume
 from charrnn.errors import CharrnnError
 from charrnn.network import Network, Parameters, Window
 from charrnn.optimiser import RULES, Optimiser, learning_rate
+from charrnn.progress import Progress, State
 from charrnn.scoring import score
 from charrnn.settings import Settings
 from charrnn.streams import Streams, fit_streams, split
@@ -37,24 +38,7 @@ FRESH = 0.01
 
 HOPELESS = 10.0  # a loss this many times that of blind guessing is as bad as one that is not a number
 ROLLBACKS = 5  # in a row, before a run gives up
-
-
-@dataclass(frozen=True)
-class Progress:
-    """What a run has to tell, several times a second; losses are nats per character."""
-
-    step: int
-    epoch: float
-    seconds: float
-    fraction: float  # of the run
-    loss: float  # mean since the last record
-    learning_rate: float
-    grad_norm: float  # of the last step, before clipping
-    chars_per_second: float
-    val_loss: float | None = None
-    best: bool = False  # the weights of this record are the best so far
-    rolled_back: bool = False  # the loss ran away: the run went back to its best weights, at half the rate
-    stopped_early: bool = False  # validation no longer improved
+TRIAL = 500  # characters of the training text that tell whether weights are sane, where nothing is held out
 
 
 @dataclass(frozen=True)
@@ -68,39 +52,13 @@ class Advance:
     grad_norm: float
 
 
-@dataclass
-class _State:
-    """Where a run stands, beside its arrays."""
-
-    step: int = 0
-    seconds: float = 0.0
-    best_loss: float | None = None
-    best_step: int = 0
-    waited: int = 0  # validations since the best one
-    rate_scale: float = 1.0
-    rollbacks: int = 0  # since the last good validation
-    moments_begin: int = 0  # the step at which the optimiser's moments were zero
-
-    @classmethod
-    def of(cls, values: Mapping[str, Any]) -> "_State":
-        """Read a state from a file; raise TypeError or ValueError if it is none."""
-        state = cls(**values)
-        numbers = (state.step, state.best_step, state.waited, state.rollbacks, state.moments_begin)
-        if not all(type(number) is int and 0 <= number < 2**62 for number in numbers):
-            raise ValueError("counts are whole numbers")
-        if state.moments_begin > state.step:
-            raise ValueError("moments begin before the present step")
-        if not all(0.0 <= value < math.inf for value in (state.seconds, state.rate_scale, state.best_loss or 0.0)):
-            raise ValueError("measures are numbers")
-        return state
-
-
 class Trainer:
     """One run over one corpus.
 
     Iterate over ``run()`` for its progress; set ``stop`` to end it after the current chunk of work. ``checkpoint()`` is
     its whole state, from which ``Trainer.resumed`` goes on to the same bits as a run that never stopped (where the run
-    is measured in epochs: a clock does not repeat itself).
+    is measured in epochs: a clock does not repeat itself). A run that has come to its end goes on where there are to be
+    more epochs: as one that was to have so many from there on, with the rate that such a run has at each step.
     """
 
     def __init__(
@@ -128,23 +86,24 @@ class Trainer:
         self.settings = replace(settings, batch_size=batch, seq_length=length)
         self.streams = Streams.plan(train, batch, length, boundary)
         self.network = Network(self.architecture, initial or initialise(self.architecture, settings.seed))
-        gradient = self.network.prepare_training(team.size)
+        self.gradient = self.network.prepare_training(team.size)
         self.window = Window(self.architecture, batch, length, dropout=settings.dropout, training=True)
         self.optimiser = Optimiser(
             settings.optimizer,
             self.network.weights,
-            gradient,
+            self.gradient,
             clip=settings.clip,
             clip_value=settings.clip_value,
         )
         self.best = Parameters(self.architecture)
         self.best.flat[:] = self.network.weights.flat
         self.history: list[dict[str, Any]] = []
-        self.state = _State()
+        self.state = State()
         self.stop = False
         if initial is not None:  # they are the ones to beat, and to go back to
+            self.state.given = True
             self.state.best_loss = self.validate()
-            if self.state.best_loss is not None and not self.state.best_loss < self._hopeless:
+            if not self._is_sensible(self.state.best_loss):
                 raise CharrnnError("the weights to start from make no sensible predictions of this text")
 
     @classmethod
@@ -160,18 +119,26 @@ class Trainer:
         if architecture != checkpoint.architecture:
             raise CharrnnError("its settings are those of another network")
         trainer = cls(settings, corpus, team)
-        trainer.network.weights.assign_concatenated(resume.weights)
+        last = trainer.network.weights
+        last.assign_concatenated(resume.weights)
         try:
             for moment, values in zip(trainer.optimiser.moments, resume.moments, strict=True):
                 moment.assign_concatenated(values)
             trainer.window.assign_carried(resume.carried)
-            trainer.state = _State.of(resume.progress)
+            trainer.state = State.of(resume.progress)
         except (TypeError, ValueError):  # a file that is whole, but not of a run that could have been
             raise CharrnnError("the state of the run does not fit its settings") from None
-        if trainer._judged:
-            trainer.best.assign(checkpoint.parameters)
-        trainer.network.pack()
         trainer.history = list(checkpoint.history)
+        state = trainer.state
+        if state.last_is_best:
+            trainer.best.assign_concatenated(resume.weights)
+            last.assign(checkpoint.parameters)
+        elif state.judged:
+            trainer.best.assign(checkpoint.parameters)
+        if state.ended and not trainer.over:  # a run of so many epochs would not have validated there
+            state.ended, state.end_loss = False, None
+            del trainer.history[-1:]
+        trainer.network.pack()
         return trainer
 
     @property
@@ -208,11 +175,13 @@ class Trainer:
     def run(self) -> Iterator[Progress]:
         """Train until the run's end, its early end, or ``stop``; raise CharrnnError if the loss cannot be mended.
 
-        Where the loss of a step or of a validation is not a number, or absurd, the run goes back to its best weights
-        with half the learning rate.
+        Where the loss of a step or of a validation is not a number, or absurd, or where the weights or what goes with
+        them are no numbers, the run goes back to its best weights with half the learning rate. Numbers that are none
+        stay so: it makes no difference how soon it is noticed, as long as no such weights are taken for the best.
         """
         chunk = 1
         interval = self.validation_interval
+        record: Progress | None = None
         while not self.finished and not self.stop:
             at = self.state.step
             until_validation = interval - at % interval
@@ -241,11 +210,10 @@ class Trainer:
             if self.state.step % interval and not self.over:
                 yield record
                 continue
-            loss = self.validate()
-            if loss is not None and not loss < self._hopeless:
-                yield self._roll_back(record)
-                continue
-            yield self._judge(record, loss)
+            loss = self.validate() if self.sound() else math.nan
+            yield self._judge(record, loss) if self._is_sensible(loss) else self._roll_back(record)
+        if record is not None and not self.sound():  # whoever stopped the run will want to save it
+            yield self._roll_back(record)
 
     def validate(self) -> float | None:
         """Return the loss on the held-out text, with a state of its own; None where nothing was held out."""
@@ -256,15 +224,32 @@ class Trainer:
         text, boundary = self.validation[:size], self.streams.boundary
         return score(self.network, text, self.team, boundary=boundary).nats_per_char
 
+    def sound(self) -> bool:
+        """Tell whether weights, moments and carried states are all numbers; if not, a checkpoint cannot be saved."""
+        moments = (moment.flat for moment in self.optimiser.moments)
+        arrays = (self.network.weights.flat, *moments, self.window.states[:, :, 0])
+        return all(bool(values.min() > -np.inf and values.max() < np.inf) for values in arrays)
+
+    def _is_sensible(self, loss: float | None) -> bool:
+        """Tell whether a validation loss is; where nothing was held out, whether that of some training text is."""
+        if loss is None:
+            text, boundary = self.streams.ids[:TRIAL], self.streams.boundary
+            loss = score(self.network, text, self.team, boundary=boundary).nats_per_char
+        return loss < self._hopeless
+
     def checkpoint(self) -> Checkpoint:
         """Return the run's whole state. Its model is the best so far.
 
-        Where nothing is held out that is the last at which the run would have validated.
+        Where nothing is held out that is the last at which the run would have validated. Where the run ended between
+        two validations on weights that are the best, what is stored as its last weights are those it would go back to.
         """
+        last, best = self.network.weights, self.best if self.state.judged else self.network.weights
+        if self.state.last_is_best:
+            last, best = self.best, self.network.weights
         return Checkpoint(
             architecture=self.architecture,
             vocabulary=self.corpus.vocabulary,
-            parameters={name: view.copy() for name, view in self._best().named.items()},
+            parameters={name: view.copy() for name, view in best.named.items()},
             training=asdict(self.settings),
             history=list(self.history),
             corpus={
@@ -274,19 +259,21 @@ class Trainer:
             },
             resume=Resume(
                 progress=asdict(self.state),
-                weights=self.network.weights.concatenated(),
+                weights=last.concatenated(),
                 moments=tuple(moment.concatenated() for moment in self.optimiser.moments),
                 carried=self.window.carried(),
             ),
         )
 
-    def _best(self) -> Parameters:
-        return self.best if self._judged else self.network.weights
+    @property
+    def best_loss(self) -> float | None:
+        """The validation loss of the best weights; None where nothing was held out, or not validated yet."""
+        return self.state.end_loss if self.state.last_is_best else self.state.best_loss
 
     @property
-    def _judged(self) -> bool:
-        """Whether there are best weights, beside the first ones."""
-        return self.state.best_step > 0 or self.state.best_loss is not None
+    def best_step(self) -> int:
+        """The step at which the weights were the best."""
+        return self.state.step if self.state.last_is_best else self.state.best_step
 
     @property
     def finished(self) -> bool:
@@ -369,13 +356,25 @@ class Trainer:
         last = done[0] - 1
         self.state.step += done[0]
         characters = round(float((1.0 / scales[: done[0]]).sum()))
+        for loss in losses[: done[0]].tolist():  # one by one, so that the sum does not depend on how many at once
+            self.state.loss_sum += loss
+        self.state.loss_count += characters
         worst = float((losses * scales)[: done[0]].max())
         return Advance(float(losses.sum() / characters), worst, characters, float(rates[last]), float(norms[last]))
 
     def _judge(self, record: Progress, loss: float | None) -> Progress:
-        """Keep the weights if they are the best by their validation loss, and decide whether to go on."""
+        """Keep the weights if they are the best by their validation loss, and decide whether to go on.
+
+        At an end where the run would not have validated otherwise, it stays as it is, so that it can go on from there.
+        """
         state = self.state
-        state.rollbacks = 0
+        mean = state.loss_sum / max(1, state.loss_count)
+        entry = {"step": record.step, "epoch": record.epoch, "seconds": record.seconds, "loss": mean}
+        self.history.append(entry | {"val_loss": loss, "learning_rate": record.learning_rate})
+        if state.step % self.validation_interval:
+            state.ended, state.end_loss = True, loss
+            return replace(record, val_loss=loss, best=state.last_is_best and loss is not None)
+        state.rollbacks, state.loss_sum, state.loss_count = 0, 0.0, 0
         best = loss is None or state.best_loss is None or loss < state.best_loss
         if best:
             state.best_loss, state.best_step, state.waited = loss, state.step, 0
@@ -384,8 +383,6 @@ class Trainer:
             state.waited += 1
             if state.waited % HALVE_AFTER == 0:
                 state.rate_scale /= 2.0
-        entry = {"step": record.step, "epoch": record.epoch, "seconds": record.seconds, "loss": record.loss}
-        self.history.append(entry | {"val_loss": loss, "learning_rate": record.learning_rate})
         if len(self.history) > HISTORY:
             del self.history[1::2]
         early = self.finished and not self.over
@@ -403,12 +400,12 @@ class Trainer:
         """
         state = self.state
         self.network.weights.flat[:] = self.best.flat
-        for moment in self.optimiser.moments:
-            moment.flat[:] = 0.0
+        for values in (self.gradient, *self.optimiser.moments):
+            values.flat[:] = 0.0
         self.window.states[:] = 0.0  # no NaN may linger in any slot
         self.network.pack()
         state.step = state.moments_begin = state.best_step
-        state.waited = 0
+        state.waited, state.loss_sum, state.loss_count = 0, 0.0, 0
         state.rollbacks += 1
         state.rate_scale /= 2.0
         rate = self.settings.lr * state.rate_scale

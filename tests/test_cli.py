@@ -378,7 +378,7 @@ def test_times():
 
 def test_samples_are_shown_now_and_then(folder, run, monkeypatch):
     """A run shows a few lines by the model on stderr; not with ``--no-samples`` nor with ``--quiet``."""
-    monkeypatch.setattr(charrnn.cli.train, "SAMPLE_SECONDS", 0.0)
+    monkeypatch.setattr(charrnn.cli.session, "SAMPLE_SECONDS", 0.0)
     for options, shown in (((), True), (("--no-samples",), False), (("--quiet",), False)):
         result = run("train", "corpus.txt", *TINY, "--epochs", 10, "--force", *options)
         assert (result.code, result.stdout) == (0, b"")
@@ -399,7 +399,6 @@ def test_a_run_saves_now_and_then(folder, run, monkeypatch):
     """A long run is saved as it goes, so that a power cut costs a minute: the file can be resumed."""
     from charrnn.training import Trainer
 
-    monkeypatch.setattr(charrnn.cli.train, "SAVE_SECONDS", 0.0)
     original, seen = Trainer.run, []
 
     def watched(trainer):
@@ -408,7 +407,8 @@ def test_a_run_saves_now_and_then(folder, run, monkeypatch):
             seen.append(meta_of("model.npz")["progress"]["step"] == record.step)
 
     monkeypatch.setattr(Trainer, "run", watched)
-    assert run("train", "corpus.txt", *TINY, "--epochs", 2, "--slim", "--quiet").code == 0
+    options = ("--epochs", 2, "--save-every", "0.000001s", "--slim", "--quiet")
+    assert run("train", "corpus.txt", *TINY, *options).code == 0
     assert len(seen) > 1
     assert all(seen)
 
@@ -878,9 +878,8 @@ def test_one_failed_save_does_not_end_a_run(folder, run, monkeypatch):
             raise failures.pop()
         original(descriptor)
 
-    monkeypatch.setattr(charrnn.cli.train, "SAVE_SECONDS", 0.0)
     monkeypatch.setattr(os, "fsync", full_once)
-    result = run("train", "corpus.txt", *TINY, "--epochs", 2)
+    result = run("train", "corpus.txt", *TINY, "--epochs", 2, "--save-every", "0.000001s")
     assert result.code == 0
     assert "no space left" in result.err
     assert meta_of("model.npz")["history"][-1]["epoch"] == 2
@@ -1092,7 +1091,6 @@ def test_enormous_numbers(trained, folder, run, arguments):
     "arguments",
     [
         ("train",),
-        ("train", "corpus.txt", "--epochs", 1, "--time", "1s"),
         ("train", "--resume", "MODEL", "--init-from", "MODEL"),
         ("train", "corpus.txt", "--remap"),
         ("train", "--init-from", "MODEL"),

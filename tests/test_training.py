@@ -13,7 +13,7 @@ from charrnn.scoring import score
 from charrnn.settings import Settings, default_epochs
 from charrnn.text import Corpus
 from charrnn.training import Trainer
-from charrnn.transfer import starting_weights
+from charrnn.transfer import common_vocabulary, starting_weights
 from charrnn.vocabulary import Vocabulary
 from charrnn.workers import Workers
 from tests import naive
@@ -58,7 +58,7 @@ def test_a_run_learns(cell):
         losses = [record.val_loss for record in records if record.val_loss is not None]
         assert min(losses) < 0.8 < np.log(len(text.vocabulary))
         network = Network(trainer.architecture, trainer.checkpoint().parameters)
-        assert score(network, trainer.validation, team).nats_per_char == min(losses) == trainer.state.best_loss
+        assert score(network, trainer.validation, team).nats_per_char == min(losses) == trainer.best_loss
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -260,10 +260,9 @@ def test_weights_of_another_model_serve_a_text_it_knows():
         trainer = Trainer(replace(SMALL, epochs=1.0), corpus(rhyme(1500)), team)
         finish(trainer)
         source = trainer.checkpoint()
-        other = corpus("the cat was full.\n" * 30)
-        text, weights = starting_weights(source, other, remap=False, seed=0)
-        assert text.vocabulary == source.vocabulary
-        assert source.vocabulary.decode(text.ids) == other.vocabulary.decode(other.ids)
+        vocabulary = common_vocabulary(source.vocabulary, Vocabulary.of("the cat was full.\n"), remap=False)
+        assert vocabulary == source.vocabulary
+        weights = starting_weights(source, vocabulary, seed=0)
         assert all(weights[name] is source.parameters[name] for name in weights)
 
 
@@ -273,18 +272,18 @@ def test_remapped_weights_follow_their_characters():
         trainer = Trainer(replace(SMALL, epochs=1.0), corpus(rhyme(1500)), team)
         finish(trainer)
         source = trainer.checkpoint()
-        other = corpus("a Bag dog was Out! " * 30)
+        other = "a Bag dog was Out! " * 30
         with pytest.raises(CharrnnError, match="the text has 3 characters that the model does not know"):
-            starting_weights(source, other, remap=False, seed=0)
-        text, weights = starting_weights(source, other, remap=True, seed=0)
-        assert text.vocabulary.decode(text.ids) == other.vocabulary.decode(other.ids)
+            common_vocabulary(source.vocabulary, Vocabulary.of(other), remap=False)
+        vocabulary = common_vocabulary(source.vocabulary, Vocabulary.of(other), remap=True)
+        weights = starting_weights(source, vocabulary, seed=0)
         for character in source.vocabulary.characters:
-            old, new = (v.characters.index(character) for v in (source.vocabulary, text.vocabulary))
+            old, new = (v.characters.index(character) for v in (source.vocabulary, vocabulary))
             for name in ("layer0.U_i", "layer0.U_g"):
                 assert (weights[name][new] == source.parameters[name][old]).all()
             assert (weights["output.V"][:, new] == source.parameters["output.V"][:, old]).all()
             assert weights["output.c"][new] == source.parameters["output.c"][old]
-        Trainer(SMALL, text, team, weights)
+        Trainer(SMALL, Corpus(vocabulary.encode(other), vocabulary, ("a text",), "0" * 64), team, weights)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from charrnn.errors import CharrnnError
 
 if TYPE_CHECKING:
-    from charrnn.training import Progress
+    from charrnn.progress import Progress
 
 
 class Log:
@@ -57,7 +57,7 @@ class Log:
         # JSON has no word for what is not a number.
         entry = {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in entry.items()}
         try:
-            self.stream.write(json.dumps(entry) + "\n")
+            self.stream.write(json.dumps(entry, allow_nan=False) + "\n")
             self.stream.flush()
         except OSError as error:
             self.failure = f"{self.path} could not be written to its end: {reason(error)}"

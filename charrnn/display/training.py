@@ -12,7 +12,7 @@ from charrnn.display.console import Compiled, console
 from charrnn.display.words import bits, duration, size
 
 if TYPE_CHECKING:
-    from charrnn.training import Progress as Record
+    from charrnn.progress import Progress as Record
     from charrnn.training import Trainer
 
 PLAIN_SECONDS = 10.0  # between two lines where stderr is no terminal

@@ -1,0 +1,181 @@
+"""A run of ``charrnn train`` from its first step to its last: saved now and then, stopped by signals, shown."""
+
+import math
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from charrnn.cli.metrics import Log
+from charrnn.errors import CharrnnError
+
+if TYPE_CHECKING:
+    from charrnn.display.training import TrainingDisplay
+    from charrnn.progress import Progress
+    from charrnn.training import Trainer
+
+SAVE_COST = 20  # a validation is saved too where as many times what the last save took has passed since it
+SAMPLE_SECONDS = 20.0  # between two looks at what the model writes
+SAMPLE_LENGTH = 240
+SAMPLE_DOCUMENTS = 4
+
+
+@contextmanager
+def orderly() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP end the program as Ctrl-C does, so that what it is about to write is cleared away."""
+
+    def end(number: int, frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    with _handling(end, "SIGTERM", "SIGHUP"):
+        yield
+
+
+@contextmanager
+def _stopping(trainer: "Trainer", caught: list[int]) -> Iterator[None]:
+    """Let the first Ctrl-C (or SIGTERM, SIGHUP) end the run in good order, and a second one at once."""
+
+    def stop(number: int, frame: object) -> None:
+        if caught:
+            raise KeyboardInterrupt
+        caught.append(number)
+        trainer.stop = True
+
+    with _handling(stop, "SIGINT", "SIGTERM", "SIGHUP"):
+        yield
+
+
+@contextmanager
+def _handling(handle: Callable[[int, Any], None], *names: str) -> Iterator[None]:
+    """Handle signals, where the system has them."""
+    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    # What is ignored stays ignored: nohup means it.
+    before = {n: signal.signal(n, handle) for n in numbers if signal.getsignal(n) is not signal.SIG_IGN}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def train(trainer: "Trainer", output: str, options: dict[str, Any], log: Log) -> int:
+    """Run to the end, a pause, an error or a signal; save; return the exit code.
+
+    Raises CharrnnError for a run that gives up, and where it cannot be saved at its end.
+    """
+    from charrnn.display.console import compiling
+    from charrnn.display.training import TrainingDisplay
+
+    caught: list[int] = []
+    failure: CharrnnError | None = None
+    worked = False
+    samples = options["samples"] and not options["quiet"]
+    pause = math.inf if options["seconds"] is None or trainer.settings.seconds is not None else options["seconds"]
+
+    with compiling(trainer.network, training=True, quiet=options["quiet"]) as compiled:
+        trainer.compile()
+    with (
+        TrainingDisplay(trainer, quiet=options["quiet"]) as display,
+        _stopping(trainer, caught),
+    ):
+        display.header(compiled)
+        began = sampled = time.monotonic()
+        store = Store(trainer, output, options["save_every"])
+        records = trainer.run()
+        while True:
+            try:
+                record = next(records, None)
+            except CharrnnError as error:  # the loss could not be mended: the best model is kept
+                failure = error
+                break
+            if record is None:
+                break
+            worked = True
+            display.update(record)
+            log.write(record)
+            if store.is_due(record):
+                try:
+                    store.save()
+                except CharrnnError as error:  # the disk may have room again before the run ends
+                    display.say(f"{error}; the run goes on, and saves again later")
+            now = time.monotonic()
+            if samples and record.val_loss is not None and now - sampled > SAMPLE_SECONDS:
+                display.sample(_sample(trainer))
+                sampled = now
+            if now - began >= pause:
+                trainer.stop = True
+        if worked and (failure is None or trainer.state.judged):
+            store.save(slim=options["slim"] and trainer.finished)
+    if failure is not None:
+        kept = f"the best model so far is in {output}" if store.saved else "nothing was saved"
+        raise CharrnnError(f"{failure}; {kept}")
+    _conclude(trainer, output, display, stored=store.saved)
+    if log.failure is not None:
+        raise CharrnnError(f"{log.failure}; the model is in {output}" if store.saved else log.failure)
+    return 128 + caught[0] if caught else 0
+
+
+class Store:
+    """The model file of a run: written at its end and, now and then, before."""
+
+    def __init__(self, trainer: "Trainer", output: str, every: float) -> None:
+        self.trainer, self.output, self.every = trainer, output, every
+        self.saved = False
+        self._last = time.monotonic()
+        self._cost = 0.0  # seconds that the last save took
+
+    def is_due(self, record: "Progress") -> bool:
+        """Tell whether to save now: so often, and at a validation where that takes next to no time."""
+        passed = time.monotonic() - self._last
+        validated = record.val_loss is not None and passed >= SAVE_COST * self._cost
+        # A run whose numbers have just gone wrong is not worth it: it goes back as soon as it notices.
+        return (validated or passed >= self.every) and self.trainer.sound()
+
+    def save(self, *, slim: bool = False) -> None:
+        """Write the file; raise CharrnnError if that cannot be done."""
+        from charrnn.checkpoint import save
+
+        began = time.monotonic()
+        try:
+            checkpoint = self.trainer.checkpoint()
+            if slim:
+                checkpoint.resume = None
+            save(self.output, checkpoint)
+            self.saved = True
+        finally:
+            self._last = time.monotonic()
+            self._cost = self._last - began
+
+
+def _conclude(trainer: "Trainer", output: str, display: "TrainingDisplay", *, stored: bool) -> None:
+    """Say what the run came to."""
+    if not stored:
+        display.say("stopped before the first step; nothing was saved")
+        return
+    if not trainer.finished:
+        display.say(f"stopped and saved in {output}; go on with: charrnn train --resume {output}")
+        return
+    if trainer.best_loss is not None:
+        if not trainer.over:
+            display.say("stopped early, as validation no longer improved")
+        epoch = trainer.best_step / trainer.streams.windows
+        display.say(f"the best validation loss was {trainer.best_loss:.4f}, at epoch {epoch:.2f}")
+    display.say(f"saved in {output}; let it write with: charrnn sample {output} --temp 0.8")
+
+
+def _sample(trainer: "Trainer") -> str:
+    """Return a few lines by the model as it is now."""
+    from charrnn.controls import Controls
+    from charrnn.generation import Ending, samples
+    from charrnn.sampling import Sampler, first_symbol
+
+    vocabulary = trainer.corpus.vocabulary
+    sampler = Sampler(trainer.network, controls=Controls(temperature=0.8))
+    sampler.read([first_symbol(vocabulary)])
+    count = 1 if vocabulary.boundary is None else SAMPLE_DOCUMENTS
+    pieces = samples(sampler, vocabulary, Ending(SAMPLE_LENGTH), seed=trainer.state.step, count=count)
+    texts = [""] * count
+    for piece in pieces:
+        texts[piece.sample] += vocabulary.decode_bytes(piece.symbols).decode("utf-8", "replace")
+    return "\n".join(texts)
