@@ -50,8 +50,8 @@ def forget(folder: Path, pattern: str, *, days: float) -> None:
     ``.*.tmp`` is what killed writers leave behind. Another process may do the same at the same time, or still use what
     goes; both must take a missing file for none.
     """
-    with suppress(OSError):
-        for found in folder.glob(pattern):
+    for found in folder.glob(pattern):
+        with suppress(OSError):
             if time.time() - found.lstat().st_mtime > days * 86400:
                 if found.is_dir() and not found.is_symlink():
                     shutil.rmtree(found, ignore_errors=True)  # it follows no link

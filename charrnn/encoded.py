@@ -8,6 +8,7 @@ import mmap
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -26,8 +27,13 @@ def find(key: str, dtype: np.dtype[Any]) -> Ids | None:
     folder = private_folder("texts")
     if folder is None:
         return None
+    path = folder / f"{key}{_SUFFIX}"
+    with suppress(OSError):
+        os.utime(path)  # it is in use
+    forget(folder, ".*.tmp", days=1 / 24)
+    forget(folder, f"*{_SUFFIX}", days=UNUSED)
     try:
-        with (folder / f"{key}{_SUFFIX}").open("rb") as file:
+        with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size - _END
             if size <= 0 or size % dtype.itemsize:
                 return None
@@ -36,7 +42,6 @@ def find(key: str, dtype: np.dtype[Any]) -> Ids | None:
                 digest.update(file.read(min(BLOCK, size - begin)))
             if file.read() != digest.hexdigest().encode():
                 return None
-            os.utime(file.fileno())  # it is in use
             return _mapped(file, size // dtype.itemsize, dtype)
     except OSError:
         return None
@@ -56,8 +61,6 @@ def keep(key: str, dtype: np.dtype[Any], blocks: Iterable[Ids]) -> Ids:
                 return _mapped(file, _write(file, key, blocks), dtype)
         except OSError as fault:
             raise CharrnnError(f"the encoded text cannot be written to {shown(place)}: {reason(fault)}") from None
-    forget(folder, ".*.tmp", days=1 / 24)
-    forget(folder, f"*{_SUFFIX}", days=UNUSED)
     path = folder / f"{key}{_SUFFIX}"
     with replacing(path) as file:
         count = _write(file, key, blocks)

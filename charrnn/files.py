@@ -110,6 +110,8 @@ def reason(fault: OSError) -> str:
 
 def _target(path: str | Path) -> Path:
     """Return the file that a path leads to. Raises CharrnnError if something else is there, OSError."""
+    if not str(path) or str(path).endswith(os.sep):
+        raise CharrnnError(f"{shown(path) or 'the empty name'} is no file's name")
     target = Path(os.path.realpath(path))
     with suppress(FileNotFoundError):
         mode = target.stat().st_mode

@@ -8,7 +8,7 @@ import shutil
 import stat
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -47,7 +47,7 @@ class Source:
                     yield chunk
             self.size = count
 
-    def there(self) -> int:
+    def size_now(self) -> int:
         """Return how many bytes there seem to be."""
         with readable(str(self.path)):
             return self.path.stat().st_size if self.kept is None else self.kept.seek(0, io.SEEK_END)
@@ -63,6 +63,11 @@ def name_of(path: str) -> str:
     return "standard input" if path == "-" else shown(path)
 
 
+def listed(paths: Sequence[str]) -> str:
+    """Return what several texts are called in a message: the first three by name."""
+    return ", ".join(map(name_of, paths[:3])) + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")
+
+
 @contextmanager
 def readable(given: str) -> Iterator[None]:
     """Say in a sentence what the system says is wrong where a path cannot be read."""
@@ -75,7 +80,7 @@ def readable(given: str) -> Iterator[None]:
 def files(
     given: str, byte_level: bool, skipped: list[str], stdin: BinaryIO | None = None
 ) -> Iterator[tuple[str, BinaryIO]]:
-    """Yield each file that a path stands for, by the name to show and open; of a folder only those with text."""
+    """Yield each file that a path stands for: the name to show, and the open file. Of a folder only those with text."""
     if not given:  # Path("") would be the current folder
         raise CharrnnError("the name of a file or folder to read is empty")
     if given == "-":
@@ -99,7 +104,7 @@ def sources(given: str, byte_level: bool, skipped: list[str], stdin: BinaryIO | 
         for name, file in files(given, byte_level, skipped, stdin):
             mode = stat.S_IFIFO if given == "-" else os.fstat(file.fileno()).st_mode
             if stat.S_ISFIFO(mode) or file.isatty():
-                yield Source(given, name, Path(given), keep(name, file))
+                yield Source(given, name, Path(given), spooled(name, file))
             elif stat.S_ISREG(mode):
                 yield Source(given, name, Path(file.name))
             else:
@@ -107,7 +112,7 @@ def sources(given: str, byte_level: bool, skipped: list[str], stdin: BinaryIO | 
                 raise CharrnnError(f"{name} is a device, which may have no end; to read a part of it: {cut}")
 
 
-def keep(name: str, file: BinaryIO) -> BinaryIO:
+def spooled(name: str, file: BinaryIO) -> BinaryIO:
     """Copy what comes through a pipe: to memory, or where it is long to a file that is gone when it is closed.
 
     Raises CharrnnError where it would fill the disk.

@@ -16,12 +16,13 @@ import numpy as np
 
 from charrnn import encoded
 from charrnn.errors import CharrnnError
-from charrnn.sources import LARGE_TEXT, Source, chunks, files, keep, name_of, readable, sources
+from charrnn.sources import LARGE_TEXT, Source, chunks, files, listed, name_of, readable, sources, spooled
 from charrnn.vocabulary import Ids, Vocabulary, decoded
 
 __all__ = [
     "AnotherTextError",
     "Corpus",
+    "listed",
     "name_of",
     "read_again",
     "read_corpus",
@@ -103,7 +104,7 @@ def read_corpus(
             for source in sources(path, byte_level, skipped, stdin):
                 stack.callback(source.close)
                 found.append(source)
-        size = sum(source.there() for source in found)
+        size = sum(source.size_now() for source in found)
         if tell and size > LARGE_TEXT:
             tell(f"reading {size / 1e9:.1f} GB of text, which takes a while")
         opened = ((source.name, source.read(digest)) for source in found)
@@ -117,7 +118,7 @@ def read_corpus(
             if path != "-" and Path(path).is_dir() and not any(s.size for s in found if s.given == path):
                 raise _no_text([path])
         if sha256 not in (None, digest.hexdigest()):
-            raise AnotherTextError(f"{_listed(paths)} is not the text that was asked for: its SHA-256 differs")
+            raise AnotherTextError(f"{listed(paths)} is not the text that was asked for: its SHA-256 differs")
         chosen = vocabulary(own) if callable(vocabulary) else own
         ids = _encoded(paths, found, chosen, unknown, digest.hexdigest())
     return Corpus(ids, chosen, tuple(paths), digest.hexdigest(), tuple(skipped))
@@ -151,7 +152,7 @@ def read_again(path: str) -> Iterator[BinaryIO | None]:
         return
     with readable(path):
         for name, file in files(path, True, []):
-            kept = keep(name, file)
+            kept = spooled(name, file)
     with kept:
         yield kept
 
@@ -176,7 +177,7 @@ def read_text(
 def require_learnable(corpus: Corpus) -> None:
     """Raise CharrnnError if the corpus is one character over and over: always guessing it is right."""
     if all(bool((ids == corpus.ids[0]).all()) for ids in encoded.blocks_of(corpus.ids)):
-        where = _listed(corpus.sources)
+        where = listed(corpus.sources)
         raise CharrnnError(f"the text in {where} has only one distinct character; there is nothing to learn")
 
 
@@ -236,7 +237,7 @@ def _symbols(
     if strange:
         separators = "there is nothing but separators and unknown characters"
         what = separators if vocabulary.separator else "the model knows none of the characters"
-        raise CharrnnError(f"{what} in {_listed(paths)}")
+        raise CharrnnError(f"{what} in {listed(paths)}")
 
 
 def _encoded(paths: Sequence[str], found: Sequence[Source], vocabulary: Vocabulary, unknown: str, sha256: str) -> Ids:
@@ -246,7 +247,7 @@ def _encoded(paths: Sequence[str], found: Sequence[Source], vocabulary: Vocabula
         digest = hashlib.sha256()
         yield from _symbols(((source.name, source.read(digest)) for source in found), vocabulary, unknown, paths)
         if digest.hexdigest() != sha256:
-            raise CharrnnError(f"{_listed(paths)} changed while it was being read")
+            raise CharrnnError(f"{listed(paths)} changed while it was being read")
 
     sizes = [source.size or 0 for source in found]
     if sum(sizes) <= LARGE_TEXT:
@@ -267,8 +268,4 @@ def _require_once(paths: Sequence[str]) -> None:
 
 
 def _no_text(paths: Sequence[str]) -> CharrnnError:
-    return CharrnnError(f"there is no text in {_listed(paths)}")
-
-
-def _listed(paths: Sequence[str]) -> str:
-    return ", ".join(map(name_of, paths[:3])) + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")
+    return CharrnnError(f"there is no text in {listed(paths)}")

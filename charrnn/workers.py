@@ -60,7 +60,7 @@ class Workers:
         while not self._finished.is_set():
             try:
                 self._finished.wait()
-            except KeyboardInterrupt as error:  # the team ends its job first, so that its data are whole
+            except (KeyboardInterrupt, SystemExit) as error:  # the team ends its job first, so that its data are whole
                 interrupt = error
         self._job = None
         failure, self._failure = self._failure, None

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -411,6 +412,49 @@ def test_a_run_saves_now_and_then(folder, run, monkeypatch):
     assert run("train", "corpus.txt", *TINY, *options).code == 0
     assert len(seen) > 1
     assert all(seen)
+
+
+@pytest.mark.skipif(not hasattr(signal, "raise_signal"), reason="needs signals")
+def test_ctrl_c_while_compiling(folder, run, monkeypatch):
+    """It is heard at once, and ends the run before its first step."""
+    from charrnn.training import Trainer
+
+    monkeypatch.setattr(Trainer, "compile", lambda trainer: signal.raise_signal(signal.SIGINT))
+    result = run("train", "corpus.txt", *TINY)
+    assert result.code == 130
+    assert "stopping as soon as the kernels are compiled" in result.err
+    assert "nothing was saved" in result.err
+    assert not Path("model.npz").exists()
+
+
+def test_a_log_is_not_written_over_a_text_or_a_model(trained, folder, run):
+    """A log by the name of what the run reads or writes is refused, and leaves that as it was."""
+    text, model = Path("corpus.txt").read_bytes(), trained.read_bytes()
+    Path("model.npz").write_bytes(model)
+    for arguments in (
+        ("corpus.txt", "--log", "./corpus.txt", "-o", "new.npz"),
+        ("corpus.txt", "--log", "new.npz", "-o", "new.npz"),
+        ("--resume", "model.npz", "--epochs", 30, "--log", "model.npz"),
+        ("corpus.txt", "--init-from", "model.npz", "--log", "model.npz", "-o", "new.npz"),
+    ):
+        result = run("train", *arguments)
+        assert result.code == 1
+        assert result.err.endswith("is the text or a model of this run; --log needs another file\n")
+        assert not Path("new.npz").exists()
+    assert (Path("corpus.txt").read_bytes(), Path("model.npz").read_bytes()) == (text, model)
+
+
+def test_names_that_no_model_can_have(trained, folder, run):
+    """Nothing, a folder's name, a link to itself: one sentence each."""
+    Path("a").symlink_to("b")
+    Path("b").symlink_to("a")
+    for name in ("", "folder/", "a"):
+        for arguments in (("corpus.txt", *TINY), ("--resume", trained, "--epochs", 30)):
+            result = run("train", *arguments, "-o", name, "--quiet")
+            assert result.code == 1
+            assert result.err.startswith("charrnn: error: ")
+            assert result.err.count("\n") == 1
+            assert "should not have" not in result.err
 
 
 # Sampling
@@ -857,14 +901,16 @@ def test_a_log_on_a_full_disk_does_not_cost_the_model(folder, run):
 
 
 def test_a_full_disk(folder, run, monkeypatch):
-    """A model that cannot be written ends in one line, without a file that is half a model."""
+    """A save that fails is told, with --quiet too; the last one ends in a line, without a file that is half a model."""
 
     def full(descriptor):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "fsync", full)
     result = run("train", "corpus.txt", *TINY, "--epochs", 1, "--quiet")
-    refused(result, "model.npz", "no space left")
+    on_the_way, last = result.err.splitlines()
+    assert "no space left on device; the run goes on, and saves again later" in on_the_way
+    refused(replace(result, err=last + "\n"), "model.npz", "no space left")
     assert list(contents(folder)) == [folder / "corpus.txt"]
 
 

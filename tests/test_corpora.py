@@ -369,7 +369,7 @@ def test_where_nothing_can_be_written(tmp_path: Path) -> None:
     """A folder that is missing, and one in place of a file, are errors in a sentence."""
     result = corpus("fables", "-o", tmp_path / "missing" / "fables.txt")
     assert isinstance(result.exception, CharrnnError)
-    assert str(result.exception).endswith("fables.txt: No such file or directory")
+    assert "fables.txt cannot be written: there is no folder" in str(result.exception)
     result = corpus("fables", "-o", tmp_path)
     assert isinstance(result.exception, CharrnnError)
     assert "is a folder" in str(result.exception)

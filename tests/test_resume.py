@@ -10,6 +10,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -413,7 +414,7 @@ def test_waiting_for_a_better_validation_is_not_begun_anew(folder, run):
 
 
 def test_a_validation_is_saved_where_that_costs_little(monkeypatch, tmp_path):
-    """Not where less than twenty times what the last save took has passed; --save-every counts in any case."""
+    """Not where less than twenty times what the last save took has passed, or little; --save-every counts anyway."""
     clock, took = [100.0], [0.0]
 
     class Told:
@@ -435,10 +436,10 @@ def test_a_validation_is_saved_where_that_costs_little(monkeypatch, tmp_path):
     validation = replace(step, val_loss=1.0)
     assert store.is_due(validation)
     assert not store.is_due(step)
-    for cost in (0.1, 2.0):
+    for cost, rest in ((0.1, 5.0), (2.0, 40.0)):
         took[0] = cost
         store.save()
-        clock[0] += 20 * cost - 0.01
+        clock[0] += rest - 0.01
         assert not store.is_due(validation)
         clock[0] += 0.02
         assert store.is_due(validation)
@@ -448,6 +449,32 @@ def test_a_validation_is_saved_where_that_costs_little(monkeypatch, tmp_path):
     sound = False
     assert not store.is_due(step)
     assert not store.is_due(validation)
+
+
+def test_a_save_that_fails_is_not_tried_at_every_validation(monkeypatch):
+    """Where the disk is full, only --save-every is a reason to try again; what works once is as before."""
+    clock, fails = [100.0], [True]
+
+    def write(path, checkpoint):
+        if fails[0]:
+            raise CharrnnError("the disk is full")
+
+    trainer = SimpleNamespace(sound=lambda: True, checkpoint=lambda: None)
+    monkeypatch.setattr(charrnn.cli.session.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr("charrnn.checkpoint.save", write)
+    store = charrnn.cli.session.Store(trainer, "model.npz", 60.0)
+    validation = progress.Progress(1, 0.1, 1.0, 0.1, 1.0, 0.1, 1.0, 1.0, val_loss=1.0)
+    assert store.is_due(validation)
+    with pytest.raises(CharrnnError):
+        store.save()
+    clock[0] += 59.0
+    assert not store.is_due(validation)
+    clock[0] += 1.0
+    assert store.is_due(validation)
+    fails[0] = False
+    store.save()
+    clock[0] += 6.0
+    assert store.is_due(validation)
 
 
 # Whole processes

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from charrnn.errors import CharrnnError
+from charrnn.files import reason
 
 if TYPE_CHECKING:
     from charrnn.progress import Progress
@@ -64,8 +65,3 @@ class Log:
             with suppress(OSError):
                 self.stream.close()
             self.stream = None
-
-
-def reason(error: OSError) -> str:
-    """Return what the system says of an error."""
-    return (error.strerror or str(error)).lower()

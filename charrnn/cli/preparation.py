@@ -85,19 +85,13 @@ def resumed_run(options: dict[str, Any], team: "Workers") -> "Trainer":
     from charrnn.checkpoint import load
     from charrnn.display.console import note
     from charrnn.display.words import duration
-    from charrnn.files import shown
     from charrnn.settings import Settings
-    from charrnn.text import AnotherTextError, read_corpus
+    from charrnn.text import AnotherTextError, listed, read_corpus
     from charrnn.training import Trainer
 
     path = options["resume"]
     checkpoint = load(path, resume=True)
     sources = options["corpus"] or _remembered(path, checkpoint.corpus.get("sources"))
-    named = ", ".join(map(shown, sources[:3])) + (f" and {len(sources) - 3} more" if len(sources) > 3 else "")
-    another = CharrnnError(
-        f"{named} is not the text that {path} was trained on (its SHA-256 differs); "
-        "--init-from starts a new run on another text"
-    )
     try:
         corpus = read_corpus(
             sources,
@@ -106,13 +100,16 @@ def resumed_run(options: dict[str, Any], team: "Workers") -> "Trainer":
             tell=None if options["quiet"] else note,
         )
     except AnotherTextError:
-        raise another from None
+        raise CharrnnError(
+            f"{listed(sources)} is not the text that {path} was trained on (its SHA-256 differs); "
+            "--init-from starts a new run on another text"
+        ) from None
     except CharrnnError as error:
         if options["corpus"]:
             raise
         raise CharrnnError(f"{error}; if the text has moved, say where: charrnn train CORPUS --resume {path}") from None
-    if corpus.characters != checkpoint.corpus.get("characters"):  # the same bytes, cut in other files
-        raise another
+    if corpus.characters != checkpoint.corpus.get("characters"):
+        raise CharrnnError(f"{listed(sources)} has the bytes that {path} was trained on, but cut in other files")
     try:
         settings = Settings.of(checkpoint.training)
         if options["epochs"] is not None:

@@ -1,6 +1,7 @@
 """A run of ``charrnn train`` from its first step to its last: saved now and then, stopped by signals, shown."""
 
 import math
+import shlex
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -15,7 +16,9 @@ if TYPE_CHECKING:
     from charrnn.progress import Progress
     from charrnn.training import Trainer
 
-SAVE_COST = 20  # a validation is saved too where as many times what the last save took has passed since it
+SAVE_COST = 20  # a validation is saved too where as many times what the last save took has passed since it,
+SAVE_LEAST = 5.0  # and as many seconds: a small network would wear out a disk
+AGAIN = 0.5  # seconds after which another Ctrl-C is meant as one
 SAMPLE_SECONDS = 20.0  # between two looks at what the model writes
 SAMPLE_LENGTH = 240
 SAMPLE_DOCUMENTS = 4
@@ -33,12 +36,22 @@ def orderly() -> Iterator[None]:
 
 
 @contextmanager
-def _stopping(trainer: "Trainer", caught: list[int]) -> Iterator[None]:
-    """Let the first Ctrl-C (or SIGTERM, SIGHUP) end the run in good order, and a second one at once."""
+def _stopping(trainer: "Trainer", caught: list[int], sentence: str | None = None) -> Iterator[None]:
+    """Let the first Ctrl-C (or SIGTERM, SIGHUP) end the run in good order, and a later Ctrl-C at once."""
+    from charrnn.display.console import note
+
+    first = -math.inf
 
     def stop(number: int, frame: object) -> None:
-        if caught:
+        nonlocal first
+        # Only a hand means it: a terminal that is closed may send SIGHUP twice, and what has started the program may
+        # pass on the signal that it got as well.
+        if caught and number == signal.SIGINT and time.monotonic() - first > AGAIN:
             raise KeyboardInterrupt
+        if not caught:
+            first = time.monotonic()
+            if sentence is not None:
+                note(sentence)
         caught.append(number)
         trainer.stop = True
 
@@ -64,7 +77,7 @@ def train(trainer: "Trainer", output: str, options: dict[str, Any], log: Log) ->
 
     Raises CharrnnError for a run that gives up, and where it cannot be saved at its end.
     """
-    from charrnn.display.console import compiling
+    from charrnn.display.console import compiling, note
     from charrnn.display.training import TrainingDisplay
 
     caught: list[int] = []
@@ -73,7 +86,11 @@ def train(trainer: "Trainer", output: str, options: dict[str, Any], log: Log) ->
     samples = options["samples"] and not options["quiet"]
     pause = math.inf if options["seconds"] is None or trainer.settings.seconds is not None else options["seconds"]
 
-    with compiling(trainer.network, training=True, quiet=options["quiet"]) as compiled:
+    wait = None if options["quiet"] else "stopping as soon as the kernels are compiled"
+    with (
+        compiling(trainer.network, training=True, quiet=options["quiet"]) as compiled,
+        _stopping(trainer, caught, wait),
+    ):
         trainer.compile()
     with (
         TrainingDisplay(trainer, quiet=options["quiet"]) as display,
@@ -98,7 +115,7 @@ def train(trainer: "Trainer", output: str, options: dict[str, Any], log: Log) ->
                 try:
                     store.save()
                 except CharrnnError as error:  # the disk may have room again before the run ends
-                    display.say(f"{error}; the run goes on, and saves again later")
+                    (note if options["quiet"] else display.say)(f"{error}; the run goes on, and saves again later")
             now = time.monotonic()
             if samples and record.val_loss is not None and now - sampled > SAMPLE_SECONDS:
                 display.sample(_sample(trainer))
@@ -106,7 +123,10 @@ def train(trainer: "Trainer", output: str, options: dict[str, Any], log: Log) ->
             if now - began >= pause:
                 trainer.stop = True
         if worked and (failure is None or trainer.state.judged):
-            store.save(slim=options["slim"] and trainer.finished)
+            try:
+                store.save(slim=options["slim"] and trainer.finished)
+            except CharrnnError as error:
+                raise CharrnnError(f"{failure}; {error}" if failure else str(error)) from None
     if failure is not None:
         kept = f"the best model so far is in {output}" if store.saved else "nothing was saved"
         raise CharrnnError(f"{failure}; {kept}")
@@ -128,7 +148,7 @@ class Store:
     def is_due(self, record: "Progress") -> bool:
         """Tell whether to save now: so often, and at a validation where that takes next to no time."""
         passed = time.monotonic() - self._last
-        validated = record.val_loss is not None and passed >= SAVE_COST * self._cost
+        validated = record.val_loss is not None and passed >= max(SAVE_COST * self._cost, SAVE_LEAST * self.saved)
         # A run whose numbers have just gone wrong is not worth it: it goes back as soon as it notices.
         return (validated or passed >= self.every) and self.trainer.sound()
 
@@ -136,16 +156,15 @@ class Store:
         """Write the file; raise CharrnnError if that cannot be done."""
         from charrnn.checkpoint import save
 
-        began = time.monotonic()
+        began, self._cost = time.monotonic(), math.inf  # where it fails, a validation is no reason to try again
         try:
             checkpoint = self.trainer.checkpoint()
             if slim:
                 checkpoint.resume = None
             save(self.output, checkpoint)
-            self.saved = True
+            self.saved, self._cost = True, time.monotonic() - began
         finally:
             self._last = time.monotonic()
-            self._cost = self._last - began
 
 
 def _conclude(trainer: "Trainer", output: str, display: "TrainingDisplay", *, stored: bool) -> None:
@@ -154,14 +173,14 @@ def _conclude(trainer: "Trainer", output: str, display: "TrainingDisplay", *, st
         display.say("stopped before the first step; nothing was saved")
         return
     if not trainer.finished:
-        display.say(f"stopped and saved in {output}; go on with: charrnn train --resume {output}")
+        display.say(f"stopped and saved in {output}; go on with: charrnn train --resume {shlex.quote(output)}")
         return
     if trainer.best_loss is not None:
         if not trainer.over:
             display.say("stopped early, as validation no longer improved")
         epoch = trainer.best_step / trainer.streams.windows
         display.say(f"the best validation loss was {trainer.best_loss:.4f}, at epoch {epoch:.2f}")
-    display.say(f"saved in {output}; let it write with: charrnn sample {output} --temp 0.8")
+    display.say(f"saved in {output}; let it write with: charrnn sample {shlex.quote(output)} --temp 0.8")
 
 
 def _sample(trainer: "Trainer") -> str:

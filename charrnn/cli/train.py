@@ -1,7 +1,7 @@
 """``charrnn train``: learn from a text."""
 
+import os
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 import click
@@ -168,16 +168,23 @@ def command(ctx: click.Context, /, **options: Any) -> None:
         output = resume or "model.npz"
     if output == "-":
         raise CharrnnError("a model cannot be written to standard output; give -o a file's name")
-    same = resume is not None and Path(output).resolve() == Path(resume).resolve()
+    same = resume is not None and os.path.realpath(output) == os.path.realpath(resume)
     with ExitStack() as stack:
         stack.enter_context(orderly())
         stack.enter_context(locked(output))  # first of all: another run may be about to write its first model
         check_writable(output, force=options["force"] or same)
         team = stack.enter_context(Workers(options["threads"]))
         trainer = resumed_run(options, team) if resume else new_run(ctx, options, team)
+        _check_log(options["log"], [output, resume, options["init_from"], *trainer.corpus.sources])
         log = stack.enter_context(Log(options["log"], append=resume is not None))
         code = train(trainer, output, options, log)
     ctx.exit(code)
+
+
+def _check_log(log: str | None, others: list[str | None]) -> None:
+    """Refuse a log that would be written over what the run reads or writes."""
+    if log and any(other and os.path.realpath(log) == os.path.realpath(other) for other in others):
+        raise CharrnnError(f"{log} is the text or a model of this run; --log needs another file")
 
 
 def _check_usage(ctx: click.Context, options: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from charrnn.display.console import Compiled, console
 from charrnn.display.words import bits, duration, size
+from charrnn.sources import listed
 
 if TYPE_CHECKING:
     from charrnn.progress import Progress as Record
@@ -66,9 +67,7 @@ class TrainingDisplay:
         """Say what is trained on what."""
         trainer = self.trainer
         settings, corpus, architecture = trainer.settings, trainer.corpus, trainer.architecture
-        names = ", ".join(corpus.sources[:3]) + (
-            f" and {len(corpus.sources) - 3} more" if len(corpus.sources) > 3 else ""
-        )
+        names = listed(corpus.sources)
         distinct = len(corpus.vocabulary) - (corpus.documents is not None)
         symbol = "byte values" if corpus.vocabulary.byte_level else "distinct characters"
         documents = "" if corpus.documents is None else f" in {corpus.documents:,} documents"
