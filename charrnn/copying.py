@@ -21,6 +21,7 @@ from charrnn.vocabulary import Ids, Vocabulary
 LEAST = 32  # symbols: shorter runs are often idiom or chance
 SHOWN = 200  # characters of the longest run that are told
 CHUNK = 1 << 18  # places of the corpus that are looked up in one go: small enough to stay in the processor's cache
+PART = 1 << 25  # places of the corpus whose windows are numbered at a time: what bounds memory
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # 2^64 divided by the golden ratio (Knuth, volume 3, section 6.4)
 
 Numbers: TypeAlias = NDArray[np.int32]  # of windows, from 0; −1 for one that is not in both text and corpus
@@ -78,24 +79,32 @@ def measure(corpus: Ids, texts: Sequence[Ids], least: int = LEAST) -> Copied:
     """Find the runs of `least` symbols or more that stand both in the texts and in the corpus, and the longest of any.
 
     The corpus has shape [N], each text its own [M]; the same number is the same symbol in all. No run goes on from one
-    text into the next. The result is exact. It takes 8 bytes of memory a symbol of the corpus and some 100 a symbol of
-    the texts; the corpus is read through once for all texts. Raises ValueError if `least` is below 1.
+    text into the next. The result is exact. It takes some 100 bytes of memory a symbol of the texts, and 8 a symbol of
+    a part of the corpus: `PART` of them, or as many as the longest text has; the corpus is read through once for all
+    texts. Raises ValueError if `least` is below 1.
     """
     if least < 1:
         raise ValueError(f"a run has at least one symbol, not {least}")
     begins = np.cumsum([0] + [text.size + 1 for text in texts])
-    characters = int(begins[-1]) - len(texts)
-    copied, longer = 0, _of_symbols(corpus, texts, begins)
-    if not longer.shared:
-        return Copied(characters, copied)
-    while longer.shared:
-        windows = longer
-        if windows.length <= least < 2 * windows.length:
-            copied = _covered(windows.extended(least - windows.length), least)
-        longer = windows.doubled()
-    place, more = _longest(windows)
-    text = int(np.searchsorted(begins, place, "right")) - 1
-    return Copied(characters, copied, windows.length + more, text, place - int(begins[text]), windows.find(place, more))
+    most = max((text.size for text in texts), default=0)
+    starts = np.zeros(int(begins[-1]), np.bool_)  # of windows of `least` symbols that stand in the corpus
+    longest, place, at_corpus = 0, 0, 0
+    size = max(PART, most)
+    for begin in range(0, corpus.size, size):  # a part overlaps the next one by more than any run is long
+        longer = _of_symbols(corpus[begin : begin + size + most], texts, begins)
+        if not longer.shared:
+            continue
+        while longer.shared:
+            windows = longer
+            if windows.length <= least < 2 * windows.length:
+                starts |= windows.extended(least - windows.length) >= 0
+            longer = windows.doubled()
+        first, more = _longest(windows)
+        if (-windows.length - more, first) < (-longest, place):
+            longest, place, at_corpus = windows.length + more, first, begin + windows.find(first, more)
+    text = int(np.searchsorted(begins, place, "right")) - 1 if longest else 0
+    copied = _covered(starts, least)
+    return Copied(int(begins[-1]) - len(texts), copied, longest, text, place - int(begins[text]), at_corpus)
 
 
 def comparison(path: str, vocabulary: Vocabulary) -> Callable[[Sequence[Ids], int], Copied]:
@@ -238,9 +247,9 @@ class _Table:
         return ((keys.view(np.uint64) * GOLDEN) >> self.shift).view(np.int64)
 
 
-def _covered(starts: Numbers, length: int) -> int:
-    """Count the symbols inside at least one of the windows of that length that begin where a number is."""
-    begins = np.flatnonzero(starts >= 0)
+def _covered(starts: NDArray[np.bool_], length: int) -> int:
+    """Count the symbols inside at least one of the windows of that length that begin where there is a flag."""
+    begins = np.flatnonzero(starts)
     change = np.zeros(starts.size + 1, np.int8)
     change[begins] += 1
     change[begins + length] -= 1

@@ -14,6 +14,7 @@ from charrnn.vocabulary import Vocabulary
 from charrnn.workers import Workers
 
 STREAMS = 64  # samples that are drawn side by side
+WAITING = 1 << 24  # symbols of them, at most, that wait for the end of an earlier one
 TRIES = 100  # samples that are drawn for one that is accepted, before that is given up
 
 
@@ -34,7 +35,7 @@ class Ending:
             try:
                 vocabulary.encode(text, documents=False)
             except CharrnnError:
-                said = f"{what} {text!r}" if what == "--stop" else f"{what} {self.lines}"
+                said = f"{what} {text[:60]!r}" if what == "--stop" else f"{what} {self.lines}"
                 hint = "; each document ends by itself" if vocabulary.separator else ""
                 raise CharrnnError(f"{said} would never end a text: the model cannot write it{hint}") from None
 
@@ -83,14 +84,15 @@ def samples(
     vocabulary) it returns True for; CharrnnError where these are too rare.
     """
     numbered: Iterator[tuple[int, int]] = enumerate(seeds(seed))
+    side_by_side = max(1, min(STREAMS, WAITING // (ending.length or 1)))
     if accept is None:
         numbered = islice(numbered, count)
-        while wave := list(islice(numbered, STREAMS)):
+        while wave := list(islice(numbered, side_by_side)):
             yield from _wave(sampler, vocabulary, ending, wave, team)
         return
     done = tries = 0
     while tries < count * TRIES:
-        wave = list(islice(numbered, min(STREAMS, 2 * (count - done))))
+        wave = list(islice(numbered, min(side_by_side, 2 * (count - done))))
         tries += len(wave)
         parts: list[Piece] = []
         for piece in _wave(sampler, vocabulary, ending, wave, team):
@@ -112,18 +114,35 @@ def novelty(text: str, vocabulary: Vocabulary, prime: str = "") -> Callable[[str
     """Return a test whether a sample that goes on from a prime is new: neither in a text nor tested before.
 
     Documents are compared whole, with their prime; any other sample must not stand in the text. All are spelt as by the
-    vocabulary.
+    vocabulary. Takes 8 bytes of memory a document of the text, beside the text itself.
     """
     separator = vocabulary.typed(vocabulary.separator)
-    seen = {"", *text.split(separator)} if separator else set()
+    hashes = np.sort(np.fromiter(map(hash, _documents(text, separator) if separator else ()), np.int64))
+    seen = {""} if separator else set()
 
     def new(sample: str) -> bool:
         whole = prime + sample if separator else sample
-        is_new = whole not in seen and (bool(separator) or sample not in text)
+        is_new = whole not in seen
+        if is_new and (not separator or _holds(hashes, hash(whole))):
+            is_new = whole not in text  # no hash is trusted
         seen.add(whole)
         return is_new
 
     return new
+
+
+def _documents(text: str, separator: str) -> Iterator[str]:
+    """Yield the documents of a text one by one, as a list of them would take many times its memory."""
+    begin = 0
+    while (end := text.find(separator, begin)) >= 0:
+        yield text[begin:end]
+        begin = end + len(separator)
+    yield text[begin:]
+
+
+def _holds(ordered: NDArray[np.int64], number: int) -> bool:
+    place = int(np.searchsorted(ordered, number))
+    return place < ordered.size and int(ordered[place]) == number
 
 
 def _wave(

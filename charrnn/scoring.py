@@ -9,6 +9,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from charrnn.errors import CharrnnError
 from charrnn.network import Network, Window
 from charrnn.streams import Streams
 from charrnn.vocabulary import Ids, Vocabulary
@@ -193,20 +194,26 @@ def _shown(line: str, vocabulary: Vocabulary) -> str:
 
 
 def _cut(blocks: Iterable[Ids]) -> Iterator[Ids]:
-    """Cut a text that comes in blocks into pieces of one size, but for the last."""
+    """Cut a text that comes in blocks into pieces of one size, but for the last; what is before a fault comes first."""
     held: list[Ids] = []
     size = 0
-    for block in blocks:
-        begin = 0
-        while block.size - begin >= PIECE - size:
-            end = begin + PIECE - size
-            yield np.concatenate([*held, block[begin:end]]) if held else block[begin:end]
-            held, size, begin = [], 0, end
-        if begin < block.size:
-            held.append(block[begin:])
-            size += block.size - begin
+    fault: CharrnnError | None = None
+    try:
+        for block in blocks:
+            begin = 0
+            while block.size - begin >= PIECE - size:
+                end = begin + PIECE - size
+                yield np.concatenate([*held, block[begin:end]]) if held else block[begin:end]
+                held, size, begin = [], 0, end
+            if begin < block.size:
+                held.append(block[begin:])
+                size += block.size - begin
+    except CharrnnError as error:
+        fault = error
     if held:
         yield np.concatenate(held)
+    if fault:
+        raise fault
 
 
 def _nats(network: Network, ids: Ids, begin: int, team: Workers, boundary: int | None) -> Nats:

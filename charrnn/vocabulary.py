@@ -194,34 +194,40 @@ class Vocabulary:
 def decoded(chunks: Iterable[bytes], where: str, *, newlines: bool = False) -> Iterator[str]:
     """Read UTF-8 that comes in chunks; with ``newlines``, without byte order mark, and CRLF and lone CR as LF.
 
-    Raises CharrnnError that names the first byte that is not UTF-8, and what the file seems to be.
+    Raises CharrnnError that names the first byte that is not UTF-8, and what the file seems to be, after all that comes
+    before it.
     """
     decoder = codecs.getincrementaldecoder("utf-8")()
     line_feeds = io.IncrementalNewlineDecoder(None, translate=True)
     read, first, binary, mark = 0, True, False, b""
+    fault: UnicodeDecodeError | None = None
     for chunk, last in chain(((chunk, False) for chunk in chunks), [(b"", True)]):
-        mark += chunk[: 4 - len(mark)]
+        mark = mark or chunk[:4]
         read += len(chunk)
         binary = binary or b"\0" in chunk
         try:
             text = decoder.decode(chunk, last)
-        except UnicodeDecodeError as fault:
-            at = read - len(fault.object) + fault.start
-            if named := next((name for bom, name in MARKS if mark.startswith(bom)), None):
-                kind = named
-            else:
-                end = "cut off within its last character, or " * last  # a whole one would have failed before
-                kind = "a binary file" if binary else f"{end}in another encoding"
-            raise CharrnnError(
-                f"{where} is not UTF-8 text (see byte 0x{fault.object[fault.start]:02X} at offset {at}) and seems to be"
-                f" {kind}; save it as UTF-8, or have it read as it is by a model trained with --bytes"
-            ) from None
+        except UnicodeDecodeError as error:
+            fault, last = error, True
+            # What comes before it is told first, but of a binary file that is no text either.
+            text = "" if binary else fault.object[: fault.start].decode()
         if newlines:
             if first and text:
                 text, first = text.removeprefix("\ufeff"), False
             text = line_feeds.decode(text, last)
         if text:
             yield text
+        if fault:
+            at = read - len(fault.object) + fault.start
+            if named := next((name for bom, name in MARKS if mark.startswith(bom)), None):
+                kind = named
+            else:
+                end = "cut off within its last character, or " * (not chunk)  # a whole one would have failed before
+                kind = "a binary file" if binary else f"{end}in another encoding"
+            raise CharrnnError(
+                f"{where} is not UTF-8 text (see byte 0x{fault.object[fault.start]:02X} at offset {at}) and seems to be"
+                f" {kind}; save it as UTF-8, or have it read as it is by a model trained with --bytes"
+            ) from None
 
 
 def cut(text: Any) -> Iterator[Any]:

@@ -419,7 +419,7 @@ def test_line_types_a_line_break(run, trained):
         ("/save! .", ["folder"]),
         ("/save a\0b", ["no name for a file"]),
         ("Haus §", ["'§' (U+00A7)", "column 6", "/unknown skip"]),
-        ("Haus \udcff", ["'\\udcff'"]),
+        ("Haus \udcff", ["byte 0xFF", "is not UTF-8"]),
     ],
 )
 def test_what_is_refused(run, trained, folder, line, words):

@@ -1,6 +1,5 @@
 """``charrnn corpus``: list the texts to train on, or write one of them."""
 
-import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -52,6 +51,8 @@ def command(name: str | None, output: Path | None, force: bool, seed: int | None
     if force and not to_file:
         raise click.UsageError("--force belongs to --output FILE.")
 
+    from charrnn.files import reason, shown
+
     def progress(received: int, _expected: int) -> None:
         if not received:
             click.echo(f"Downloading {name} …", err=True)
@@ -66,7 +67,8 @@ def command(name: str | None, output: Path | None, force: bool, seed: int | None
     except BrokenPipeError:
         raise  # the reader of a pipe has gone, which is no error
     except OSError as error:
-        raise CharrnnError(f"cannot write {output if to_file else 'standard output'}: {error.strerror}") from error
+        place = shown(output) if output is not None and to_file else "standard output"
+        raise CharrnnError(f"{place} cannot be written: {reason(error)}") from None
 
 
 def _table() -> str:
@@ -88,22 +90,15 @@ def _size(size: int | None) -> str:
 
 
 def _write(pieces: Iterable[bytes], target: Path, force: bool) -> None:
-    """Write a file whole or not at all: beside its place first, and then into its place."""
-    if target.is_dir():
-        raise CharrnnError(f"{target} is a folder: give the name of a file")
-    if target.is_file() and not force:
-        raise CharrnnError(f"{target} exists: --force overwrites it")
-    if target.exists() and not target.is_file():  # a pipe or a device is written to, never replaced
+    """Write a file whole or not at all; to a pipe or a device piece by piece."""
+    from charrnn.files import check_writable, replacing, shown
+
+    if target.exists() and not (target.is_file() or target.is_dir()):
         with target.open("wb") as file:
             file.writelines(pieces)
         return
-    place = target.resolve()  # a link stays a link
-    part = place.with_name(f".{place.name}.{os.getpid()}.part")
-    with part.open("xb") as file:
-        try:
-            file.writelines(pieces)
-            file.close()
-            part.replace(place)
-        except BaseException:
-            part.unlink(missing_ok=True)
-            raise
+    if target.is_file() and not force:
+        raise CharrnnError(f"{shown(target)} exists: --force overwrites it")
+    check_writable(target, force=True)
+    with replacing(target) as file:
+        file.writelines(pieces)

@@ -54,7 +54,7 @@ class Play:
         name, _, argument = line[1:].partition(" ")
         entry = next((entry for entry in TABLE if entry.name == name), None)
         if entry is None:
-            raise CharrnnError(f"there is no command {f'/{name}'!r}; /help tells which there are")
+            raise CharrnnError(f"there is no command {f'/{name}'[:60]!r}; /help tells which there are")
         if argument.strip() and not entry.argument:
             raise CharrnnError(f"/{name} takes nothing after it; a text that begins with a slash is typed with two")
         if entry.value is not None and not argument:
@@ -133,7 +133,7 @@ class Play:
                 value = float(typed)
             except ValueError:
                 name = control.name.replace("_", " ")
-                raise CharrnnError(f"the {name} must be a number or off, not {typed.strip()!r}") from None
+                raise CharrnnError(f"the {name} must be a number or off, not {typed.strip()[:60]!r}") from None
             value = int(value) if control.whole and value.is_integer() else value
         self.conversation.controls = replace(self.conversation.controls, **{control.name: value})
 
@@ -166,7 +166,7 @@ class Play:
 
         rule = "error" if typed.strip() == "off" else typed.strip()
         if rule not in UNKNOWN:
-            raise CharrnnError(f"/unknown takes one of {', '.join(UNKNOWN)}, not {rule!r}")
+            raise CharrnnError(f"/unknown takes one of {', '.join(UNKNOWN)}, not {rule[:60]!r}")
         self.conversation.unknown = rule
 
     def values(self) -> None:
@@ -185,7 +185,7 @@ def _whole(typed: str, name: str, least: int, most: int = 10**15) -> int:
     except ValueError:
         number = least - 1
     if not least <= number <= most:
-        raise CharrnnError(f"the {name} must be a whole number from {least} to {most}, not {typed.strip()!r}")
+        raise CharrnnError(f"the {name} must be a whole number from {least} to {most}, not {typed.strip()[:60]!r}")
     return number
 
 

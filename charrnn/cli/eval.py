@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import click
 from click.core import ParameterSource
 
-from charrnn.cli.options import copied_options, model_argument, unknown_option
-from charrnn.cli.reports import Column, chosen, format_options, write
+from charrnn.cli.options import COMPARABLE, copied_options, model_argument, unknown_option
+from charrnn.cli.reports import Column, chosen, fitting, format_options, write
 from charrnn.errors import CharrnnError
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ FIGURES = (
     Column("perplexity", 10, ".3f"),
     Column("characters", 13, ","),
 )
-COMPARABLE = 20_000_000  # characters of a text to compare with a corpus: each takes some 100 bytes of memory
 
 
 @click.command()
@@ -149,12 +148,16 @@ def _scored(reader: _Reader, text: str, source: BinaryIO | None, unknown: str, t
 
     boundary = reader.vocabulary.boundary
     blocks = read_stream(text, reader.vocabulary, unknown=unknown, source=source)
-    for number, (ids, nats) in enumerate(score_pieces(reader.network, blocks, team, boundary)):
-        if not number and ids.size <= given(boundary):
-            raise CharrnnError(f"{name_of(text)} has one character, but scoring takes two, as the first one is given")
+    enough = False
+    for ids, nats in score_pieces(reader.network, blocks, team, boundary):
+        if not enough and ids.size <= given(boundary):
+            continue  # a fault may follow, which tells more
+        enough = True
         if not np.isfinite(nats).all():
             raise CharrnnError(f"the weights in {shown(reader.path)} are so large that its predictions are no numbers")
         yield ids, nats
+    if not enough:
+        raise CharrnnError(f"{name_of(text)} has one character, but scoring takes two, as the first one is given")
 
 
 def _figures(score: "Score") -> tuple[float, float, float, int]:
@@ -225,7 +228,7 @@ def _compare(readers: Sequence[_Reader], texts: Sequence[str], unknown: str, tea
                 marks = (alike and score.bits_per_char == best,) if many else ()
                 yield reader.path, text, *_figures(score), *marks
 
-    names = Column("model", max(len(reader.path) for reader in readers)), Column("text", max(map(len, texts)))
+    names = fitting("model", [reader.path for reader in readers]), fitting("text", texts)
     write(rows(), [*names, *FIGURES, *([Column("best")] if many else [])], form)
     if unlike:
         note("no model is marked as the best where they did not predict equally many characters")

@@ -9,6 +9,8 @@ import click
 
 from charrnn.controls import CONTROLS, Controls
 
+COMPARABLE = 20_000_000  # characters of texts to compare with a corpus: each takes some 100 bytes of memory
+
 
 class Number(click.FloatRange):
     """A number in a range; "nan" and "inf" are none."""
@@ -36,7 +38,7 @@ class Duration(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # gen
         match = re.fullmatch(r"(\d+(?:\.\d*)?|\.\d+)\s*([smhd]?)", str(value).strip())
         seconds = float(match[1]) * self.units[match[2] or "s"] if match else 0.0
         if not 0.0 < seconds < math.inf:
-            self.fail(f"{value!r} is not a time; write 90s, 5m or 2h.", param, ctx)
+            self.fail(f"{str(value)[:60]!r} is not a time; write 90s, 5m or 2h.", param, ctx)
         return seconds
 
 
@@ -89,7 +91,10 @@ def copied_options(function: Callable[..., Any]) -> Callable[..., Any]:
             help="Only runs of N characters or more count as copied.",
         ),
         click.option(
-            "--copied", type=click.Path(), metavar="CORPUS", help="Tell how much stands word for word in CORPUS."
+            "--copied",
+            type=click.Path(),
+            metavar="CORPUS",
+            help=f"Tell how much stands word for word in CORPUS, of {COMPARABLE:,} characters at most.",
         ),
     ):
         function = option(function)

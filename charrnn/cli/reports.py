@@ -36,6 +36,13 @@ class Column:
     exact: str = ""
 
 
+def fitting(name: str, strings: Iterable[str]) -> Column:
+    """Return a column that is as wide as the strings that are to stand in it."""
+    from charrnn.display.words import cells
+
+    return Column(name, max(cells(_aligned(string)) for string in strings))
+
+
 def format_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add --json and --tsv."""
     for name, what in (("tsv", "a line of names, then values between tabulators"), ("json", "JSON, an object a line")):
@@ -125,12 +132,19 @@ def _tsv(column: Column) -> Written:
 
 
 def _text(column: Column) -> Written:
-    from charrnn.display.words import harmless
+    from charrnn.display.words import padded
 
     if column.form:
         sign = "+" * column.form.startswith("+")  # it stands before the width
         return f"{{:>{sign}{column.width}{column.form.removeprefix('+')}}}".format
-    return lru_cache(REMEMBERED)(lambda value: f"{harmless(_string(value, column).translate(ESCAPES)):<{column.width}}")
+    return lru_cache(REMEMBERED)(lambda value: padded(_aligned(_string(value, column)), column.width))
+
+
+def _aligned(text: str) -> str:
+    """Return a string as it stands in aligned text, but for the spaces after it."""
+    from charrnn.display.words import harmless
+
+    return harmless(text.translate(ESCAPES))
 
 
 def _string(value: str | bool, column: Column) -> str:

@@ -1,14 +1,23 @@
 """``charrnn sample``: let a model write."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
-from charrnn.cli.options import EFFECTS, Text, control_options, copied_options, model_argument, unknown_option
+from charrnn.cli.options import (
+    COMPARABLE,
+    EFFECTS,
+    Text,
+    control_options,
+    copied_options,
+    model_argument,
+    unknown_option,
+)
 from charrnn.controls import CONTROLS, Controls
+from charrnn.errors import CharrnnError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,6 +28,7 @@ if TYPE_CHECKING:
 
 LENGTH = 1000  # characters that are written where nothing is said
 LONGEST = 100_000  # the same where something else may end a sample
+KEPT = 20_000_000  # characters of one text, at most, that are kept in memory where it is needed whole
 
 
 @click.command(epilog=EFFECTS)
@@ -89,8 +99,11 @@ def command(ctx: click.Context, /, **options: Any) -> None:
     length = options["length"]
     if length is None:
         length = LONGEST if ends_itself else LENGTH
-    if not (length or ends_itself):
-        _refuse_endless(options)
+    waiting = _waiting(options)
+    if waiting and not (length or ends_itself):
+        raise click.UsageError(f"A sample of --length 0 never ends, and {waiting} would wait for its end for ever.")
+    if waiting not in (None, "--count") and length > KEPT:
+        raise click.UsageError(f"{waiting} keeps a whole sample in memory, of --length {KEPT} at most.")
     ending = Ending(length or None, options["lines"], options["stop"])
     ending.check(vocabulary)
     network = Network(checkpoint.architecture, checkpoint.parameters)
@@ -109,10 +122,11 @@ def command(ctx: click.Context, /, **options: Any) -> None:
     # A prime that is needed only once is written while it is read, however long it is.
     once = options["count"] == 1 and not options["as_json"] and options["novel"] is None
     go_on = output.go_on if once and not options["no_prime"] else None
-    prime = _read_prime(options, vocabulary, sampler, go_on, keep=not once)
+    again = not once and (not options["no_prime"] or options["novel"] is not None)
+    prime = _read_prime(options, vocabulary, sampler, go_on, keep=again)
     accept = None if options["novel"] is None else _novelty(options["novel"], vocabulary, prime)
     seed = fresh_seed() if options["seed"] is None else options["seed"]
-    number = -1
+    number, size = -1, 0
     texts: list[list[NDArray[Any]]] = []  # the symbols of each sample, in parts, where they are to be looked for later
     later = compare is not None and not options["as_json"]
     with ExitStack() as stack:
@@ -127,6 +141,9 @@ def command(ctx: click.Context, /, **options: Any) -> None:
             output.add(piece)
             if later:
                 texts[-1].append(piece.symbols)
+                size += piece.symbols.size
+                if size > COMPARABLE:
+                    raise CharrnnError(f"there is more to write than --copied takes, {COMPARABLE:,} characters")
     output.close()
     if compare and later:
         from charrnn.display.words import harmless
@@ -172,16 +189,15 @@ def _check_usage(ctx: click.Context, options: dict[str, Any]) -> None:
     need(options["temperature"] > 0.0 or not several, "At --temp 0 all samples are the same one.")
 
 
-def _refuse_endless(options: dict[str, Any]) -> None:
-    """Refuse what has to wait for the end of a sample that has none."""
+def _waiting(options: dict[str, Any]) -> str | None:
+    """Return the option, if any, that needs a sample whole."""
     waiting = {
-        "--count": options["count"] > 1,
         "--json": options["as_json"],
         "--novel": options["novel"] is not None,
         "--copied": options["copied"] is not None,
+        "--count": options["count"] > 1,
     }
-    if names := [name for name, given in waiting.items() if given]:
-        raise click.UsageError(f"A sample of --length 0 never ends, and {names[0]} would wait for its end for ever.")
+    return next((name for name, given in waiting.items() if given), None)
 
 
 def _read_prime(
@@ -201,6 +217,7 @@ def _read_prime(
     begun = vocabulary.boundary is not None
     if begun:
         sampler.read([first_symbol(vocabulary)])
+    size = 0
     for ids in _prime(options, vocabulary):
         begun = begun or ids.size > 0
         sampler.read(ids)
@@ -208,6 +225,8 @@ def _read_prime(
             write(ids)
         if keep:
             parts.append(ids)
+            size += ids.size
+            _require_kept("the text to go on from", size)
     if not begun:
         sampler.read([first_symbol(vocabulary)])
     return np.concatenate(parts)
@@ -215,18 +234,39 @@ def _read_prime(
 
 def _prime(options: dict[str, Any], vocabulary: "Vocabulary") -> "Iterator[NDArray[Any]]":
     """Yield the text to go on from; where texts are documents, the last one of it."""
-    from charrnn.text import name_of, read_stream, read_text
+    from charrnn.text import read_stream
 
     path, text = options["prime_file"], options["prime"]
     if path is None and text == "-":
         path = "-"
-    if path is not None and vocabulary.boundary is None:
-        yield from read_stream(path, vocabulary, unknown=options["unknown"])
-        return
     if path is not None:
-        read = read_text([path], byte_level=vocabulary.byte_level)
-        text = read if isinstance(read, str) else read.decode("utf-8", "surrogateescape")
+        blocks = read_stream(path, vocabulary, unknown=options["unknown"])
+        yield from blocks if vocabulary.boundary is None else _last_document(blocks, vocabulary.boundary)
+        return
     if vocabulary.separator and text:
         text = text.removesuffix(vocabulary.separator).rsplit(vocabulary.separator, 1)[-1]
-    where = "the prime" if path is None else name_of(path)
-    yield vocabulary.encode(text or "", unknown=options["unknown"], where=where, documents=False)
+    ids = vocabulary.encode(text or "", unknown=options["unknown"], where="the prime", documents=False)
+    if text and not ids.size:
+        raise CharrnnError("the model knows none of the characters in the prime")
+    yield ids
+
+
+def _last_document(blocks: "Iterable[NDArray[Any]]", boundary: int) -> "list[NDArray[Any]]":
+    """Return the last of the documents that come in blocks, without the symbols at its ends."""
+    import numpy as np
+
+    parts: list[NDArray[Any]] = []
+    size = 0
+    for ids in blocks:
+        if (begins := np.flatnonzero(ids == boundary)).size:
+            parts, size, ids = [], 0, ids[begins[-1] + 1 :]
+        parts.append(ids[ids < boundary])
+        size += parts[-1].size
+        _require_kept("a document to go on from", size)
+    return parts
+
+
+def _require_kept(what: str, size: int) -> None:
+    """Raise CharrnnError where what is kept becomes too long."""
+    if size > KEPT:
+        raise CharrnnError(f"{what} is longer than the {KEPT:,} characters that can be kept in memory")

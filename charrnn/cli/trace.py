@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from charrnn.tracing import Following, Unit
     from charrnn.vocabulary import Ids
 
+LONGEST = 10_000_000  # characters of a text that can be traced: each takes some 100 bytes of memory
 FOLLOWING = (
     Column("feature", 13),
     Column("unit", 6),
@@ -41,10 +42,10 @@ VALUES = (Column("index", 8, "d"), Column("character", 9), Column("value", 8, ".
 )
 @click.option(
     "--length",
-    type=click.IntRange(min=0),
+    type=click.IntRange(0, LONGEST),
     default=10_000,
     show_default=True,
-    help="Characters of the text to read; 0 reads all.",
+    help=f"Characters of the text to read; 0 reads all, if they are not more than {LONGEST:,}.",
 )
 @click.option(
     "--show",
@@ -100,7 +101,9 @@ def command(
     checkpoint = load(model)
     vocabulary = checkpoint.vocabulary
     unit = None if unit_name is None else unit_named(checkpoint.architecture, unit_name)
-    ids = _first(read_stream(text, vocabulary, unknown=unknown), length)
+    ids = _first(read_stream(text, vocabulary, unknown=unknown), length or LONGEST + 1)
+    if ids.size > LONGEST:
+        raise CharrnnError(f"{name_of(text)} is too long to be read whole; --length reads {LONGEST:,} characters of it")
     # Bytes beyond ASCII count as small letters: what they are belongs to their neighbours too.
     read = vocabulary.spell(ids)
     seen = "".join(c if c < "\x80" else "ÿ" for c in read) if vocabulary.byte_level else read
@@ -130,16 +133,16 @@ def command(
 
 
 def _first(blocks: "Iterable[Ids]", length: int) -> "Ids":
-    """Return the first symbols [length] of a text that comes in blocks, and read no more; with 0 all."""
+    """Return the first symbols [length] of a text that comes in blocks, and read no more."""
     import numpy as np
 
     parts, size = [], 0
     for block in blocks:
         parts.append(block)
         size += block.size
-        if 0 < length <= size:
+        if size >= length:
             break
-    return np.concatenate(parts)[: length or None]
+    return np.concatenate(parts)[:length]
 
 
 def _check_targets(model: str, text: str, html: str | None, png: str | None) -> None:

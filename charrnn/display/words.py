@@ -3,6 +3,8 @@
 import math
 import unicodedata
 
+KEPT = "\n\t\u200c\u200d"  # of what is not printable
+
 
 def duration(seconds: float) -> str:
     """Write a time for people: 42 s, 3 min 05 s, 2 h 10 min."""
@@ -29,11 +31,29 @@ def bits(nats: float) -> float:
 
 
 def harmless(text: str) -> str:
-    """Return a text without what could command a terminal or turn a line round: as long, with � instead."""
+    """Return a text without what could command a terminal or turn a line round: as long, with � instead.
+
+    The joiners of Persian, Hindi and emoji stay, as they command nothing.
+    """
     if text.isprintable():
         return text
-    return "".join(c if c.isprintable() or c in "\n\t" else _stand_in(c) for c in text)
+    return "".join(c if c.isprintable() or c in KEPT else _stand_in(c) for c in text)
 
 
 def _stand_in(character: str) -> str:
     return " " if unicodedata.category(character) == "Zs" else "\N{REPLACEMENT CHARACTER}"
+
+
+def cells(text: str) -> int:
+    """Return how many columns of a terminal a text takes, where that does not draw several characters as one."""
+    if text.isascii():
+        return len(text)
+    return sum(
+        0 if unicodedata.category(c) in ("Mn", "Me", "Cf") else 1 + (unicodedata.east_asian_width(c) in "WF")
+        for c in text
+    )
+
+
+def padded(text: str, width: int) -> str:
+    """Return a text with spaces after it, to so many columns of a terminal at least."""
+    return text + " " * (width - cells(text))

@@ -1,0 +1,589 @@
+"""Texts as the world has them: broken, endless, of any script, and changing while they are read."""
+
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from charrnn import copying, generation, scoring, sources
+from charrnn.cells import Architecture, initialise
+from charrnn.checkpoint import Checkpoint, save
+from charrnn.cli import sample as sample_file
+from charrnn.cli import trace as trace_file
+from charrnn.cli.reports import Column, fitting, write
+from charrnn.copying import measure
+from charrnn.display.words import cells, harmless
+from charrnn.errors import CharrnnError
+from charrnn.generation import Ending, novelty, samples
+from charrnn.network import Network
+from charrnn.sampling import Sampler
+from charrnn.text import read_stream
+from charrnn.vocabulary import BLOCK, Vocabulary, cut, decoded
+from tests.test_cli import misused, refused
+from tests.test_copying import ids, naive, over
+
+POSIX = pytest.mark.skipif(os.name == "nt", reason="for POSIX systems")
+LINUX = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="asks Linux for a process's memory")
+PATIENCE = 60.0  # seconds that a process may take on a busy machine before a test gives up on it
+EMOJI = "👩\u200d👩\u200d👧\u200d👦 e\u0301 日本 \u202eabc\u202c \u2028\u0085\t\x1b[31m\x07\x00\ufeff\x9b2J שלום \u200c"
+
+
+def untrained(path, vocabulary, hidden=8):
+    """Save a model that has learnt nothing, which reads and writes these symbols."""
+    architecture = Architecture("lstm", len(vocabulary), hidden, 1)
+    save(path, Checkpoint(architecture, vocabulary, initialise(architecture, 1), {}, [], {}))
+    return path
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    """Return models of characters, of bytes, of lines as documents, and of a text with all kinds of characters."""
+    folder = tmp_path_factory.mktemp("models")
+    return {
+        "text": untrained(folder / "text.npz", Vocabulary("\n abcdeü")),
+        "bytes": untrained(folder / "bytes.npz", Vocabulary.of_bytes()),
+        "lines": untrained(folder / "lines.npz", Vocabulary(" abcdeü", separator="\n")),
+        "emoji": untrained(folder / "emoji.npz", Vocabulary.of(EMOJI + "\n")),
+    }
+
+
+# Bytes that are not UTF-8
+
+
+def filled(size):
+    """Return so many bytes of text."""
+    return (b"abcd eabc\n" * (size // 10 + 1))[:size]
+
+
+BROKEN = {
+    "at the beginning": (b"", b"\x80abc"),
+    "at the end": (b"abc\nd\xc3\xbc", b"\xc3"),
+    "a long sequence at the end": (b"abc", b"\xf0\x9f\x91"),
+    "overlong": (b"abc ", b"\xc0\xafabc"),
+    "an overlong line feed": (b"abc ", b"\xe0\x80\x8aabc"),
+    "a surrogate": (b"abc ", b"\xed\xa0\x80abc"),
+    "beyond the last code point": (b"abc ", b"\xf4\x90\x80\x80"),
+    "Latin-1": (b"abc ", b"\xfc abc"),
+    "begun in one block, broken in the next": (filled(BLOCK - 1), b"\xc3abc"),
+    "begun two bytes before the end of a block": (filled(BLOCK - 2), b"\xf0\x9fabc"),
+    "the first byte of a block": (filled(BLOCK), b"\xffabc"),
+    "begun in one block, after which nothing comes": (filled(BLOCK - 1), b"\xc3"),
+}
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_the_offset_of_what_is_not_utf8(kind):
+    """Wherever it stands, the byte and its offset are named, after all that comes before it; bytes can be read."""
+    good, bad = BROKEN[kind]
+    blocks = []
+    with pytest.raises(CharrnnError) as caught:
+        blocks.extend(decoded(cut(good + bad), "it"))
+    said = str(caught.value)
+    assert f"it is not UTF-8 text (see byte 0x{bad[0]:02X} at offset {len(good)})" in said
+    assert "\n" not in said
+    assert ("cut off" in said) == (bad in (b"\xc3", b"\xf0\x9f\x91"))
+    assert "".join(blocks).encode() == good
+    assert Vocabulary.of_bytes().encode(good + bad).tobytes() == good + bad
+
+
+def test_a_binary_file_is_called_so():
+    """What is before the fault is not told of a file with NULs, which is no text either."""
+    binary = decoded([b"abc\0", b"abc\xff"], "it")
+    assert next(binary) == "abc\0"
+    with pytest.raises(CharrnnError, match=r"offset 7\).* seems to be a binary file"):
+        next(binary)
+
+
+def test_good_text_across_blocks():
+    """A character, or CRLF, that two blocks share is one; a mark at the beginning goes, and one in the middle stays."""
+    for character in ("ü", "漢", "👩"):
+        raw = filled(BLOCK - 1) + character.encode() + b"abc"
+        assert "".join(decoded(cut(raw), "it")) == raw.decode()
+    raw = b"\xef\xbb\xbfa\r" + b"\n\xef\xbb\xbfb\r" + b"\r" + b"\nc\r"
+    for size in (1, 2, 3, 5, 100):
+        chunks = [raw[k : k + size] for k in range(0, len(raw), size)]
+        assert "".join(decoded(chunks, "it", newlines=True)) == "a\n\ufeffb\n\nc\n"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "mark", "named"),
+    [
+        ("utf-16-le", b"\xff\xfe", "UTF-16"),
+        ("utf-16-be", b"\xfe\xff", "UTF-16"),
+        ("utf-32-le", b"\xff\xfe\0\0", "UTF-32"),
+        ("utf-32-be", b"\0\0\xfe\xff", "UTF-32"),
+    ],
+)
+def test_other_encodings_of_unicode_are_recognised(encoding, mark, named):
+    """What is marked as UTF-16 or UTF-32 is called so."""
+    with pytest.raises(CharrnnError, match=f"seems to be {named};"):
+        list(decoded([mark + "der Mann".encode(encoding)], "it"))
+
+
+def test_every_command_says_where(models, run, tmp_path):
+    """Every command that reads a text names the file and the offset; none suggests an option that it has not."""
+    path = tmp_path / "broken.txt"
+    path.write_bytes(b"abc \xe9 abc\n" * 10)
+    said = "broken.txt is not UTF-8 text (see byte 0xE9 at offset 4) and seems to be in another encoding"
+    for command in (
+        ("eval", models["text"], path),
+        ("trace", models["text"], path),
+        ("sample", models["text"], "--prime-file", path, "--no-prime"),
+        ("sample", models["lines"], "--prime-file", path),
+        ("sample", models["text"], "--copied", path, "--length", 3),
+        ("sample", models["text"], "--novel", path),
+        ("train", path),
+    ):
+        result = run(*command)
+        refused(result, said, "a model trained with --bytes")
+    assert run("eval", models["bytes"], path).code == 0
+    assert run("sample", models["text"], "--prime", "-", stdin=b"abc\xc3").err.count("standard input is not UTF-8") == 1
+
+
+def test_what_was_typed_and_is_not_utf8(models, run, tmp_path):
+    """A byte of an argument or a line that is not UTF-8 is called a byte, and bytes go through as they are."""
+    typed = "ab\udce9"
+    said = "byte 0xE9 on line 1, column 3 of the prime is not UTF-8; --unknown skip leaves it out"
+    refused(run("sample", models["text"], "--prime", typed), said)
+    refused(run("sample", models["lines"], "--prime", typed), said)
+    skipped = run("sample", models["text"], "--prime", typed, "--unknown", "skip", "--length", 1)
+    assert skipped.stdout.startswith(b"ab")
+    written = run("sample", models["bytes"], "--prime", typed, "--stop", "\udcff", "--length", 3)
+    assert (written.code, written.stdout[:3]) == (0, b"ab\xe9")
+    for option in ("--prime-file", "--novel", "--copied"):
+        refused(run("sample", models["text"], option, "no\udce9such"), r"'no\udce9such' cannot be read")
+    refused(run("eval", models["text"], "\x1b[31m\u202e"), r"'\x1b[31m\u202e' cannot be read")
+    there = tmp_path / "\x1b[31m\u202e"
+    there.write_bytes(b"")
+    for target in ("\x1b[31m\udce9\u202e/x", there):
+        result = run("corpus", "fables", "-o", target)
+        refused(result)
+        assert result.err.removesuffix("\n").isprintable()
+
+
+@pytest.mark.parametrize("form", ["--json", "--tsv"])
+@pytest.mark.parametrize("fault", [b"\xff", "Ω".encode()])
+def test_all_before_a_fault_is_scored(models, run, monkeypatch, form, fault):
+    """To the last character before what cannot be read, wherever pieces and blocks end."""
+    monkeypatch.setattr(scoring, "PIECE", 1000)
+    monkeypatch.setattr(sources, "BLOCK", 700)
+    for size in (500, 1700, 2100):
+        result = run("eval", models["text"], "-", "--per-char", form, stdin=filled(size) + fault + b"abc")
+        assert result.code == 1
+        assert result.out.count("\n") == size + (form == "--tsv")
+    refused(run("eval", models["text"], "-", "--per-char", stdin=b"a" + fault), "0xFF" if fault == b"\xff" else "'Ω'")
+
+
+# Characters of any kind, on a terminal and in columns
+
+
+def test_harmless_texts():
+    """What commands a terminal or turns a line round goes; letters of all scripts, marks and joiners stay."""
+    shown = harmless(EMOJI)
+    assert len(shown) == len(EMOJI)
+    for character in EMOJI:
+        stays = character.isprintable() or character in "\t\u200c\u200d"
+        assert (character in shown) == stays
+    assert harmless("می\u200cخواهم क्\u200dष e\u0301 👩\u200d👧") == "می\u200cخواهم क्\u200dष e\u0301 👩\u200d👧"
+
+
+def test_columns_of_wide_and_combining_characters(capsysbinary):
+    """Columns begin at the same place of a screen whatever is in those before them."""
+    names = ["a", "日本語.npz", "e\u0301e\u0301", "\x1b[1m", "क्षि"]
+    capsysbinary.readouterr()
+    write([(name, "|") for name in names], [fitting("model", names), Column("end")], "text")
+    _, *lines = capsysbinary.readouterr().out.decode().splitlines()
+    assert {cells(line.partition("|")[0]) for line in lines} == {len("日本語.npz") + 3 + 2}
+
+
+@POSIX
+@pytest.mark.slow
+def test_nothing_commands_a_terminal(models, tmp_path):
+    """On a terminal, with colours and without, no command writes what a text would like to do to it."""
+    pty = pytest.importorskip("pty")
+    text = tmp_path / "\x1b[31m\u202etext.txt"
+    text.write_bytes((EMOJI + "\n").encode() * 60)
+    for surroundings in ({"TERM": "xterm-256color"}, {"TERM": "dumb"}, {"NO_COLOR": "1"}):
+        for command in (
+            ("info", models["emoji"]),
+            ("sample", models["emoji"], "--length", 500, "--temp", 3),
+            ("sample", models["bytes"], "--length", 500, "--temp", 3, "--surprise"),
+            ("sample", models["emoji"], "--length", 50, "--copied", text, "--copied-run", 1),
+            ("eval", models["emoji"], text, text),
+            ("eval", models["bytes"], text, "--per-line", "--tsv"),
+            ("eval", models["emoji"], text, "--per-char"),
+            ("trace", models["emoji"], text),
+            ("trace", models["emoji"], text, "--unit", "h1"),
+            ("trace", models["bytes"], text, "--unit", "h1", "--tsv"),
+            ("eval", models["text"], text),
+            ("corpus", "fables", "-o", text),
+        ):
+            screen, inner = pty.openpty()
+            process = program(*command, stdin=inner, stdout=inner, stderr=inner, env=surroundings)
+            os.close(inner)
+            shown = b""
+            with suppress(OSError):  # how Linux says that the program has ended
+                while piece := os.read(screen, 1 << 16):
+                    shown += piece
+            os.close(screen)
+            process.wait(PATIENCE)
+            plain = re.sub(r"\x1b\[[0-9;]*m", "", shown.decode()).replace("\r\n", "\n")
+            assert plain == harmless(plain), command
+            assert "should not have happened" not in plain
+
+
+# Texts that change while they are read
+
+
+def appended(path):
+    """Write more behind a file."""
+    with path.open("ab") as file:
+        file.write("ü".encode())
+
+
+def spoilt(path):
+    """Write over a part of a file."""
+    with path.open("r+b") as file:
+        file.seek(800_000)
+        file.write(b"\xff" * 10)
+
+
+CHANGES = {
+    "grows": (appended, 500_001, None),
+    "shrinks": (lambda path: os.truncate(path, 600_000), 300_000, None),
+    "shrinks within a character": (
+        lambda path: os.truncate(path, 600_001),
+        300_000,
+        "at offset 600000) and seems to be",
+    ),
+    "vanishes": (Path.unlink, 500_000, None),
+    "is spoilt": (spoilt, 400_000, "byte 0xFF at offset 800000"),
+}
+
+
+@POSIX
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_file_that_changes_while_it_is_read(tmp_path, monkeypatch, change):
+    """What is read is what is there, and ends with it; what is no text is a sentence."""
+    monkeypatch.setattr(sources, "BLOCK", 1000)
+    path = tmp_path / "text.txt"
+    path.write_bytes("ü".encode() * 500_000)
+    act, size, fault = CHANGES[change]
+    stream = read_stream(str(path), Vocabulary("abcü"))
+    read = next(stream).size
+    act(path)
+    said = None
+    try:
+        read += sum(block.size for block in stream)
+    except CharrnnError as error:
+        said = str(error)
+    # A fault ends the reading before the sum of what came before it is known.
+    assert (said is None and read == size) if fault is None else fault in str(said)
+
+
+@POSIX
+@pytest.mark.slow
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("command", [("eval", "--per-line", "--tsv"), ("sample", "--length", "1", "--prime-file")])
+def test_a_file_that_changes_under_a_command(models, tmp_path, change, command):
+    """The same of whole commands, which wait for their reader as the file changes: a sentence, or nothing to say."""
+    path = tmp_path / "text.txt"
+    path.write_bytes(("ü" * 49 + "\n").encode() * 60_000)
+    name, *options = command
+    files = (*options, path) if name == "sample" else (path, *options)
+    process = program(name, models["text"], *files)
+    process.stdout.read(1000)
+    CHANGES[change][0](path)
+    _, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == (1 if err else 0)
+    assert err.count(b"\n") == bool(err)
+    assert b"should not have happened" not in err
+
+
+# Texts without end, and what has to be kept of a text
+
+
+def program(*arguments, env=None, **streams):
+    """Start the program as a process of its own."""
+    for name in ("stdin", "stdout", "stderr"):
+        streams.setdefault(name, subprocess.DEVNULL if name == "stdin" else subprocess.PIPE)
+    command = [sys.executable, "-m", "charrnn", *map(str, arguments)]
+    return subprocess.Popen(command, env={**os.environ, **(env or {})}, **streams)
+
+
+def peak(process):
+    """Return the greatest memory that a process has had so far, in MB."""
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{process.pid}/status").read_text())
+    return int(found[1]) // 1000 if found else 0
+
+
+def watched(process, seconds):
+    """Let a process run for so many seconds at most; return the greatest memory that it had, in MB."""
+    most, end = 0, time.monotonic() + seconds
+    while process.poll() is None and time.monotonic() < end:
+        most = max(most, peak(process))
+        time.sleep(0.05)
+    return most
+
+
+@POSIX
+def test_a_pipe_in_which_nothing_comes(models, tmp_path):
+    """A pipe with a name is waited for, until Ctrl-C, which ends that at once and without a word."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    process = program("sample", models["text"], "--prime-file", pipe)
+    end = time.monotonic() + PATIENCE
+    writer = None
+    while writer is None and time.monotonic() < end:
+        with suppress(OSError):  # nobody reads it yet
+            writer = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=PATIENCE) == (b"", b"")
+    assert process.returncode == 130
+    os.close(writer)
+
+
+ENDLESS = (
+    ("eval", "bytes", "/dev/zero"),
+    ("eval", "text", "/dev/zero", "--unknown", "skip"),
+    ("eval", "bytes", "/dev/zero", "--per-line"),
+    ("eval", "bytes", "/dev/urandom", "--per-char"),
+    ("eval", "bytes", "/dev/urandom", "--top", "5"),
+    ("sample", "bytes", "--prime-file", "/dev/zero"),
+    ("sample", "lines", "--prime", "-", "--unknown", "skip"),
+    ("trace", "text", "/dev/zero", "--unknown", "skip"),
+)
+
+
+@LINUX
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ENDLESS, ids=" ".join)
+def test_texts_without_end(models, command):
+    """They are read for ever, in less than 300 MB, until Ctrl-C ends it."""
+    name, model, *options = command
+    yes = subprocess.Popen(["yes", "abc"], stdout=subprocess.PIPE) if "-" in options else None
+    streams = {} if yes is None else {"stdin": yes.stdout}
+    process = program(name, models[model], *options, stdout=subprocess.DEVNULL, **streams)
+    most = watched(process, 15)
+    assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, err) == (130, b"")
+    assert most < 300
+    if yes:
+        yes.stdout.close()
+        yes.wait(PATIENCE)
+
+
+def test_a_text_too_long_to_be_traced(models, run, monkeypatch):
+    """All of a text is read where it is short enough; else that is refused before much is read."""
+    monkeypatch.setattr(trace_file, "LONGEST", 400)
+    monkeypatch.setattr(sources, "BLOCK", 100)
+    assert run("trace", models["text"], "-", "--length", 0, "--unit", "h1", stdin=filled(400)).code == 0
+    refused(run("trace", models["text"], "-", "--length", 0, stdin=filled(401)), "too long to be read whole", "400")
+    refused(run("trace", models["text"], "-", "--length", 0, stdin=filled(600) + b"\xff"), "too long")
+    misused(run("trace", models["text"], "-", "--length", 10_000_001), "--length")
+
+
+def test_the_last_document_of_a_long_prime(models, run, monkeypatch):
+    """However many documents come before it, only the last one counts, and is kept; it cannot be without end."""
+    monkeypatch.setattr(sample_file, "KEPT", 100)
+    monkeypatch.setattr(sources, "BLOCK", 70)
+    said = run("sample", models["lines"], "--prime", "-", "--seed", 1, "--length", 20, stdin=filled(995) + b"\nbad")
+    alone = run("sample", models["lines"], "--prime", "bad", "--seed", 1, "--length", 20)
+    assert (said.code, said.out) == (0, alone.out)
+    refused(run("sample", models["lines"], "--prime", "-", stdin=b"abc\n" + b"a" * 101), "a document", "100 characters")
+    unknown = run("sample", models["lines"], "--prime", "-", stdin="aΩ\nbad".encode())
+    refused(unknown, "line 1, column 2 of standard input")
+
+
+def test_what_is_written_whole_is_not_too_long(models, run, monkeypatch, tmp_path):
+    """A prime or a sample that has to be kept is refused where it is too long; one that need not be is not."""
+    monkeypatch.setattr(sample_file, "KEPT", 100)
+    monkeypatch.setattr(sources, "BLOCK", 70)
+    prime = ("sample", models["text"], "--prime", "-", "--length", 3)
+    for option in (("--json",), ("--count", 2)):
+        refused(run(*prime, *option, stdin=filled(101)), "the text to go on from is longer than the 100 characters")
+        assert run(*prime, *option, stdin=filled(100)).code == 0
+        assert run(*prime, *option, "--no-prime", stdin=filled(101)).code == 0
+    assert run(*prime, stdin=filled(101)).code == 0
+    for option in ("--json",), ("--copied", "x"), ("--novel", "x"):
+        misused(run("sample", models["text"], "--length", 101, *option), option[0], "--length 100")
+    assert run("sample", models["text"], "--length", 101, "--count", 2).code == 0
+    monkeypatch.setattr(sample_file, "COMPARABLE", 100)
+    corpus = tmp_path / "corpus.txt"
+    corpus.write_bytes(b"abc")
+    for count, code in ((2, 0), (3, 1)):
+        result = run("sample", models["text"], "--length", 50, "--count", count, "--copied", corpus)
+        assert result.code == code
+        assert ("more to write than --copied takes, 100 characters" in result.err) == code
+
+
+def test_a_prime_of_nothing(models, run):
+    """A prime in which nothing is known is an error, wherever it comes from; an empty argument is no prime."""
+    for model in ("text", "lines"):
+        options = ("sample", models[model], "--unknown", "skip", "--length", 3, "--seed", 1)
+        refused(run(*options, "--prime", "漢字"), "the model knows none of the characters in the prime")
+        refused(run(*options, "--prime", "-", stdin="漢字".encode()), "in standard input")
+        refused(run(*options, "--prime", "-"), "there is no text in standard input")
+        assert run(*options, "--prime", "").out == run(*options).out
+
+
+def test_long_strings_are_not_repeated(models, run):
+    """A message quotes the beginning of what is wrong, and not a hundred thousand characters."""
+    for command in (
+        ("sample", models["text"], "--stop", "Ω" * 100_000),
+        ("train", "x", "--time", "9" * 100_000 + "x"),
+    ):
+        result = run(*command)
+        assert result.code in (1, 2)
+        assert len(result.err) < 500
+    lines = ("/" + "a" * 100_000, "/temp " + "a" * 100_000, "/length " + "a" * 100_000, "/unknown " + "a" * 100_000)
+    result = run("play", models["text"], stdin="\n".join(lines).encode())
+    assert (result.code, result.err.count("\n")) == (1, 4)
+    assert len(result.err) < 1000
+
+
+# What stands in a corpus
+
+
+@given(
+    documents=st.lists(st.text("ab\n", max_size=4), max_size=8),
+    sample=st.text("ab\n", max_size=4),
+    separator=st.sampled_from(["\n", "\n\n", "aa", ""]),
+)
+@example(documents=["a", "\nb"], sample="b", separator="\n\n")
+@example(documents=["ab"], sample="a", separator="\n")
+def test_novelty_by_a_twin(documents, sample, separator):
+    """A document is new if it is none of the corpus and was not tested before; another text, if no part of it."""
+    text = (separator or "\n").join(documents)
+    vocabulary = Vocabulary("\nab", separator=separator)
+    known = (
+        {*text.split(separator), ""}
+        if separator
+        else {text[i:j] for i in range(len(text) + 1) for j in range(i, len(text) + 1)}
+    )
+    for collide in (False, True):
+        with pytest.MonkeyPatch.context() as patch:
+            if collide:  # no hash is trusted
+                patch.setattr(generation, "hash", lambda _: 7, raising=False)
+            new = novelty(text, vocabulary)
+            if not (collide and separator and sample in text):
+                assert new(sample) == (sample not in known)
+            assert not new(sample)
+
+
+@given(
+    corpus=st.one_of(over(2, 60), over(4, 60)),
+    texts=st.lists(st.one_of(over(2, 20), over(4, 20)), max_size=3),
+    least=st.integers(1, 25),
+    part=st.sampled_from([1, 2, 5, 13]),
+)
+@example(corpus=[1, 0, 1], texts=[[1]], least=1, part=1)  # where the corpus has it first
+@example(corpus=[1, 2, 3, 0, 2, 3, 1], texts=[[2, 3, 1], [1, 2, 3]], least=2, part=1)
+def test_a_corpus_in_parts(corpus, texts, least, part):
+    """However the corpus is parted, every figure is that of comparing every window with every place."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(copying, "PART", part)
+        assert measure(ids(corpus), list(map(ids, texts)), least) == naive(corpus, texts, least)
+
+
+def test_long_samples_are_drawn_one_by_one(monkeypatch):
+    """Samples are the same however many wait for each other, and few wait where they are long."""
+    vocabulary = Vocabulary("\n abcdeü")
+    architecture = Architecture("gru", len(vocabulary), 8, 1)
+    network = Network(architecture, initialise(architecture, 1))
+    forks = []
+
+    def drawn(waiting):
+        monkeypatch.setattr(generation, "WAITING", waiting)
+        sampler = Sampler(network)
+        sampler.read([0])
+        fork = sampler.fork
+        monkeypatch.setattr(sampler, "fork", lambda seeds, team: forks.append(len(seeds)) or fork(seeds, team))
+        pieces = samples(sampler, vocabulary, Ending(50), seed=3, count=5)
+        texts = [""] * 5
+        for piece in pieces:
+            texts[piece.sample] += vocabulary.decode(piece.symbols)
+        return texts
+
+    assert drawn(1 << 24) == drawn(100) == drawn(1)
+    assert forks == [5, 2, 2, 1, 1, 1, 1, 1, 1]
+
+
+# At size
+
+
+@LINUX
+@pytest.mark.slow
+def test_sixty_thousand_characters(tmp_path):
+    """A text of 60,000 distinct characters trains, with a warning, in less than 1 GB, and every command takes it."""
+    random.seed(1)
+    characters = [chr(c) for c in range(32, 0x20000) if not 0xD800 <= c < 0xE000][:60_000]
+    random.shuffle(characters)
+    text, few, model = tmp_path / "many.txt", tmp_path / "few.txt", tmp_path / "many.npz"
+    text.write_text("".join(characters) * 2, encoding="utf-8", newline="")
+    few.write_text("".join(characters[:3000]), encoding="utf-8", newline="")
+    process = program("train", text, "--hidden", 16, "--epochs", 0.02, "--no-samples", "-o", model)
+    most = watched(process, 600)
+    _, err = process.communicate()
+    assert (process.returncode, most < 1000) == (0, True)
+    assert b"60,000 distinct characters" in err
+    print(f"train: {most} MB")  # noqa: T201
+    for command in (
+        ("eval", model, few),
+        ("eval", model, few, "--per-char"),
+        ("sample", model, "--length", 50, "--top-k", 40, "--repeat-penalty", 1.1, "--top-p", 0.9),
+        ("sample", model, "--length", 20, "--count", 10),
+        ("trace", model, few),
+        ("info", model),
+        ("play", model),
+    ):
+        process = program(*command, stdout=subprocess.DEVNULL)
+        most = watched(process, 300)
+        print(f"{command[0]}: {most} MB")  # noqa: T201
+        process.communicate()
+        assert (process.returncode, most < 1000) == (0, True), command
+
+
+@LINUX
+@pytest.mark.slow
+def test_a_line_of_500_megabytes(models, tmp_path):
+    """One line of 500 MB is scored, traced and sampled after in bounded memory; what would need more is refused."""
+    path = tmp_path / "line.txt"
+    with path.open("wb") as file:
+        for _ in range(500):
+            file.write(b"abcd eabcd" * 100_000)
+    for bound, command in (
+        (300, ("eval", models["text"], path, "--per-line", "--json")),
+        (300, ("eval", models["text"], path, "--copied", models["text"].parent / "none.txt")),
+        (300, ("trace", models["text"], path)),
+        (300, ("trace", models["text"], path, "--length", 0)),
+        (1200, ("sample", models["text"], "--length", 50, "--copied", path)),  # 500 MB of it a file, mapped
+        (1400, ("sample", models["text"], "--length", 50, "--novel", path)),
+    ):
+        (models["text"].parent / "none.txt").write_text("abc")
+        process = program(*command)
+        most = watched(process, 3600)
+        out, err = process.communicate()
+        print(f"{' '.join(map(str, command[2:]))}: {most} MB, {process.returncode}, {err.decode()}")  # noqa: T201
+        assert most < bound, command
+        assert b"should not have happened" not in err
+        assert b"Traceback" not in err
+        if "--per-line" in command:
+            (line,) = map(json.loads, out.splitlines())
+            assert (line["characters"], len(line["text"])) == (499_999_999, (1 << 16) + 1)
+        if "none.txt" in str(command[-1]) or command[-1] == 0:
+            assert process.returncode == 1
+            assert err.count(b"\n") == 1
