@@ -34,6 +34,9 @@ def train(seconds: float, folder: Path, options: tuple[str, ...] = OPTIONS) -> l
     threading.Thread(target=drain, args=(ours,), daemon=True).start()
     seen = []
     try:
+        log = folder / "log.jsonl"
+        while run.poll() is None and not (log.exists() and log.stat().st_size):  # reading, compiling
+            time.sleep(0.05)
         time.sleep(seconds / 10)
         for _ in range(SAMPLES):
             time.sleep(0.85 * seconds / SAMPLES)
