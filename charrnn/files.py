@@ -95,7 +95,7 @@ def check_writable(path: str | Path, *, force: bool) -> None:
 
 def shown(path: str | Path) -> str:
     """Return a path for a message, where line breaks and bytes that are not UTF-8 would do harm."""
-    return str(path) if str(path).isprintable() else repr(str(path))
+    return str(path) if str(path).isprintable() and str(path) else repr(str(path))
 
 
 def other_kind(mode: int) -> str:

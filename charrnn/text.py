@@ -158,15 +158,28 @@ def read_again(path: str) -> Iterator[BinaryIO | None]:
 
 
 def read_text(
-    paths: Sequence[str], *, byte_level: bool = False, separator: str = "", stdin: BinaryIO | None = None
+    paths: Sequence[str],
+    *,
+    byte_level: bool = False,
+    separator: str = "",
+    most: int | None = None,
+    stdin: BinaryIO | None = None,
 ) -> str | bytes:
     """Read as ``read_corpus`` does, with a separator put between files: a string, or bytes with ``byte_level``.
 
-    Raises CharrnnError as that does, for nothing but empty files too.
+    Raises CharrnnError as that does, for nothing but empty files too, and for more than ``most`` characters or bytes.
     """
     _require_once(paths)
     opened = _opened(paths, byte_level, stdin)
-    texts = ["".join(blocks) for _, blocks in _texts(opened, byte_level, not (byte_level or separator))]
+    texts, size = [], 0
+    for name, blocks in _texts(opened, byte_level, not (byte_level or separator)):
+        parts = []
+        for block in blocks:
+            size += len(block)
+            if most is not None and size > most:
+                raise CharrnnError(f"{name} is longer than the {most:,} characters that can be kept in memory")
+            parts.append(block)
+        texts.append("".join(parts))
     if not texts:
         raise _no_text(paths)
     if byte_level:

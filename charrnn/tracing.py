@@ -61,7 +61,7 @@ def unit_named(architecture: Architecture, name: str) -> Unit:
             return unit
     there = ", ".join(f"{kind}1 to {kind}{hidden}" for kind in kinds(architecture))
     deeper = f" in layer 1, and the same in each layer up to {layers}, as in {layers}.h1" if layers > 1 else ""
-    raise CharrnnError(f"there is no unit {name!r}: there are {there}{deeper}")
+    raise CharrnnError(f"there is no unit {name[:60]!r}: there are {there}{deeper}")
 
 
 def activations(network: Network, ids: ArrayLike, units: Sequence[Unit]) -> NDArray[np.float32]:

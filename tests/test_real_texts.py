@@ -363,6 +363,7 @@ ENDLESS = (
     ("sample", "bytes", "--prime-file", "/dev/zero"),
     ("sample", "lines", "--prime", "-", "--unknown", "skip"),
     ("trace", "text", "/dev/zero", "--unknown", "skip"),
+    ("play", "text", "<", "/dev/zero"),
 )
 
 
@@ -374,6 +375,9 @@ def test_texts_without_end(models, command):
     name, model, *options = command
     yes = subprocess.Popen(["yes", "abc"], stdout=subprocess.PIPE) if "-" in options else None
     streams = {} if yes is None else {"stdin": yes.stdout}
+    if "<" in options:
+        streams["stdin"] = os.open(options.pop(), os.O_RDONLY)
+        options.pop()
     process = program(name, models[model], *options, stdout=subprocess.DEVNULL, **streams)
     most = watched(process, 15)
     assert process.poll() is None
@@ -453,6 +457,32 @@ def test_long_strings_are_not_repeated(models, run):
     result = run("play", models["text"], stdin="\n".join(lines).encode())
     assert (result.code, result.err.count("\n")) == (1, 4)
     assert len(result.err) < 1000
+
+
+def test_a_line_that_is_too_long_for_a_turn(models, run, monkeypatch):
+    """It is read to its end, refused with its number, and kept nowhere; the next one is a turn."""
+    from charrnn.display import prompt
+
+    monkeypatch.setattr(prompt, "LONGEST", 10)
+    for size, code in ((9, 0), (10, 0), (11, 1), (20, 1), (1005, 1)):
+        result = run(
+            "play", models["text"], "--length", 1, stdin=b"ab\n" + filled(size).replace(b"\n", b"a") + b"\nbad\n"
+        )
+        assert result.code == code, size
+        assert result.err.count("line 2 of standard input: it is longer than 10 characters") == code
+        assert "bad" in result.out
+    assert run("play", models["text"], "--length", 1, stdin=b"a" * 11).code == 1
+
+
+def test_a_corpus_too_long_to_be_kept(models, run, monkeypatch, tmp_path):
+    """--novel keeps its corpus in memory, and says where that is too long, before it is read to its end."""
+    monkeypatch.setattr(sample_file, "COMPARED", 100)
+    monkeypatch.setattr(sources, "BLOCK", 70)
+    path = tmp_path / "corpus.txt"
+    for raw, code in ((filled(100), 0), (filled(101), 1), (filled(500) + b"\xff", 1)):
+        path.write_bytes(raw)
+        result = run("sample", models["text"], "--novel", path, "--length", 50)
+        assert (result.code, "longer than the 100 characters" in result.err) == (code, bool(code))
 
 
 # What stands in a corpus

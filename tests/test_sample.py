@@ -172,12 +172,11 @@ def test_copied_is_told(trained, run):
 
 def test_a_long_prime_is_not_kept(trained, run, monkeypatch):
     """A prime is read and written piece by piece, and goes on to the same text as if read at once."""
-    from charrnn import text, vocabulary
+    from charrnn import sources
 
     corpus = (trained.parent / "corpus.txt").read_text()
     whole = run("sample", trained, "--prime", corpus, "--seed", 1, "--length", 50).out
-    monkeypatch.setattr(vocabulary, "BLOCK", 100)
-    monkeypatch.setattr(text, "BLOCK", 100, raising=False)
+    monkeypatch.setattr(sources, "BLOCK", 100)
     assert (
         run("sample", trained, "--prime-file", trained.parent / "corpus.txt", "--seed", 1, "--length", 50).out == whole
     )

@@ -137,4 +137,6 @@ def complain(error: Exception) -> None:
     else:
         about = f"{type(error).__name__}: {error}".splitlines()[0]
         sentence = f"this should not have happened ({about}); charrnn --debug … shows where"
-    click.echo(f"charrnn: error: {sentence}", err=True)
+    from charrnn.display.words import harmless
+
+    click.echo(f"charrnn: error: {harmless(sentence)}", err=True)  # it may name what a stranger named

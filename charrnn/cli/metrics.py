@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from charrnn.errors import CharrnnError
-from charrnn.files import reason
+from charrnn.files import reason, shown
 
 if TYPE_CHECKING:
     from charrnn.progress import Progress
@@ -28,7 +28,7 @@ class Log:
         try:
             self.stream = Path(path).open("a" if append else "w", encoding="utf-8")  # noqa: SIM115
         except OSError as error:
-            raise CharrnnError(f"{path} cannot be written: {reason(error)}") from None
+            raise CharrnnError(f"{shown(path)} cannot be written: {reason(error)}") from None
 
     def __enter__(self) -> "Log":
         return self
@@ -61,7 +61,7 @@ class Log:
             self.stream.write(json.dumps(entry, allow_nan=False) + "\n")
             self.stream.flush()
         except OSError as error:
-            self.failure = f"{self.path} could not be written to its end: {reason(error)}"
+            self.failure = f"{shown(self.path or '')} could not be written to its end: {reason(error)}"
             with suppress(OSError):
                 self.stream.close()
             self.stream = None

@@ -28,7 +28,7 @@ def new_run(ctx: click.Context, options: dict[str, Any], team: "Workers") -> "Tr
     from charrnn.transfer import common_vocabulary, starting_weights
     from charrnn.vocabulary import size_warning
 
-    source = load(options["init_from"]) if options["init_from"] else None
+    source = load(options["init_from"]) if options["init_from"] is not None else None
     if source is not None:
         if ctx.get_parameter_source("byte_level") is ParameterSource.COMMANDLINE and not source.vocabulary.byte_level:
             raise click.UsageError("With --init-from, the model decides --bytes.")
@@ -49,7 +49,7 @@ def new_run(ctx: click.Context, options: dict[str, Any], team: "Workers") -> "Tr
         tell=None if options["quiet"] else note,
     )
     if corpus.documents == 1:
-        raise CharrnnError(f"the whole text is one document: {separator!r} stands nowhere between two parts of it")
+        raise CharrnnError(f"the whole text is one document: {separator[:60]!r} stands nowhere between two parts of it")
     if corpus.skipped and not options["quiet"]:
         note(f"{len(corpus.skipped)} files are not text and were left out, such as {corpus.skipped[0]}")
     warning = size_warning(corpus.vocabulary)

@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 
 LENGTH = 1000  # characters that are written where nothing is said
 LONGEST = 100_000  # the same where something else may end a sample
+COMPARED = 500_000_000  # characters of the text that samples are to be no part of: it is kept in memory
 KEPT = 20_000_000  # characters of one text, at most, that are kept in memory where it is needed whole
+NOVEL = f"Write only samples that do not stand in CORPUS, of {COMPARED:,} characters at most."
 
 
 @click.command(epilog=EFFECTS)
@@ -56,7 +58,7 @@ KEPT = 20_000_000  # characters of one text, at most, that are kept in memory wh
     type=click.IntRange(0, 2**63 - 1),
     help="The same seed writes the same text; else each run differs.",
 )
-@click.option("--novel", type=click.Path(), metavar="CORPUS", help="Write only samples that do not stand in CORPUS.")
+@click.option("--novel", type=click.Path(), metavar="CORPUS", help=NOVEL)
 @copied_options
 @click.option("--surprise", is_flag=True, help="Colour each character, on a terminal: the redder, the less expected.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object a sample.")
@@ -164,7 +166,7 @@ def _novelty(path: str, vocabulary: "Vocabulary", prime: "NDArray[Any]") -> "Cal
     from charrnn.generation import novelty
     from charrnn.text import read_text
 
-    corpus = read_text([path], byte_level=vocabulary.byte_level, separator=vocabulary.separator)
+    corpus = read_text([path], byte_level=vocabulary.byte_level, separator=vocabulary.separator, most=COMPARED)
     text = corpus if isinstance(corpus, str) else corpus.decode("latin-1")
     return novelty(text, vocabulary, vocabulary.spell(prime))
 

@@ -9,6 +9,8 @@ from typing import IO, TYPE_CHECKING, Any, cast
 from rich.console import Console
 from rich.markup import escape
 
+from charrnn.display.words import harmless
+
 if TYPE_CHECKING:
     from charrnn.network import Network
 
@@ -36,7 +38,7 @@ def console() -> Console:
 
 def note(text: str) -> None:
     """Say one sentence on stderr."""
-    console().print(f"charrnn: {text}", markup=False)
+    console().print(f"charrnn: {harmless(text)}", markup=False)
 
 
 class Compiled:

@@ -4,7 +4,6 @@ import codecs
 import os
 import signal
 import sys
-import unicodedata
 from collections.abc import Sequence
 from contextlib import suppress
 from itertools import pairwise
@@ -15,11 +14,12 @@ from rich.console import Console
 
 from charrnn.display.colour import RESET
 from charrnn.display.line_editing import LineEditor
-from charrnn.display.words import harmless
+from charrnn.display.words import cells, harmless
 from charrnn.errors import CharrnnError
 
 BOLD, DIM = "\x1b[1m", "\x1b[2m"
 MARK = "› "  # after it is what is typed
+LONGEST = 1 << 20  # characters of a line that comes through a pipe
 TAIL = 32  # characters of the text, at most, before the mark, where rows cannot be told
 
 
@@ -40,11 +40,16 @@ class Pipe:
         self._at_start = True
 
     def ask(self, text: bytes) -> str:  # noqa: ARG002
-        """Return the next line; raise EOFError after the last."""
-        line = sys.stdin.readline()
+        """Return the next line; raise EOFError after the last, CharrnnError for one that is too long."""
+        line = part = sys.stdin.readline(LONGEST + 1)
         if not line:
             raise EOFError
         self.line += 1
+        while len(part) > LONGEST and not part.endswith("\n"):  # read on to the end of a line that is too long
+            part = sys.stdin.readline(LONGEST + 1)
+            line = ""
+        if not line:
+            raise CharrnnError(f"it is longer than {LONGEST:,} characters")
         if self.line == 1:
             line = line.removeprefix("\ufeff")  # a byte order mark
         return line.removesuffix("\n")
@@ -212,14 +217,6 @@ class Terminal:
         with suppress(OSError):
             if count < os.get_terminal_size(sys.stdout.fileno()).lines:
                 self._out.write(f"\x1b[{count}A\r\x1b[J")
-
-
-def cells(text: str) -> int:
-    """Return how many columns of a terminal a text takes."""
-    return sum(
-        0 if unicodedata.category(c) in ("Mn", "Me", "Cf") else 1 + (unicodedata.east_asian_width(c) in "WF")
-        for c in text
-    )
 
 
 def rows(line: str, width: int) -> list[str]:

@@ -9,7 +9,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
 from charrnn.display.console import Compiled, console
-from charrnn.display.words import bits, duration, size
+from charrnn.display.words import bits, duration, harmless, size
 from charrnn.sources import listed
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class TrainingDisplay:
     def say(self, text: str) -> None:
         """Print a line, above the bar where there is one."""
         if not self.quiet:
-            self.console.print(text, markup=False)
+            self.console.print(harmless(text), markup=False)
 
     def header(self, compiled: Compiled) -> None:
         """Say what is trained on what."""
