@@ -18,6 +18,7 @@ from charrnn.errors import CharrnnError
 from charrnn.files import reason, replacing, shown
 from charrnn.vocabulary import BLOCK, Ids
 
+_FORMAT = 1  # to be raised whenever the same text would be encoded in another way, or kept in another form
 _SUFFIX = ".symbols"
 _END = 128  # bytes of the digest in hexadecimal that a file ends with
 
@@ -73,7 +74,7 @@ def keep(key: str, dtype: np.dtype[Any], blocks: Iterable[Ids]) -> Ids:
 
 def key_of(record: Any) -> str:
     """Return a name for a text by all that decides how it is encoded, as JSON."""
-    return hashlib.sha256(json.dumps(record).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([_FORMAT, record]).encode()).hexdigest()
 
 
 def blocks_of(ids: Ids) -> Iterator[Ids]:
