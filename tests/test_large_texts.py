@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from charrnn import caches, encoded, sources, text
+from charrnn import caches, encoded, sources, streams, text
 from charrnn.encoded import blocks_of, release
 from charrnn.errors import CharrnnError
 from charrnn.settings import Settings
@@ -263,13 +263,15 @@ def test_a_pipe_with_a_name_is_read_once(cache, tmp_path):
     writer.join()
 
 
-def test_old_texts_are_forgotten(cache, path, tmp_path):
+def test_old_texts_are_forgotten(cache, path, monkeypatch):
     """A file that was not used for a month goes when another one comes; one that is used stays."""
     read_corpus([path])
     (kept,) = cache.iterdir()
     long_ago = time.time() - 86_400 * (caches.UNUSED + 1)
     os.utime(kept, (long_ago, long_ago))
-    read_corpus([path])  # it is used
+    with monkeypatch.context() as patch:
+        patch.setattr(Vocabulary, "encode_blocks", None)
+        read_corpus([path])  # it is used, and not made again
     (cache / ".half.tmp").write_bytes(b"of a process that was killed")
     (cache / "old.symbols").write_bytes(b"old")
     for name in (".half.tmp", "old.symbols"):
@@ -277,6 +279,20 @@ def test_old_texts_are_forgotten(cache, path, tmp_path):
     read_corpus([path], byte_level=True)
     assert len(list(cache.iterdir())) == 2
     assert kept.exists()
+
+
+def test_a_document_to_cut_at_is_found_however_far(monkeypatch):
+    """A text is cut where the nearest document begins, but the first, as if all were looked at at once."""
+    monkeypatch.setattr(streams, "BLOCK", 2)
+    choose = random.Random(3)
+    for _ in range(300):
+        size = choose.randint(3, 60)
+        ids = np.array(choose.choices([0, 9], [choose.choice([5, 40]), 1], k=size), np.uint8)
+        begins = np.flatnonzero(ids == 9)
+        begins = begins[begins > 0]
+        cut = size - round(size * 0.3)
+        expected = int(begins[np.abs(begins - cut).argmin()]) if begins.size and size - cut >= 2 else size
+        assert split(ids, 0.3, 9)[0].size == (expected if size - cut >= 2 else size)
 
 
 def test_letting_go_of_memory_changes_nothing(cache, path):

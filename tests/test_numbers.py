@@ -1,6 +1,5 @@
 """Numbers that go wrong: what is no number is never kept, and denormal numbers cost no time."""
 
-import json
 import math
 import statistics
 import sys
@@ -22,6 +21,7 @@ from charrnn.sampling import Sampler
 from charrnn.settings import Settings
 from charrnn.training import Trainer
 from charrnn.workers import Workers
+from tests.test_cli import strict_json
 from tests.test_resume import INTERVAL, TINY, assert_same, corpus, rhyme
 
 SMALL = Settings(hidden=8, seq_length=8, batch_size=5, epochs=1.5, lr=0.005, dropout=0.2, seed=3, patience=0)
@@ -205,15 +205,6 @@ def test_weights_that_are_no_numbers_are_no_start(monkeypatch):
 # From the command line
 
 
-def strict(line):
-    """Read JSON as its standard has it: without NaN and Infinity."""
-
-    def fail(word):
-        raise AssertionError(f"{word} is no JSON")
-
-    return json.loads(line, parse_constant=fail)
-
-
 def wild_from(monkeypatch, step):
     """Let every step from one on go far too far, whatever is tried."""
     original = Trainer._rate
@@ -234,7 +225,7 @@ def test_a_run_that_gives_up_keeps_the_best_weights(folder, run, monkeypatch, fr
     assert last.endswith("the best model so far is in model.npz")
     kept = load("model.npz", resume=True)  # which refuses what is not finite
     assert kept.history[-1]["step"] == kept.resume.progress["best_step"] == 2 * INTERVAL
-    entries = [strict(line) for line in Path("log").read_text().splitlines()]
+    entries = [strict_json(line) for line in Path("log").read_text().splitlines()]
     assert sum(entry.get("rolled_back", False) for entry in entries) == training.ROLLBACKS
     monkeypatch.undo()
     assert run("info", folder / "model.npz").code == 0

@@ -477,6 +477,35 @@ def test_a_save_that_fails_is_not_tried_at_every_validation(monkeypatch):
     assert store.is_due(validation)
 
 
+@pytest.mark.skipif(os.name != "posix", reason="needs signals")
+def test_a_signal_that_comes_twice_still_saves(monkeypatch):
+    """Only another Ctrl-C some time after the first signal ends a run at once."""
+    clock, caught, trainer = [100.0], [], SimpleNamespace(stop=False)
+    monkeypatch.setattr(charrnn.cli.session.time, "monotonic", lambda: clock[0])
+    with charrnn.cli.session._stopping(trainer, caught):
+        for name in ("SIGHUP", "SIGHUP", "SIGINT"):
+            signal.raise_signal(getattr(signal, name))
+        assert trainer.stop
+        clock[0] += 1.0
+        signal.raise_signal(signal.SIGTERM)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    assert caught[0] == signal.SIGHUP
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs signals")
+def test_a_signal_before_the_first_step_clears_up(tmp_path):
+    """SIGTERM while the text is still coming ends the command, and its lock goes with it."""
+    command = [sys.executable, "-m", "charrnn", "train", "-", "--quiet"]
+    with subprocess.Popen(command, cwd=tmp_path, stdin=subprocess.PIPE) as process:
+        while process.poll() is None and not list(tmp_path.iterdir()):
+            time.sleep(0.02)
+        time.sleep(0.2)
+        process.terminate()
+        assert process.wait(60) == 128 + signal.SIGTERM
+    assert not list(tmp_path.iterdir())
+
+
 # Whole processes
 
 
