@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 from charrnn import __version__, archive
 from charrnn.archive import Form, UnfitError, check_writable
 from charrnn.cells import Architecture
+from charrnn.cells.influence import influence_shape, why_not_in_real_time
 from charrnn.errors import CharrnnError
 from charrnn.vocabulary import Vocabulary
 
 __all__ = ["FORMAT", "LONGEST_SEPARATOR", "Checkpoint", "Resume", "check_writable", "load", "save"]
 
-FORMAT = 2  # of the file; to be raised whenever a reader of the old one would misunderstand the new
-# Format 1, still read, had no vocabularies of documents.
+FORMAT = 3  # of the file; to be raised whenever a reader of the old one would misunderstand the new
+# Formats 1 and 2 are still read: the one had no vocabularies of documents, both had no options of the network.
 
 _FLOATS = "<f4"
 # Room for a vocabulary of all characters that there are, each as twelve bytes of escapes, and for 10,000 validations.
@@ -39,6 +40,7 @@ _FIELDS = {
     "corpus": dict,
 }
 _NETWORK = {"cell": str, "hidden": int, "layers": int}
+_OPTIONS = {"activation": str, "projection": int, "periods": list, "bidirectional": bool, "learned_state": bool}
 _VOCABULARY = {"byte_level": bool, "characters": str, "separator": str}
 
 
@@ -50,6 +52,7 @@ class Resume:
     weights: NDArray[np.float32]  # [P] the last weights: all end to end, in the order of parameter_shapes()
     moments: tuple[NDArray[np.float32], ...]  # each [P]: the optimiser's
     carried: NDArray[np.float32]  # [layers, states, B, H] the hidden state that the next window starts from
+    influence: NDArray[np.float32] | None = None  # [B, states·H, P] in real-time recurrent learning: of P parameters
 
 
 @dataclass
@@ -79,7 +82,8 @@ def save(path: str | Path, checkpoint: Checkpoint) -> None:
     if resume:
         moments = {f"state/moment{k}": values for k, values in enumerate(resume.moments)}
         arrays |= {"state/weights": resume.weights, **moments, "state/carried": resume.carried}
-    forms = _forms(architecture, len(resume.moments) if resume else None)
+        arrays |= {} if resume.influence is None else {"state/influence": resume.influence}
+    forms = _forms(architecture, len(resume.moments) if resume else None, influence="state/influence" in arrays)
     if set(arrays) != set(forms):
         raise ValueError("the parameters are not those of the network")
     stored = {"meta": np.frombuffer(_encode(path, checkpoint), np.uint8)}
@@ -113,7 +117,8 @@ def load(path: str | Path, *, resume: bool = False) -> Checkpoint:
         moments = 0
         while f"state/moment{moments}" in reader:
             moments += 1
-        forms = _forms(architecture, moments if "progress" in meta else None)
+        influence = "state/influence" in reader
+        forms = _forms(architecture, moments if "progress" in meta else None, influence=influence)
         reader.require({"meta": _META, **forms})
         arrays = {}
         for name, form in forms.items():
@@ -133,21 +138,28 @@ def load(path: str | Path, *, resume: bool = False) -> Checkpoint:
             arrays["state/weights"],
             tuple(arrays[f"state/moment{k}"] for k in range(moments)),
             arrays["state/carried"],
+            arrays.get("state/influence"),
         )
         if resume
         else None,
     )
 
 
-def _forms(architecture: Architecture, moments: int | None) -> dict[str, Form]:
-    """Return every array of a file but ``meta``, in order; without a number of ``moments``, of a slim one."""
+def _forms(architecture: Architecture, moments: int | None, *, influence: bool) -> dict[str, Form]:
+    """Return every array of a file but ``meta``, in order; without a number of ``moments``, of a slim one.
+
+    There may be an ``influence`` where the network can learn in real time.
+    """
     forms = {f"param/{name}": Form(_FLOATS, shape) for name, shape in architecture.parameter_shapes().items()}
     if moments is not None:
         flat = Form(_FLOATS, (architecture.parameter_count(),))
         forms["state/weights"] = flat
         forms |= {f"state/moment{k}": flat for k in range(moments)}
-        sizes = architecture.layers, len(architecture.row.states), None, architecture.hidden
+        layers = architecture.directions * architecture.layers
+        sizes = layers, len(architecture.row.states), None, architecture.hidden
         forms["state/carried"] = Form(_FLOATS, sizes)
+        if influence and why_not_in_real_time(architecture) is None:
+            forms["state/influence"] = Form(_FLOATS, (None, *influence_shape(architecture)))
     return forms
 
 
@@ -156,7 +168,7 @@ def _encode(path: str | Path, checkpoint: Checkpoint) -> bytes:
     meta = {
         "format": FORMAT,
         "charrnn": __version__,
-        "network": {"cell": network.cell, "hidden": network.hidden, "layers": network.layers},
+        "network": {name: getattr(network, name) for name in _NETWORK} | network.options,
         "vocabulary": {name: getattr(vocabulary, name) for name in _VOCABULARY},
         "training": checkpoint.training,
         "history": checkpoint.history,
@@ -198,7 +210,13 @@ def _decode(encoded: bytes) -> dict[str, Any]:
     fields = _check("meta", meta, _FIELDS | ({"progress": dict} if "progress" in meta else {}))
     if version == 1 and "separator" not in fields["vocabulary"]:
         fields["vocabulary"]["separator"] = ""
-    _check("meta: network", fields["network"], _NETWORK)
+    network = fields["network"]
+    options = {name: kind for name, kind in _OPTIONS.items() if name in network}
+    _check("meta: network", network, _NETWORK | options)
+    if "periods" in options:
+        if not all(type(period) is int for period in network["periods"]):
+            raise UnfitError("is not a charrnn model: its periods are no whole numbers")
+        network["periods"] = tuple(network["periods"])
     _check("meta: vocabulary", fields["vocabulary"], _VOCABULARY)
     for name, most in (("characters", sys.maxunicode), ("separator", LONGEST_SEPARATOR)):
         if len(fields["vocabulary"][name]) > most:

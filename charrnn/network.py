@@ -2,13 +2,13 @@
 
 import importlib
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.cells import Architecture
+from charrnn.cells import Architecture, heard
 from charrnn.cells.architecture import gate_name
 from charrnn.kernels import inputs, is_warm, output, padded, passes, whole_blocks
 from charrnn.kernels.cache import cache_folder
@@ -37,52 +37,73 @@ def _nbytes(values: Sequence[object]) -> int:
 class Parameters:
     """All parameters of a network, or their gradient, or a moment of it: one flat vector and views into it.
 
-    ``blocks`` are what kernels read, padded: U of the first layer [V, G·H], U of the others [L−1, H, G·H], W [L, H,
-    G·H], b [L, G·H], V [H, V] and c [V]. ``named`` maps the names of ``Architecture.parameter_shapes()`` to views
-    without the padding. The padding is zero and stays zero: nothing flows into it, so its gradient is zero too.
+    ``blocks`` are what kernels read, padded, as `kernels.passes` lists them. ``named`` maps the names of
+    ``Architecture.parameter_shapes()`` to views without the padding. The padding is zero and stays zero: nothing flows
+    into it, so its gradient is zero too.
     """
 
     def __init__(self, architecture: Architecture, flat: Array | None = None) -> None:
         """Make room for them, or use a vector that there is."""
         self.architecture = architecture
-        cell, size, layers = architecture.row, padded(architecture.hidden), architecture.layers
-        symbols = padded(architecture.vocabulary)
+        cell, size, stacks = architecture.row, padded(architecture.hidden), architecture.directions
+        inner, symbols = padded(architecture.outputs), padded(architecture.vocabulary)
+        layers = stacks * architecture.layers
         fed, gates = len(cell.input_gates) * size, len(cell.gates) * size
-        shapes: list[tuple[int, ...]] = [
-            (architecture.vocabulary, fed),
-            (layers - 1, size, fed),
-            (layers, size, len(cell.recurrent_gates) * size),
-            (layers, gates),
-            (size, symbols),
-            (symbols,),
-        ]
-        sizes = [int(np.prod(shape)) for shape in shapes]
+        columns = len(cell.further[0]) * padded(architecture.further_size) if cell.further else 0
+        learned = len(cell.learnable_states) if architecture.learned_state else 0
+        shapes: dict[str, tuple[int, ...]] = {
+            "first_U": (stacks, architecture.symbols(stacks - 1), fed),
+            "U": (layers - stacks, inner, fed),
+            "W": (layers, inner, len(cell.recurrent_gates) * size),
+            "b": (layers, gates),
+            "V": (stacks, inner, symbols),
+            "c": (symbols,),
+            "further": (layers, len(cell.further), size, columns),
+            "peepholes": (layers, len(cell.peepholes), size),
+            "initial": (layers, learned, size),
+        }
+        sizes = [int(np.prod(shape)) for shape in shapes.values()]
         self.flat = aligned(whole_blocks(sum(sizes))) if flat is None else flat
-        views, begin = [], 0
-        for shape, length in zip(shapes, sizes, strict=True):
-            views.append(self.flat[begin : begin + length].reshape(shape))
+        views, begin = {}, 0
+        for (name, shape), length in zip(shapes.items(), sizes, strict=True):
+            views[name] = self.flat[begin : begin + length].reshape(shape)
             begin += length
-        self.blocks = tuple(views)
-        self.named: dict[str, Array] = self._name(size)
+        periods = aligned(size)
+        periods[: architecture.hidden] = architecture.unit_periods()
+        order = ("first_U", "U", "W", "further", "peepholes", "b", "initial", "V", "c")
+        self.blocks = (*(views[name] for name in order), periods)
+        named = dict(self._name(views, size))
+        self.named: dict[str, Array] = {name: named[name] for name in architecture.parameter_shapes()}
 
-    def _name(self, size: int) -> dict[str, Array]:
-        cell, hidden = self.architecture.row, self.architecture.hidden
-        first_U, U, W, b, V, c = self.blocks
-        named = {}
-        for layer in range(self.architecture.layers):
+    def _name(self, views: Mapping[str, Array], size: int) -> Iterator[tuple[str, Array]]:
+        architecture = self.architecture
+        cell, hidden, outputs, depth = architecture.row, architecture.hidden, architecture.outputs, architecture.layers
+        learned = cell.learnable_states if architecture.learned_state else ()
+        for layer in range(architecture.directions * depth):
+            stack, level = divmod(layer, depth)
+            prefix = f"{'reverse.' * stack}layer{level}."
+            rows = architecture.inputs(level, stack)
             for letter, block, gates in (
-                ("U", U[layer - 1] if layer else first_U, cell.input_gates),
-                ("W", W[layer], cell.recurrent_gates),
-                ("b", b[layer], cell.gates),
+                ("U", views["U"][layer - 1 - stack] if level else views["first_U"][stack], cell.input_gates),
+                ("W", views["W"][layer], cell.recurrent_gates),
+                ("b", views["b"][layer], cell.gates),
             ):
-                rows = self.architecture.inputs(layer) if letter == "U" else hidden
+                height = {"U": rows, "W": outputs}.get(letter)
                 for place, gate in enumerate(gates):
                     columns = slice(place * size, place * size + hidden)
-                    view = block[columns] if letter == "b" else block[:rows, columns]
-                    named[f"layer{layer}.{gate_name(letter, gate)}"] = view
-        named["output.V"] = V[:hidden, : self.architecture.vocabulary]
-        named["output.c"] = c[: self.architecture.vocabulary]
-        return named
+                    view = block[columns] if height is None else block[:height, columns]
+                    yield prefix + gate_name(letter, gate), view
+            width = padded(architecture.further_size)
+            for block, names in zip(views["further"][layer], cell.further, strict=True):
+                for place, name in enumerate(names):
+                    yield prefix + name, block[:hidden, place * width : place * width + architecture.further_size]
+            for vector, gate in zip(views["peepholes"][layer], cell.peepholes, strict=True):
+                yield f"{prefix}p_{gate}", vector[:hidden]
+            for vector, state in zip(views["initial"][layer], learned, strict=True):
+                yield f"{prefix}{state}0", vector[: architecture.width(state)]
+        for stack in range(architecture.directions):
+            yield f"output.V{'_reverse' * stack}", views["V"][stack][:outputs, : architecture.vocabulary]
+        yield "output.c", views["c"][: architecture.vocabulary]
 
     def assign(self, values: Mapping[str, Array]) -> None:
         """Copy named arrays in."""
@@ -104,9 +125,10 @@ class Parameters:
 class Window:
     """The buffers of B streams over T steps: inputs, states, gates, losses, and the gradients for the way back.
 
-    ``ids`` and ``targets`` [T, B]; ``z`` [L, T, B, G·H], the gates; ``states`` [S, L, T+1, B, H], slot 0
-    being the carried ones; ``dh`` [L, T+1, B, H] and ``other_gradients`` [S−1, L, 1, B, H], their gradients; ``losses``
-    [T, B] in nats. H and V are padded.
+    ``ids`` [D·T, B], of a bidirectional network what is read from the left and then what is read from the right;
+    ``targets`` [T, B]; ``z`` [D·L, T, B, G·H], the gates; ``states`` [S, D·L, T+1, B, H], slot 0 being the carried
+    ones, and behind them what else is kept of each step; ``dh`` [D·L, T+1, B, H] and ``other_gradients``
+    [S−1, D·L, 1, B, H], their gradients; ``losses`` [T, B] in nats. H and V are padded.
     """
 
     def __init__(
@@ -119,19 +141,23 @@ class Window:
         training: bool = False,
     ) -> None:
         cell, size, symbols = architecture.row, padded(architecture.hidden), padded(architecture.vocabulary)
-        B, T, L = batch_size, seq_length, architecture.layers
+        B, T, L = batch_size, seq_length, architecture.directions * architecture.layers
         self.batch_size, self.seq_length, self.dropout = B, T, dropout
-        self.hidden = architecture.hidden
-        self.ids = np.zeros((T, B), np.int32)
+        self.hidden, self._carried = architecture.hidden, len(cell.states)
+        kept = self._carried + len(cell.kept)
+        learned = len(cell.learnable_states) if architecture.learned_state and training else 0
+        self.ids = np.zeros((architecture.directions * T, B), np.int32)
         self.targets = np.zeros((T, B), np.int32)
         self.losses = np.zeros((T, B), np.float32)
         self.z = aligned(L, T, B, len(cell.gates) * size)
-        self.states = aligned(len(cell.states), L, T + 1, B, size)
+        self.states = aligned(kept, L, T + 1, B, size)
         # The gradient of h has a slot for each step; those of further states live for a step only.
         self.dh = aligned(L, T + 1 if training else 0, B, size)
-        self.other_gradients = aligned(len(cell.states) - 1, L, 1 if training else 0, B, size)
-        self.dropped, self.masks = (aligned(L, T if dropout else 0, B, size) for _ in range(2))
+        self.other_gradients = aligned(kept - 1, L, 1 if training else 0, B, size)
+        self.dropped = aligned(L, T + 1 if dropout else 0, B, size)
+        self.masks = aligned(L, T if dropout else 0, B, size)
         self.logits = aligned(T, B, symbols)
+        self.begun = aligned(learned, L, B, size)
         self.buffers = (
             self.z,
             self.states,
@@ -141,6 +167,7 @@ class Window:
             self.masks,
             self.logits,
             self.losses,
+            self.begun,
         )
 
     @property
@@ -154,24 +181,22 @@ class Window:
 
     def carried(self) -> Array:
         """Return a copy of the carried states [layers, states, B, H]."""
-        return self.states[:, :, 0, :, : self.hidden].swapaxes(0, 1).copy()
+        return self._carried_view().copy()
 
     def assign_carried(self, values: Array) -> None:
         """Set the carried states from [layers, states, B, H]; raise ValueError where they do not fit."""
-        carried = self.states[:, :, 0, :, : self.hidden].swapaxes(0, 1)
+        carried = self._carried_view()
         if values.shape != carried.shape:
             raise ValueError("the carried states are those of another network")
         carried[...] = values
 
-    def begin(self, rows: slice = slice(None)) -> None:
-        """Set the carried states of some rows to zero."""
-        self.states[:, :, 0, rows] = 0.0
+    def _carried_view(self) -> Array:
+        return self.states[: self._carried, :, 0, :, : self.hidden].swapaxes(0, 1)
 
     def next_epoch(self) -> None:
-        """Hand each stream's state to the next stream, which goes on where it ended; the first begins anew."""
+        """Hand each stream's state to the next stream, which goes on where it ended; the first has to begin anew."""
         carried = self.states[:, :, 0]
         carried[:, :, 1:] = carried[:, :, :-1].copy()
-        carried[:, :, 0] = 0.0
 
 
 class Network:
@@ -184,18 +209,24 @@ class Network:
         self.architecture = architecture
         self.weights = Parameters(architecture)
         self.weights.assign(parameters)
+        if architecture.periods:  # a file may say that a unit hears what it does not
+            for name, view in self.weights.named.items():
+                if name.endswith(".W"):
+                    view *= heard(architecture)
         self.kernels: Any = importlib.import_module(f"charrnn.kernels.{architecture.row.family}")
+        self.flags = sum(self.kernels.FLAGS[flag] for flag in architecture.flags)
         self._packed = self._room(full=True)
         self._back = self._room(full=False)  # the transposes for the way back get their room in `prepare_training`
         self.gradient: Parameters | None = None
+        self._in_real_time = False
         self._packing = threading.Lock()
         self._is_packed = False  # it is when they are first needed, as that may have to compile
 
-    def _room(self, *, full: bool) -> tuple[Array, Array, Array]:
-        """Return room for U [L−1, ·], W [L, ·] and V [·], packed, or none."""
-        _, U, W, _, V, _ = self.weights.blocks
-        sizes = [block[0].size if full and len(block) else 0 for block in (U, W)]
-        return aligned(len(U), sizes[0]), aligned(len(W), sizes[1]), aligned(V.size if full else 0)
+    def _room(self, *, full: bool) -> tuple[Array, ...]:
+        """Return room for U, W, the further matrices and V, packed, or none."""
+        _, U, W, further, _, _, _, V, _, _ = self.weights.blocks
+        shapes = [(*block.shape[:-2], block.shape[-2] * block.shape[-1] if full else 0) for block in (U, W, further, V)]
+        return tuple(aligned(*shape) for shape in shapes)
 
     @property
     def nbytes(self) -> int:
@@ -203,12 +234,19 @@ class Network:
         gradient = [self.gradient.flat, self._scratch] if self.gradient else []
         return _nbytes([self.weights.flat, self._packed, self._back, gradient])
 
-    def prepare_training(self, workers: int) -> Parameters:
-        """Make room for the way back, for a team of so many; return the room for the gradient."""
+    def prepare_training(self, workers: int, influence: Any = None) -> Parameters:
+        """Make room for the way back, for a team of so many; return the room for the gradient.
+
+        With an `Influence`, `train` learns in real time.
+        """
         self.learning: Any = importlib.import_module("charrnn.kernels.training")  # what only reads does without it
+        self._train, self._influence, self._in_real_time = self.learning.train, (), influence is not None
+        if influence is not None:
+            real_time: Any = importlib.import_module("charrnn.kernels.rtrl")
+            self._train, self._influence = real_time.train, influence.arguments
         gradients: Any = importlib.import_module("charrnn.kernels.gradients")
-        first_U, U, W, _, V, _ = self.weights.blocks
-        shapes = [block.shape[-2:] for block in (first_U, U, W, V)]
+        first_U, U, W, further, _, _, _, V, _, _ = self.weights.blocks
+        shapes = [block.shape[-2:] for block in (first_U, U, W, V, further)]
         size = max(
             gradients.scratch_size(max(rows for rows, _ in shapes[1:]), -(-columns // workers)) for _, columns in shapes
         )
@@ -220,8 +258,9 @@ class Network:
 
     def is_compiled(self, *, training: bool = False, sampling: bool = False) -> bool:
         """Tell whether this machine keeps compiled code of the cell's kernels, and of others, from an earlier run."""
-        scans = is_warm(self.architecture.row.family, "backward" if training else "forward")
-        return scans and (not sampling or is_warm("sampling", "sample"))
+        scan = self.kernels.backward if training else self.kernels.forward
+        others = sampling and ("sampling", "sample"), training and self._in_real_time and ("rtrl", "train")
+        return scan.is_kept(self.flags) and all(is_warm(*other) for other in others if other)
 
     def compile(self) -> None:
         """Compile what a forward pass needs, by a pass of no length."""
@@ -250,7 +289,22 @@ class Network:
 
     def _reading(self, window: Window) -> tuple[Any, ...]:
         """Return what kernels need that read a text."""
-        return self.kernels.forward.address, self.weights.blocks, self._packed, window.buffers, window.ids, NOTHING
+        reader = self.kernels.forward.address(self.flags), self.flags
+        return reader, self.weights.blocks, self._packed, window.buffers, window.ids, NOTHING
+
+    @property
+    def _scans(self) -> tuple[int, int, int, int]:
+        """The cell's kernels, as `kernels.training` calls them."""
+        kernels = self.kernels.forward, self.kernels.backward, self.kernels.further_gradients
+        forward, backward, further = (kernel.address(self.flags) for kernel in kernels)
+        return forward, backward, further, self.flags
+
+    def begin(self, window: Window, first: int, last: int) -> None:
+        """Set the carried states of rows `first` to `last` to those that a text begins from: zeros, or learned ones."""
+        initial = self.weights.blocks[6]
+        window.states[:, :, 0, first:last] = 0.0
+        for k in range(initial.shape[1]):
+            window.states[k, :, 0, first:last] = initial[:, k, np.newaxis]
 
     def losses(self, window: Window, first: int, last: int, steps: int) -> None:
         """Write the losses in nats; the logits are used up."""
@@ -269,18 +323,25 @@ class Network:
         return next_slot
 
     def forward_backward(
-        self, window: Window, first: int, last: int, steps: int, scale: float, dropout_keys: tuple[int, ...] = ()
+        self,
+        window: Window,
+        first: int,
+        last: int,
+        steps: int,
+        scale: float,
+        dropout_keys: tuple[int, ...] = (),
+        fresh: NDArray[np.bool_] | None = None,
     ) -> None:
         """Run rows `first` to `last` forward and back: losses, and each z the gradient of what entered its gates.
 
         The gradient is that of the sum of losses times `scale`; that of the carried states is left in slot 0 of
         ``window.dh`` and ``window.other_gradients``. `dropout_keys`, one a layer, are the seeds of this step's masks;
-        without them nothing is dropped.
+        without them nothing is dropped. Of rows that are `fresh` [B], which began from the first states, that gradient
+        is theirs, if they are learnt.
         """
         self._pack_once()
-        self.learning.forward_backward(
-            self.kernels.forward.address,
-            self.kernels.backward.address,
+        self.learning.go_back(
+            self._scans,
             self.weights.blocks,
             self._packed,
             self._back,
@@ -291,6 +352,7 @@ class Network:
             scale,
             1.0 - window.dropout,
             np.array(dropout_keys, np.int32),
+            np.zeros(window.batch_size, np.bool_) if fresh is None else fresh,
             first,
             last,
             steps,
@@ -303,22 +365,22 @@ class Network:
         """
         assert self.gradient is not None
         scratch = self._scratch[worker]
-        self.learning.add_gradients(
-            self.gradient.blocks, window.buffers, window.ids, dropped, worker, workers, steps, scratch
+        self.learning.add_up(
+            self._scans, self.gradient.blocks, window.buffers, window.ids, dropped, worker, workers, steps, scratch
         )
 
     def train(self, window: Window, optimiser: Any, windows: Any, plan: Any, worker: int, meeting: Meeting) -> int:
         """Do a member's share of many steps of training, as `kernels.training.train` says; return their number."""
         assert self.gradient is not None
         self._pack_once()
-        done: int = self.learning.train(
-            self.kernels.forward.address,
-            self.kernels.backward.address,
+        done: int = self._train(
+            self._scans,
             self.weights.blocks,
             self._packed,
             self._back,
             self.gradient.blocks,
             window.buffers,
+            *self._influence,
             optimiser,
             windows,
             plan,

@@ -61,10 +61,16 @@ class Sampler:
         controls: Controls | None = None,
         team: Workers | None = None,
     ) -> None:
+        if network.architecture.bidirectional:
+            raise CharrnnError(
+                "this model is bidirectional: it cannot write a text from left to right; "
+                "charrnn fill completes one that has gaps"
+            )
         self.network, self.team = network, team
         self.streams = len(seeds)
         self._length = max(4, LENGTH // self.streams)  # memory for the predictions of many streams would grow large
         self._window = Window(network.architecture, self.streams, self._length)
+        network.begin(self._window, 0, self.streams)
         self._slot = 0  # of the states after what was read last
         self._generators = [np.random.default_rng([seed, 0]) for seed in seeds]
         self._weights = np.zeros((self.streams, padded(network.architecture.vocabulary)), np.float32)

@@ -9,6 +9,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from charrnn.bidirectional import read_both
 from charrnn.errors import CharrnnError
 from charrnn.network import Network, Window
 from charrnn.streams import Streams
@@ -20,6 +21,8 @@ STREAMS = 64  # parts of a piece that are read side by side, so that the weights
 STREAM_LENGTH = 2048  # a piece too short for two parts of this length is read in one
 WARM_UP = 256  # characters that a stream reads before its part, unscored, to have the state of one that read all
 SEQ_LENGTH = 32
+CONTEXT, PART = 64, 128  # characters that a bidirectional network reads on each side of a part, and of the part
+SIDE_BY_SIDE = 16  # such parts
 AT_ONCE = 16  # windows read in one go: what Ctrl-C waits for
 RECORDS = 1 << 13  # characters whose records are made in one go
 LONGEST = 1 << 16  # characters of a line that are kept to be shown
@@ -103,6 +106,8 @@ def score_pieces(
 
     Yields the symbols [n] in order, with their losses in nats [n], piece by piece. The first character of a text is
     given, and costs nothing. Where texts are documents, a ``boundary`` begins each: that is left out, the end is not.
+
+    A bidirectional network predicts each symbol from those on both of its sides, up to 64 or more.
 
     The state runs on through the text from zero, or through each document. A piece is read in up to 64 streams, each
     of which reads the 256 characters before its part first. The result depends neither on the blocks nor on the number
@@ -216,12 +221,42 @@ def _cut(blocks: Iterable[Ids]) -> Iterator[Ids]:
         raise fault
 
 
+def _nats_from_both_sides(network: Network, ids: Ids, begin: int, team: Workers) -> Nats:
+    """Return what `_nats` does, of a bidirectional network: of each symbol given up to so many on each side of it."""
+    length = min(ids.size, 2 * CONTEXT + PART)
+    parts = np.arange(begin + 1, ids.size, PART)  # the first symbol of each
+    starts = np.clip(parts - CONTEXT, 0, ids.size - length)  # where what is read for it begins
+    batch = min(SIDE_BY_SIDE, parts.size)
+    window = Window(network.architecture, batch, length)
+    losses = np.empty(ids.size, np.float32)
+
+    def read(rows: int, worker: int) -> None:
+        first, last = team.share(rows, worker)
+        network.begin(window, first, last)
+        network.forward(window, first, last, length)
+        network.losses(window, first, last, length)
+
+    for k in range(0, parts.size, batch):
+        rows = min(batch, parts.size - k)
+        read_now = ids[starts[k : k + rows] + np.arange(length)[:, np.newaxis]].astype(np.int32)
+        window.ids[:, :rows] = read_both(read_now, length, network.architecture.vocabulary)
+        window.targets[:, :rows] = read_now
+        team.run(partial(read, rows))
+        for row in range(rows):
+            start, part = int(starts[k + row]), int(parts[k + row])
+            losses[part : part + PART] = window.losses[part - start : part - start + PART, row][: ids.size - part]
+    return losses[begin + 1 :]
+
+
 def _nats(network: Network, ids: Ids, begin: int, team: Workers, boundary: int | None) -> Nats:
     """Return the losses of a text's symbols from place ``begin`` + 1 on: [N − 1 − begin], in nats."""
+    if network.architecture.bidirectional:
+        return _nats_from_both_sides(network, ids, begin, team)
     count = ids.size - 1 - begin
     streams = Streams.plan(ids[begin:], max(1, min(STREAMS, (count + 1) // STREAM_LENGTH)), SEQ_LENGTH, boundary)
     batch = streams.batch_size
     window = Window(network.architecture, batch, SEQ_LENGTH)
+    network.begin(window, 0, batch)
     losses = np.empty((batch, streams.windows * SEQ_LENGTH), np.float32)
 
     def warm_up(worker: int) -> None:
@@ -248,7 +283,7 @@ def _nats(network: Network, ids: Ids, begin: int, team: Workers, boundary: int |
     if batch > 1 or begin:
         team.run(warm_up)
     if not begin:
-        window.begin(slice(0, 1))  # nothing is before the first stream
+        network.begin(window, 0, 1)  # nothing is before the first stream
     for start in range(0, streams.windows, AT_ONCE):
         team.run(partial(read, start))
     lengths = np.diff(streams.start)

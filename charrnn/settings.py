@@ -5,9 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, get_args
 
+from charrnn.cells import Architecture, cell_named
 from charrnn.errors import CharrnnError
 from charrnn.optimiser import RULES, SCHEDULES
 
+GRADIENTS = ("bptt", "rtrl")  # truncated back-propagation through time, or real-time recurrent learning
 MOST_EPOCHS = 1e6
 LONGEST_NAME = 100  # characters of a setting in a file
 
@@ -17,12 +19,20 @@ class Settings:
     """How to train. Raises CharrnnError where a value makes no sense.
 
     A run ends after `epochs` passes over the text or `seconds` of training, and the learning rate's schedule is laid
-    over whichever is given; over `epochs` alone the result depends on nothing but the seed.
+    over whichever is given; over `epochs` alone the result depends on nothing but the seed. One that learns `online`
+    has no end, and a constant rate.
     """
 
     cell: str = "lstm"
     hidden: int = 256
     layers: int = 1
+    activation: str | None = None
+    projection: int | None = None
+    periods: str | None = None
+    bidirectional: bool = False
+    learned_state: bool = False
+    gradient: str = "bptt"
+    online: bool = False
     dropout: float = 0.2
     seq_length: int = 32
     batch_size: int = 16
@@ -39,6 +49,20 @@ class Settings:
     patience: int = 8
     seed: int = 0
 
+    def architecture(self, vocabulary: int) -> Architecture:
+        """Return the network for so many symbols. Raises CharrnnError where there is none."""
+        return Architecture(
+            self.cell,
+            vocabulary,
+            self.hidden,
+            self.layers,
+            activation=self.activation,
+            projection=self.projection,
+            periods=None if self.periods is None else periods_of(self.periods),
+            bidirectional=self.bidirectional,
+            learned_state=self.learned_state,
+        )
+
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> "Settings":
         """Read settings from a file; raise CharrnnError if they are none."""
@@ -52,6 +76,7 @@ class Settings:
             if not holds:
                 raise CharrnnError(what)
 
+        need(self.gradient in GRADIENTS, f"there is no gradient {self.gradient!r}; there are {', '.join(GRADIENTS)}")
         need(0.0 <= self.dropout < 1.0, f"the dropout must be at least 0 and less than 1, not {self.dropout:g}")
         need(
             1 <= self.seq_length <= 65_536,
@@ -64,9 +89,11 @@ class Settings:
             f"the number of epochs must be {most}, not {self.epochs}",
         )
         need(self.seconds is None or 0.0 < self.seconds < math.inf, f"the time must be more than 0, not {self.seconds}")
+        lengths = (self.epochs is not None) + (self.seconds is not None)
+        need(lengths == (not self.online), "a run is measured in epochs or in time, in one of them, or learns online")
         need(
-            (self.epochs is None) != (self.seconds is None),
-            "a run is measured in epochs or in time, in one of them",
+            not self.online or (self.gradient, self.batch_size, self.dropout) == ("rtrl", 1, 0.0),
+            "a run learns online by real-time recurrent learning, from one stream, without dropout",
         )
         need(self.optimizer in RULES, f"there is no optimizer {self.optimizer!r}; there are {', '.join(RULES)}")
         need(
@@ -97,11 +124,32 @@ def _fits(value: Any, kind: Any) -> bool:
     return type(value) in kinds and not (isinstance(value, str) and len(value) > LONGEST_NAME)
 
 
+def periods_of(text: str) -> tuple[int, ...]:
+    """Read periods such as ``1,2,4,8``; raise CharrnnError if they are none."""
+    try:
+        return tuple(int(period) for period in text.split(","))
+    except ValueError:
+        raise CharrnnError(
+            f"periods are whole numbers with commas between them, such as 1,2,4,8, not {text[:60]!r}"
+        ) from None
+
+
 def default_lr(cell: str) -> float:
-    """Return the peak learning rate that was best for a cell, of those tried, with Adam at the default sizes."""
-    return {"lstm": 0.01, "gru": 0.006, "rnn": 0.004}[cell]
+    """Return the peak learning rate that was best for a cell's family of those tried, with Adam at usual sizes."""
+    rates = {"irnn": 0.001}
+    return rates.get(cell) or {"lstm": 0.01, "gru": 0.006, "rnn": 0.004}[cell_named(cell).family]
 
 
-def default_epochs(characters: int) -> int:
-    """Return how long to train where nobody says: about ten million characters, in 3 to 50 epochs."""
+def default_seq_length(bidirectional: bool) -> int:
+    """Return through how many steps to learn where nobody says: all that a bidirectional network reads of a window."""
+    return 64 if bidirectional else Settings.seq_length
+
+
+def default_epochs(characters: int, gradient: str = "bptt") -> int:
+    """Return how long to train where nobody says: about ten million characters, in 3 to 50 epochs.
+
+    In real time, which takes longer but learns at each character, one million, in 1 to 50.
+    """
+    if gradient == "rtrl":
+        return max(1, min(50, round(1_000_000 / characters)))
     return max(3, min(50, round(10_000_000 / characters)))

@@ -47,19 +47,20 @@ class Following:
 
 
 def kinds(architecture: Architecture) -> tuple[str, ...]:
-    """Return the states and gates that there are H of in each layer; the gate of a vanilla network has no name."""
-    return *architecture.row.states, *(gate for gate in architecture.row.gates if gate)
+    """Return the states and gates of the units in each layer; the gate of a vanilla network has no name."""
+    states = architecture.row.learnable_states
+    return *states, *(gate for gate in architecture.row.gates if gate and gate not in states)
 
 
 def unit_named(architecture: Architecture, name: str) -> Unit:
     """Return the unit of this name. Raises CharrnnError, which says what there is, if there is none."""
-    hidden, layers = architecture.hidden, architecture.layers
+    layers = architecture.layers
     match = re.fullmatch(r"(?:([1-9]\d{0,5})\.)?([a-z]+)([1-9]\d{0,5})", name)
     if match:
         unit = Unit(int(match[1] or 1), match[2], int(match[3]))
-        if unit.layer <= layers and unit.kind in kinds(architecture) and unit.number <= hidden:
+        if unit.layer <= layers and unit.kind in kinds(architecture) and unit.number <= architecture.width(unit.kind):
             return unit
-    there = ", ".join(f"{kind}1 to {kind}{hidden}" for kind in kinds(architecture))
+    there = ", ".join(f"{kind}1 to {kind}{architecture.width(kind)}" for kind in kinds(architecture))
     deeper = f" in layer 1, and the same in each layer up to {layers}, as in {layers}.h1" if layers > 1 else ""
     raise CharrnnError(f"there is no unit {name[:60]!r}: there are {there}{deeper}")
 
@@ -157,8 +158,15 @@ def _varies(values: NDArray[np.generic]) -> bool:
 def _read(network: Network, ids: NDArray[np.integer]) -> Iterator[NDArray[np.float32]]:
     """Read a text [N] from the zero state; yield all units after each of some symbols [n, layers·kinds·H]."""
     architecture, gates = network.architecture, network.architecture.row.gates
-    named = [place for place, gate in enumerate(gates) if gate]
+    if architecture.bidirectional:
+        raise CharrnnError(
+            "this model is bidirectional, and what units do is shown for one that reads from left to right"
+        )
+    there = kinds(architecture)
+    named = [gates.index(kind) for kind in there if kind not in architecture.row.states]
+    kept = len(there) - len(named)
     window = Window(architecture, 1, STEPS)
+    network.begin(window, 0, 1)
     steps = 0
     for begin in range(0, len(ids), STEPS):
         window.carry(0, 1, steps)
@@ -169,7 +177,7 @@ def _read(network: Network, ids: NDArray[np.integer]) -> Iterator[NDArray[np.flo
         mode = barrier.flush_denormals()
         network.forward(window, 0, 1, steps)
         barrier.restore_denormals(mode)
-        states = window.states[:, :, 1 : steps + 1, 0, : architecture.hidden].transpose(2, 1, 0, 3)
+        states = window.states[:kept, :, 1 : steps + 1, 0, : architecture.hidden].transpose(2, 1, 0, 3)
         z = window.z[:, :steps, 0].reshape(architecture.layers, steps, len(gates), -1)
         of_gates = z[:, :, named, : architecture.hidden].transpose(1, 0, 2, 3)
         values = np.concatenate([states, of_gates], axis=2).reshape(steps, -1)

@@ -1,4 +1,4 @@
-"""Truncated back-propagation through time, as a generator of progress records. Nothing is printed here."""
+"""Training on a text, window by window, as a generator of progress records. Nothing is printed here."""
 
 import math
 import time
@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.archive import MAXIMUM_BYTES
-from charrnn.cells import Architecture, initialise
+from charrnn.bidirectional import made_gaps, read_both
+from charrnn.cells import initialise
 from charrnn.checkpoint import Checkpoint, Resume
 from charrnn.errors import CharrnnError
+from charrnn.influence import Influence
 from charrnn.network import Network, Parameters, Window
 from charrnn.optimiser import RULES, Optimiser, learning_rate
 from charrnn.progress import Progress, State
@@ -39,6 +41,11 @@ FRESH = 0.01
 HOPELESS = 10.0  # a loss this many times that of blind guessing is as bad as one that is not a number
 ROLLBACKS = 5  # in a row, before a run gives up
 TRIAL = 500  # characters of the training text that tell whether weights are sane, where nothing is held out
+
+
+def random_bits(seed: int, step: int, count: int, *, purpose: int) -> NDArray[np.uint64]:
+    """Return random bits that depend on the seed, the step and their purpose alone: no generator to save."""
+    return np.asarray(np.random.Philox(key=seed, counter=[0, step, purpose, 0]).random_raw(count), np.uint64)
 
 
 @dataclass(frozen=True)
@@ -70,7 +77,7 @@ class Trainer:
     ) -> None:
         """Prepare a new run, from `initial` weights where they are given; raise CharrnnError for a text too short."""
         require_learnable(corpus)
-        architecture = Architecture(settings.cell, len(corpus.vocabulary), settings.hidden, settings.layers)
+        architecture = settings.architecture(len(corpus.vocabulary))
         arrays = 2 + RULES[settings.optimizer].moments  # in a model file: the best weights, the last ones, the moments
         needed = 4 * architecture.parameter_count() * arrays
         if needed > MAXIMUM_BYTES:
@@ -81,12 +88,16 @@ class Trainer:
         self.architecture = architecture
         self.corpus, self.team = corpus, team
         boundary = corpus.vocabulary.boundary
+        if architecture.bidirectional and boundary is not None:
+            raise CharrnnError("a bidirectional network reads a text as one, not as documents")
         train, self.validation = split(corpus.ids, settings.val_fraction, boundary)
         batch, length, self.note = fit_streams(train.size, settings.batch_size, settings.seq_length)
         self.settings = replace(settings, batch_size=batch, seq_length=length)
         self.streams = Streams.plan(train, batch, length, boundary)
+        in_real_time = settings.gradient == "rtrl"
+        self.influence = Influence(architecture, batch, length, team.size) if in_real_time else None
         self.network = Network(self.architecture, initial or initialise(self.architecture, settings.seed))
-        self.gradient = self.network.prepare_training(team.size)
+        self.gradient = self.network.prepare_training(team.size, self.influence)
         self.window = Window(self.architecture, batch, length, dropout=settings.dropout, training=True)
         self.optimiser = Optimiser(
             settings.optimizer,
@@ -115,7 +126,7 @@ class Trainer:
         if resume is None:
             raise CharrnnError("a slim model file cannot be resumed")
         settings = settings or Settings.of(checkpoint.training)
-        architecture = Architecture(settings.cell, len(corpus.vocabulary), settings.hidden, settings.layers)
+        architecture = settings.architecture(len(corpus.vocabulary))
         if architecture != checkpoint.architecture:
             raise CharrnnError("its settings are those of another network")
         trainer = cls(settings, corpus, team)
@@ -125,6 +136,10 @@ class Trainer:
             for moment, values in zip(trainer.optimiser.moments, resume.moments, strict=True):
                 moment.assign_concatenated(values)
             trainer.window.assign_carried(resume.carried)
+            if (trainer.influence is None) != (resume.influence is None):
+                raise ValueError("there is an influence in real-time recurrent learning only")
+            if trainer.influence is not None and resume.influence is not None:
+                trainer.influence.assign_carried(resume.influence)
             trainer.state = State.of(resume.progress)
         except (TypeError, ValueError):  # a file that is whole, but not of a run that could have been
             raise CharrnnError("the state of the run does not fit its settings") from None
@@ -144,7 +159,8 @@ class Trainer:
     @property
     def nbytes(self) -> int:
         """Bytes that weights, moments and buffers take."""
-        flats = (self.network.nbytes, self.window.nbytes, self.best.flat.nbytes)
+        influence = 0 if self.influence is None else self.influence.nbytes
+        flats = (self.network.nbytes, self.window.nbytes, self.best.flat.nbytes, influence)
         return sum(flats) + sum(moment.flat.nbytes for moment in self.optimiser.moments)
 
     @property
@@ -225,10 +241,11 @@ class Trainer:
         return score(self.network, text, self.team, boundary=boundary).nats_per_char
 
     def sound(self) -> bool:
-        """Tell whether weights, moments and carried states are all numbers; if not, a checkpoint cannot be saved."""
+        """Tell whether all that a checkpoint holds is numbers; if not, it cannot be saved."""
         moments = (moment.flat for moment in self.optimiser.moments)
         arrays = (self.network.weights.flat, *moments, self.window.states[:, :, 0])
-        return all(bool(values.min() > -np.inf and values.max() < np.inf) for values in arrays)
+        sound = all(bool(values.min() > -np.inf and values.max() < np.inf) for values in arrays)
+        return sound and (self.influence is None or self.influence.sound())
 
     def _is_sensible(self, loss: float | None) -> bool:
         """Tell whether a validation loss is; where nothing was held out, whether that of some training text is."""
@@ -262,6 +279,7 @@ class Trainer:
                 weights=last.concatenated(),
                 moments=tuple(moment.concatenated() for moment in self.optimiser.moments),
                 carried=self.window.carried(),
+                influence=None if self.influence is None else self.influence.carried(),
             ),
         )
 
@@ -302,30 +320,50 @@ class Trainer:
     def _dropout_keys(self, step: int) -> tuple[int, ...]:
         if not self.settings.dropout:
             return ()
-        return tuple(int(key) for key in self._random(step, self.settings.layers, purpose=1) >> np.uint64(32))
+        layers = self.architecture.directions * self.settings.layers
+        return tuple(int(key) for key in self._random(step, layers, purpose=1) >> np.uint64(32))
 
     def _begins_anew(self, step: int) -> NDArray[np.bool_]:
-        """Draw which streams [B] forget their state before a step."""
+        """Return which streams [B] begin from the first state at a step: all at the run's begin, and some by chance."""
+        batch = self.settings.batch_size
+        if step == 0 or self.architecture.bidirectional:  # whose windows are texts of their own
+            return np.ones(batch, np.bool_)
         if self.streams.boundary is not None:  # every document does that
-            return np.zeros(self.settings.batch_size, np.bool_)
-        return self._random(step, self.settings.batch_size, purpose=2) < np.uint64(FRESH * 2.0**64)
+            anew = np.zeros(batch, np.bool_)
+        else:
+            anew = self._random(step, batch, purpose=2) < np.uint64(FRESH * 2.0**64)
+        if step % self.streams.windows == 0:  # an epoch's: nothing is before the first stream
+            anew[0] = True
+        return anew
+
+    def _read_both(self, begin: int, windows: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Return windows for a bidirectional network, which predicts what it reads."""
+        inputs, targets, lengths = windows
+        batch, length = self.settings.batch_size, self.settings.seq_length
+        both = np.zeros((len(inputs), 2 * length, batch), np.int32)
+        for k, steps in enumerate(lengths.tolist()):
+            hidden = made_gaps(self._random(begin + k, (length + 1) * batch, purpose=3), length, batch)
+            beyond = targets[k] < 0  # a stream that has ended
+            both[k] = read_both(inputs[k], steps, self.architecture.vocabulary, hidden | beyond)
+            targets[k] = np.where(beyond, -1, inputs[k])
+        return both, targets, lengths
 
     def _random(self, step: int, count: int, *, purpose: int) -> NDArray[np.uint64]:
-        """Return random bits that depend on the seed, the step and their purpose alone: no generator to save."""
-        bits = np.random.Philox(key=self.settings.seed, counter=[0, step, purpose, 0]).random_raw(count)
-        return np.asarray(bits, np.uint64)
+        return random_bits(self.settings.seed, step, count, purpose=purpose)
 
     def _plan(self, begin: int, steps: int) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
         """Return the windows of text of some steps of one epoch, and what `kernels.training.train` needs for each."""
         settings, streams = self.settings, self.streams
         batch = settings.batch_size
-        windows = streams.span(begin % streams.windows, steps)
+        windows: tuple[Any, ...] = streams.span(begin % streams.windows, steps)
+        if self.architecture.bidirectional:
+            windows = self._read_both(begin, windows)
         counts = np.maximum(1, np.count_nonzero(windows[1] >= 0, axis=(1, 2)))
         whole = np.full(steps, batch)
         if steps and (begin + steps) % streams.windows == 0:  # in an epoch's last window some streams end before others
             whole[-1] = streams.steps % batch or batch
         numbers = range(begin, begin + steps)
-        layers = settings.layers if settings.dropout else 0
+        layers = self.architecture.directions * settings.layers if settings.dropout else 0
         plan = (
             1.0 / counts,
             np.array([self._rate(k + 1) for k in numbers]),
@@ -344,6 +382,8 @@ class Trainer:
         begin, windows = self.state.step, self.streams.windows
         if begin and begin % windows == 0:
             self.window.next_epoch()
+            if self.influence is not None:
+                self.influence.next_epoch()
         text, plan = self._plan(begin, steps)
         scales, rates, *_, losses, norms = plan
         done = [0] * self.team.size
@@ -403,6 +443,9 @@ class Trainer:
         for values in (self.gradient, *self.optimiser.moments):
             values.flat[:] = 0.0
         self.window.states[:] = 0.0  # no NaN may linger in any slot
+        self.network.begin(self.window, 0, self.settings.batch_size)
+        if self.influence is not None:
+            self.influence.begin()
         self.network.pack()
         state.step = state.moments_begin = state.best_step
         state.waited, state.loss_sum, state.loss_count = 0, 0.0, 0

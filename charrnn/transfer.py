@@ -41,8 +41,10 @@ def starting_weights(model: Checkpoint, vocabulary: Vocabulary, *, seed: int) ->
     if vocabulary.boundary is not None:
         places = np.append(places, vocabulary.boundary)
     for name, values in model.parameters.items():
-        if name.startswith("layer0.U"):
-            parameters[name][places] = values
+        if name.removeprefix("reverse.").startswith("layer0.U"):
+            gap = len(values) - model.architecture.vocabulary  # what the right stack of a bidirectional network reads
+            parameters[name][places] = values[: len(places)]
+            parameters[name][len(vocabulary) :] = values[len(values) - gap :]
         elif name.startswith("output."):
             parameters[name][..., places] = values
         else:

@@ -10,6 +10,7 @@ f is analytic, hence: no absolute value, no comparison that sees an imaginary pa
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,14 @@ def logistic(a: Array) -> Array:
     return np.where(rises, 1 / (1 + e), e / (1 + e))
 
 
+def relu(a: Array) -> Array:
+    """Return max(0, a), decided by the real part; its slope at 0 is 0."""
+    return np.where(a.real > 0, a, 0.0)
+
+
+ACTIVATIONS: dict[str, Callable[[Array], Array]] = {"tanh": np.tanh, "relu": relu, "sigmoid": logistic}
+
+
 def log_softmax(o: Array) -> Array:
     """Logarithm of the softmax along the last axis."""
     # the shift by the largest real part cancels, so the derivative does not see it either
@@ -55,10 +64,34 @@ def times_input(x: Array, U: Array) -> Array:
     return U[x] if are_ids(x) else x @ U
 
 
-def rnn_step(p: Mapping[str, Array], x: Array, state: Mapping[str, Array]) -> Arrays:
-    """One step of the tanh network (Elman 1990)."""
+def rnn_step(p: Mapping[str, Array], x: Array, state: Mapping[str, Array], activation: str = "tanh") -> Arrays:
+    """One step of the plain network (Elman 1990)."""
     h = state["h"]
-    return {"h": np.tanh(times_input(x, p["U"]) + h @ p["W"] + p["b"])}
+    return {"h": ACTIVATIONS[activation](times_input(x, p["U"]) + h @ p["W"] + p["b"])}
+
+
+def irnn_step(p: Mapping[str, Array], x: Array, state: Mapping[str, Array]) -> Arrays:
+    """One step of the network of Le, Jaitly & Hinton 2015; what sets it apart is W = 1 and b = 0 at the start."""
+    h = state["h"]
+    return {"h": relu(times_input(x, p["U"]) + h @ p["W"] + p["b"])}
+
+
+def clockwork_step(
+    p: Mapping[str, Array], x: Array, state: Mapping[str, Array], periods: Sequence[int] = (1, 2, 4, 8)
+) -> Arrays:
+    """One step of the clockwork network (Koutník et al. 2014).
+
+    Equal groups, the fastest first, each with a period. A unit computes where its own count, `clock` [B, H], is 0;
+    it hears the units of its own period and of longer ones.
+    """
+    h, clock = state["h"], state["clock"]
+    groups, rest = divmod(h.shape[1], len(periods))
+    if rest or list(periods) != sorted(periods):
+        raise ValueError("clockwork needs equal groups, the fastest first")
+    period = np.repeat(periods, groups)
+    hears = period[:, np.newaxis] >= period  # [k, j]: unit j hears unit k
+    computed = np.tanh(times_input(x, p["U"]) + h @ (p["W"] * hears) + p["b"])
+    return {"h": np.where(clock == 0, computed, h), "clock": (clock + 1) % period}
 
 
 def lstm_step(p: Mapping[str, Array], x: Array, state: Mapping[str, Array]) -> Arrays:
@@ -72,6 +105,108 @@ def lstm_step(p: Mapping[str, Array], x: Array, state: Mapping[str, Array]) -> A
     return {"h": o * np.tanh(c), "c": c}
 
 
+def lstm_peephole_step(p: Mapping[str, Array], x: Array, state: Mapping[str, Array]) -> Arrays:
+    """One step of the LSTM whose gates see the cell (Gers & Schmidhuber 2000): i and f the old one, o the new one."""
+    h, c = state["h"], state["c"]
+    i = logistic(times_input(x, p["U_i"]) + h @ p["W_i"] + c * p["p_i"] + p["b_i"])
+    f = logistic(times_input(x, p["U_f"]) + h @ p["W_f"] + c * p["p_f"] + p["b_f"])
+    g = np.tanh(times_input(x, p["U_g"]) + h @ p["W_g"] + p["b_g"])
+    c = f * c + i * g
+    o = logistic(times_input(x, p["U_o"]) + h @ p["W_o"] + c * p["p_o"] + p["b_o"])
+    return {"h": o * np.tanh(c), "c": c}
+
+
+def lstm_coupled_step(p: Mapping[str, Array], x: Array, state: Mapping[str, Array]) -> Arrays:
+    """One step of the LSTM that takes in as much as it forgets (Greff et al. 2015: CIFG), without peepholes."""
+    h, c = state["h"], state["c"]
+    f = logistic(times_input(x, p["U_f"]) + h @ p["W_f"] + p["b_f"])
+    o = logistic(times_input(x, p["U_o"]) + h @ p["W_o"] + p["b_o"])
+    g = np.tanh(times_input(x, p["U_g"]) + h @ p["W_g"] + p["b_g"])
+    c = f * c + (1 - f) * g
+    return {"h": o * np.tanh(c), "c": c}
+
+
+def lstm_nig_step(p: Mapping[str, Array], x: Array, state: Mapping[str, Array]) -> Arrays:
+    """One step of the peephole LSTM without an input gate, i = 1 (Greff et al. 2015)."""
+    h, c = state["h"], state["c"]
+    f = logistic(times_input(x, p["U_f"]) + h @ p["W_f"] + c * p["p_f"] + p["b_f"])
+    g = np.tanh(times_input(x, p["U_g"]) + h @ p["W_g"] + p["b_g"])
+    c = f * c + g
+    o = logistic(times_input(x, p["U_o"]) + h @ p["W_o"] + c * p["p_o"] + p["b_o"])
+    return {"h": o * np.tanh(c), "c": c}
+
+
+def lstm_nfg_step(p: Mapping[str, Array], x: Array, state: Mapping[str, Array]) -> Arrays:
+    """One step of the peephole LSTM without a forget gate, f = 1 (Greff et al. 2015)."""
+    h, c = state["h"], state["c"]
+    i = logistic(times_input(x, p["U_i"]) + h @ p["W_i"] + c * p["p_i"] + p["b_i"])
+    g = np.tanh(times_input(x, p["U_g"]) + h @ p["W_g"] + p["b_g"])
+    c = c + i * g
+    o = logistic(times_input(x, p["U_o"]) + h @ p["W_o"] + c * p["p_o"] + p["b_o"])
+    return {"h": o * np.tanh(c), "c": c}
+
+
+def lstm_nog_step(p: Mapping[str, Array], x: Array, state: Mapping[str, Array]) -> Arrays:
+    """One step of the peephole LSTM without an output gate, o = 1 (Greff et al. 2015)."""
+    h, c = state["h"], state["c"]
+    i = logistic(times_input(x, p["U_i"]) + h @ p["W_i"] + c * p["p_i"] + p["b_i"])
+    f = logistic(times_input(x, p["U_f"]) + h @ p["W_f"] + c * p["p_f"] + p["b_f"])
+    g = np.tanh(times_input(x, p["U_g"]) + h @ p["W_g"] + p["b_g"])
+    c = f * c + i * g
+    return {"h": np.tanh(c), "c": c}
+
+
+def lstm_niaf_step(p: Mapping[str, Array], x: Array, state: Mapping[str, Array]) -> Arrays:
+    """One step of the peephole LSTM without an input activation, g linear (Greff et al. 2015)."""
+    h, c = state["h"], state["c"]
+    i = logistic(times_input(x, p["U_i"]) + h @ p["W_i"] + c * p["p_i"] + p["b_i"])
+    f = logistic(times_input(x, p["U_f"]) + h @ p["W_f"] + c * p["p_f"] + p["b_f"])
+    g = times_input(x, p["U_g"]) + h @ p["W_g"] + p["b_g"]
+    c = f * c + i * g
+    o = logistic(times_input(x, p["U_o"]) + h @ p["W_o"] + c * p["p_o"] + p["b_o"])
+    return {"h": o * np.tanh(c), "c": c}
+
+
+def lstm_noaf_step(p: Mapping[str, Array], x: Array, state: Mapping[str, Array]) -> Arrays:
+    """One step of the peephole LSTM without an output activation, h = o ⊙ c (Greff et al. 2015)."""
+    h, c = state["h"], state["c"]
+    i = logistic(times_input(x, p["U_i"]) + h @ p["W_i"] + c * p["p_i"] + p["b_i"])
+    f = logistic(times_input(x, p["U_f"]) + h @ p["W_f"] + c * p["p_f"] + p["b_f"])
+    g = np.tanh(times_input(x, p["U_g"]) + h @ p["W_g"] + p["b_g"])
+    c = f * c + i * g
+    o = logistic(times_input(x, p["U_o"]) + h @ p["W_o"] + c * p["p_o"] + p["b_o"])
+    return {"h": o * c, "c": c}
+
+
+def lstm_fgr_step(p: Mapping[str, Array], x: Array, state: Mapping[str, Array]) -> Arrays:
+    """One step of the peephole LSTM whose gates also hear all gates of the step before (Greff et al. 2015).
+
+    R_ab takes gate a of the step before to gate b.
+    """
+    h, c, was_i, was_f, was_o = (state[name] for name in ("h", "c", "i", "f", "o"))
+    heard_i = was_i @ p["R_ii"] + was_f @ p["R_fi"] + was_o @ p["R_oi"]
+    heard_f = was_i @ p["R_if"] + was_f @ p["R_ff"] + was_o @ p["R_of"]
+    heard_o = was_i @ p["R_io"] + was_f @ p["R_fo"] + was_o @ p["R_oo"]
+    i = logistic(times_input(x, p["U_i"]) + h @ p["W_i"] + c * p["p_i"] + heard_i + p["b_i"])
+    f = logistic(times_input(x, p["U_f"]) + h @ p["W_f"] + c * p["p_f"] + heard_f + p["b_f"])
+    g = np.tanh(times_input(x, p["U_g"]) + h @ p["W_g"] + p["b_g"])
+    c = f * c + i * g
+    o = logistic(times_input(x, p["U_o"]) + h @ p["W_o"] + c * p["p_o"] + heard_o + p["b_o"])
+    return {"h": o * np.tanh(c), "c": c, "i": i, "f": f, "o": o}
+
+
+def lstm_projection_step(p: Mapping[str, Array], x: Array, state: Mapping[str, Array]) -> Arrays:
+    """One step of the LSTM of which only a projection recurs and is handed on (Sak et al. 2014), without peepholes."""
+    r, c = state["r"], state["c"]
+    i = logistic(times_input(x, p["U_i"]) + r @ p["W_i"] + p["b_i"])
+    f = logistic(times_input(x, p["U_f"]) + r @ p["W_f"] + p["b_f"])
+    o = logistic(times_input(x, p["U_o"]) + r @ p["W_o"] + p["b_o"])
+    g = np.tanh(times_input(x, p["U_g"]) + r @ p["W_g"] + p["b_g"])
+    c = f * c + i * g
+    h = o * np.tanh(c)
+    return {"r": h @ p["P"], "c": c}
+
+
 def gru_step(p: Mapping[str, Array], x: Array, state: Mapping[str, Array]) -> Arrays:
     """One step of the GRU (Cho et al. 2014), the reset applied after the product; z keeps the old state."""
     h = state["h"]
@@ -81,57 +216,136 @@ def gru_step(p: Mapping[str, Array], x: Array, state: Mapping[str, Array]) -> Ar
     return {"h": z * h + (1 - z) * n}
 
 
+def gru_reset_before_step(p: Mapping[str, Array], x: Array, state: Mapping[str, Array]) -> Arrays:
+    """One step of the GRU (Cho et al. 2014) as it was first: the reset applied to h before the product."""
+    h = state["h"]
+    r = logistic(times_input(x, p["U_r"]) + h @ p["W_r"] + p["b_r"])
+    z = logistic(times_input(x, p["U_z"]) + h @ p["W_z"] + p["b_z"])
+    n = np.tanh(times_input(x, p["U_n"]) + (r * h) @ p["W_n"] + p["b_n"])
+    return {"h": z * h + (1 - z) * n}
+
+
 # A step takes a layer's parameters, its input and its state, and returns the next state. What a layer hands
-# on to the one above is its `h`.
+# on to the one above is the first of its states.
 STEPS: dict[str, Step] = {
     "rnn": rnn_step,
+    "irnn": irnn_step,
+    "clockwork": clockwork_step,
     "lstm": lstm_step,
+    "lstm-peephole": lstm_peephole_step,
+    "lstm-coupled": lstm_coupled_step,
+    "lstm-nig": lstm_nig_step,
+    "lstm-nfg": lstm_nfg_step,
+    "lstm-nog": lstm_nog_step,
+    "lstm-niaf": lstm_niaf_step,
+    "lstm-noaf": lstm_noaf_step,
+    "lstm-fgr": lstm_fgr_step,
+    "lstm-projection": lstm_projection_step,
     "gru": gru_step,
+    "gru-reset-before": gru_reset_before_step,
 }
+
+
+def states_of(cell: str) -> tuple[str, ...]:
+    """Name what a cell carries from step to step; the first is what it hands on."""
+    others = {"clockwork": ("h", "clock"), "lstm-fgr": ("h", "c", "i", "f", "o"), "lstm-projection": ("r", "c")}
+    return others.get(cell, ("h", "c") if cell.startswith("lstm") else ("h",))
+
+
+def step_of(cell: str, *, activation: str = "tanh", periods: Sequence[int] = (1, 2, 4, 8)) -> Step:
+    """Return a cell's step; the activation is heeded by `rnn` alone, the periods by `clockwork` alone."""
+    if cell == "rnn":
+        return partial(rnn_step, activation=activation)
+    if cell == "clockwork":
+        return partial(clockwork_step, periods=periods)
+    return STEPS[cell]
 
 
 # ---- The network -----------------------------------------------------------------------------------------
 
 
-def layers_of(parameters: Mapping[str, Array]) -> list[Arrays]:
-    """Return each layer's arrays by their names in the equations: `layer0.U_i` is `U_i` of the first."""
+def layers_of(parameters: Mapping[str, Array], stack: str = "") -> list[Arrays]:
+    """Return each layer's arrays by their names in the equations: `layer0.U_i` is `U_i` of the first.
+
+    The stack `reverse.` is the one of a bidirectional network that reads from the right.
+    """
     layers: list[Arrays] = []
-    prefix = "layer0."
+    prefix = f"{stack}layer0."
     while found := {name.removeprefix(prefix): a for name, a in parameters.items() if name.startswith(prefix)}:
         layers.append(found)
-        prefix = f"layer{len(layers)}."
+        prefix = f"{stack}layer{len(layers)}."
     return layers
+
+
+def initial_state(cell: str, parameters: Mapping[str, Array], batch: int, stack: str = "") -> State:
+    """Return what a text begins from: the learned `layer0.h0` … where there are such parameters, else zeros."""
+    state: State = []
+    for p in layers_of(parameters, stack):
+        H = next(len(array) for name, array in p.items() if name.startswith("b"))
+        widths = {name: p["P"].shape[1] if name == "r" else H for name in states_of(cell)}
+        state.append({name: np.tile(p.get(f"{name}0", np.zeros(width)), (batch, 1)) for name, width in widths.items()})
+    return state
+
+
+def read(
+    cell: str,
+    parameters: Mapping[str, Array],
+    ids_or_x: Array,
+    state: Sequence[Mapping[str, Array]] | None,
+    masks: Sequence[Array] | None = None,
+    *,
+    stack: str = "",
+    nudges: Mapping[str, Array] | None = None,
+    **options: Any,
+) -> tuple[Array, State, list[Array]]:
+    """Run a stack of layers over a window, as `forward` says, up to what the output sees [T, B, H].
+
+    `nudges` maps names of states to [T, L, B, H], added to them after each step.
+    """
+    step = step_of(cell, **options)
+    layers = layers_of(parameters, stack)
+    begin = initial_state(cell, parameters, ids_or_x.shape[1], stack)
+    now: State = [dict(arrays) for arrays in (begin if state is None else state)]
+    if len(now) != len(layers) or (masks is not None and len(masks) != len(layers)):
+        raise ValueError("parameters, state and masks must have equally many layers")
+    seen: list[Array] = []
+    handed_up: list[list[Array]] = [[] for _ in layers]
+    for t, x in enumerate(ids_or_x):
+        gap = (x == -1)[:, np.newaxis] if are_ids(x) else np.zeros((len(x), 1), bool)
+        for layer, p in enumerate(layers):
+            now[layer] = step(p, x, now[layer])
+            if gap.any():
+                now[layer] = {name: np.where(gap, begin[layer][name], array) for name, array in now[layer].items()}
+            for name, nudge in (nudges or {}).items():
+                now[layer][name] = now[layer][name] + nudge[t, layer]
+            up = now[layer][states_of(cell)[0]]
+            handed_up[layer].append(up)
+            x = up if masks is None else up * masks[layer][t]
+        seen.append(x)
+    return np.stack(seen), now, [np.stack(h) for h in handed_up]
 
 
 def forward(
     cell: str,
     parameters: Mapping[str, Array],
     ids_or_x: Array,
-    state: Sequence[Mapping[str, Array]],
+    state: Sequence[Mapping[str, Array]] | None,
     masks: Sequence[Array] | None = None,
+    **options: Any,
 ) -> tuple[Array, State, list[Array]]:
-    """Run a stack of layers over a window.
+    """Run the network over a window, from a state or, without one, from `initial_state`.
 
-    `ids_or_x` is [T, B] of integers or [T, B, N] dense. A mask [T, B, H] a layer, already divided by the
-    share kept, multiplies what goes up from it and never what recurs (Zaremba et al. 2014). Returns the
-    logits [T, B, V], the state after the last step, and each layer's h [T, B, H] as it recurs, so before its
-    mask.
+    `ids_or_x` is [T, B] of integers or [T, B, N] dense. An id of −1 is the gap between two documents: it predicts
+    nothing, so that its logits are NaN, and after it the row's state is the initial one. A mask [T, B, H] a layer,
+    already divided by the share kept, multiplies what goes up from it and never what recurs (Zaremba et al. 2014).
+    The options are those of `step_of`. Returns the logits [T, B, V], the state after the last step, and what each
+    layer hands up [T, B, H] as it recurs, so before its mask.
     """
-    step = STEPS[cell]
-    layers = layers_of(parameters)
-    if len(state) != len(layers) or (masks is not None and len(masks) != len(layers)):
-        raise ValueError("parameters, state and masks must have equally many layers")
-    now: State = [dict(arrays) for arrays in state]
-    logits: list[Array] = []
-    hs: list[list[Array]] = [[] for _ in layers]
-    for t in range(len(ids_or_x)):
-        x = ids_or_x[t]
-        for layer, p in enumerate(layers):
-            now[layer] = step(p, x, now[layer])
-            hs[layer].append(now[layer]["h"])
-            x = now[layer]["h"] if masks is None else now[layer]["h"] * masks[layer][t]
-        logits.append(x @ parameters["output.V"] + parameters["output.c"])
-    return np.stack(logits), now, [np.stack(h) for h in hs]
+    seen, now, handed_up = read(cell, parameters, ids_or_x, state, masks, **options)
+    logits = seen @ parameters["output.V"] + parameters["output.c"]
+    if are_ids(ids_or_x):
+        logits[ids_or_x == -1] = np.nan
+    return logits, now, handed_up
 
 
 def cross_entropy(logits: Array, targets: Array) -> Any:
@@ -148,24 +362,73 @@ def loss(
     parameters: Mapping[str, Array],
     ids_or_x: Array,
     targets: Array,
-    state: Sequence[Mapping[str, Array]],
+    state: Sequence[Mapping[str, Array]] | None,
     masks: Sequence[Array] | None = None,
+    **options: Any,
 ) -> Any:
     """Return the cross-entropy of a window; a float, or a complex number if any of the arrays is complex."""
-    return cross_entropy(forward(cell, parameters, ids_or_x, state, masks)[0], targets)
+    return cross_entropy(forward(cell, parameters, ids_or_x, state, masks, **options)[0], targets)
+
+
+# ---- Both directions -------------------------------------------------------------------------------------
+
+
+def fill_logits(
+    cell: str,
+    parameters: Mapping[str, Array],
+    ids: Array,
+    seen_from_the_right: Array,
+    masks: tuple[Sequence[Array], Sequence[Array]] | None = None,
+    **options: Any,
+) -> Array:
+    """Predict every position from both its sides (Schuster & Paliwal 1997): logits [T, B, V].
+
+    Two stacks begin from their initial states. That of the left sees `ids` up to the position, that of the right,
+    `reverse.layer0.` …, sees `seen_from_the_right` from the end back to the position; both are [T, B] in the order of
+    the text, the second with the symbol V where nothing is known. A mask [T, B, H] a layer, first the left stack's,
+    then the right one's, multiplies at t what goes up on the way to the logits of position t.
+    """
+    nothing = np.full_like(ids[:1], -1)  # before the first character of either side there is the initial state
+    before = np.concatenate([nothing, ids[:-1]])
+    beyond = np.concatenate([nothing, seen_from_the_right[:0:-1]])  # the last character first
+    left, right = masks or (None, None)
+    right = right and [mask[::-1] for mask in right]
+    from_left, _, _ = read(cell, parameters, before, None, left, **options)
+    from_right, _, _ = read(cell, parameters, beyond, None, right, stack="reverse.", **options)
+    logits: Array = from_left @ parameters["output.V"] + from_right[::-1] @ parameters["output.V_reverse"]
+    return logits + parameters["output.c"]
+
+
+def fill_loss(
+    cell: str,
+    parameters: Mapping[str, Array],
+    ids: Array,
+    seen_from_the_right: Array,
+    targets: Array,
+    masks: tuple[Sequence[Array], Sequence[Array]] | None = None,
+    **options: Any,
+) -> Any:
+    """Return the cross-entropy of what `fill_logits` predicts; targets [T, B], −1 for a position not counted."""
+    return cross_entropy(fill_logits(cell, parameters, ids, seen_from_the_right, masks, **options), targets)
 
 
 # ---- Derivatives -----------------------------------------------------------------------------------------
 
 
 def complex_step_gradients(f: Callable[[Arrays], Any], arrays: Mapping[str, Array]) -> Arrays:
-    """Return ∂f/∂(every entry of every array), by Im f(x + ih) / h (Squire & Trapp 1998)."""
-    gradients = {name: np.zeros(array.shape) for name, array in arrays.items()}
+    """Return ∂f/∂(every entry of every array), by Im f(x + ih) / h (Squire & Trapp 1998).
+
+    Where f is an array, its axes stand before the entry's.
+    """
+    gradients: Arrays = {}
     for name, array in arrays.items():
+        entries = []
         for index in np.ndindex(array.shape):
             moved = array.astype(np.complex128)
             moved[index] += 1j * COMPLEX_STEP
-            gradients[name][index] = np.imag(f({**arrays, name: moved})) / COMPLEX_STEP
+            entries.append(np.imag(f({**arrays, name: moved})) / COMPLEX_STEP)
+        stacked = np.stack(entries, axis=-1)
+        gradients[name] = stacked.reshape(stacked.shape[:-1] + array.shape)
     return gradients
 
 
@@ -174,26 +437,132 @@ def loss_gradients(
     parameters: Mapping[str, Array],
     ids_or_x: Array,
     targets: Array,
-    state: Sequence[Mapping[str, Array]],
+    state: Sequence[Mapping[str, Array]] | None,
     masks: Sequence[Array] | None = None,
+    **options: Any,
 ) -> Arrays:
     """Return the derivative of `loss` by everything it depends on.
 
-    The keys are those of `parameters`, then `layer{l}.h` (and `layer{l}.c`) for the initial state, and `x`
-    for the input where that is dense.
+    The keys are those of `parameters`, then `layer{l}.h` (and `layer{l}.c` …) for the state it starts from, if one is
+    given, and `x` for the input where that is dense. A clock has no derivative.
     """
     arrays = dict(parameters)
-    for layer, named in enumerate(state):
-        arrays |= {f"layer{layer}.{name}": array for name, array in named.items()}
+    for layer, named in enumerate(state or []):
+        arrays |= {f"layer{layer}.{name}": array for name, array in named.items() if name != "clock"}
     dense = not are_ids(ids_or_x)
     if dense:
         arrays["x"] = ids_or_x
 
     def f(moved: Arrays) -> Any:
-        start = [{name: moved[f"layer{layer}.{name}"] for name in named} for layer, named in enumerate(state)]
-        return loss(cell, moved, moved["x"] if dense else ids_or_x, targets, start, masks)
+        start = state and [
+            {name: moved.get(f"layer{layer}.{name}", array) for name, array in named.items()}
+            for layer, named in enumerate(state)
+        ]
+        return loss(cell, moved, moved["x"] if dense else ids_or_x, targets, start, masks, **options)
 
     return complex_step_gradients(f, arrays)
+
+
+def fill_gradients(
+    cell: str,
+    parameters: Mapping[str, Array],
+    ids: Array,
+    seen_from_the_right: Array,
+    targets: Array,
+    masks: tuple[Sequence[Array], Sequence[Array]] | None = None,
+    **options: Any,
+) -> Arrays:
+    """Return the derivative of `fill_loss` by every parameter."""
+
+    def f(moved: Arrays) -> Any:
+        return fill_loss(cell, moved, ids, seen_from_the_right, targets, masks, **options)
+
+    return complex_step_gradients(f, parameters)
+
+
+def state_gradient_norms(
+    cell: str,
+    parameters: Mapping[str, Array],
+    ids: Array,
+    targets: Array,
+    state: Sequence[Mapping[str, Array]] | None,
+    **options: Any,
+) -> Arrays:
+    """Return ‖∂L_t/∂h_{t−k}‖, t being the last step of the window, as `h` [k, layer, b], k from 0 to T − 1.
+
+    L_t is what each row loses at t, so only the last row of the targets [T, B] counts. Likewise for every other
+    state. The states after a step are held apart: h moves alone, heard by the step after and by the layer above; so
+    does c, and the h that was made of it stays.
+    """
+    begin = initial_state(cell, parameters, ids.shape[1])
+    shape = len(ids), len(begin)
+    nudges = {name: np.zeros((*shape, *array.shape)) for name, array in begin[0].items() if name != "clock"}
+
+    def f(moved: Arrays) -> Any:
+        seen, _, _ = read(cell, parameters, ids, state, nudges=moved, **options)
+        log_y = log_softmax(seen[-1] @ parameters["output.V"] + parameters["output.c"])
+        return -sum(log_y[b, target] for b, target in enumerate(targets[-1]))
+
+    return {name: np.linalg.norm(g[::-1], axis=-1) for name, g in complex_step_gradients(f, nudges).items()}
+
+
+def joined(cell: str, state: Sequence[Mapping[str, Array]]) -> Array:
+    """Join all that is carried, of all layers, but the clock, to [B, S]."""
+    return np.concatenate([arrays[name] for arrays in state for name in states_of(cell) if name != "clock"], axis=1)
+
+
+def rtrl(
+    cell: str,
+    parameters: Mapping[str, Array],
+    ids: Array,
+    targets: Array,
+    state: Sequence[Mapping[str, Array]],
+    influence: Mapping[str, Array] | None = None,
+    **options: Any,
+) -> tuple[Arrays, State, Arrays]:
+    """Return the gradient of `loss` by every parameter, with nothing cut off at the window's start.
+
+    Real-time recurrent learning (Williams & Zipser 1989): the influence P_t = ∂s_t/∂θ of every parameter on the whole
+    state s is carried forward, P_t = ∂s_t/∂θ with s_{t−1} held + (∂s_t/∂s_{t−1}) P_{t−1}. It is [B, S, …]: S runs over
+    the states of the first layer (h, then c), then of the next, and … are the parameter's own axes. Without one it is
+    zero. Returns the gradient, and the state and the influence after the window.
+    """
+    weights = {name: array for name, array in parameters.items() if not name.startswith("output.")}
+    V, c = parameters["output.V"], parameters["output.c"]
+    now: State = [dict(arrays) for arrays in state]
+    B, S = joined(cell, now).shape
+    P = dict(influence or {name: np.zeros((B, S, *array.shape)) for name, array in weights.items()})
+    gradient = {name: np.zeros(array.shape) for name, array in parameters.items()}
+    counted = max(1, int((targets != -1).sum()))
+    for t in range(len(ids)):
+        before = now
+
+        def step(moved: Arrays, t: int = t, before: State = before) -> Array:
+            """s_t of moved parameters, and of s_{t−1} moved equally in all rows."""
+            start, place = [dict(arrays) for arrays in before], 0
+            for arrays in start:
+                for name in states_of(cell):
+                    if name != "clock":
+                        width = arrays[name].shape[1]
+                        arrays[name] = arrays[name] + moved["s"][place : place + width]
+                        place += width
+            return joined(cell, read(cell, moved, ids[t : t + 1], start, **options)[1])
+
+        held = complex_step_gradients(step, {**weights, "s": np.zeros(S)})
+        J = held.pop("s")
+        P = {name: held[name] + np.einsum("bsk,bk...->bs...", J, P[name]) for name in weights}
+
+        (h,), now, _ = read(cell, parameters, ids[t : t + 1], before, **options)
+        d_logits = np.exp(log_softmax(h @ V + c)) - np.eye(len(c))[targets[t]]
+        d_logits[targets[t] == -1] = 0.0
+        d_logits /= counted
+        gradient["output.V"] += h.T @ d_logits
+        gradient["output.c"] += d_logits.sum(axis=0)
+        d_state = [{name: np.zeros(array.shape) for name, array in arrays.items()} for arrays in now]
+        d_state[-1][states_of(cell)[0]] = d_logits @ V.T
+        for name in weights:
+            gradient[name] += np.einsum("bs,bs...->...", joined(cell, d_state), P[name])
+    return gradient, now, P
 
 
 # ---- Clipping --------------------------------------------------------------------------------------------

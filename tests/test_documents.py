@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from charrnn import training, vocabulary
-from charrnn.cells import CELLS, Architecture, initialise
+from charrnn.cells import Architecture, initialise
 from charrnn.checkpoint import load, save
 from charrnn.errors import CharrnnError
 from charrnn.kernels.passes import ROWS_AT_ONCE
@@ -26,6 +26,7 @@ from charrnn.transfer import common_vocabulary, starting_weights
 from charrnn.vocabulary import Vocabulary, decoded
 from charrnn.workers import Workers
 from tests import naive
+from tests.rows import KINDS
 from tests.test_checkpoint import with_meta
 from tests.test_cli import misused, refused
 from tests.test_network import Case, assert_close, assert_gradients, assert_same_bits
@@ -308,7 +309,7 @@ def patterns(B, T):
     ]
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", KINDS)
 @pytest.mark.parametrize("layers", [1, 2])
 @pytest.mark.parametrize("dropout", [0.0, 0.4])
 @pytest.mark.parametrize(("batch", "steps"), [(3, 25), (1, 70)])
@@ -329,7 +330,7 @@ def test_a_network_reads_each_document_by_itself(cell, layers, dropout, batch, s
         assert_carried(case, last)
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", KINDS)
 @pytest.mark.parametrize("gap", [0, 3, 30])
 def test_no_document_knows_another(cell, gap):
     """What was before a gap changes no bit of what is after it, nor has it a gradient from there."""
@@ -367,7 +368,7 @@ def drawn(count, longest, seed=1):
     return ["".join(choose.choices("abc", k=choose.randint(1, longest))) for _ in range(count)]
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", KINDS)
 @pytest.mark.parametrize(
     ("documents", "batch", "length"), [(drawn(40, 6), 3, 4), (drawn(6, 100), 5, 16), (["a", "b"] * 20, 1, 1)]
 )
@@ -396,7 +397,7 @@ def test_a_run_on_documents_repeats_and_resumes(tmp_path, cell, documents, batch
             assert state_of(trainer) == ends[0]
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", KINDS)
 def test_steps_on_documents_are_the_twins(cell, monkeypatch):
     """A step's loss is the mean over what it predicts; states are carried over windows and epochs, and no gap."""
     monkeypatch.setattr(training, "FRESH", 1.0)  # of documents none but they themselves begins anew
@@ -438,7 +439,7 @@ def test_a_run_learns_where_documents_begin_and_end():
         assert held_out.nats_per_char == trainer.state.best_loss
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", KINDS)
 def test_score_of_documents_is_the_twins(cell):
     """Every character and end costs what it does in a document read by itself, in however many streams."""
     documents = drawn(30, 10) + drawn(40, 250)
@@ -483,7 +484,7 @@ def test_a_model_file_from_before_there_were_documents(tmp_path):
     assert load(tmp_path / "old.npz").vocabulary == Vocabulary("\n aé😀")
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", KINDS)
 def test_weights_go_with_their_symbols(cell):
     """Where characters are added, or fewer are used, each keeps its weights, and so does the boundary."""
     with Workers(1) as team:

@@ -1,7 +1,7 @@
 """The naive twins, checked against facts that do not come from them."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -9,49 +9,101 @@ import pytest
 
 from tests import naive
 
-T, B, V, H, L = 3, 2, 3, 2, 2
-CELLS = sorted(naive.STEPS)
-GATES = {"rnn": [""], "lstm": ["_i", "_f", "_o", "_g"], "gru": ["_r", "_z", "_n"]}
-STATES = {"rnn": ["h"], "lstm": ["h", "c"], "gru": ["h"]}
+T, B, V, H, L, R = 3, 2, 3, 2, 2, 1
+LSTM, PEEPHOLES = ("_i", "_f", "_o", "_g"), ("p_i", "p_f", "p_o")
+GATES = {
+    "gru": ("_r", "_z", "_n"),
+    "gru-reset-before": ("_r", "_z", "_n"),
+    "lstm-coupled": ("_f", "_o", "_g"),
+    "lstm-nig": ("_f", "_o", "_g"),
+    "lstm-nfg": ("_i", "_o", "_g"),
+    "lstm-nog": ("_i", "_f", "_g"),
+}
+VECTORS = {
+    "gru": ("b_hn",),
+    "lstm-peephole": PEEPHOLES,
+    "lstm-nig": ("p_f", "p_o"),
+    "lstm-nfg": ("p_i", "p_o"),
+    "lstm-nog": ("p_i", "p_f"),
+    "lstm-niaf": PEEPHOLES,
+    "lstm-noaf": PEEPHOLES,
+    "lstm-fgr": PEEPHOLES,
+}
 OPTIMISERS = {
     "sgd": {"lr": 0.05, "momentum": 0.5},
     "rmsprop": {"lr": 0.01, "rho": 0.9, "epsilon": 1e-8},
     "adagrad": {"lr": 0.5, "epsilon": 1e-8},
     "adam": {"lr": 0.01, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8},
 }
+CLOCKWORK = {"periods": (1, 2)}
+Options = dict[str, Any]
+ROWS: dict[str, tuple[str, Options]] = {cell: (cell, {}) for cell in naive.STEPS} | {
+    "rnn-relu": ("rnn", {"activation": "relu"}),
+    "rnn-sigmoid": ("rnn", {"activation": "sigmoid"}),
+    "clockwork": ("clockwork", CLOCKWORK),
+}
+every_row = pytest.mark.parametrize(("cell", "options"), ROWS.values(), ids=ROWS)
 
 
-def make_network(cell: str, layers: int = L) -> naive.Arrays:
-    """Draw the parameters of a small network, none of them zero."""
-    rng = np.random.default_rng(1)
-    parameters = {}
+def width(cell: str, state: str) -> int:
+    """Return how wide a state is."""
+    return R if (cell, state) == ("lstm-projection", "r") else H
+
+
+def make_network(
+    cell: str, layers: int = L, *, learned: bool = False, stack: str = "", symbols: int = V, seed: int = 11
+) -> naive.Arrays:
+    """Draw the parameters of a small network, none of them zero; `learned` with the state it begins from.
+
+    With this seed no rectified unit is dead in any test that needs its gradient.
+    """
+    rng = np.random.default_rng(seed)
+    parameters: naive.Arrays = {}
+    up = width(cell, naive.states_of(cell)[0])
     for layer in range(layers):
-        for gate in GATES[cell]:
-            parameters[f"layer{layer}.U{gate}"] = rng.normal(size=(H if layer else V, H))
-            parameters[f"layer{layer}.W{gate}"] = rng.normal(size=(H, H))
-            parameters[f"layer{layer}.b{gate}"] = rng.normal(size=H)
-        if cell == "gru":
-            parameters[f"layer{layer}.b_hn"] = rng.normal(size=H)
-    parameters["output.V"] = rng.normal(size=(H, V))
+        shapes: dict[str, tuple[int, ...]] = {}
+        for gate in GATES.get(cell, LSTM if cell.startswith("lstm") else ("",)):
+            shapes |= {f"U{gate}": (up if layer else symbols, H), f"W{gate}": (up, H), f"b{gate}": (H,)}
+        shapes |= dict.fromkeys(VECTORS.get(cell, ()), (H,))
+        if cell == "lstm-projection":
+            shapes["P"] = (H, R)
+        if cell == "lstm-fgr":
+            shapes |= {f"R_{a}{b}": (H, H) for a in "ifo" for b in "ifo"}
+        if learned:
+            shapes |= {f"{name}0": (width(cell, name),) for name in naive.states_of(cell) if name != "clock"}
+        parameters |= {f"{stack}layer{layer}.{name}": rng.normal(size=shape) for name, shape in shapes.items()}
+    parameters["output.V"] = rng.normal(size=(up, V))
     parameters["output.c"] = rng.normal(size=V)
     return parameters
 
 
 def make_state(cell: str, layers: int = L, batch: int = B) -> naive.State:
-    """Draw a carried state, none of it zero."""
+    """Draw a carried state, none of it zero but some counts, which are those of a clockwork with periods 1 and 2."""
     rng = np.random.default_rng(2)
-    return [{name: rng.normal(size=(batch, H)) for name in STATES[cell]} for _ in range(layers)]
+    state = [
+        {name: rng.normal(size=(batch, width(cell, name))) for name in naive.states_of(cell)} for _ in range(layers)
+    ]
+    for arrays in state:
+        if "clock" in arrays:
+            arrays["clock"] = np.stack([np.zeros(batch), np.arange(batch) % 2], axis=1)
+    return state
 
 
-def make_ids(steps: int = T) -> naive.Array:
+def make_ids(steps: int = T, batch: int = B) -> naive.Array:
     """Draw a window of ids."""
-    return np.random.default_rng(3).integers(V, size=(steps, B))
+    return np.random.default_rng(3).integers(V, size=(steps, batch))
 
 
-def make_masks(steps: int = T) -> list[naive.Array]:
+def make_masks(cell: str, steps: int = T, seed: int = 4) -> list[naive.Array]:
     """Draw dropout multipliers for every layer, half of each layer's kept."""
-    rng = np.random.default_rng(4)
-    return [2.0 * rng.permuted(np.arange(steps * B * H) % 2).reshape(steps, B, H) for _ in range(L)]
+    rng = np.random.default_rng(seed)
+    up = width(cell, naive.states_of(cell)[0])
+    return [2.0 * rng.permuted(np.arange(steps * B * up) % 2).reshape(steps, B, up) for _ in range(L)]
+
+
+def row_of(state: naive.State, row: int) -> naive.State:
+    """Return the state of one row of the batch."""
+    return [{name: array[[row]] for name, array in arrays.items()} for arrays in state]
 
 
 def assert_same_state(got: naive.State, expected: naive.State) -> None:
@@ -60,6 +112,14 @@ def assert_same_state(got: naive.State, expected: naive.State) -> None:
     for one, other in zip(got, expected, strict=True):
         for name in other:
             np.testing.assert_allclose(one[name], other[name], rtol=1e-13, err_msg=name)
+
+
+def assert_same_gradients(got: naive.Arrays, expected: naive.Arrays) -> None:
+    """Compare two gradients, and see that none of it is zero."""
+    assert set(got) == set(expected)
+    for name in expected:
+        np.testing.assert_allclose(got[name], expected[name], rtol=1e-10, atol=1e-14, err_msg=name)
+        assert got[name].any(), f"{name} has no gradient, so nothing was compared"
 
 
 # ---- Activations -----------------------------------------------------------------------------------------
@@ -84,6 +144,16 @@ def test_activations_have_their_complex_step_derivatives() -> None:
     np.testing.assert_allclose(slope, 1 - np.tanh(a) ** 2, rtol=1e-12, atol=1e-15)
 
 
+def test_relu_is_decided_by_the_real_part() -> None:
+    """The rectifier has slope 1 above 0, and none below or at 0, whatever the sign of what is imaginary."""
+    a = np.array([-2.0, 0.0, 3.0])
+    for sign in (1, -1):
+        y = naive.relu(a + sign * 1j * naive.COMPLEX_STEP)
+        np.testing.assert_array_equal(y.real, [0.0, 0.0, 3.0])
+        np.testing.assert_array_equal(sign * y.imag / naive.COMPLEX_STEP, [0.0, 0.0, 1.0])
+    np.testing.assert_array_equal(naive.relu(a), [0.0, 0.0, 3.0])
+
+
 def test_log_softmax_ignores_a_shift_and_the_imaginary_part() -> None:
     """Adding 10,000 to all logits changes nothing, nor does a huge logit overflow, real or complex."""
     o = np.array([[1.0, -2.0, 0.5], [0.0, 0.0, 1.0]])
@@ -99,48 +169,90 @@ def test_log_softmax_ignores_a_shift_and_the_imaginary_part() -> None:
 
 
 def plain_step(
-    cell: str, p: Mapping[str, Any], x: list[float], h: list[float], c: list[float]
-) -> list[dict[str, float]]:
+    cell: str, options: Options, p: Mapping[str, Any], x: list[float], before: Mapping[str, list[float]]
+) -> dict[str, list[float]]:
     """Compute a step unit by unit on plain numbers, in another form than the twin's."""
+    out = before[naive.states_of(cell)[0]]
+    units = range(H)
 
     def times(row: list[float], name: str, unit: int) -> float:
         return math.fsum(row[k] * p[name][k][unit] for k in range(len(row)))
 
     def a(gate: str, unit: int) -> float:
         bias: float = p[f"b{gate}"][unit]
-        return times(x, f"U{gate}", unit) + times(h, f"W{gate}", unit) + bias
+        return times(x, f"U{gate}", unit) + times(out, f"W{gate}", unit) + bias
 
     def half(value: float) -> float:
         return 0.5 + 0.5 * math.tanh(value / 2)
 
-    def rnn(unit: int) -> dict[str, float]:
-        return {"h": math.tanh(a("", unit))}
+    def rectified(value: float) -> float:
+        return (value + abs(value)) / 2
 
-    def lstm(unit: int) -> dict[str, float]:
-        kept = half(a("_f", unit)) * c[unit] + half(a("_i", unit)) * math.tanh(a("_g", unit))
-        return {"h": half(a("_o", unit)) * math.tanh(kept), "c": kept}
+    def rnn() -> dict[str, list[float]]:
+        activations = {"sigmoid": half, "relu": rectified, "tanh": math.tanh}
+        f = activations["relu" if cell == "irnn" else options.get("activation", "tanh")]
+        return {"h": [f(a("", unit)) for unit in units]}
 
-    def gru(unit: int) -> dict[str, float]:
-        heard = times(h, "W_n", unit) + p["b_hn"][unit]
-        n = math.tanh(times(x, "U_n", unit) + p["b_n"][unit] + half(a("_r", unit)) * heard)
-        return {"h": n + half(a("_z", unit)) * (h[unit] - n)}
+    def clockwork() -> dict[str, list[float]]:
+        fast = math.tanh(a("", 0))
+        slow = math.tanh(a("", 1) - out[0] * p["W"][0][1])  # the slow unit does not hear the fast one
+        due = before["clock"][1] == 0
+        return {"h": [fast, slow if due else out[1]], "clock": [0.0, 1.0 if due else 0.0]}
 
-    step = {"rnn": rnn, "lstm": lstm, "gru": gru}[cell]
-    return [step(unit) for unit in range(len(h))]
+    def gru() -> dict[str, list[float]]:
+        r = [half(a("_r", unit)) for unit in units]
+        h = []
+        for unit in units:
+            if cell == "gru":
+                heard = r[unit] * (times(out, "W_n", unit) + p["b_hn"][unit])
+            else:
+                heard = times([r[k] * out[k] for k in units], "W_n", unit)
+            n = math.tanh(times(x, "U_n", unit) + p["b_n"][unit] + heard)
+            h.append(n + half(a("_z", unit)) * (out[unit] - n))
+        return {"h": h}
+
+    def lstm() -> dict[str, list[float]]:
+        after: dict[str, list[float]] = {name: [] for name in ("h", "c", "i", "f", "o")}
+        for unit in units:
+
+            def gate(name: str, c: float, unit: int = unit) -> float:
+                if f"b_{name}" not in p:
+                    return 1.0
+                peephole = p[f"p_{name}"][unit] * c if f"p_{name}" in p else 0.0
+                heard = [times(before[k], f"R_{k}{name}", unit) for k in "ifo" if cell == "lstm-fgr"]
+                return half(a(f"_{name}", unit) + peephole + sum(heard))
+
+            was = before["c"][unit]
+            f = gate("f", was)
+            i = 1 - f if cell == "lstm-coupled" else gate("i", was)
+            g = a("_g", unit)
+            c = f * was + i * (g if cell == "lstm-niaf" else math.tanh(g))
+            o = gate("o", c)
+            h = o * (c if cell == "lstm-noaf" else math.tanh(c))
+            for name, value in {"h": h, "c": c, "i": i, "f": f, "o": o}.items():
+                after[name].append(value)
+        if cell == "lstm-projection":
+            after["r"] = [times(after["h"], "P", unit) for unit in range(R)]
+        return after
+
+    family = cell.partition("-")[0]
+    after = {"rnn": rnn, "irnn": rnn, "clockwork": clockwork, "gru": gru, "lstm": lstm}[family]()
+    return {name: after[name] for name in naive.states_of(cell)}
 
 
-@pytest.mark.parametrize("cell", CELLS)
-def test_a_step_follows_its_equations_unit_by_unit(cell: str) -> None:
+@every_row
+def test_a_step_follows_its_equations_unit_by_unit(cell: str, options: Options) -> None:
     """A step equals the equations worked out on plain numbers, weights multiplying from the right."""
     parameters = naive.layers_of(make_network(cell, layers=1))[0]
-    state = make_state(cell, layers=1, batch=1)[0]
-    x = [0.3, -1.2, 0.8]
-    got = naive.STEPS[cell](parameters, np.array([x]), state)
-    before = {name: array[0].tolist() for name, array in state.items()}
     plain = {name: array.tolist() for name, array in parameters.items()}
-    units = plain_step(cell, plain, x, before["h"], before.get("c", []))
-    for unit, expected in enumerate(units):
-        assert {name: array[0, unit] for name, array in got.items()} == pytest.approx(expected, rel=1e-13)
+    state = make_state(cell, layers=1)
+    for row, x in enumerate([[0.3, -1.2, 0.8], [-0.5, 0.1, 1.1]]):
+        (start,) = row_of(state, row)
+        got = naive.step_of(cell, **options)(parameters, np.array([x]), start)
+        expected = plain_step(cell, options, plain, x, {name: array[0].tolist() for name, array in start.items()})
+        assert tuple(got) == naive.states_of(cell)
+        for name, values in expected.items():
+            np.testing.assert_allclose(got[name][0], values, rtol=1e-13, err_msg=name)
 
 
 def test_lstm_with_closed_input_keeps_its_cell() -> None:
@@ -185,84 +297,214 @@ def test_gru_reset_silences_the_recurrent_product_and_its_bias() -> None:
     np.testing.assert_allclose(hs[0], expected, rtol=1e-14)
 
 
+def test_clockwork_groups_compute_at_their_periods() -> None:
+    """With periods 1, 2, 4 and 8, the usual ones, a group changes at every step, every second, fourth and eighth."""
+    rng = np.random.default_rng(5)
+    p = {"U": rng.normal(size=(V, 8)), "W": rng.normal(size=(8, 8)), "b": rng.normal(size=8)}
+    state = {"h": rng.normal(size=(1, 8)), "clock": np.zeros((1, 8))}
+    for t in range(20):
+        after = naive.step_of("clockwork")(p, np.array([t % V]), state)
+        due = np.repeat([t % period == 0 for period in (1, 2, 4, 8)], 2)
+        np.testing.assert_array_equal(after["h"][0] != state["h"][0], due)
+        state = after
+
+
+def test_clockwork_units_hear_their_own_group_and_slower_ones() -> None:
+    """A change of a unit before a step reaches the units of its own period and of shorter ones; W's rest is unused."""
+    rng = np.random.default_rng(5)
+    p = {"U": rng.normal(size=(V, 6)), "W": rng.normal(size=(6, 6)), "b": rng.normal(size=6)}
+    state = {"h": rng.normal(size=(1, 6)), "clock": np.zeros((1, 6))}
+    step = naive.step_of("clockwork", periods=(1, 3, 5))
+    h = step(p, np.array([0]), state)["h"]
+    unheard = np.tril(np.ones((3, 3)), -1).repeat(2, axis=0).repeat(2, axis=1).T == 1
+    assert unheard.sum() == 12
+    np.testing.assert_array_equal(step({**p, "W": np.where(unheard, 1e9, p["W"])}, np.array([0]), state)["h"], h)
+    for unit in range(6):
+        moved = state["h"] + 0.1 * np.eye(6)[unit]
+        changed = (step(p, np.array([0]), {**state, "h": moved})["h"] != h)[0]
+        np.testing.assert_array_equal(changed, np.arange(6) // 2 <= unit // 2)
+
+
+@pytest.mark.parametrize("periods", [(1, 2, 4), (2, 1)])
+def test_clockwork_groups_must_be_equal_and_in_order(periods: tuple[int, ...]) -> None:
+    """Groups of different sizes, or slow ones before fast ones, are an error."""
+    with pytest.raises(ValueError, match="equal groups, the fastest first"):
+        naive.forward("clockwork", make_network("clockwork"), make_ids(), None, periods=periods)
+
+
+# ---- What each cell becomes where what sets it apart is undone ------------------------------------------
+
+
+def small(p: naive.Arrays, *names: str) -> naive.Arrays:
+    """Make some arrays so small that tanh is the identity to rounding."""
+    return p | {name: 1e-7 * p[name] for name in names}
+
+
+def negated(p: naive.Arrays) -> naive.Arrays:
+    """Give coupled gates an input gate of their own, 1 − f = σ(−what f is the σ of)."""
+    return p | {f"{letter}_i": -p[f"{letter}_f"] for letter in "UWb"}
+
+
+def opened(gate: str) -> Callable[[naive.Arrays], naive.Arrays]:
+    """Give a network the gate it lacks, open whatever it hears."""
+    square = np.ones((H, H))
+    return lambda p: (
+        p | {f"U_{gate}": p["U_g"], f"W_{gate}": square, f"p_{gate}": np.ones(H), f"b_{gate}": np.full(H, 1e3)}
+    )
+
+
+def unchanged(p: naive.Arrays) -> naive.Arrays:
+    """Leave everything as it is."""
+    return p
+
+
+Change = Callable[[naive.Arrays], naive.Arrays]
+# A cell and its options; what is done to each layer's parameters; its parent and the parent's options; how the
+# parent's parameters are made of these.
+REDUCTIONS: dict[str, tuple[str, Options, Change, str, Options, Change]] = {
+    "irnn": ("irnn", {}, unchanged, "rnn", {"activation": "relu"}, unchanged),
+    "all periods 1": ("clockwork", {"periods": (1, 1)}, unchanged, "rnn", {}, unchanged),
+    "no peepholes": ("lstm-peephole", {}, lambda p: p | dict.fromkeys(PEEPHOLES, np.zeros(H)), "lstm", {}, unchanged),
+    "coupled": ("lstm-coupled", {}, unchanged, "lstm", {}, negated),
+    "i = 1": ("lstm-nig", {}, unchanged, "lstm-peephole", {}, opened("i")),
+    "f = 1": ("lstm-nfg", {}, unchanged, "lstm-peephole", {}, opened("f")),
+    "o = 1": ("lstm-nog", {}, unchanged, "lstm-peephole", {}, opened("o")),
+    "small g": ("lstm-niaf", {}, lambda p: small(p, "U_g", "W_g", "b_g"), "lstm-peephole", {}, unchanged),
+    "small c": ("lstm-noaf", {}, lambda p: small(p, "U_g", "W_g", "b_g"), "lstm-peephole", {}, unchanged),
+    "no R": (
+        "lstm-fgr",
+        {},
+        lambda p: p | {f"R_{a}{b}": np.zeros((H, H)) for a in "ifo" for b in "ifo"},
+        "lstm-peephole",
+        {},
+        unchanged,
+    ),
+    "reset never": (
+        "gru-reset-before",
+        {},
+        lambda p: p | {"b_r": np.full(H, 1e3)},
+        "gru",
+        {},
+        lambda p: p | {"b_hn": np.zeros(H)},
+    ),
+}
+
+
+def changed(parameters: naive.Arrays, change: Change) -> naive.Arrays:
+    """Change the parameters of every layer."""
+    output = {name: array for name, array in parameters.items() if name.startswith("output.")}
+    layers = [change(p) for p in naive.layers_of(parameters)]
+    return output | {f"layer{layer}.{name}": array for layer, p in enumerate(layers) for name, array in p.items()}
+
+
+@pytest.mark.parametrize(
+    ("cell", "options", "undo", "parent", "parents_options", "convert"), REDUCTIONS.values(), ids=REDUCTIONS
+)
+def test_a_cell_becomes_its_parent(
+    cell: str, options: Options, undo: Change, parent: str, parents_options: Options, convert: Change
+) -> None:
+    """Where what sets a cell apart is undone, it gives what its parent gives, from the same state."""
+    parameters = changed(make_network(cell), undo)
+    state = make_state(cell)
+    if "clock" in state[0]:
+        state = [{**arrays, "clock": np.zeros((B, H))} for arrays in state]
+    if cell == "lstm-noaf":
+        state = [{**arrays, "c": 1e-7 * arrays["c"]} for arrays in state]
+    parents_state = [{name: arrays[name] for name in naive.states_of(parent)} for arrays in state]
+    logits, final, hs = naive.forward(cell, parameters, make_ids(6), state, **options)
+    expected, parents_final, parents_hs = naive.forward(
+        parent, changed(parameters, convert), make_ids(6), parents_state, **parents_options
+    )
+    np.testing.assert_allclose(logits, expected, rtol=1e-12)
+    np.testing.assert_allclose(hs, parents_hs, rtol=1e-12)
+    for arrays, others in zip(final, parents_final, strict=True):
+        for name in others:
+            np.testing.assert_allclose(arrays[name], others[name], rtol=1e-12, err_msg=name)
+
+
+def test_a_projection_by_the_identity_is_none() -> None:
+    """An LSTM whose projection is the identity is the plain LSTM, r being its h."""
+    parameters, state = make_network("lstm"), make_state("lstm")
+    projected = changed(parameters, lambda p: p | {"P": np.eye(H)})
+    renamed = [{"r": arrays["h"], "c": arrays["c"]} for arrays in state]
+    logits, final, hs = naive.forward("lstm", parameters, make_ids(), state)
+    got, got_final, rs = naive.forward("lstm-projection", projected, make_ids(), renamed)
+    np.testing.assert_allclose(got, logits, rtol=1e-13)
+    np.testing.assert_allclose(rs, hs, rtol=1e-13)
+    assert_same_state(got_final, [{"r": arrays["h"], "c": arrays["c"]} for arrays in final])
+
+
 # ---- The network -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("cell", CELLS)
-def test_shapes(cell: str) -> None:
-    """Logits, state and hs have the shapes promised, and the last of hs is the final state."""
-    state = make_state(cell)
-    logits, final, hs = naive.forward(cell, make_network(cell), make_ids(), state)
+@every_row
+def test_shapes(cell: str, options: Options) -> None:
+    """Logits, state and what is handed up have the shapes promised; the last of these is in the final state."""
+    state, up = make_state(cell), naive.states_of(cell)[0]
+    logits, final, hs = naive.forward(cell, make_network(cell), make_ids(), state, **options)
     assert logits.shape == (T, B, V)
-    assert [h.shape for h in hs] == [(T, B, H)] * L
-    assert [set(arrays) for arrays in final] == [set(arrays) for arrays in state]
-    for h, arrays in zip(hs, final, strict=True):
-        np.testing.assert_array_equal(h[-1], arrays["h"])
+    assert [h.shape for h in hs] == [(T, B, width(cell, up))] * L
+    for h, arrays, before in zip(hs, final, state, strict=True):
+        assert {name: a.shape for name, a in arrays.items()} == {name: a.shape for name, a in before.items()}
+        np.testing.assert_array_equal(h[-1], arrays[up])
 
 
-@pytest.mark.parametrize("cell", CELLS)
-def test_one_window_equals_two_with_carried_state(cell: str) -> None:
+@every_row
+def test_one_window_equals_two_with_carried_state(cell: str, options: Options) -> None:
     """A window of seven steps equals one of three and one of four, the state carried between them."""
-    parameters, state, ids, masks = make_network(cell), make_state(cell), make_ids(7), make_masks(7)
-    logits, final, hs = naive.forward(cell, parameters, ids, state, masks)
-    first, carried, h1 = naive.forward(cell, parameters, ids[:3], state, [mask[:3] for mask in masks])
-    second, end, h2 = naive.forward(cell, parameters, ids[3:], carried, [mask[3:] for mask in masks])
+    parameters, state, ids, masks = make_network(cell), make_state(cell), make_ids(7), make_masks(cell, 7)
+    logits, final, hs = naive.forward(cell, parameters, ids, state, masks, **options)
+    first, carried, h1 = naive.forward(cell, parameters, ids[:3], state, [mask[:3] for mask in masks], **options)
+    second, end, h2 = naive.forward(cell, parameters, ids[3:], carried, [mask[3:] for mask in masks], **options)
     np.testing.assert_allclose(np.concatenate([first, second]), logits, rtol=1e-13)
     for layer in range(L):
         np.testing.assert_allclose(np.concatenate([h1[layer], h2[layer]]), hs[layer], rtol=1e-13)
     assert_same_state(end, final)
 
 
-@pytest.mark.parametrize("cell", CELLS)
-def test_rows_of_a_batch_do_not_mix(cell: str) -> None:
+@every_row
+def test_rows_of_a_batch_do_not_mix(cell: str, options: Options) -> None:
     """A row of the batch gives the same logits when it is run alone."""
     parameters, state, ids = make_network(cell), make_state(cell), make_ids()
-    logits = naive.forward(cell, parameters, ids, state)[0]
+    logits = naive.forward(cell, parameters, ids, state, **options)[0]
     for row in range(B):
-        alone = [{name: array[[row]] for name, array in arrays.items()} for arrays in state]
-        got = naive.forward(cell, parameters, ids[:, [row]], alone)[0]
+        got = naive.forward(cell, parameters, ids[:, [row]], row_of(state, row), **options)[0]
         np.testing.assert_allclose(got, logits[:, [row]], rtol=1e-13)
 
 
-@pytest.mark.parametrize("cell", CELLS)
-def test_ids_equal_their_one_hot_rows(cell: str) -> None:
+@every_row
+def test_ids_equal_their_one_hot_rows(cell: str, options: Options) -> None:
     """The dense path fed with one-hot rows equals the path that picks rows of U."""
     parameters, state, ids = make_network(cell), make_state(cell), make_ids()
-    by_ids, state_by_ids, _ = naive.forward(cell, parameters, ids, state)
-    by_rows, state_by_rows, _ = naive.forward(cell, parameters, np.eye(V)[ids], state)
+    by_ids, state_by_ids, _ = naive.forward(cell, parameters, ids, state, **options)
+    by_rows, state_by_rows, _ = naive.forward(cell, parameters, np.eye(V)[ids], state, **options)
     np.testing.assert_allclose(by_rows, by_ids, rtol=1e-13)
     assert_same_state(state_by_rows, state_by_ids)
 
 
-@pytest.mark.parametrize("cell", CELLS)
-def test_masks_act_on_the_way_up_only(cell: str) -> None:
+@every_row
+def test_masks_act_on_the_way_up_only(cell: str, options: Options) -> None:
     """With the last layer masked out the logits are the bias, and no state differs from an unmasked run's."""
     parameters, state, ids = make_network(cell), make_state(cell), make_ids()
-    masks = [np.ones((T, B, H)), np.zeros((T, B, H))]
-    _, expected, expected_hs = naive.forward(cell, parameters, ids, state)
-    logits, final, hs = naive.forward(cell, parameters, ids, state, masks)
+    kept, dropped = np.ones_like(make_masks(cell)[0]), np.zeros_like(make_masks(cell)[0])
+    _, expected, expected_hs = naive.forward(cell, parameters, ids, state, **options)
+    logits, final, hs = naive.forward(cell, parameters, ids, state, [kept, dropped], **options)
     np.testing.assert_array_equal(logits, np.broadcast_to(parameters["output.c"], logits.shape))
     assert_same_state(final, expected)
     np.testing.assert_array_equal(hs, expected_hs)
-
-
-@pytest.mark.parametrize("cell", CELLS)
-def test_a_masked_lower_layer_is_unheard_above(cell: str) -> None:
-    """With the lower layer masked out the upper one gives what it gives alone on an input of zeros."""
-    parameters, state = make_network(cell), make_state(cell)
-    masks = [np.zeros((T, B, H)), np.ones((T, B, H))]
-    logits = naive.forward(cell, parameters, make_ids(), state, masks)[0]
+    # with the lower layer masked out, the upper one gives what it gives alone on an input of zeros
+    logits = naive.forward(cell, parameters, ids, state, [dropped, kept], **options)[0]
     upper = {f"layer0.{name}": array for name, array in naive.layers_of(parameters)[1].items()}
     upper |= {name: array for name, array in parameters.items() if name.startswith("output.")}
-    alone = naive.forward(cell, upper, np.zeros((T, B, H)), state[1:])[0]
+    alone = naive.forward(cell, upper, dropped, state[1:], **options)[0]
     np.testing.assert_allclose(logits, alone, rtol=1e-13)
 
 
-@pytest.mark.parametrize("cell", CELLS)
-def test_forward_leaves_its_arguments_alone(cell: str) -> None:
+@every_row
+def test_forward_leaves_its_arguments_alone(cell: str, options: Options) -> None:
     """The initial state given is the same after a run as before."""
     state = make_state(cell)
-    naive.forward(cell, make_network(cell), make_ids(), state, make_masks())
+    naive.forward(cell, make_network(cell), make_ids(), state, make_masks(cell), **options)
     assert_same_state(state, make_state(cell))
 
 
@@ -272,7 +514,49 @@ def test_a_state_for_another_depth_is_refused() -> None:
     with pytest.raises(ValueError, match="equally many layers"):
         naive.forward("rnn", parameters, make_ids(), state[:1])
     with pytest.raises(ValueError, match="equally many layers"):
-        naive.forward("rnn", parameters, make_ids(), state, make_masks()[:1])
+        naive.forward("rnn", parameters, make_ids(), state, make_masks("rnn")[:1])
+
+
+# ---- Where a text begins ---------------------------------------------------------------------------------
+
+
+@every_row
+def test_the_initial_state_is_the_learned_one_or_zeros(cell: str, options: Options) -> None:
+    """A run that is given no state begins from the learned one, in every row, or from zeros; a clock from 0."""
+    learned, plain = make_network(cell, learned=True), make_network(cell)
+    for layer, arrays in enumerate(naive.initial_state(cell, learned, B)):
+        assert tuple(arrays) == naive.states_of(cell)
+        for name, array in arrays.items():
+            expected = np.zeros(H) if name == "clock" else learned[f"layer{layer}.{name}0"]
+            np.testing.assert_array_equal(array, [expected] * B)
+    zeros = [{name: np.zeros_like(array) for name, array in arrays.items()} for arrays in make_state(cell)]
+    assert_same_state(naive.initial_state(cell, plain, B), zeros)
+    zeroed = {name: 0 * array if name.endswith("0") else array for name, array in learned.items()}
+    for parameters in (learned, zeroed):
+        begin = naive.initial_state(cell, parameters, B)
+        given = naive.forward(cell, parameters, make_ids(), begin, **options)[0]
+        np.testing.assert_array_equal(naive.forward(cell, parameters, make_ids(), None, **options)[0], given)
+    without = {name: array for name, array in zeroed.items() if not name.endswith("0")}
+    np.testing.assert_array_equal(naive.forward(cell, without, make_ids(), None, **options)[0], given)
+
+
+@every_row
+def test_a_row_begins_anew_after_a_gap(cell: str, options: Options) -> None:
+    """What a row reads after a gap it reads as a text of its own, the other row being none the wiser."""
+    parameters, state, ids, masks = make_network(cell, learned=True), make_state(cell), make_ids(6), make_masks(cell, 6)
+    ids[2, 0] = -1
+    logits, final, hs = naive.forward(cell, parameters, ids, state, masks, **options)
+    for row, begin, end in ((0, 0, 2), (0, 3, 6), (1, 0, 6)):
+        part = slice(begin, end), slice(row, row + 1)
+        start = None if begin else row_of(state, row)
+        alone, last, _ = naive.forward(cell, parameters, ids[part], start, [mask[part] for mask in masks], **options)
+        np.testing.assert_allclose(logits[part], alone, rtol=1e-13)
+        if end == 6:
+            assert_same_state(row_of(final, row), last)
+    assert np.isnan(logits[2, 0]).all()
+    assert not np.isnan(logits[2, 1]).any()
+    for h, arrays in zip(hs, naive.initial_state(cell, parameters, 1), strict=True):
+        np.testing.assert_array_equal(h[2, [0]], arrays[naive.states_of(cell)[0]])
 
 
 # ---- The loss --------------------------------------------------------------------------------------------
@@ -284,13 +568,13 @@ def test_uniform_logits_cost_log_v() -> None:
     assert naive.cross_entropy(np.full((3, 2, 5), 1e4), targets) == pytest.approx(math.log(5), rel=1e-12)
 
 
-@pytest.mark.parametrize("cell", CELLS)
-def test_a_network_with_a_zero_output_costs_log_v(cell: str) -> None:
+@every_row
+def test_a_network_with_a_zero_output_costs_log_v(cell: str, options: Options) -> None:
     """A network whose output layer is zero guesses evenly."""
     parameters = make_network(cell)
     parameters["output.V"] *= 0
     parameters["output.c"] *= 0
-    got = naive.loss(cell, parameters, make_ids(), make_ids(), make_state(cell))
+    got = naive.loss(cell, parameters, make_ids(), make_ids(), make_state(cell), **options)
     assert got == pytest.approx(math.log(V), rel=1e-14)
 
 
@@ -323,32 +607,285 @@ def test_complex_step_is_exact() -> None:
     assert not got["unused"].any()
 
 
-@pytest.mark.parametrize(("dense", "layers"), [(False, 1), (True, L)])
-@pytest.mark.parametrize("cell", CELLS)
-def test_complex_step_equals_central_differences(cell: str, dense: bool, layers: int) -> None:
-    """Every derivative of the loss equals a central difference: weights, initial state, dense input."""
-    parameters, state, masks = make_network(cell, layers), make_state(cell, layers), make_masks()[:layers]
+def test_complex_step_gives_jacobians() -> None:
+    """Of a function with several values the helper finds the Jacobian, the values' axes before the entries'."""
+    A = np.random.default_rng(6).normal(size=(3, 2))
+    got = naive.complex_step_gradients(lambda d: A @ d["x"], {"x": np.ones((2, 4))})["x"]
+    np.testing.assert_allclose(got, np.einsum("ik,jl->ijkl", A, np.eye(4)), rtol=1e-15)
+
+
+def assert_slopes(
+    f: Callable[[naive.Arrays], float], arrays: naive.Arrays, got: naive.Arrays, rtol: float = 1e-6
+) -> None:
+    """Compare each array's gradient with a central difference along a random direction of the whole array."""
+    assert set(got) == set(arrays)
+    rng = np.random.default_rng(8)
+    step = 1e-5
+    for name, array in arrays.items():
+        along = rng.normal(size=array.shape)
+        rise = f({**arrays, name: array + step * along}) - f({**arrays, name: array - step * along})
+        assert (got[name] * along).sum() == pytest.approx(rise / (2 * step), rel=rtol, abs=1e-9), name
+        assert got[name].any(), f"{name} has no gradient, so nothing was compared"
+
+
+@pytest.mark.parametrize("dense", [False, True])
+@every_row
+def test_complex_step_equals_central_differences(cell: str, options: Options, dense: bool) -> None:
+    """Every derivative of the loss equals a central difference: weights, states, and dense input or first states."""
+    layers = L if dense else 1
+    state, masks = make_state(cell, layers), make_masks(cell)[:layers]
+    parameters = make_network(cell, layers, learned=not dense)
     x = np.random.default_rng(6).normal(size=(T, B, V)) if dense else make_ids()
     targets = make_ids(T + 1)[1:]
     targets[0, 1] = -1
-    got = naive.loss_gradients(cell, parameters, x, targets, state, masks)
-    inputs = dict(parameters)
-    inputs |= {f"layer{layer}.{name}": a for layer, arrays in enumerate(state) for name, a in arrays.items()}
-    inputs |= {"x": x} if dense else {}
-    assert set(got) == set(inputs)
-    step = 1e-5
-    for name, array in inputs.items():
-        expected = np.empty_like(array)
-        for index, value in np.ndenumerate(array):
-            # the loss reads the arrays themselves, so they are moved in place and put back
-            array[index] = value + step
-            above = naive.loss(cell, parameters, x, targets, state, masks)
-            array[index] = value - step
-            below = naive.loss(cell, parameters, x, targets, state, masks)
-            array[index] = value
-            expected[index] = (above - below) / (2 * step)
-        np.testing.assert_allclose(got[name], expected, rtol=1e-6, atol=1e-9, err_msg=name)
-        assert got[name].any(), f"{name} has no gradient, so nothing was compared"
+    if not dense:
+        x[1, 1] = targets[1, 1] = -1  # so that a learned first state is used
+    got = naive.loss_gradients(cell, parameters, x, targets, state, masks, **options)
+    states = {
+        f"layer{layer}.{name}": array
+        for layer, arrays in enumerate(state)
+        for name, array in arrays.items()
+        if name != "clock"
+    }
+
+    def f(moved: naive.Arrays) -> float:
+        start = [
+            {name: moved.get(f"layer{layer}.{name}", array) for name, array in arrays.items()}
+            for layer, arrays in enumerate(state)
+        ]
+        value: float = naive.loss(cell, moved, moved.get("x", x), targets, start, masks, **options)
+        return value
+
+    assert_slopes(f, parameters | states | ({"x": x} if dense else {}), got)
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm"])
+def test_without_a_state_the_gradient_reaches_the_learned_one(cell: str) -> None:
+    """The derivative by the learned first state is that by a state that is given, summed over the rows."""
+    parameters, ids = make_network(cell, learned=True), make_ids()
+    begin = naive.initial_state(cell, parameters, B)
+    given = naive.loss_gradients(cell, parameters, ids, ids, begin)
+    got = naive.loss_gradients(cell, parameters, ids, ids, None)
+    assert set(got) == set(parameters)
+    for layer, name in ((layer, name) for layer in range(L) for name in naive.states_of(cell)):
+        expected = given[f"layer{layer}.{name}"].sum(axis=0)
+        np.testing.assert_allclose(got[f"layer{layer}.{name}0"], expected, rtol=1e-10)
+
+
+# ---- Real-time recurrent learning ------------------------------------------------------------------------
+
+
+@every_row
+def test_rtrl_equals_the_whole_gradient_over_one_window(cell: str, options: Options) -> None:
+    """From a zero influence, real-time recurrent learning finds what going back through the window finds."""
+    parameters, state, ids = make_network(cell, 1, learned=True), make_state(cell, 1), make_ids(4)
+    targets = make_ids(5)[1:]
+    targets[0, 1] = ids[2, 1] = targets[2, 1] = -1
+    got, final, influence = naive.rtrl(cell, parameters, ids, targets, state, **options)
+    gradients = naive.loss_gradients(cell, parameters, ids, targets, state, **options)
+    assert_same_gradients(got, {name: gradients[name] for name in parameters})
+    assert_same_state(final, naive.forward(cell, parameters, ids, state, **options)[1])
+    S = sum(width(cell, name) for name in naive.states_of(cell) if name != "clock")
+    weights = {name: (B, S, *array.shape) for name, array in parameters.items() if not name.startswith("output.")}
+    assert {name: array.shape for name, array in influence.items()} == weights
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm"])
+def test_rtrl_carries_its_influence_across_windows(cell: str) -> None:
+    """Two windows with the influence carried have together the gradient of one; without it they have another.
+
+    The influence of the end is the derivative of the last state, also through a second layer.
+    """
+    parameters, state, ids, targets = make_network(cell), make_state(cell), make_ids(), make_ids(T + 1)[1:]
+    whole, _, expected = naive.rtrl(cell, parameters, ids, targets, state)
+    jacobian = naive.complex_step_gradients(
+        lambda moved: naive.joined(cell, naive.forward(cell, moved, ids, state)[1]), parameters
+    )
+    for name, array in expected.items():
+        np.testing.assert_allclose(array, jacobian[name], rtol=1e-10, atol=1e-14, err_msg=name)
+    first, carried, influence = naive.rtrl(cell, parameters, ids[:2], targets[:2], state)
+    second, end, got = naive.rtrl(cell, parameters, ids[2:], targets[2:], carried, influence)
+    assert_same_state(end, naive.forward(cell, parameters, ids, state)[1])
+    assert_same_gradients({name: (2 * first[name] + second[name]) / 3 for name in whole}, whole)
+    assert_same_gradients(got, expected)
+    cut = naive.rtrl(cell, parameters, ids[2:], targets[2:], carried)[0]
+    assert not any(np.allclose(cut[name], second[name], rtol=1e-3) for name in expected)
+
+
+def test_rtrl_of_nothing_counted_is_no_gradient() -> None:
+    """A step at which no row is predicted has no gradient, and the influence goes on."""
+    parameters, state = make_network("rnn", 1), make_state("rnn", 1)
+    gradient, _, influence = naive.rtrl("rnn", parameters, make_ids(1), np.full((1, B), -1), state)
+    assert not any(array.any() for array in gradient.values())
+    assert all(array.any() for array in influence.values())
+
+
+# ---- How far back the loss is felt ------------------------------------------------------------------------
+
+
+def test_state_gradients_of_a_plain_network_are_products_of_jacobians() -> None:
+    """In a tanh network the gradient of k steps ago is (y − target) Vᵀ times k factors diag(1 − h²) Wᵀ."""
+    parameters, state, ids = make_network("rnn", 1), make_state("rnn", 1), make_ids(5)
+    logits, _, (h,) = naive.forward("rnn", parameters, ids, state)
+    got = naive.state_gradient_norms("rnn", parameters, ids, ids, state)
+    assert {name: norms.shape for name, norms in got.items()} == {"h": (5, 1, B)}
+    for b in range(B):
+        y = np.exp(logits[-1, b]) / np.exp(logits[-1, b]).sum()
+        delta = (y - np.eye(V)[ids[-1, b]]) @ parameters["output.V"].T
+        for k in range(5):
+            assert got["h"][k, 0, b] == pytest.approx(math.hypot(*delta), rel=1e-12)
+            delta = (delta * (1 - h[4 - k, b] ** 2)) @ parameters["layer0.W"].T
+
+
+def test_state_gradients_stop_at_a_gap_and_reach_the_layer_below() -> None:
+    """The layer below is felt at lag 0 through the one above; nothing from before a row's gap is felt."""
+    ids, targets = make_ids(5), make_ids(5)
+    ids[2, 0] = -1
+    norms = naive.state_gradient_norms("gru", make_network("gru"), ids, targets, make_state("gru"))["h"]
+    assert norms.shape == (5, L, B)
+    assert not norms[3:, :, 0].any()
+    assert norms[:2].all()
+    assert norms[:, :, 1].all()
+
+
+def test_an_open_memory_is_felt_as_far_as_it_goes() -> None:
+    """With f = 1 and W = 0 the gradient of c is the same at every lag from 1 on, and that of h is none."""
+    parameters = changed(
+        make_network("lstm", 1),
+        lambda p: {n: 0 * a if n[0] == "W" else a for n, a in p.items()} | {"b_f": p["b_f"] + 1e3},
+    )
+    norms = naive.state_gradient_norms("lstm", parameters, make_ids(5), make_ids(5), make_state("lstm", 1))
+    np.testing.assert_allclose(norms["c"][1:], np.broadcast_to(norms["c"][1], (4, 1, B)), rtol=1e-12)
+    assert norms["c"][1].all()
+    assert norms["h"][0].all()
+    assert not norms["h"][1:].any()
+    assert not norms["c"][0].any()  # the last c moves nothing but what comes after
+
+
+# ---- Both directions -------------------------------------------------------------------------------------
+
+
+def make_bidirectional(cell: str, layers: int = L) -> naive.Arrays:
+    """Draw a network of two stacks; both know the symbol V, so that they can change places."""
+    right = make_network(cell, layers, learned=True, stack="reverse.", symbols=V + 1, seed=7)
+    right["output.V_reverse"] = right.pop("output.V")
+    return right | make_network(cell, layers, learned=True, symbols=V + 1)
+
+
+def make_seen(ids: naive.Array) -> naive.Array:
+    """Replace some characters by the symbol for one that is not known."""
+    seen = ids.copy()
+    seen[1, 0] = seen[2, 1] = seen[3, 1] = V
+    return seen
+
+
+@every_row
+def test_a_fill_adds_what_both_sides_have_read(cell: str, options: Options) -> None:
+    """Each position's logits are those of two runs, over what is before it, and from the end over what is beyond."""
+    parameters, ids = make_bidirectional(cell), make_ids(5)
+    seen = make_seen(ids)
+    logits = naive.fill_logits(cell, parameters, ids, seen, **options)
+    right = {name.removeprefix("reverse."): array for name, array in parameters.items() if name.startswith("reverse.")}
+    right |= {"output.V": parameters["output.V_reverse"], "output.c": np.zeros(V)}
+    up = naive.states_of(cell)[0]
+    for t in range(5):
+        expected = np.tile(parameters["output.c"], (B, 1))
+        for side, read in ((parameters, ids[:t]), (right, seen[t + 1 :][::-1])):
+            state = naive.initial_state(cell, side, B)
+            if len(read):
+                state = naive.forward(cell, side, read, None, **options)[1]
+            expected = expected + state[-1][up] @ side["output.V"]
+        np.testing.assert_allclose(logits[t], expected, rtol=1e-12)
+
+
+def test_no_position_of_a_fill_sees_itself() -> None:
+    """Another character at a position changes the logits of every other position, and not its own."""
+    parameters, ids = make_bidirectional("lstm"), make_ids(5)
+    logits = naive.fill_logits("lstm", parameters, ids, ids)
+    for t in range(5):
+        other = ids.copy()
+        other[t] = (other[t] + 1) % V
+        same = naive.fill_logits("lstm", parameters, other, other) == logits
+        np.testing.assert_array_equal(same.all(axis=(1, 2)), np.arange(5) == t)
+
+
+def test_what_the_right_stack_does_not_know_is_the_symbol_v() -> None:
+    """The last row of the right stack's U is what it reads where a character is not known."""
+    parameters, ids = make_bidirectional("gru"), make_ids(5)
+    marked = {**parameters}
+    for gate in "rzn":
+        U = marked[f"reverse.layer0.U_{gate}"] = parameters[f"reverse.layer0.U_{gate}"].copy()
+        U[V] = U[0]
+    got = naive.fill_logits("gru", marked, ids, make_seen(ids))
+    seen = make_seen(ids)
+    seen[seen == V] = 0
+    np.testing.assert_array_equal(got, naive.fill_logits("gru", parameters, ids, seen))
+
+
+@every_row
+def test_a_mirrored_fill_is_the_same(cell: str, options: Options) -> None:
+    """With the stacks, their masks and the text mirrored, the logits are mirrored; a gap parts documents both ways."""
+    parameters, ids = make_bidirectional(cell), make_ids(5)
+    ids[2, 0] = -1
+    seen = ids.copy()
+    masks = make_masks(cell, 5), make_masks(cell, 5, seed=9)
+    mirrored = {
+        name.removeprefix("reverse.") if name.startswith("reverse.") else f"reverse.{name}": array
+        for name, array in parameters.items()
+        if not name.startswith("output.")
+    }
+    mirrored |= {"output.V": parameters["output.V_reverse"], "output.V_reverse": parameters["output.V"]}
+    mirrored["output.c"] = parameters["output.c"]
+    turned = [mask[::-1] for mask in masks[1]], [mask[::-1] for mask in masks[0]]
+    logits = naive.fill_logits(cell, parameters, ids, seen, masks, **options)
+    got = naive.fill_logits(cell, mirrored, ids[::-1], seen[::-1], turned, **options)
+    np.testing.assert_allclose(got[::-1], logits, rtol=1e-12)
+    other = ids.copy()
+    other[:2, 0] = (ids[:2, 0] + 1) % V
+    moved = naive.fill_logits(cell, parameters, other, other, masks, **options)
+    np.testing.assert_array_equal(moved[3:], logits[3:])
+
+
+def test_masks_of_a_fill_belong_to_the_position_predicted() -> None:
+    """A position whose last layers are all dropped is predicted from the bias alone."""
+    parameters, ids = make_bidirectional("rnn"), make_ids(5)
+    masks = [np.ones((5, B, H)) for _ in range(L)], [np.ones((5, B, H)) for _ in range(L)]
+    logits = naive.fill_logits("rnn", parameters, ids, ids, masks)
+    np.testing.assert_array_equal(logits, naive.fill_logits("rnn", parameters, ids, ids))
+    for t in range(5):
+        dropped = tuple([lower, upper.copy()] for lower, upper in masks)
+        for _, upper in dropped:
+            upper[t] = 0
+        got = naive.fill_logits("rnn", parameters, ids, ids, (dropped[0], dropped[1]))
+        np.testing.assert_array_equal(got[t], np.broadcast_to(parameters["output.c"], (B, V)))
+        others = np.arange(5) != t
+        np.testing.assert_array_equal(got[others], logits[others])
+
+
+@every_row
+def test_a_fill_that_ignores_the_right_is_a_plain_network_a_position_later(cell: str, options: Options) -> None:
+    """Where V_reverse is 0, each position has the logits that the left stack alone has after the one before."""
+    parameters, ids = make_bidirectional(cell), make_ids(5)
+    parameters["output.V_reverse"] *= 0
+    logits = naive.fill_logits(cell, parameters, ids, ids, **options)
+    np.testing.assert_allclose(logits[1:], naive.forward(cell, parameters, ids, None, **options)[0][:-1], rtol=1e-13)
+
+
+@pytest.mark.parametrize("row", ["clockwork", "gru"])
+def test_gradients_of_a_fill_equal_central_differences(row: str) -> None:
+    """Every derivative of a fill's loss equals a central difference, with masks and first states."""
+    (cell, options), ids = ROWS[row], make_ids(5)
+    parameters, seen = make_bidirectional(cell, 1), make_seen(ids)
+    masks = make_masks(cell, 5)[:1], make_masks(cell, 5, seed=9)[:1]
+    targets = ids.copy()
+    targets[2, 0] = -1
+    got = naive.fill_gradients(cell, parameters, ids, seen, targets, masks, **options)
+
+    def f(moved: naive.Arrays) -> float:
+        value: float = naive.fill_loss(cell, moved, ids, seen, targets, masks, **options)
+        return value
+
+    assert_slopes(f, parameters, got)
 
 
 # ---- Clipping --------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from charrnn import training
-from charrnn.cells import CELLS, Architecture, initialise
+from charrnn.cells import Architecture, initialise
 from charrnn.kernels.passes import ROWS_AT_ONCE
 from charrnn.network import Network, Window
 from charrnn.settings import Settings
@@ -15,6 +15,7 @@ from charrnn.training import Trainer
 from charrnn.vocabulary import Vocabulary
 from charrnn.workers import Workers
 from tests import naive
+from tests.rows import NAMES, PLAIN, ROWS, fitted, settings_of
 
 # Hidden size, vocabulary, streams, layers and dropout: any two values meet somewhere, and any three of the last three.
 RAGGED = [
@@ -42,9 +43,23 @@ class Case:
     """A network with random parameters and state, and the same for its naive twin in float64."""
 
     def __init__(
-        self, cell, vocabulary, hidden, layers, batch, steps, *, threads=1, dropout=0.0, capacity=None, seed=0
+        self,
+        cell,
+        vocabulary,
+        hidden,
+        layers,
+        batch,
+        steps,
+        *,
+        threads=1,
+        dropout=0.0,
+        capacity=None,
+        seed=0,
+        **options,
     ):
-        self.architecture = Architecture(cell, vocabulary, hidden, layers)
+        self.architecture = Architecture(cell, vocabulary, hidden, layers, **options)
+        twins = {"activation": self.architecture.activation, "periods": self.architecture.periods}
+        self.options = {name: value for name, value in twins.items() if value is not None}
         rng = np.random.default_rng([seed, hidden, batch, steps])
         parameters = initialise(self.architecture, seed)
         for values in parameters.values():  # biases off zero, so that each is seen
@@ -59,10 +74,18 @@ class Case:
             self.window.targets[steps - 1, batch - 1] = -1
         states = self.architecture.row.states
         carried = (0.5 * rng.standard_normal((layers, len(states), batch, hidden))).astype(np.float32)
+        for k, state in enumerate(states):
+            carried[:, k, :, self.architecture.width(state) :] = 0.0
+            if state == "clock":
+                carried[:, k] = rng.integers(0, self.architecture.unit_periods(), (layers, batch, hidden))
         self.window.assign_carried(carried)
         self.parameters = {name: values.astype(np.float64) for name, values in parameters.items()}
         self.state = [
-            {name: carried[layer, k].astype(np.float64) for k, name in enumerate(states)} for layer in range(layers)
+            {
+                name: carried[layer, k, :, : self.architecture.width(name)].astype(np.float64)
+                for k, name in enumerate(states)
+            }
+            for layer in range(layers)
         ]
         self.counted = int((self.window.targets[:steps] >= 0).sum())
         self.keys = tuple(range(17, 17 + layers)) if dropout else ()
@@ -100,17 +123,17 @@ class Case:
     @property
     def masks(self):
         """The masks that were drawn, for the twin."""
-        size = self.architecture.hidden
+        size = self.architecture.outputs
         return [mask[: self.steps, :, :size].astype(np.float64) for mask in self.window.masks] if self.keys else None
 
     @property
     def gradients(self):
         """The gradient of every parameter and carried state, by the twin's names."""
-        named, size = dict(self.network.gradient.named), self.architecture.hidden
+        named = dict(self.network.gradient.named)
         for layer in range(self.architecture.layers):
-            for k, name in enumerate(self.architecture.row.states):
+            for k, name in enumerate(self.architecture.row.learnable_states):
                 gradient = self.window.other_gradients[k - 1, layer] if k else self.window.dh[layer]
-                named[f"layer{layer}.{name}"] = gradient[0, :, :size]
+                named[f"layer{layer}.{name}"] = gradient[0, :, : self.architecture.width(name)]
         return named
 
     def twin_loss(self, moved):
@@ -120,7 +143,9 @@ class Case:
             {name: moved.get(f"layer{layer}.{name}", values) for name, values in states.items()}
             for layer, states in enumerate(self.state)
         ]
-        return naive.loss(self.architecture.cell, {**self.parameters, **moved}, ids, targets, state, self.masks)
+        return naive.loss(
+            self.architecture.cell, {**self.parameters, **moved}, ids, targets, state, self.masks, **self.options
+        )
 
 
 def assert_close(ours, twin, name):
@@ -129,38 +154,46 @@ def assert_close(ours, twin, name):
     np.testing.assert_allclose(ours, twin, rtol=2e-5, atol=2e-6 * scale + 1e-8, err_msg=name)
 
 
-@pytest.mark.parametrize("cell", CELLS)
+def assert_last_states(case, final):
+    """Hold what is carried on to the twin's."""
+    case.window.carry(0, case.batch, case.steps)
+    carried = case.window.carried()
+    for layer, states in enumerate(final):
+        for k, name in enumerate(case.architecture.row.states):
+            width = case.architecture.width(name)
+            assert_close(carried[layer, k, :, :width], states[name], f"layer{layer}.{name}")
+            assert not carried[layer, k, :, width:].any()
+
+
+@pytest.mark.parametrize(("cell", "options"), ROWS, ids=NAMES)
 @pytest.mark.parametrize(
     ("hidden", "batch", "steps", "layers"),
     [(1, 1, 1, 1), (7, 3, 5, 2), (33, 17, 3, 1), (16, 9, 4, 3), (50, 1, 17, 1)],
 )
-def test_forward_equals_the_naive_twin(cell, hidden, batch, steps, layers):
+def test_forward_equals_the_naive_twin(cell, options, hidden, batch, steps, layers):
     """Logits, losses and last states are the twin's, from a non-zero state, at ragged sizes."""
-    case = Case(cell, 5 + hidden, hidden, layers, batch, steps).run()
-    logits, final, _ = naive.forward(cell, case.parameters, case.window.ids[:steps], case.state)
+    case = Case(cell, 5 + hidden, hidden, layers, batch, steps, **fitted(hidden, options)).run()
+    ids, targets = case.window.ids[:steps], case.window.targets[:steps]
+    logits, final, _ = naive.forward(cell, case.parameters, ids, case.state, **case.options)
     assert_close(case.logits, logits, "logits")
-    loss = naive.loss(cell, case.parameters, case.window.ids[:steps], case.window.targets[:steps], case.state)
+    loss = naive.cross_entropy(logits, targets)
     assert case.window.losses[:steps].sum() / case.counted == pytest.approx(loss, rel=1e-5)
-    case.window.carry(0, batch, steps)
-    carried = case.window.carried()
-    for layer, states in enumerate(final):
-        for k, name in enumerate(case.architecture.row.states):
-            assert_close(carried[layer, k], states[name], f"layer{layer}.{name}")
+    assert_last_states(case, final)
 
 
-@pytest.mark.parametrize("cell", CELLS)
-@pytest.mark.parametrize("layers", [1, 2])
-@pytest.mark.parametrize("dropout", [0.0, 0.4])
-def test_every_gradient_equals_the_complex_step_derivative(cell, layers, dropout):
+@pytest.mark.parametrize(("cell", "options"), ROWS, ids=NAMES)
+@pytest.mark.parametrize(("layers", "dropout"), [(1, 0.0), (2, 0.4)])
+def test_every_gradient_equals_the_complex_step_derivative(cell, options, layers, dropout):
     """Each weight's, input's and carried state's gradient is the twin's derivative, from a non-zero state."""
     steps = 4
-    case = Case(cell, 5, 6, layers, 3, steps, dropout=dropout, capacity=steps + 2).run()
+    case = Case(cell, 3, 3, layers, 2, steps, dropout=dropout, capacity=steps + 2, **fitted(3, options)).run()
     window = case.window
-    one_hot = np.eye(5)[window.ids[:steps]]
-    expected = naive.loss_gradients(cell, case.parameters, one_hot, window.targets[:steps], case.state, case.masks)
+    one_hot = np.eye(3)[window.ids[:steps]]
+    arguments = one_hot, window.targets[:steps], case.state, case.masks
+    expected = naive.loss_gradients(cell, case.parameters, *arguments, **case.options)
     for name, gradient in case.gradients.items():
         assert_close(gradient, expected.pop(name), name)
-    U = case.network.weights.blocks[0]
+    U = case.network.weights.blocks[0][0]
     assert_close(window.z[0][:steps, :, : U.shape[1]] @ U.T, expected.pop("x"), "x")
     assert not expected
 
@@ -175,13 +208,13 @@ def assert_gradients(case):
     assert all(np.isfinite(gradient).all() for gradient in gradients.values())
     values = dict(case.parameters)
     for layer, states in enumerate(case.state):
-        values |= {f"layer{layer}.{name}": state for name, state in states.items()}
+        values |= {f"layer{layer}.{name}": state for name, state in states.items() if name != "clock"}
     for prefix in sorted({name.partition(".")[0] for name in gradients}):
         group = {name: gradient for name, gradient in gradients.items() if name.startswith(prefix)}
         largest = max(np.abs(gradient).max() for gradient in group.values())
         moved, ours = {}, 0.0
         for name, gradient in group.items():
-            small = 0.1 * np.abs(gradient).mean() + 1e-3 * largest  # what cancels has roundings of what it is a sum of
+            small = 0.1 * np.abs(gradient).mean() + 1e-3 * largest + 1e-9  # what cancels has roundings of its terms
             direction = rng.choice([-1.0, 1.0], gradient.shape) / (np.abs(gradient) + small)
             moved[name] = values[name] + 1e-30j * direction
             ours += (gradient * direction).sum()
@@ -189,16 +222,32 @@ def assert_gradients(case):
         assert abs(ours - twin) < 1e-4 * np.sqrt(sum(gradient.size for gradient in group.values())), prefix
 
 
-@pytest.mark.parametrize("cell", CELLS)
-@pytest.mark.parametrize(("hidden", "vocabulary", "batch", "layers", "dropout"), RAGGED)
-def test_ragged_sizes_equal_the_naive_twin(cell, hidden, vocabulary, batch, layers, dropout):
+def _spread(rows, count):
+    """Return pairs of a row and a size of RAGGED: every one with those of PLAIN, and some with each other row."""
+    pairs = [((cell, {}), sizes) for cell in PLAIN for sizes in RAGGED]
+    others = [row for row in rows if row[1] or row[0] not in PLAIN]
+    for k, row in enumerate(others):
+        pairs += [(row, RAGGED[(count * k + j) % len(RAGGED)]) for j in range(count)]
+    return pairs
+
+
+def _name(value):
+    return (
+        " ".join([value[0], *map(str, value[1].values())]) if isinstance(value[0], str) else "-".join(map(str, value))
+    )
+
+
+@pytest.mark.parametrize(("row", "sizes"), _spread(ROWS, 3), ids=_name)
+def test_ragged_sizes_equal_the_naive_twin(row, sizes):
     """Logits, losses, last states and every gradient are the twin's where layers are computed in several stretches."""
+    (cell, options), (hidden, vocabulary, batch, layers, dropout) = row, sizes
     steps = STEPS[batch]
     assert ROWS_AT_ONCE < batch * steps < 2 * ROWS_AT_ONCE
-    case = Case(cell, vocabulary, hidden, layers, batch, steps, dropout=dropout, capacity=steps + 1).run()
+    options = fitted(hidden, options)
+    case = Case(cell, vocabulary, hidden, layers, batch, steps, dropout=dropout, capacity=steps + 1, **options).run()
     window = case.window
     ids, targets = window.ids[:steps], window.targets[:steps]
-    logits, final, _ = naive.forward(cell, case.parameters, ids, case.state, case.masks)
+    logits, final, _ = naive.forward(cell, case.parameters, ids, case.state, case.masks, **case.options)
     losses = -np.take_along_axis(naive.log_softmax(logits), np.maximum(targets, 0)[..., np.newaxis], 2)[..., 0]
     losses[targets < 0] = 0.0
     assert_close(window.losses[:steps], losses, "losses")
@@ -209,12 +258,8 @@ def test_ragged_sizes_equal_the_naive_twin(cell, hidden, vocabulary, batch, laye
         assert set(np.unique(window.masks[:, :steps])) <= {np.float32(0.0), np.float32(1.0 / (1.0 - dropout))}
     assert_gradients(case)
     unread = np.setdiff1d(np.arange(vocabulary), ids)
-    assert not case.network.gradient.blocks[0][unread].any()
-    window.carry(0, batch, steps)
-    carried = window.carried()
-    for layer, states in enumerate(final):
-        for k, name in enumerate(case.architecture.row.states):
-            assert_close(carried[layer, k], states[name], f"layer{layer}.{name}")
+    assert not case.network.gradient.blocks[0][0][unread].any()
+    assert_last_states(case, final)
 
 
 def assert_same_bits(one, other):
@@ -224,16 +269,17 @@ def assert_same_bits(one, other):
         assert mine.tobytes() == its.tobytes()
 
 
-@pytest.mark.parametrize("cell", CELLS)
-@pytest.mark.parametrize("batch", [1, 5, 16, 25])
-def test_any_number_of_threads_gives_the_same_bits(cell, batch):
+@pytest.mark.parametrize(("cell", "options"), ROWS, ids=NAMES)
+@pytest.mark.parametrize("batch", [5, 25])
+def test_any_number_of_threads_gives_the_same_bits(cell, options, batch):
     """Gradients, losses and states do not depend on how rows and columns are shared out."""
-    runs = [Case(cell, 70, 40, 2, batch, 6, threads=threads, dropout=0.3).run() for threads in (1, 2, 3, 7)]
+    options = fitted(60, options)
+    runs = [Case(cell, 70, 60, 2, batch, 6, threads=threads, dropout=0.3, **options).run() for threads in (1, 2, 3, 7)]
     for other in runs[1:]:
         assert_same_bits(runs[0], other)
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", PLAIN)
 @pytest.mark.parametrize(("hidden", "vocabulary", "batch", "layers", "dropout"), RAGGED)
 def test_threads_do_not_change_a_bit_at_ragged_sizes(cell, hidden, vocabulary, batch, layers, dropout):
     """One, two and three threads, whose stretches of steps differ in length, leave the same in every buffer."""
@@ -251,7 +297,7 @@ def _corpus(vocabulary, characters):
     return Corpus(vocabulary.encode(text), vocabulary, ("a text",), "0" * 64)
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", PLAIN)
 @pytest.mark.parametrize(
     ("hidden", "vocabulary", "batch", "length", "layers", "dropout", "optimizer"),
     [
@@ -286,43 +332,48 @@ def test_training_steps_give_the_same_bits_for_any_number_of_threads(
     assert runs[0] == runs[1] == runs[2] == runs[3]
 
 
-@pytest.mark.parametrize("cell", CELLS)
-def test_training_steps_are_the_twins(cell, monkeypatch):
+@pytest.mark.parametrize(("cell", "options"), ROWS, ids=NAMES)
+def test_training_steps_are_the_twins(cell, options, monkeypatch):
     """Two epochs of steps lead to the twin's losses, weights and states; some streams end one step before others."""
     monkeypatch.setattr(training, "FRESH", 0.0)
-    settings = Settings(cell=cell, hidden=3, layers=1, dropout=0.0, seq_length=3, batch_size=3, epochs=2.0)
+    if cell == "lstm-projection":
+        options = {"projection": 2}
+    twins = {name: value for name, value in options.items() if name != "projection"}
+    settings = Settings(
+        cell=cell, hidden=3, layers=1, dropout=0.0, seq_length=3, batch_size=3, epochs=2.0, **settings_of(options)
+    )
     settings = replace(settings, optimizer="sgd", lr=0.2, schedule="constant", warmup=0.0, clip=None, val_fraction=0.0)
     with Workers(2) as team:
         trainer = Trainer(settings, _corpus(4, 3 * 7 + 2 + 1), team)  # windows of 3, 3 and 2 steps, or 1 for a stream
-        names = trainer.architecture.row.states
+        names, width = trainer.architecture.row.states, trainer.architecture.width
         twin = {name: values.astype(np.float64) for name, values in trainer.network.weights.named.items()}
         memory = {name: {} for name in twin}
-        state = {name: np.zeros((3, 3)) for name in names}
+        state = {name: np.zeros((3, width(name))) for name in names}
         ids, targets = np.zeros((3, 3), np.int32), np.zeros((3, 3), np.int32)
         for step in range(6):
             if step == 3:  # each stream goes on where the one before it ended
-                state = {name: np.concatenate([np.zeros((1, 3)), values[:-1]]) for name, values in state.items()}
+                state = {name: np.concatenate([0.0 * values[:1], values[:-1]]) for name, values in state.items()}
             steps = trainer.streams.window(step % 3, ids, targets)
             arguments = ids[:steps], targets[:steps], [state]
-            assert trainer.advance(1).loss == pytest.approx(naive.loss(cell, twin, *arguments), rel=1e-5)
-            gradients = naive.loss_gradients(cell, twin, *arguments)
-            _, (long,), _ = naive.forward(cell, twin, ids[:steps], [state])
-            _, (short,), _ = naive.forward(cell, twin, ids[: steps - 1], [state])
+            assert trainer.advance(1).loss == pytest.approx(naive.loss(cell, twin, *arguments, **twins), rel=1e-5)
+            gradients = naive.loss_gradients(cell, twin, *arguments, **twins)
+            _, (long,), _ = naive.forward(cell, twin, ids[:steps], [state], **twins)
+            _, (short,), _ = naive.forward(cell, twin, ids[: steps - 1], [state], **twins)
             ended = (targets[steps - 1] < 0)[:, np.newaxis]
             assert ended.any() == (step % 3 == 2)
             state = {name: np.where(ended, short[name], long[name]) for name in names}
             for name, values in twin.items():
                 twin[name], memory[name] = naive.sgd(values, gradients[name], memory[name], lr=0.2, momentum=0.9)
         for k, name in enumerate(names):
-            assert_close(trainer.window.carried()[0, k], state[name], name)
+            assert_close(trainer.window.carried()[0, k, :, : width(name)], state[name], name)
         for name, values in trainer.network.weights.named.items():
             assert_close(values, twin[name], name)
 
 
-@pytest.mark.parametrize("cell", CELLS)
-def test_one_window_equals_two_with_the_state_carried(cell):
+@pytest.mark.parametrize(("cell", "options"), ROWS, ids=NAMES)
+def test_one_window_equals_two_with_the_state_carried(cell, options):
     """A text read in one window or in two gives the same losses to the bit."""
-    whole, parts = (Case(cell, 9, 20, 2, 4, 8, capacity=8) for _ in range(2))
+    whole, parts = (Case(cell, 9, 21, 2, 4, 8, capacity=8, **options) for _ in range(2))
     whole.network.forward(whole.window, 0, 4, 8)
     whole.network.losses(whole.window, 0, 4, 8)
     ids, targets = parts.window.ids.copy(), parts.window.targets.copy()
@@ -337,10 +388,10 @@ def test_one_window_equals_two_with_the_state_carried(cell):
     assert np.concatenate(losses).tobytes() == whole.window.losses.tobytes()
 
 
-@pytest.mark.parametrize("cell", CELLS)
-def test_padding_stays_zero(cell):
+@pytest.mark.parametrize(("cell", "options"), ROWS, ids=NAMES)
+def test_padding_stays_zero(cell, options):
     """Nothing flows into the padding of the blocks, so that the flat vector's norm is the parameters' norm."""
-    case = Case(cell, 21, 19, 2, 3, 5).run()
+    case = Case(cell, 21, 21, 2, 3, 5, learned_state=True, **options).run()
     gradient = case.network.gradient
     named = sum(float((view.astype(np.float64) ** 2).sum()) for view in gradient.named.values())
     assert float((gradient.flat.astype(np.float64) ** 2).sum()) == pytest.approx(named, rel=1e-12)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from charrnn import scoring, training
-from charrnn.cells import CELLS, Architecture, initialise
+from charrnn.cells import Architecture, initialise
 from charrnn.checkpoint import load, save
 from charrnn.errors import CharrnnError
 from charrnn.kernels import barrier
@@ -21,6 +21,7 @@ from charrnn.sampling import Sampler
 from charrnn.settings import Settings
 from charrnn.training import Trainer
 from charrnn.workers import Workers
+from tests.rows import PLAIN
 from tests.test_cli import strict_json
 from tests.test_resume import INTERVAL, TINY, assert_same, corpus, rhyme
 
@@ -132,7 +133,7 @@ def test_what_is_no_number_is_never_kept(tmp_path, monkeypatch, fault, value, st
         assert_same(tmp_path / name, tmp_path / "model.npz")
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", PLAIN)
 @pytest.mark.parametrize("step", [INTERVAL + 3, 2 * INTERVAL])
 def test_going_back_leaves_nothing_of_what_went_wrong(tmp_path, monkeypatch, cell, step):
     """A run that goes back for one bad weight, or for bad numbers in all its memory, goes on to the same bytes."""
@@ -335,7 +336,7 @@ def step(monkeypatch):
 
 
 @flushes
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", PLAIN)
 def test_denormals_are_zeros_on_the_way_forward(step, cell):
     """States that would be denormal are zero, in training as in scoring."""
     settings = replace(SMALL, cell=cell)
@@ -355,7 +356,7 @@ def test_denormals_are_zeros_on_the_way_forward(step, cell):
 
 
 @flushes
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", PLAIN)
 def test_denormals_are_zeros_on_the_way_back(step, cell):
     """Gradients of gates that would be denormal are zero, where states are ordinary numbers."""
     settings = replace(SMALL, cell=cell)
@@ -412,7 +413,7 @@ TINY_CASES = {
 @flushes
 @pytest.mark.slow
 @pytest.mark.parametrize("case", TINY_CASES)
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", PLAIN)
 def test_denormals_cost_no_time(monkeypatch, cell, case):
     """Training and scoring take as long with numbers that would be denormal as with others; `-s` tells how long."""
     settings = replace(SMALL, cell=cell, hidden=128, seq_length=32, batch_size=16, dropout=0.0, lr=1e-30, warmup=0.0)

@@ -17,7 +17,6 @@ import pytest
 
 import charrnn.cli.session
 from charrnn import progress, training
-from charrnn.cells import CELLS
 from charrnn.checkpoint import load, save
 from charrnn.errors import CharrnnError
 from charrnn.optimiser import RULES
@@ -26,6 +25,7 @@ from charrnn.text import Corpus
 from charrnn.training import Trainer
 from charrnn.vocabulary import Vocabulary
 from charrnn.workers import Workers
+from tests.rows import NAMES, PLAIN, ROWS, fitted, settings_of
 
 PATIENCE = 120.0  # seconds that a process may take on a busy machine before a test gives up on it
 SMALL = Settings(hidden=8, seq_length=8, batch_size=5, epochs=3.0, lr=0.02, dropout=0.0, seed=3, patience=0)
@@ -137,7 +137,7 @@ def vary(choose, cell, optimizer):
     )
 
 
-KINDS = [*itertools.product(CELLS, RULES)]
+KINDS = [*itertools.product(PLAIN, RULES)]
 
 
 def begin_somehow(choose, folder, monkeypatch, cell, optimizer):
@@ -159,6 +159,22 @@ def test_any_interruption_leads_to_the_same_bytes(tmp_path, monkeypatch, cell, o
     whole.session(choose.randint(1, 3))
     interrupt_at_random(run, choose, 3)
     assert_same(run.path, whole.path)
+
+
+@pytest.mark.parametrize(("cell", "options"), ROWS, ids=NAMES)
+def test_every_cell_goes_on_to_the_same_bytes(tmp_path, monkeypatch, cell, options):
+    """Every row of the table, two layers and a learned first state: stopped twice, with 1, 2 and 3 threads."""
+    settings = replace(SMALL, cell=cell, layers=2, dropout=0.3, learned_state=True, **settings_of(fitted(8, options)))
+    text = corpus(rhyme())
+    whole, run = (Run(tmp_path / name, text, settings, monkeypatch) for name in ("whole.npz", "model.npz"))
+    whole.session()
+    run.at(13, threads=2)
+    run.at(47)
+    run.session(3)
+    assert_same(run.path, whole.path)
+    if "periods" in options:
+        with np.load(run.path) as file:
+            assert set(np.unique(file["state/carried"][:, 1])) <= {0.0, 1.0, 2.0, 3.0, 4.0, 5.0}
 
 
 @pytest.mark.slow

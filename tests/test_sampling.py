@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from charrnn import sampling
-from charrnn.cells import CELLS, Architecture, initialise
+from charrnn.cells import Architecture, initialise
 from charrnn.controls import CONTROLS, Controls
 from charrnn.errors import CharrnnError
 from charrnn.kernels import padded
@@ -20,6 +20,7 @@ from charrnn.sampling import LENGTH, Sampler, first_symbol
 from charrnn.vocabulary import Vocabulary
 from charrnn.workers import Workers
 from tests import naive
+from tests.rows import PLAIN
 
 TEMPERATURES = (0.0, 1e-30, 1e-3, 0.3, 1.0, 2.5, 1e3)
 ALMOST_1 = np.nextafter(1.0, 0.0)
@@ -361,7 +362,7 @@ class Twin:
             self.read([symbols])
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", PLAIN)
 @pytest.mark.parametrize("size", [1, 63, 64, 65, 128, 150])
 def test_a_sample_is_what_the_twin_would_write(cell, size):
     """At temperature 0 each character is the twin's likeliest, after a prime of any length, past the window's end."""
@@ -380,7 +381,7 @@ def test_a_sample_is_what_the_twin_would_write(cell, size):
         assert same(taken(net, prime, 200, controls=controls), ours)
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", PLAIN)
 @pytest.mark.parametrize(("symbols", "hidden", "streams", "size"), [(9, 33, 3, 70), (65, 7, 1, 64), (300, 20, 5, 1)])
 @pytest.mark.parametrize("controls", [Controls(temperature=0.7), TOGETHER], ids=["temperature", "all"])
 def test_streams_draw_what_the_twin_would(cell, symbols, hidden, streams, size, controls):
@@ -500,7 +501,7 @@ def test_a_fork_is_a_sampler_that_read_the_same(size, streams):
     assert same(origin.draw(90), taken(net, text, 90, seeds=range(streams), controls=TOGETHER))
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", PLAIN)
 @pytest.mark.parametrize("controls", [Controls(temperature=0.0), Controls(temperature=0.9), TOGETHER], ids=str)
 def test_a_stream_does_not_depend_on_others_or_on_threads(cell, controls):
     """A seed draws the same symbols beside any others, for any number of threads."""

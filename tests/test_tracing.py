@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from charrnn.cells import CELLS, Architecture, initialise
+from charrnn.cells import Architecture, initialise
 from charrnn.display.colour import BLUE_WHITE_RED, LEVELS, YELLOW_RED, ColouredText, Scale, ink
 from charrnn.display.words import harmless
 from charrnn.errors import CharrnnError
@@ -19,6 +19,7 @@ from charrnn.features import FEATURES, Characters
 from charrnn.network import Network
 from charrnn.tracing import STEPS, Unit, activations, follow, kinds, scale_of, unit_named
 from charrnn.vocabulary import Vocabulary
+from tests.rows import PLAIN
 
 CODES = re.compile(r"\x1b\[[0-9;]*m")
 COLUMNS = ["feature", "unit", "correlation", "first_half", "help"]
@@ -141,7 +142,7 @@ def sigmoid(x):
     return 1.0 / (1.0 + np.exp(-x))
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", PLAIN)
 def test_units_are_what_their_names_say(cell):
     """States and gates, in both layers and across windows, are those of the cell's equations."""
     network, parameters = random_network(cell)
@@ -207,7 +208,7 @@ def test_a_unit_that_is_not_there(name):
 # What follows what
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", PLAIN)
 def test_correlations(cell):
     """The unit has the greatest correlation of all in the first half; both halves' are those that NumPy computes."""
     text = "".join(np.random.default_rng(5).choice(list("abcDE. \n1("), 5 * STEPS + 13))

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from charrnn import training
-from charrnn.cells import CELLS
 from charrnn.errors import CharrnnError
 from charrnn.network import Network
 from charrnn.scoring import score
@@ -17,6 +16,7 @@ from charrnn.transfer import common_vocabulary, starting_weights
 from charrnn.vocabulary import Vocabulary
 from charrnn.workers import Workers
 from tests import naive
+from tests.rows import PLAIN
 
 SMALL = Settings(hidden=24, layers=1, seq_length=8, batch_size=5, epochs=3.0, lr=0.01, dropout=0.2, seed=3)
 
@@ -48,7 +48,7 @@ def state_of(trainer):
     return [array.tobytes() for array in arrays], progress
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", PLAIN)
 def test_a_run_learns(cell):
     """The validation loss falls far below that of blind guessing, and the best weights are those reported."""
     text = corpus(rhyme(6000))
@@ -61,7 +61,7 @@ def test_a_run_learns(cell):
         assert score(network, trainer.validation, team).nats_per_char == min(losses) == trainer.best_loss
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", PLAIN)
 @pytest.mark.parametrize("layers", [1, 2])
 def test_threads_do_not_change_a_run(cell, layers):
     """The same seed gives the same weights, moments and states with 1, 2 and 3 threads; another seed does not."""
@@ -76,7 +76,7 @@ def test_threads_do_not_change_a_run(cell, layers):
     assert runs[0][0] != runs[3][0]
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", PLAIN)
 @pytest.mark.parametrize("optimizer", ["adam", "sgd", "rmsprop", "adagrad"])
 def test_a_resumed_run_equals_one_that_never_stopped(cell, optimizer):
     """Stopped at several points and taken up with another number of threads, a run ends with the same bits."""
@@ -198,7 +198,7 @@ def test_the_first_step_after_going_back_is_no_larger_than_the_rate(monkeypatch)
     assert max(sizes) < 1.5
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", PLAIN)
 @pytest.mark.parametrize(("epochs", "fresh"), [(1.0, 0.0), (2.0, 0.0), (1.0, 0.999999)])
 def test_a_state_is_that_of_the_text_before(monkeypatch, cell, epochs, fresh):
     """A stream carries the state at its own end, hands it to the next one for another epoch, or begins anew."""

@@ -10,14 +10,6 @@ COUNTED = (
 )
 
 
-def product_weights(architecture: Architecture) -> int:
-    """Return how many weights stand in matrix products: W of each layer, U of all but the first, and V."""
-    shapes = architecture.parameter_shapes()
-    return sum(
-        shape[0] * shape[1] for name, shape in shapes.items() if len(shape) == 2 and not name.startswith("layer0.U")
-    )
-
-
 def flop_per_character(architecture: Architecture, *, training: bool) -> int:
     """Return the FLOP that a character costs, as `COUNTED` says."""
-    return (6 if training else 2) * product_weights(architecture)
+    return (6 if training else 2) * architecture.multiply_adds()

@@ -9,26 +9,42 @@ from charrnn.cells.architecture import Architecture
 def initialise(architecture: Architecture, seed: int) -> dict[str, NDArray[np.float32]]:
     """Draw a network's first parameters; the same seed draws the same.
 
-    W: orthogonal (Saxe, McClelland & Ganguli 2014), so that a state neither grows nor shrinks. U and V: uniform in
-    ±√(3/H), rows of a deeper layer ±√(3/N): variance 1/H or 1/N. Biases: 0, or as the cell's row says (an LSTM's forget
-    gate 1).
+    W, and all that multiplies a state: orthogonal (Saxe, McClelland & Ganguli 2014), so that a state neither grows nor
+    shrinks; or the identity (Le, Jaitly & Hinton 2015); a group of a clockwork network does not hear faster ones. U and
+    V: uniform in ±√(3/H), rows of a deeper layer ±√(3/N): variance 1/H or 1/N. Biases: 0, or as the cell's row says (an
+    LSTM's forget gate 1). Peepholes and learned first states: 0.
     """
     generator = np.random.default_rng([seed, 0x1A17])
-    bias_start = dict(architecture.row.bias_start)
+    row = architecture.row
+    bias_start = dict(row.bias_start)
     parameters = {}
     for name, shape in architecture.parameter_shapes().items():
-        letter, _, gate = name.partition(".")[2].partition("_")
-        if letter == "W":
-            values = _orthogonal(generator, shape[0])
+        where, _, own = name.rpartition(".")
+        letter, _, gate = own.partition("_")
+        if letter == "W" and row.recurrent_start == "identity":
+            values = np.eye(shape[0], shape[1])
+        elif letter in ("W", "R", "P"):
+            values = _orthogonal(generator, shape)
         elif letter in ("U", "V"):
-            inputs = shape[0] if letter == "V" or not name.startswith("layer0.") else architecture.hidden
+            inputs = architecture.hidden if letter == "U" and where.endswith("layer0") else shape[0]
             values = generator.uniform(-1.0, 1.0, shape) * np.sqrt(3.0 / inputs)
         else:
-            values = np.full(shape, bias_start.get(gate, 0.0))
+            values = np.full(shape, bias_start.get(gate, 0.0) if letter == "b" else 0.0)
+        if letter == "W" and architecture.periods:
+            values = np.where(heard(architecture), values, 0.0)
         parameters[name] = values.astype(np.float32)
     return parameters
 
 
-def _orthogonal(generator: np.random.Generator, size: int) -> NDArray[np.float64]:
-    q, r = np.linalg.qr(generator.standard_normal((size, size)))
-    return q * np.sign(np.diag(r))  # the signs make every orthogonal matrix equally likely
+def heard(architecture: Architecture) -> NDArray[np.bool_]:
+    """Return which units hear which [H, H]: in a clockwork network, a unit itself, its group and slower ones."""
+    periods = np.array(architecture.unit_periods())
+    result: NDArray[np.bool_] = periods[:, np.newaxis] >= periods
+    return result
+
+
+def _orthogonal(generator: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """Draw a matrix whose rows, or columns if these are more, are orthogonal and of length 1."""
+    q, r = np.linalg.qr(generator.standard_normal((max(shape), min(shape))))
+    q = q * np.sign(np.diag(r))  # the signs make every orthogonal matrix equally likely
+    return q if q.shape == shape else q.T

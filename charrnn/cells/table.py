@@ -7,7 +7,7 @@ from charrnn.errors import CharrnnError
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell: a row that says what its family's kernel is to compute.
+    """One cell: a row that says what its family's kernel is to compute, and with which parameters.
 
     A step fills a row of gates, each H wide: the biases (`gates`), plus x_t U, which feeds the first gates
     (`input_gates` names U's column blocks), plus h_{t-1} W, which feeds the last ones (`recurrent_gates` names W's).
@@ -21,34 +21,116 @@ class Cell:
     states: tuple[str, ...]  # what is carried from step to step; the first is the output
     formula: str
     source: str
+    flags: tuple[str, ...] = ()  # in what it differs from the family's plain cell, as the family's module names it
+    options: tuple[str, ...] = ()  # of an Architecture, that this cell has
     bias_start: tuple[tuple[str, float], ...] = ()  # biases that do not start at zero
+    recurrent_start: str = "orthogonal"  # how W starts, or "identity"
+    kept: tuple[str, ...] = ()  # what a step leaves for the way back, H wide, beside gates and states
+    # Matrices beside U and W that stand in the recurrence: of each the names of its column blocks.
+    further: tuple[tuple[str, ...], ...] = ()
+    peepholes: tuple[str, ...] = ()  # gates that see c through a vector p
+
+    @property
+    def learnable_states(self) -> tuple[str, ...]:
+        """The states whose first values can be learnt: all but a count of steps."""
+        return tuple(state for state in self.states if state != "clock")
 
 
-_LSTM_GATES = ("i", "f", "o", "g")
+def _rnn(name: str, formula: str, source: str, *flags: str, **more: object) -> Cell:
+    """Make a row of the vanilla network's family."""
+    states = ("h", "clock") if "clockwork" in flags else ("h",)
+    one = ("",)
+    return Cell(name, "rnn", one, one, one, states, formula, source, flags, **more)  # type: ignore[arg-type]
+
+
+def lstm(name: str, formula: str, source: str, *flags: str) -> Cell:
+    """Make a row of the LSTM's family from what it differs in, as Greff et al. 2015 abbreviate it.
+
+    nig, nfg, nog: no input, forget, output gate (it is 1); niaf, noaf: no activation of the input, of the output; cifg:
+    i = 1 − f; fgr: the gates see those of the step before; beside these, peepholes, and a projection. Raises ValueError
+    for what contradicts itself.
+    """
+    if "cifg" in flags and ("nfg" in flags or "nig" in flags):
+        raise ValueError("coupled gates are an input and a forget gate")
+    if "fgr" in flags and "projection" in flags:
+        raise ValueError("a cell has one kind of further matrices")
+    absent = {flag[1] for flag in flags if flag in ("nig", "nfg", "nog")} | ({"i"} if "cifg" in flags else set())
+    own = tuple(gate for gate in "ifo" if gate not in absent)
+    gates = (*own, "g")
+    recurrent = "fgr" in flags
+    projected = "projection" in flags
+    further: tuple[tuple[str, ...], ...] = (("P",),) if projected else ()
+    if recurrent:
+        further = tuple(tuple(f"R_{source}{target}" for target in own) for source in own)
+    return Cell(
+        name=name,
+        family="lstm",
+        gates=gates,
+        input_gates=gates,
+        recurrent_gates=gates,
+        states=("r" if projected else "h", "c", *(own if recurrent else ())),
+        formula=formula,
+        source=source,
+        flags=flags,
+        options=("projection",) if projected else (),
+        bias_start=(("f", 1.0),) if "f" in own else (),  # remember until told to forget
+        kept=("h",) if projected else (),
+        further=further,
+        peepholes=own if "peepholes" in flags else (),
+    )
+
+
+_ODYSSEY = "Greff et al. 2015, with peepholes"
+_PEEPHOLES = "as lstm-peephole"
 
 CELLS: dict[str, Cell] = {
     cell.name: cell
     for cell in (
-        Cell(
-            name="rnn",
-            family="rnn",
-            gates=("",),
-            input_gates=("",),
-            recurrent_gates=("",),
-            states=("h",),
-            formula="h_t = tanh(x_t U + h_{t-1} W + b)",
-            source="Elman 1990",
+        _rnn(
+            "rnn",
+            "h_t = f(x_t U + h_{t-1} W + b), f = tanh, relu or sigmoid",
+            "Elman 1990",
+            options=("activation",),
         ),
-        Cell(
-            name="lstm",
-            family="lstm",
-            gates=_LSTM_GATES,
-            input_gates=_LSTM_GATES,
-            recurrent_gates=_LSTM_GATES,
-            states=("h", "c"),
-            formula="c_t = f ⊙ c_{t-1} + i ⊙ g ; h_t = o ⊙ tanh(c_t)",
-            source="Hochreiter & Schmidhuber 1997; forget gate: Gers, Schmidhuber & Cummins 2000",
-            bias_start=(("f", 1.0),),  # remember until told to forget
+        _rnn(
+            "irnn",
+            "h_t = relu(x_t U + h_{t-1} W + b), at first W = I, b = 0",
+            "Le, Jaitly & Hinton 2015",
+            "relu",
+            recurrent_start="identity",
+        ),
+        _rnn(
+            "clockwork",
+            "h_t = tanh(x_t U + h_{t-1} W + b) in each group of units every T_i steps, else h_{t-1}",
+            "Koutník et al. 2014",
+            "clockwork",
+            options=("periods",),
+        ),
+        lstm(
+            "lstm",
+            "c_t = f ⊙ c_{t-1} + i ⊙ g ; h_t = o ⊙ tanh(c_t)",
+            "Hochreiter & Schmidhuber 1997; forget gate: Gers, Schmidhuber & Cummins 2000",
+        ),
+        lstm(
+            "lstm-peephole",
+            "as lstm; i, f see p ⊙ c_{t-1}, and o sees p ⊙ c_t",
+            "Gers & Schmidhuber 2000",
+            "peepholes",
+        ),
+        lstm(
+            "lstm-coupled", "c_t = f ⊙ c_{t-1} + (1 − f) ⊙ g ; h_t = o ⊙ tanh(c_t)", "CIFG: Greff et al. 2015", "cifg"
+        ),
+        lstm("lstm-nig", f"{_PEEPHOLES}, no input gate: i = 1", _ODYSSEY, "nig", "peepholes"),
+        lstm("lstm-nfg", f"{_PEEPHOLES}, no forget gate: f = 1", _ODYSSEY, "nfg", "peepholes"),
+        lstm("lstm-nog", f"{_PEEPHOLES}, no output gate: o = 1", _ODYSSEY, "nog", "peepholes"),
+        lstm("lstm-niaf", f"{_PEEPHOLES}, no input activation: g is linear", _ODYSSEY, "niaf", "peepholes"),
+        lstm("lstm-noaf", f"{_PEEPHOLES}, no output activation: h_t = o ⊙ c_t", _ODYSSEY, "noaf", "peepholes"),
+        lstm("lstm-fgr", f"{_PEEPHOLES}; i, f, o see all gates of the step before", _ODYSSEY, "fgr", "peepholes"),
+        lstm(
+            "lstm-projection",
+            "as lstm; r_t = h_t P goes back into the gates, and up",
+            "LSTMP: Sak, Senior & Beaufays 2014, without peepholes",
+            "projection",
         ),
         Cell(
             name="gru",
@@ -59,6 +141,19 @@ CELLS: dict[str, Cell] = {
             states=("h",),
             formula="n = tanh(x_t U_n + b_n + r ⊙ (h_{t-1} W_n + b_hn)) ; h_t = z ⊙ h_{t-1} + (1 − z) ⊙ n",
             source="Cho et al. 2014; reset after the product: cuDNN, PyTorch",
+        ),
+        Cell(
+            name="gru-reset-before",
+            family="gru",
+            gates=("n", "r", "z"),
+            input_gates=("n", "r", "z"),
+            recurrent_gates=("r", "z"),
+            states=("h",),
+            formula="n = tanh(x_t U_n + (r ⊙ h_{t-1}) W_n + b_n) ; h_t = z ⊙ h_{t-1} + (1 − z) ⊙ n",
+            source="Cho et al. 2014",
+            flags=("reset before",),
+            kept=("rh",),
+            further=(("W_n",),),
         ),
     )
 }

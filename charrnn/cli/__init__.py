@@ -14,7 +14,7 @@ import click
 from charrnn import __version__
 from charrnn.errors import CharrnnError
 
-COMMANDS = ("train", "sample", "play", "eval", "info", "trace", "corpus", "bench")
+COMMANDS = ("train", "sample", "play", "fill", "eval", "info", "trace", "gradients", "corpus", "cells", "bench")
 COMPLETE = "_CHARRNN_COMPLETE"  # in the environment, set by what the README puts in a shell's start-up file
 CLOSED_PIPE = 141  # what a shell reports of a program whose reader went away: 128 + SIGPIPE
 INTERRUPTED = 130  # 128 + SIGINT

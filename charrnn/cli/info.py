@@ -59,6 +59,7 @@ def command(model: str, as_json: bool, plot: str | None) -> None:
             "cell": architecture.cell,
             "hidden": architecture.hidden,
             "layers": architecture.layers,
+            "options": architecture.options,
             "parameters": architecture.parameter_count(),
             "vocabulary": asdict(vocabulary),
             "corpus": checkpoint.corpus,
@@ -87,10 +88,9 @@ def _facts(model: str, checkpoint: "Checkpoint", bytes_on_disk: int) -> Iterator
     from charrnn.display.words import size
 
     architecture, vocabulary, text = checkpoint.architecture, checkpoint.vocabulary, checkpoint.corpus
-    layers = f"{architecture.layers} layer{'s' * (architecture.layers > 1)} of {architecture.hidden}"
     symbols = f"{len(vocabulary.characters):,} characters: {_shown(vocabulary.characters)}"
     yield f"file:        {model}, {size(bytes_on_disk)}"
-    yield f"model:       {architecture.cell}, {layers}, {architecture.parameter_count():,} parameters"
+    yield f"model:       {architecture.description}, {architecture.parameter_count():,} parameters"
     yield f"vocabulary:  {'256 byte values' if vocabulary.byte_level else symbols}"
     if vocabulary.separator:
         yield f"documents:   texts of their own, with {vocabulary.separator!r} between them"

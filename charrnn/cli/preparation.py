@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from charrnn.training import Trainer
     from charrnn.workers import Workers
 
-INHERITED = ("cell", "hidden", "layers")  # options that the weights of --init-from decide
+OPTIONS = ("activation", "projection", "periods", "bidirectional", "learned_state")
+INHERITED = ("cell", "hidden", "layers", *OPTIONS)  # options that the weights of --init-from decide
 
 
 def new_run(ctx: click.Context, options: dict[str, Any], team: "Workers") -> "Trainer":
@@ -33,6 +34,8 @@ def new_run(ctx: click.Context, options: dict[str, Any], team: "Workers") -> "Tr
         if ctx.get_parameter_source("byte_level") is ParameterSource.COMMANDLINE and not source.vocabulary.byte_level:
             raise click.UsageError("With --init-from, the model decides --bytes.")
         options |= {name: getattr(source.architecture, name) for name in INHERITED}
+        if options["periods"] is not None:
+            options["periods"] = ",".join(map(str, options["periods"]))
         options["byte_level"] = source.vocabulary.byte_level
         options["separator"] = source.vocabulary.separator
     separator = "\n" if options["separator"] == "lines" and source is None else options["separator"] or ""
@@ -65,16 +68,18 @@ def new_run(ctx: click.Context, options: dict[str, Any], team: "Workers") -> "Tr
 def _settings(options: dict[str, Any], corpus: "Corpus") -> "Settings":
     from dataclasses import fields
 
-    from charrnn.settings import Settings, default_epochs, default_lr
+    from charrnn.settings import Settings, default_epochs, default_lr, default_seq_length
 
     values = {field.name: options[field.name] for field in fields(Settings) if field.name in options}
     values["clip"] = options["clip"] or None
+    if options["seq_length"] is None:
+        values["seq_length"] = default_seq_length(options["bidirectional"])
     if options["lr"] is None:
         values["lr"] = default_lr(options["cell"])
     if options["epochs"] is not None:
         values["seconds"] = None  # it only pauses the run
     elif options["seconds"] is None:
-        values["epochs"] = default_epochs(corpus.ids.size)
+        values["epochs"] = default_epochs(corpus.ids.size, options["gradient"])
     return Settings(**values)
 
 
@@ -91,6 +96,8 @@ def resumed_run(options: dict[str, Any], team: "Workers") -> "Trainer":
 
     path = options["resume"]
     checkpoint = load(path, resume=True)
+    if checkpoint.training.get("online"):
+        raise CharrnnError(f"{path} has learnt online; it goes on with: … | charrnn train - --resume {path} --online")
     sources = options["corpus"] or _remembered(path, checkpoint.corpus.get("sources"))
     try:
         corpus = read_corpus(

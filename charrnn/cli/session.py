@@ -6,12 +6,13 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from charrnn.cli.metrics import Log
 from charrnn.errors import CharrnnError
 
 if TYPE_CHECKING:
+    from charrnn.checkpoint import Checkpoint
     from charrnn.display.training import TrainingDisplay
     from charrnn.progress import Progress
     from charrnn.training import Trainer
@@ -22,6 +23,18 @@ AGAIN = 0.5  # seconds after which another Ctrl-C is meant as one
 SAMPLE_SECONDS = 20.0  # between two looks at what the model writes
 SAMPLE_LENGTH = 240
 SAMPLE_DOCUMENTS = 4
+
+
+class Run(Protocol):
+    """What can be stopped and saved."""
+
+    stop: bool
+
+    def sound(self) -> bool:
+        """Tell whether it can be saved."""
+
+    def checkpoint(self) -> "Checkpoint":
+        """Return its whole state."""
 
 
 @contextmanager
@@ -36,7 +49,7 @@ def orderly() -> Iterator[None]:
 
 
 @contextmanager
-def _stopping(trainer: "Trainer", caught: list[int], sentence: str | None = None) -> Iterator[None]:
+def _stopping(run: Run, caught: list[int], sentence: str | None = None) -> Iterator[None]:
     """Let the first Ctrl-C (or SIGTERM, SIGHUP) end the run in good order, and a later Ctrl-C at once."""
     from charrnn.display.console import note
 
@@ -53,7 +66,7 @@ def _stopping(trainer: "Trainer", caught: list[int], sentence: str | None = None
             if sentence is not None:
                 note(sentence)
         caught.append(number)
-        trainer.stop = True
+        run.stop = True
 
     with _handling(stop, "SIGINT", "SIGTERM", "SIGHUP"):
         yield
@@ -83,7 +96,7 @@ def train(trainer: "Trainer", output: str, options: dict[str, Any], log: Log) ->
     caught: list[int] = []
     failure: CharrnnError | None = None
     worked = False
-    samples = options["samples"] and not options["quiet"]
+    samples = options["samples"] and not options["quiet"] and not trainer.architecture.bidirectional
     pause = math.inf if options["seconds"] is None or trainer.settings.seconds is not None else options["seconds"]
 
     wait = None if options["quiet"] else "stopping as soon as the kernels are compiled"
@@ -139,18 +152,19 @@ def train(trainer: "Trainer", output: str, options: dict[str, Any], log: Log) ->
 class Store:
     """The model file of a run: written at its end and, now and then, before."""
 
-    def __init__(self, trainer: "Trainer", output: str, every: float) -> None:
-        self.trainer, self.output, self.every = trainer, output, every
+    def __init__(self, run: Run, output: str, every: float) -> None:
+        self.run, self.output, self.every = run, output, every
         self.saved = False
         self._last = time.monotonic()
         self._cost = 0.0  # seconds that the last save took
 
-    def is_due(self, record: "Progress") -> bool:
+    def is_due(self, record: "Progress | None") -> bool:
         """Tell whether to save now: so often, and at a validation where that takes next to no time."""
         passed = time.monotonic() - self._last
-        validated = record.val_loss is not None and passed >= max(SAVE_COST * self._cost, SAVE_LEAST * self.saved)
+        validated = record is not None and record.val_loss is not None
+        validated = validated and passed >= max(SAVE_COST * self._cost, SAVE_LEAST * self.saved)
         # A run whose numbers have just gone wrong is not worth it: it goes back as soon as it notices.
-        return (validated or passed >= self.every) and self.trainer.sound()
+        return (validated or passed >= self.every) and self.run.sound()
 
     def save(self, *, slim: bool = False) -> None:
         """Write the file; raise CharrnnError if that cannot be done."""
@@ -158,7 +172,7 @@ class Store:
 
         began, self._cost = time.monotonic(), math.inf  # where it fails, a validation is no reason to try again
         try:
-            checkpoint = self.trainer.checkpoint()
+            checkpoint = self.run.checkpoint()
             if slim:
                 checkpoint.resume = None
             save(self.output, checkpoint)
@@ -180,7 +194,10 @@ def _conclude(trainer: "Trainer", output: str, display: "TrainingDisplay", *, st
             display.say("stopped early, as validation no longer improved")
         epoch = trainer.best_step / trainer.streams.windows
         display.say(f"the best validation loss was {trainer.best_loss:.4f}, at epoch {epoch:.2f}")
-    display.say(f"saved in {output}; let it write with: charrnn sample {shlex.quote(output)} --temp 0.8")
+    if trainer.architecture.bidirectional:
+        display.say(f"saved in {output}; let it fill gaps with: charrnn fill {shlex.quote(output)} 'th_s and t__t'")
+    else:
+        display.say(f"saved in {output}; let it write with: charrnn sample {shlex.quote(output)} --temp 0.8")
 
 
 def _sample(trainer: "Trainer") -> str:

@@ -7,13 +7,18 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from charrnn.cli import online, real_time
 from charrnn.cli.metrics import Log
 from charrnn.cli.options import Duration, Number, Text
 from charrnn.cli.preparation import INHERITED, new_run, resumed_run
 from charrnn.cli.session import orderly, train
 from charrnn.errors import CharrnnError
 
-CELLS = ("lstm", "gru", "rnn")  # a test holds these three lists to their tables, which are slower to import
+CELLS = (  # a test holds these lists to their tables, which are slower to import
+    *("rnn", "irnn", "clockwork", "lstm", "lstm-peephole", "lstm-coupled", "lstm-nig", "lstm-nfg", "lstm-nog"),
+    *("lstm-niaf", "lstm-noaf", "lstm-fgr", "lstm-projection", "gru", "gru-reset-before"),
+)
+ACTIVATIONS = ("tanh", "relu", "sigmoid")
 OPTIMIZERS = ("adam", "rmsprop", "adagrad", "sgd")
 SCHEDULES = ("cosine", "exponential", "constant")
 
@@ -24,6 +29,8 @@ RESUMABLE = {
     "output",
     "epochs",
     "seconds",
+    "online",
+    "unknown",
     "save_every",
     "threads",
     "quiet",
@@ -46,24 +53,61 @@ RESUMABLE = {
 )
 @click.option("--init-from", type=click.Path(), metavar="MODEL", help="Start a new run from MODEL's weights.")
 @click.option("--remap", is_flag=True, help="With --init-from: add the text's characters that MODEL does not know.")
-@click.option("--cell", type=click.Choice(CELLS), default="lstm", show_default=True, help="Kind of network.")
-@click.option("--hidden", type=click.IntRange(1, 16384), default=256, show_default=True, help="Units in a layer.")
+@click.option(
+    "--cell",
+    type=click.Choice(CELLS),
+    default="lstm",
+    show_default=True,
+    metavar="CELL",
+    help="Kind of network; charrnn cells lists them.",
+)
+@click.option(
+    "--hidden",
+    type=click.IntRange(1, 16384),
+    default=256,
+    show_default="256; 32 with --gradient rtrl",
+    help="Units in a layer.",
+)
 @click.option("--layers", type=click.IntRange(1, 64), default=1, show_default=True, help="Layers, one upon another.")
+@click.option("--activation", type=click.Choice(ACTIVATIONS), help="rnn: what bounds its units.  [default: tanh]")
+@click.option(
+    "--projection",
+    type=click.IntRange(1, 16384),
+    metavar="R",
+    help="lstm-projection: how many numbers it puts out.  [default: half of --hidden]",
+)
+@click.option(
+    "--periods",
+    metavar="T1,T2,…",
+    help="clockwork: every how many characters each group of units computes.  [default: 1,2,4,8]",
+)
+@click.option(
+    "--bidirectional",
+    is_flag=True,
+    help="Learn each character from both sides: to fill gaps (charrnn fill), not to write on.",
+)
+@click.option("--learned-state", is_flag=True, help="Learn the state that a text begins from, in the place of zeros.")
+@real_time.options
 @click.option(
     "--dropout",
     type=Number(0.0, 1.0, max_open=True),
     default=0.2,
-    show_default=True,
+    show_default="0.2; 0 with --gradient rtrl",
     help="Share of each layer's output to drop at random, against learning by heart.",
 )
 @click.option(
     "--seq-length",
     type=click.IntRange(1, 65536),
-    default=32,
-    show_default=True,
-    help="Steps to learn through.",
+    help="Steps to learn through; with --gradient rtrl characters between two updates, and the gradient does not stop "
+    "there.  [default: 32; 64 with --bidirectional]",
 )
-@click.option("--batch-size", type=click.IntRange(1, 65536), default=16, show_default=True, help="Parallel streams.")
+@click.option(
+    "--batch-size",
+    type=click.IntRange(1, 65536),
+    default=16,
+    show_default="16; 1 with --gradient rtrl",
+    help="Parallel streams.",
+)
 @click.option(
     "--epochs",
     type=Number(0.0, 1e6, min_open=True),
@@ -85,7 +129,7 @@ RESUMABLE = {
 @click.option(
     "--lr",
     type=Number(0.0, min_open=True),
-    help="Peak learning rate.  [default: 0.01 for lstm, 0.006 for gru, 0.004 for rnn]",
+    help="Peak learning rate.  [default: 0.01 for lstm…, 0.006 for gru…, 0.004 for rnn and clockwork, 0.001 for irnn]",
 )
 @click.option("--schedule", type=click.Choice(SCHEDULES), default="cosine", show_default=True, help="How it falls.")
 @click.option(
@@ -157,7 +201,9 @@ def command(ctx: click.Context, /, **options: Any) -> None:
       charrnn train --resume model.npz
       charrnn train --resume model.npz --epochs 20 --time 10m
       charrnn train names.txt --documents lines -o names.npz
+      charrnn train corpus.txt --bidirectional -o both.npz
       cat *.txt | charrnn train - --hidden 512 --dropout 0.2
+      tail -f log.txt | charrnn train - --gradient rtrl --online -o log.npz
     """
     _check_usage(ctx, options)
     from charrnn.files import check_writable, locked
@@ -174,6 +220,12 @@ def command(ctx: click.Context, /, **options: Any) -> None:
         stack.enter_context(locked(output))  # first of all: another run may be about to write its first model
         check_writable(output, force=options["force"] or same)
         team = stack.enter_context(Workers(options["threads"]))
+        if options["online"]:
+            learner = online.learner(options, team)
+            _check_log(options["log"], [output, resume, options["init_from"]])
+            log_online = online.OnlineLog(options["log"], append=resume is not None)
+            stack.enter_context(log_online)
+            ctx.exit(online.learn(learner, output, options, log_online))
         trainer = resumed_run(options, team) if resume else new_run(ctx, options, team)
         _check_log(options["log"], [output, resume, options["init_from"], *trainer.corpus.sources])
         log = stack.enter_context(Log(options["log"], append=resume is not None))
@@ -205,3 +257,19 @@ def _check_usage(ctx: click.Context, options: dict[str, Any]) -> None:
         raise click.UsageError("Give a text to learn from: files, folders, or - for standard input.")
     if "init_from" in given and (others := given & {*INHERITED, "separator"}):
         raise click.UsageError(f"With --init-from, the model decides {flags(others)}.")
+    if "init_from" not in given and "resume" not in given:
+        _check_cell(options)
+    real_time.check_usage(options, given, flags)
+    real_time.set_defaults(options, given)
+
+
+def _check_cell(options: dict[str, Any]) -> None:
+    """Refuse options that the kind of network does not have."""
+    from charrnn.cells import CELLS as TABLE
+
+    for name in ("activation", "projection", "periods"):
+        if options[name] is not None and name not in TABLE[options["cell"]].options:
+            having = ", ".join(cell.name for cell in TABLE.values() if name in cell.options)
+            raise click.UsageError(f"--{name} is an option of {having}, and not of {options['cell']}.")
+    if options["bidirectional"] and options["separator"] is not None:
+        raise click.UsageError("Give --bidirectional or --documents: a bidirectional network reads a text as one.")

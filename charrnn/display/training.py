@@ -72,7 +72,6 @@ class TrainingDisplay:
         symbol = "byte values" if corpus.vocabulary.byte_level else "distinct characters"
         documents = "" if corpus.documents is None else f" in {corpus.documents:,} documents"
         held = f"{trainer.validation.size:,} held out to validate" if trainer.validation.size else "none held out"
-        layers = f"{architecture.layers} layer{'s' * (architecture.layers > 1)} of {architecture.hidden}"
         length = (
             duration(settings.seconds)
             if settings.seconds
@@ -81,7 +80,7 @@ class TrainingDisplay:
         threads = f"{trainer.team.size} thread{'s' * (trainer.team.size > 1)}"
         rows = [
             ("text", f"{names}: {corpus.characters:,} characters{documents}, {distinct:,} {symbol}; {held}"),
-            ("model", f"{settings.cell}, {layers}, {architecture.parameter_count():,} parameters"),
+            ("model", f"{architecture.description}, {architecture.parameter_count():,} parameters"),
             (
                 "training",
                 f"{length}, {settings.batch_size} streams in windows of {settings.seq_length}, "

@@ -57,6 +57,11 @@ class Kept(NullCache):
     def __init__(self, function: Any) -> None:
         self._function = function
 
+    def has(self, sig: Any) -> bool:
+        """Tell whether what was compiled for a signature before is there; that it is sound is seen on loading."""
+        path = self._path(sig)
+        return path is not None and path.is_file()
+
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Return what was compiled for a signature before, or None."""
         path = self._path(sig)

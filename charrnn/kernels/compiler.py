@@ -83,19 +83,34 @@ class Separate:
         self.__doc__ = function.__doc__
         self._function = function
         self._called: Any = None
+        self._addresses: dict[int, int] = {}
 
-    @property
-    def address(self) -> int:
-        """Where the compiled code is; it is compiled, or read from the disk, when this is first asked for."""
+    def address(self, last: int) -> int:
+        """Where the code is that was compiled for one value of the last argument, so that tests of it cost nothing.
+
+        It is compiled, or read from the disk, when this is first asked for.
+        """
         _link()
-        return self.compiled_address
+        if last not in self._addresses:
+            self._addresses[last] = self._compile(self._signature_for(last))
+        return self._addresses[last]
+
+    def is_kept(self, last: int) -> bool:
+        """Tell whether what `address` needs was compiled on this machine before."""
+        return last in self._addresses or Kept(self._function).has(self._signature_for(last))
+
+    def _signature_for(self, last: int) -> Any:
+        return self.signature.return_type(*self.signature.args[:-1], types.literal(last))
 
     @cached_property
     def compiled_address(self) -> int:
-        """The same, where all that it calls is linked already."""
+        """Where the code is that was compiled for any arguments; all that it calls must be linked already."""
+        return self._compile(self.signature)
+
+    def _compile(self, signature: Any) -> int:
         compiled: Any = numba.njit(self._function, **_INSIDE)
         compiled._cache = Kept(self._function)
-        compiled.compile(self.signature)
+        compiled.compile(signature)
         (result,) = compiled.overloads.values()
         address: int = result.library.get_pointer_to_function(result.fndesc.mangled_name)
         return address
@@ -122,7 +137,7 @@ def _link() -> None:
 
 
 def separate(signature: Any) -> Callable[[Callable[..., Any]], Separate]:
-    """Compile a kernel by itself, when its address is first asked for."""
+    """Compile a kernel by itself, when its address is first asked for: its last argument are flags."""
     return lambda function: Separate(function, signature)
 
 

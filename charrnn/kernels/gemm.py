@@ -207,7 +207,7 @@ def pack_shares(packed, packed_transposed, matrix, worker, workers):
 
 @shared(types.void(ROWS, ROWS, FLAT, types.intp))
 def multiply_add(c, a, packed, backwards):
-    """Add a product: c [S, R, N] += a [S, R, K] · the matrix [K, N] that `pack` laid out in packed [K·N].
+    """Add a product: c [S, R, N] += a [S, R, K] · the first K rows of the matrix that `pack` laid out in packed [≥K·N].
 
     N is whole vectors; c and a may be views with any stride but the last. Each panel of weights is read once for all
     S·R rows, so it comes from the nearest cache that holds it. Rows are shared evenly between tiles: 25 are 7+6+6+6.
@@ -216,6 +216,7 @@ def multiply_add(c, a, packed, backwards):
     """
     steps, rows, columns = c.shape
     inner = a.shape[2]
+    height = packed.size // max(columns, 1)
     tiles = (rows + TILE_ROWS - 1) // TILE_ROWS
     c_row = c.strides[1] // 4
     a_row = a.strides[1] // 4
@@ -223,7 +224,7 @@ def multiply_add(c, a, packed, backwards):
     for turn in range(count):
         begin = PANEL * (count - 1 - turn if backwards else turn)
         width = min(PANEL, columns - begin)
-        panel = address(packed, (begin * inner,))
+        panel = address(packed, (begin * height,))
         for step in range(steps):
             for tile in range(tiles):
                 top = tile * rows // tiles

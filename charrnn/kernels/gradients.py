@@ -4,13 +4,20 @@ from numba import types
 
 from charrnn.kernels.compiler import jit, shared
 from charrnn.kernels.gemm import FLAT, PANEL, TILE_ROWS, multiply_tile, share
-from charrnn.kernels.simd import LANES, address, load, store
+from charrnn.kernels.simd import LANES, address, fma, load, store
 
 BLOCK = 256  # rows of a window at a time: a packed panel of them is 48 kB, the tiles of 512 units half a megabyte
 # A vector is left between packed tiles, and between panels: for spilling, and because addresses that differ by a
 # multiple of 4 kB compete for the same places of a cache.
 TILE_STRIDE, PANEL_STRIDE = BLOCK * TILE_ROWS + LANES, BLOCK * PANEL + LANES
 MATRIX = types.float32[:, ::1]
+
+# What a family adds to the gradients of what its cells have beside U, W and b, once all rows have gone back: ∇W, the
+# further matrices' [n, H, C] and the peepholes' [n, H], z and states as the way back leaves them, ∂L/∂h, the layer,
+# the units' periods, which share, the steps, scratch, and the cell's flags.
+_BLOCKS = (types.float32[:, ::1], types.float32[:, :, ::1], types.float32[:, ::1])
+_LEFT = (types.float32[:, :, ::1], types.float32[:, :, :, :, ::1], types.float32[:, :, :, ::1])
+FURTHER = types.void(*_BLOCKS, *_LEFT, types.intp, FLAT, *[types.intp] * 3, FLAT, types.intp)
 
 
 @jit
@@ -21,6 +28,19 @@ def add_row_sums(db, dz, rows, worker, workers):
     for r in range(rows):
         for j in range(begin, end, LANES):
             store(db, (j,), load(db, (j,)) + load(dz, (r, j)))
+
+
+@jit
+def add_row_sums_of_products(dp, dz, column, c, skipped, rows, worker, workers):
+    """Add Σ δ ⊙ c over rows to dp [H], for a worker's columns.
+
+    δ is dz [≥rows, ≥column + H] from a column on, and c [≥rows, H] after `skipped` rows: ∇p = Σ δ_t ⊙ c.
+    """
+    first, last = share(dp.shape[0], worker, workers)
+    begin, end = first * PANEL, min(last * PANEL, dp.shape[0])
+    for r in range(rows):
+        for j in range(begin, end, LANES):
+            store(dp, (j,), fma(load(dz, (r, column + j)), load(c, (skipped + r, j)), load(dp, (j,))))
 
 
 @jit
@@ -85,7 +105,17 @@ def scratch_size(height: int, columns: int) -> int:
 
 @jit
 def add_product(dW, x, slot, dz, skip, rows, worker, workers, scratch):
-    """Add a worker's columns of ∇W = Σ x_tᵀ δ_t; x [·, B, N] holds x_0 in `slot`, W fed dz's columns from `skip` on."""
+    """Add a worker's columns of ∇W = Σ x_tᵀ δ_t; x [·, B, ≥N] holds x_0 in `slot`, W fed dz from column `skip` on."""
     first, last = share(dW.shape[1], worker, workers)
     flat = x.reshape(-1, x.shape[2])
     multiply_transposed_add(dW, flat, slot * x.shape[1], dz, skip, rows, first, last, scratch)
+
+
+@jit
+def add_reversed_product(dV, x, dz, steps, rows, worker, workers, scratch):
+    """Add a worker's columns of Σ x_{steps−1−t}ᵀ δ_t; x [T+1, B, ≥I] holds x_t in slot t, dz [≥steps·B, V] δ_t."""
+    first, last = share(dV.shape[1], worker, workers)
+    flat = x.reshape(-1, x.shape[2])
+    for t in range(steps):
+        skipped = (steps - 1 - t) * rows
+        multiply_transposed_add(dV, flat, skipped, dz[t * rows : (t + 1) * rows], 0, rows, first, last, scratch)

@@ -4,18 +4,24 @@
     n = tanh(x_t U_n + b_n + r ⊙ (h_{t-1} W_n + b_hn)) ;  h_t = z ⊙ h_{t-1} + (1 − z) ⊙ n
 
 A row of the buffer holds n, r, z, m side by side, where m = h_{t-1} W_n + b_hn: the input feeds the first three, the
-state the last three, so each is one product without gaps.
+state the last three, so each is one product without gaps. With the reset before the product there is no m, and r ⊙ h is
+kept of each step: n = tanh(x_t U_n + (r ⊙ h_{t-1}) W_n + b_n), a product that has to wait for r.
 """
 
 from charrnn.kernels.activations import logistic, tanh
 from charrnn.kernels.compiler import separate
 from charrnn.kernels.gemm import multiply_add
+from charrnn.kernels.gradients import FURTHER, add_product
+from charrnn.kernels.inputs import clear
 from charrnn.kernels.passes import BACKWARD_SCAN, FORWARD_SCAN
 from charrnn.kernels.simd import LANES, fma, load, store
 
+RESET_BEFORE = 1
+FLAGS = {"reset before": RESET_BEFORE}
+
 
 @separate(FORWARD_SCAN)
-def forward(z, states, layer, W, first, last, begin, end):
+def forward(z, states, layer, W, further, _peepholes, _periods, first, last, begin, end, flags):
     """Run rows `first` to `last` of the batch through steps `begin` to `end` of a window.
 
     z [T, B, 4H] comes with x_t U and the biases, and leaves with n, r, z, m; h [T+1, B, H] holds the carried state in
@@ -25,23 +31,36 @@ def forward(z, states, layer, W, first, last, begin, end):
     size = h.shape[2]
     for t in range(begin, end):
         multiply_add(z[t : t + 1, first:last, size:], h[t : t + 1, first:last], W, t & 1)
+        if flags & RESET_BEFORE:
+            for b in range(first, last):
+                for j in range(0, size, LANES):
+                    reset = logistic(load(z, (t, b, size + j)))
+                    store(z, (t, b, size + j), reset)
+                    store(states, (1, layer, t + 1, b, j), reset * load(h, (t, b, j)))
+            multiply_add(
+                z[t : t + 1, first:last, :size], states[1, layer, t + 1 : t + 2, first:last], further[0], t & 1
+            )
         for b in range(first, last):
             for j in range(0, size, LANES):
-                reset = logistic(load(z, (t, b, size + j)))
+                new = load(z, (t, b, j))
                 update = logistic(load(z, (t, b, 2 * size + j)))
-                new = tanh(fma(reset, load(z, (t, b, 3 * size + j)), load(z, (t, b, j))))
+                if flags & RESET_BEFORE:
+                    new = tanh(new)
+                else:
+                    reset = logistic(load(z, (t, b, size + j)))
+                    new = tanh(fma(reset, load(z, (t, b, 3 * size + j)), new))
+                    store(z, (t, b, size + j), reset)
                 store(z, (t, b, j), new)
-                store(z, (t, b, size + j), reset)
                 store(z, (t, b, 2 * size + j), update)
                 store(h, (t + 1, b, j), fma(update, load(h, (t, b, j)) - new, new))
 
 
 @separate(BACKWARD_SCAN)
-def backward(z, states, dh, _other, layer, W_transposed, first, last, begin, end):
+def backward(z, states, dh, other, layer, W_transposed, further, _peepholes, _periods, first, last, begin, end, flags):
     """Go back through steps `end` to `begin` of a window: n, r, z, m become the gradients of what entered them.
 
     dh [T+1, B, H] comes with ∂L/∂h_t from above in slot t+1 and zeros in slot 0, and leaves with the carried state's
-    gradient in slot 0.
+    gradient in slot 0. `other` [·, 1, B, H] is room for that of r ⊙ h.
     """
     h = states[0, layer]
     dh = dh[layer]
@@ -50,13 +69,33 @@ def backward(z, states, dh, _other, layer, W_transposed, first, last, begin, end
         for b in range(first, last):
             for j in range(0, size, LANES):
                 new = load(z, (t, b, j))
-                reset = load(z, (t, b, size + j))
                 update = load(z, (t, b, 2 * size + j))
                 d_h = load(dh, (t + 1, b, j))
                 d_new = d_h * (1.0 - update) * (1.0 - new * new)
                 store(z, (t, b, j), d_new)
-                store(z, (t, b, size + j), d_new * load(z, (t, b, 3 * size + j)) * (reset * (1.0 - reset)))
+                if not flags & RESET_BEFORE:
+                    reset = load(z, (t, b, size + j))
+                    store(z, (t, b, size + j), d_new * load(z, (t, b, 3 * size + j)) * (reset * (1.0 - reset)))
+                    store(z, (t, b, 3 * size + j), d_new * reset)
                 store(z, (t, b, 2 * size + j), d_h * (load(h, (t, b, j)) - new) * (update * (1.0 - update)))
-                store(z, (t, b, 3 * size + j), d_new * reset)
                 store(dh, (t, b, j), fma(d_h, update, load(dh, (t, b, j))))
+        if flags & RESET_BEFORE:
+            clear(other[0, layer], first, last, 0, 1)
+            multiply_add(other[0, layer, :, first:last], z[t : t + 1, first:last, :size], further[0], t & 1)
+            for b in range(first, last):
+                for j in range(0, size, LANES):
+                    reset = load(z, (t, b, size + j))
+                    d_fed = load(other, (0, layer, 0, b, j))
+                    store(z, (t, b, size + j), d_fed * load(h, (t, b, j)) * (reset * (1.0 - reset)))
+                    store(dh, (t, b, j), fma(d_fed, reset, load(dh, (t, b, j))))
         multiply_add(dh[t : t + 1, first:last], z[t : t + 1, first:last, size:], W_transposed, t & 1)
+
+
+@separate(FURTHER)
+def further_gradients(
+    _dW, d_further, _d_peepholes, z, states, _dh, layer, _periods, worker, workers, steps, scratch, flags
+):
+    """Add a worker's columns of ∇W_n = Σ (r ⊙ h_{t-1})ᵀ δn_t, where the reset comes before the product."""
+    if flags & RESET_BEFORE:
+        dz = z.reshape(-1, z.shape[2])
+        add_product(d_further[0], states[1, layer], 1, dz, 0, steps * z.shape[1], worker, workers, scratch)

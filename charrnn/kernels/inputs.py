@@ -24,13 +24,13 @@ def feed_symbols(z, U, bias, ids, first, last, begin, end):
 
 
 @jit
-def feed_below(z, fed, U, bias, x, slot, first, last, begin, end):
+def feed_below(z, fed, U, bias, x, first, last, begin, end):
     """Begin z [T, B, Z] of a deeper layer: the biases, plus x_t U for all steps at once.
 
-    x [·, B, N] holds x_0 in `slot`; U is packed and feeds the first `fed` columns.
+    x [T+1, B, ≥N] holds x_t in slot t+1; U [N, fed] is packed and feeds the first columns.
     """
     fill_biases(z, bias, first, last, begin, end)
-    multiply_add(z[begin:end, first:last, :fed], x[slot + begin : slot + end, first:last], U, begin & 1)
+    multiply_add(z[begin:end, first:last, :fed], x[begin + 1 : end + 1, first:last, : U.size // fed], U, begin & 1)
 
 
 @jit
@@ -44,9 +44,10 @@ def fill_biases(z, bias, first, last, begin, end):
 
 @jit
 def feed_back(dh, z, fed, U_transposed, first, last, begin, end):
-    """Set dh [T+1, B, N] of the layer below from z [T, B, Z], the gradient of what entered here: dh_{t+1} = z_t Uᵀ."""
+    """Set dh [T+1, B, ≥N] of the layer below from z [T, B, Z], the gradient of what entered here: dh_{t+1} = z_t Uᵀ."""
     clear(dh, first, last, begin + 1, end + 1)
-    multiply_add(dh[begin + 1 : end + 1, first:last], z[begin:end, first:last, :fed], U_transposed, 0)
+    inputs = U_transposed.size // fed
+    multiply_add(dh[begin + 1 : end + 1, first:last, :inputs], z[begin:end, first:last, :fed], U_transposed, 0)
 
 
 @jit
@@ -63,7 +64,7 @@ def hashed(place, key):
 
 @jit
 def drop(y, h, mask, keep, key, first, last, steps):
-    """Write h [T+1, B, H] from slot 1 on, times a random mask, to y [T, B, H].
+    """Write h [T+1, B, H] times a random mask to y, from slot 1 on; what is in slot 0 is not dropped.
 
     The mask [T, B, H] is kept for the way back. An entry of the mask is 1/keep with probability `keep`, else 0: a hash
     of its place and of the step's `key`, so it is the same for any number of threads and needs no generator's state.
@@ -71,13 +72,16 @@ def drop(y, h, mask, keep, key, first, last, steps):
     rows, size = mask.shape[1], mask.shape[2]
     threshold = np.uint32(keep * 4294967295.0)
     scale = np.float32(1.0 / keep)
+    for b in range(first, last):
+        for j in range(0, size, LANES):
+            store(y, (0, b, j), load(h, (0, b, j)))
     for t in range(steps):
         for b in range(first, last):
             place = (t * rows + b) * size
             for j in range(size):
                 mask[t, b, j] = scale if hashed(place + j, key) <= threshold else np.float32(0.0)
             for j in range(0, size, LANES):
-                store(y, (t, b, j), load(h, (t + 1, b, j)) * load(mask, (t, b, j)))
+                store(y, (t + 1, b, j), load(h, (t + 1, b, j)) * load(mask, (t, b, j)))
 
 
 @jit
@@ -109,18 +113,39 @@ def carry(states, first, last, steps):
 
 
 @jit
-def forget(states, b):
-    """Set the carried states of row b to zero, in every layer."""
+def forget(states, initial, b):
+    """Set the carried states of row b to the first ones, in every layer."""
     for layer in range(states.shape[1]):
-        clear_states(states, layer, 0, b)
+        begin_states(states, initial, layer, 0, b)
 
 
 @jit
-def clear_states(states, layer, slot, b):
-    """Write zeros to all states [S, L, ·, B, H] of a layer and a row, in one slot."""
+def begin_states(states, initial, layer, slot, b):
+    """Set all states [S, L, ·, B, H] of a layer and a row to the first ones: learned [L, ≤S, H], else zeros."""
     for k in range(states.shape[0]):
         for j in range(0, states.shape[4], LANES):
-            store(states, (k, layer, slot, b, j), 0.0)
+            if k < initial.shape[1]:
+                store(states, (k, layer, slot, b, j), load(initial, (layer, k, j)))
+            else:
+                store(states, (k, layer, slot, b, j), 0.0)
+
+
+@jit
+def forget_gradients(begun, dh, other, layer, slot, b):
+    """Clear the gradient of a row's states in a slot, where these were set anew; if first states are learnt, keep it.
+
+    begun [S, L, B, H], or empty, adds it up; dh [T+1, B, H] is a layer's, other [S−1, L, 1, B, H].
+    """
+    for j in range(0, dh.shape[2], LANES):
+        if begun.shape[0]:
+            store(begun, (0, layer, b, j), load(begun, (0, layer, b, j)) + load(dh, (slot, b, j)))
+        store(dh, (slot, b, j), 0.0)
+    for k in range(other.shape[0]):
+        for j in range(0, dh.shape[2], LANES):
+            if k + 1 < begun.shape[0]:
+                total = load(begun, (k + 1, layer, b, j)) + load(other, (k, layer, 0, b, j))
+                store(begun, (k + 1, layer, b, j), total)
+            store(other, (k, layer, 0, b, j), 0.0)
 
 
 @jit

@@ -5,7 +5,7 @@ import math
 from charrnn.kernels.activations import exp
 from charrnn.kernels.compiler import entry, jit
 from charrnn.kernels.gemm import multiply_add
-from charrnn.kernels.inputs import clear, fill_biases
+from charrnn.kernels.inputs import clear
 from charrnn.kernels.simd import LANES, lane_maximum, lane_sum, load, maximum, splat, store
 
 
@@ -47,17 +47,39 @@ def softmax_cross_entropy(logits, targets, losses, symbols, scale, first, last, 
 
 
 @jit
-def forward(logits, V, c, x, slot, first, last, begin, end):
-    """Set logits [T, B, V] to x_t V + c; x [·, B, H] holds x_0 in `slot`, V is packed."""
-    fill_biases(logits, c, first, last, begin, end)
-    multiply_add(logits[begin:end, first:last], x[slot + begin : slot + end, first:last], V, begin & 1)
+def add(logits, V, x, inner, ahead, first, last, begin, end):
+    """Add x V to logits [T, B, V] for some steps; x [T+1, B, ≥inner] holds that of step t in slot t + `ahead`."""
+    multiply_add(logits[begin:end, first:last], x[begin + ahead : end + ahead, first:last, :inner], V, begin & 1)
 
 
 @jit
-def backward(dh, logits, V_transposed, first, last, begin, end):
-    """Set dh [T+1, B, H] of the last layer from the logits' gradient, for some steps: dh_{t+1} = δᵒ_t Vᵀ."""
+def add_reversed(logits, V, x, inner, first, last, begin, end):
+    """Add x V to logits [T, B, V]; x [T+1, B, ≥inner] was read from the end of `end` steps: that of t is in end−1−t."""
+    for t in range(begin, end):
+        slot = end - 1 - t
+        multiply_add(logits[t : t + 1, first:last], x[slot : slot + 1, first:last, :inner], V, t & 1)
+
+
+@jit
+def backward(dh, logits, V_transposed, inner, first, last, begin, end):
+    """Set dh [T+1, B, ≥inner] of the last layer from the logits' gradient, for some steps: dh_{t+1} = δᵒ_t Vᵀ."""
     clear(dh, first, last, begin + 1, end + 1)
-    multiply_add(dh[begin + 1 : end + 1, first:last], logits[begin:end, first:last], V_transposed, 0)
+    there = dh[begin + 1 : end + 1, first:last, :inner]
+    multiply_add(there, logits[begin:end, first:last], V_transposed, 0)
+
+
+@jit
+def backward_both(left, right, logits, V_transposed, inner, first, last, steps):
+    """Set dh [T+1, B, ≥inner] of both top layers: in slot t of the left one δᵒ_t Vᵀ, of the right one in steps−1−t.
+
+    Nothing reads the last slot. V_transposed [2, ·] is packed.
+    """
+    clear(left, first, last, 0, steps + 1)
+    clear(right, first, last, 0, steps + 1)
+    for t in range(steps):
+        slot = steps - 1 - t
+        multiply_add(left[t : t + 1, first:last, :inner], logits[t : t + 1, first:last], V_transposed[0], t & 1)
+        multiply_add(right[slot : slot + 1, first:last, :inner], logits[t : t + 1, first:last], V_transposed[1], t & 1)
 
 
 @jit

@@ -1,41 +1,107 @@
 """The vanilla (Elman 1990) network's scans over time.
 
-a_t = x_t U + h_{t-1} W + b ;  h_t = tanh(a_t)
+a_t = x_t U + h_{t-1} W + b ;  h_t = f(a_t), with f = tanh, or relu or the logistic function
+
+A clockwork network (Koutník et al. 2014) is one of which a unit computes at every so many steps only, and keeps its
+value between them. Each unit's count of steps since then is a state, so that the clock runs on from window to window.
 """
 
-from charrnn.kernels.activations import tanh
-from charrnn.kernels.compiler import separate
-from charrnn.kernels.gemm import multiply_add
+from charrnn.kernels.activations import logistic, tanh
+from charrnn.kernels.compiler import jit, separate
+from charrnn.kernels.gemm import PANEL, multiply_add, share
+from charrnn.kernels.gradients import FURTHER
 from charrnn.kernels.passes import BACKWARD_SCAN, FORWARD_SCAN
-from charrnn.kernels.simd import LANES, load, store
+from charrnn.kernels.simd import LANES, chosen_at_least, load, maximum, store
+
+RELU, SIGMOID, CLOCKWORK = 1, 2, 4
+FLAGS = {"relu": RELU, "sigmoid": SIGMOID, "clockwork": CLOCKWORK}
+NEXT = 1.1754944e-38  # the smallest number above 0, as smaller ones are flushed to it
 
 
 @separate(FORWARD_SCAN)
-def forward(z, states, layer, W, first, last, begin, end):
+def forward(z, states, layer, W, _further, _peepholes, periods, first, last, begin, end, flags):
     """Run rows `first` to `last` of the batch through steps `begin` to `end` of a window.
 
     z [T, B, H] holds x_t U + b; h [T+1, B, H] holds the carried state in slot 0 and gets h_t in slot t+1; W is packed.
     """
     h = states[0, layer]
+    size = h.shape[2]
     for t in range(begin, end):
-        multiply_add(z[t : t + 1, first:last], h[t : t + 1, first:last], W, t & 1)
+        busy = size
+        if flags & CLOCKWORK:
+            busy = until(states[1, layer], periods, t, first, last)
+        multiply_add(z[t : t + 1, first:last, :busy], h[t : t + 1, first:last], W[: size * busy], t & 1)
         for b in range(first, last):
-            for j in range(0, h.shape[2], LANES):
-                store(h, (t + 1, b, j), tanh(load(z, (t, b, j))))
+            for j in range(0, size, LANES):
+                a = load(z, (t, b, j))
+                if flags & RELU:
+                    y = maximum(a, 0.0)
+                elif flags & SIGMOID:
+                    y = chosen_at_least(load(periods, (j,)), 0.5, logistic(a))  # 0 in the padding
+                else:
+                    y = tanh(a)
+                if flags & CLOCKWORK:
+                    count = load(states, (1, layer, t, b, j))
+                    y = chosen_at_least(0.5 - count, 0.0, y) + chosen_at_least(count, 0.5, load(h, (t, b, j)))
+                    left = count + 1.0 - load(periods, (j,))
+                    store(states, (1, layer, t + 1, b, j), (count + 1.0) - chosen_at_least(left, 0.0, count + 1.0))
+                store(h, (t + 1, b, j), y)
 
 
 @separate(BACKWARD_SCAN)
-def backward(z, states, dh, _other, layer, W_transposed, first, last, begin, end):
+def backward(z, states, dh, _other, layer, W_transposed, _further, _peepholes, periods, first, last, begin, end, flags):
     """Go back through steps `end` to `begin` of a window: z becomes ∂L/∂a_t.
 
     dh [T+1, B, H] comes with ∂L/∂h_t from above in slot t+1 and zeros in slot 0, and leaves with the whole of it, slot
-    0 being the carried state's: δ_t = dh_t ⊙ (1 − h_t²) ;  dh_{t-1} += δ_t Wᵀ (Werbos 1990).
+    0 being the carried state's: δ_t = dh_t ⊙ f'(a_t) ;  dh_{t-1} += δ_t Wᵀ (Werbos 1990).
     """
     h = states[0, layer]
     dh = dh[layer]
+    size = h.shape[2]
     for t in range(end - 1, begin - 1, -1):
+        busy = size
+        if flags & CLOCKWORK:
+            busy = until(states[1, layer], periods, t, first, last)
         for b in range(first, last):
-            for j in range(0, h.shape[2], LANES):
+            for j in range(0, size, LANES):
                 y = load(h, (t + 1, b, j))
-                store(z, (t, b, j), load(dh, (t + 1, b, j)) * (1.0 - y * y))
-        multiply_add(dh[t : t + 1, first:last], z[t : t + 1, first:last], W_transposed, t & 1)
+                d_h = load(dh, (t + 1, b, j))
+                if flags & RELU:
+                    d_a = chosen_at_least(y, NEXT, d_h)
+                elif flags & SIGMOID:
+                    d_a = d_h * (y * (1.0 - y))
+                else:
+                    d_a = d_h * (1.0 - y * y)
+                if flags & CLOCKWORK:
+                    count = load(states, (1, layer, t, b, j))
+                    d_a = chosen_at_least(0.5 - count, 0.0, d_a)
+                    store(dh, (t, b, j), load(dh, (t, b, j)) + chosen_at_least(count, 0.5, d_h))
+                store(z, (t, b, j), d_a)
+        multiply_add(dh[t : t + 1, first:last], z[t : t + 1, first:last, :busy], W_transposed, t & 1)
+
+
+@jit
+def until(clock, periods, t, first, last):
+    """Return how many columns a clockwork network computes at a step: up to the last unit that is due in some row.
+
+    Slower units stand behind faster ones, so most steps need the first columns only. It is whole panels of W, or all.
+    """
+    size = clock.shape[2]
+    for j in range(size - 1, -1, -1):
+        for b in range(first, last):
+            if clock[t, b, j] == 0.0 and periods[j] > 0.0:
+                return min(size, (j // PANEL + 1) * PANEL)
+    return min(size, PANEL)
+
+
+@separate(FURTHER)
+def further_gradients(
+    dW, _d_further, _d_peepholes, _z, _states, _dh, _layer, periods, worker, workers, _steps, _scratch, flags
+):
+    """Keep a worker's columns of ∇W zero where a clockwork network's unit does not hear another, as that is faster."""
+    if flags & CLOCKWORK:
+        first, last = share(dW.shape[1], worker, workers)
+        for k in range(dW.shape[0]):
+            for j in range(first * PANEL, min(last * PANEL, dW.shape[1])):
+                if periods[k] < periods[j]:
+                    dW[k, j] = 0.0

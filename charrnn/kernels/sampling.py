@@ -179,7 +179,7 @@ def remember(recent, penalty, symbol, b):
 
 
 @entry
-def sample(scan, weights, packed, buffers, ids, nothing, symbols, controls, recent, room, chances, drawn, slot, part):
+def sample(reader, weights, packed, buffers, ids, nothing, symbols, controls, recent, room, chances, drawn, slot, part):
     """Draw a block of characters for streams `first` to `last`, the `part`, and read each; return the next slot.
 
     `drawn` are the symbols [N, B] that are drawn by chances [N, B], and their losses [N, B]; ids [T, B]; room [B, V].
@@ -204,7 +204,7 @@ def sample(scan, weights, packed, buffers, ids, nothing, symbols, controls, rece
             slot = 0
         for b in range(first, last):
             ids[slot, b] = drawn_symbols[n, b]
-        forward(scan, weights, packed, buffers, ids, nothing, first, last, slot, slot + 1)
+        forward(reader, weights, packed, buffers, ids, nothing, first, last, slot, slot + 1)
         slot += 1
     restore_denormals(before)
     return slot

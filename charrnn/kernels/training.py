@@ -23,15 +23,19 @@ from charrnn.kernels.passes import (
     WEIGHTS,
     handed_up,
     layers_forward,
+    logits_forward,
     pack,
+    read_by,
     steps_at_once,
 )
+
+SCANS = types.UniTuple(INTEGER, 4)  # addresses: forward, backward, further gradients; and the cell's flags
+FRESH = types.Array(types.boolean, 1, "C")
 
 
 @shared(
     types.void(
-        INTEGER,
-        INTEGER,
+        SCANS,
         WEIGHTS,
         PACKED,
         PACKED,
@@ -42,79 +46,123 @@ from charrnn.kernels.passes import (
         NUMBER,
         NUMBER,
         INTEGERS[1],
+        FRESH,
         INTEGER,
         INTEGER,
         INTEGER,
     )
 )
 def forward_backward(
-    scan, scan_back, weights, packed, back, buffers, ids, targets, symbols, scale, keep, keys, first, last, steps
+    scans, weights, packed, back, buffers, ids, targets, symbols, scale, keep, keys, fresh, first, last, steps
 ):
     """Run rows `first` to `last` forward and back: losses, and each z the gradient of what entered its gates.
 
-    The gradient is that of the sum of losses times `scale`; that of the carried states is left in slot 0.
+    The gradient is that of the sum of losses times `scale`; that of the carried states is left in slot 0, but for rows
+    that are `fresh` [B]: where first states are learnt, theirs is that of the first states.
     """
-    layers_forward(scan, weights, packed, buffers, ids, keep, keys, first, last, 0, steps)
-    back_U, back_W, back_V = back
-    z, states, dh, other, _, masks, logits, losses = buffers
-    top = z.shape[0] - 1
-    below, slot = handed_up(buffers, top, keys.size)
-    output.forward(logits, packed[2], weights[5], below, slot, first, last, 0, steps)
+    layers_forward((scans[0], scans[3]), weights, packed, buffers, ids, keep, keys, first, last, 0, steps)
+    logits_forward(weights, packed, buffers, keys.size, first, last, 0, steps)
+    _, scan_back, _, flags = scans
+    first_U, _, _, _, peepholes, _, _, V, _, periods = weights
+    back_U, back_W, back_further, back_V = back
+    z, states, dh, other, _, masks, logits, losses, begun = buffers
     output.softmax_cross_entropy(logits, targets, losses, symbols, scale, first, last, steps)
+    layers, stacks = z.shape[0], first_U.shape[0]
+    depth = layers // stacks
+    if stacks == 2:
+        output.backward_both(dh[depth - 1], dh[layers - 1], logits, back_V, V.shape[1], first, last, steps)
+    for k in range(begun.shape[0]):
+        for layer in range(layers):
+            inputs.clear(begun[k, layer : layer + 1], first, last, 0, 1)
     stretch = steps_at_once(last - first)
-    for layer in range(top, -1, -1):
-        inputs.clear(dh[layer], first, last, 0, 1)
+    for layer in range(layers - 1, -1, -1):
+        is_top, stack = layer % depth == depth - 1, layer // depth
+        read = read_by(ids, buffers, stack)
+        own = back_W[layer], back_further[layer], peepholes[layer], periods
+        if stacks == 1 or not is_top:
+            inputs.clear(dh[layer], first, last, 0, 1)
         for k in range(other.shape[0]):
             inputs.clear(other[k, layer], first, last, 0, 1)
         there = steps  # from here on dh has what comes from above: one step ahead of the scan, which adds to it
         for stop in range(steps, 0, -stretch):
             t = max(0, stop - stretch)
             s = max(0, t - 1)
-            if layer == top:
-                output.backward(dh[top], logits, back_V, first, last, s, there)
-            else:
-                inputs.feed_back(dh[layer], z[layer + 1], weights[1].shape[2], back_U[layer], first, last, s, there)
+            if not is_top:
+                fed = first_U.shape[2]
+                inputs.feed_back(dh[layer], z[layer + 1], fed, back_U[layer - stack], first, last, s, there)
+            elif stacks == 1:
+                output.backward(dh[layer], logits, back_V[0], V.shape[1], first, last, s, there)
             if keys.size:
                 inputs.drop_gradient(dh[layer], masks[layer], first, last, s, there)
             there = s
             end = stop
             while end > t:
                 for row in range(first, last):
-                    if ids[end - 1, row] < 0:  # the zeros that come after depend on nothing
-                        inputs.clear(dh[layer], row, row + 1, end, end + 1)
-                        inputs.clear_states(other, layer, 0, row)
-                begin = inputs.gap_before(ids, first, last, t, end - 1) + 1
-                call(scan_back, (z[layer], states, dh, other, layer, back_W[layer], first, last, begin, end))
+                    if read[end - 1, row] < 0:  # the first states that come after depend on nothing
+                        inputs.forget_gradients(begun, dh[layer], other, layer, end, row)
+                begin = inputs.gap_before(read, first, last, t, end - 1) + 1
+                call(scan_back, (z[layer], states, dh, other, layer, *own, first, last, begin, end, flags))
                 end = begin
+        for row in range(first, last):
+            if fresh[row]:
+                inputs.forget_gradients(begun, dh[layer], other, layer, 0, row)
 
 
-@shared(types.void(WEIGHTS, BUFFERS, INTEGERS[2], INTEGER, INTEGER, INTEGER, INTEGER, FLOATS[1]))
-def add_gradients(gradient, buffers, ids, dropped, worker, workers, steps, scratch):
+@shared(types.void(SCANS, WEIGHTS, BUFFERS, INTEGERS[2], INTEGER, INTEGER, INTEGER, INTEGER, FLOATS[1]))
+def add_gradients(scans, gradient, buffers, ids, dropped, worker, workers, steps, scratch):
     """Add a worker's columns of every weight's gradient over the window, once all rows have gone back."""
-    first_U, U, W, b, V, c = gradient
-    z, states, _, _, _, _, logits, _ = buffers
+    first_U, U, W, further, peepholes, b, initial, V, c, periods = gradient
+    z, states, dh, _, _, _, logits, _, begun = buffers
     layers, _, batch, width = z.shape
+    stacks = first_U.shape[0]
+    depth = layers // stacks
     rows = steps * batch
     for layer in range(layers):
+        stack = layer // depth
         dz = z[layer].reshape(-1, width)
-        if layer == 0:
-            gradients.add_picked_rows(first_U, ids, dz, worker, workers, rows)
+        if layer % depth == 0:
+            gradients.add_picked_rows(first_U[stack], read_by(ids, buffers, stack), dz, worker, workers, rows)
         else:
-            below, slot = handed_up(buffers, layer - 1, dropped)
-            gradients.add_product(U[layer - 1], below, slot, dz, 0, rows, worker, workers, scratch)
+            below = handed_up(buffers, layer - 1, dropped)
+            gradients.add_product(U[layer - 1 - stack], below, 1, dz, 0, rows, worker, workers, scratch)
         gradients.add_product(W[layer], states[0, layer], 0, dz, width - W.shape[2], rows, worker, workers, scratch)
+        own = W[layer], further[layer], peepholes[layer]
+        share = worker, workers, steps, scratch, scans[3]
+        call(scans[2], (*own, z[layer], states, dh, layer, periods, *share))
         gradients.add_row_sums(b[layer], dz, rows, worker, workers)
+        for k in range(begun.shape[0]):
+            gradients.add_row_sums(initial[layer, k], begun[k, layer], batch, worker, workers)
     d_logits = logits.reshape(-1, logits.shape[2])
-    below, slot = handed_up(buffers, layers - 1, dropped)
-    # The last worker takes the first panels here, as shares that do not come out even favour the last one above.
-    gradients.add_product(V, below, slot, d_logits, 0, rows, workers - 1 - worker, workers, scratch)
+    for stack in range(stacks):
+        top = handed_up(buffers, (stack + 1) * depth - 1, dropped)
+        # The last worker takes the first panels here, as shares that do not come out even favour the last one above.
+        part = workers - 1 - worker, workers, scratch
+        if stacks == 1:
+            gradients.add_product(V[0], top, 1, d_logits, 0, rows, *part)
+        elif stack == 0:
+            gradients.add_product(V[0], top, 0, d_logits, 0, rows, *part)
+        else:
+            gradients.add_reversed_product(V[1], top, d_logits, steps, batch, *part)
     gradients.add_row_sums(c, d_logits, rows, worker, workers)
 
 
 @entry
+def go_back(scans, weights, packed, back, buffers, ids, targets, symbols, scale, keep, keys, fresh, first, last, steps):
+    """Do what `forward_backward` does, called from Python."""
+    forward_backward(
+        scans, weights, packed, back, buffers, ids, targets, symbols, scale, keep, keys, fresh, first, last, steps
+    )
+
+
+@entry
+def add_up(scans, gradient, buffers, ids, dropped, worker, workers, steps, scratch):
+    """Do what `add_gradients` does, called from Python."""
+    add_gradients(scans, gradient, buffers, ids, dropped, worker, workers, steps, scratch)
+
+
+@entry
 def train(
-    scan,
-    scan_back,
+    scans,
     weights,
     packed,
     back,
@@ -144,11 +192,10 @@ def train(
         steps = lengths[k]
         for b in range(first, last):
             if anew[k, b]:
-                inputs.forget(states, b)
+                inputs.forget(states, weights[6], b)
         wait(meeting)  # until all weights are packed
         forward_backward(
-            scan,
-            scan_back,
+            scans,
             weights,
             packed,
             back,
@@ -159,12 +206,13 @@ def train(
             scales[k],
             keep,
             keys[k],
+            anew[k],
             first,
             last,
             steps,
         )
         wait(meeting)  # until all rows have gone back
-        add_gradients(gradient, buffers, ids[k], keys.shape[1], worker, workers, steps, scratch)
+        add_gradients(scans, gradient, buffers, ids[k], keys.shape[1], worker, workers, steps, scratch)
         if worker == 0:
             losses[k] = output.total(buffers[7], steps)
         wait(meeting)  # until the gradient is whole

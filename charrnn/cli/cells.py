@@ -1,0 +1,56 @@
+"""``charrnn cells``: list the kinds of networks."""
+
+import json
+from typing import Any
+
+import click
+
+
+@click.command("cells", short_help="List the kinds of networks, with formulas, sizes and costs.")
+@click.option("--hidden", type=click.IntRange(1, 16384), default=256, show_default=True, help="Units in a layer.")
+@click.option("--layers", type=click.IntRange(1, 64), default=1, show_default=True, help="Layers, one upon another.")
+@click.option(
+    "--vocabulary", type=click.IntRange(1, 1_114_112), default=65, show_default=True, help="Distinct characters."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object for each, on a line of its own.")
+def command(hidden: int, layers: int, vocabulary: int, as_json: bool) -> None:
+    """List what --cell of charrnn train can be: formula, source, and what it costs at a size.
+
+    x_t is the character that is read, h_t what a layer puts out after it, c_t what an LSTM remembers; U, W and b are
+    learnt; i, f, o, g, r, z are the gates, σ(x_t U + h_{t-1} W + b) but for g, which is a tanh; ⊙ multiplies unit by
+    unit. A network's parameters are the numbers that it learns. Multiply-adds are those of matrix products with them,
+    for each character it reads; training takes three times as many.
+
+    \b
+    Examples:
+      charrnn cells
+      charrnn cells --hidden 128 --json
+    """
+    for about in _rows(hidden, layers, vocabulary):
+        if as_json:
+            click.echo(json.dumps(about, ensure_ascii=False))
+            continue
+        options = "".join(f" [{option}]" for option in about["options"])
+        if about["parameters"] is None:
+            cost = about["why_not"]
+        else:
+            cost = f"{about['parameters']:,} parameters, {about['multiply_adds']:,} multiply-adds a character"
+        click.echo(f"{about['name']}{options}\n    {about['formula']}\n    {about['source']}\n    {cost}\n")
+
+
+def _rows(hidden: int, layers: int, vocabulary: int) -> list[dict[str, Any]]:
+    """Return what there is to tell of each cell; one that cannot have such a size tells why."""
+    from charrnn.cells import CELLS, Architecture
+    from charrnn.errors import CharrnnError
+
+    rows = []
+    for cell in CELLS.values():
+        try:
+            network = Architecture(cell.name, vocabulary, hidden, layers)
+            size: dict[str, Any] = {"parameters": network.parameter_count(), "multiply_adds": network.multiply_adds()}
+        except CharrnnError as error:
+            size = {"parameters": None, "multiply_adds": None, "why_not": str(error)}
+        about = {name: getattr(cell, name) for name in ("name", "family", "formula", "source")}
+        about |= {"options": [f"--{option}" for option in cell.options], "states": list(cell.states)}
+        rows.append(about | {"hidden": hidden, "layers": layers, "vocabulary": vocabulary} | size)
+    return rows
