@@ -75,6 +75,21 @@ def plot_units(path: str | Path, text: str, units: Sequence[tuple[str, NDArray[n
         ends.set_ticklabels(["low", "high"])  # each unit has its own scale
 
 
+def plot_norms(path: str | Path, curves: Sequence[tuple[str, Sequence[float | None]]], title: str) -> None:
+    """Draw norms over lags 0, 1, 2, … by powers of ten: each curve's name, and numbers or none. Raises CharrnnError."""
+    with _picture(path, 7.0, 4.2) as figure:
+        axes = figure.add_subplot()
+        for _, values in curves:
+            axes.plot(range(len(values)), [value or math.nan for value in values])  # 0 is nowhere on such an axis
+        axes.set_yscale("log")
+        axes.set_xlabel("characters before")
+        axes.set_ylabel("norm of the gradient")
+        axes.set_title(title, parse_math=False)
+        axes.grid(alpha=0.3)
+        for text in axes.legend(axes.lines, [name for name, _ in curves]).get_texts():
+            text.set_parse_math(False)
+
+
 @contextmanager
 def _picture(path: str | Path, width: float, height: float) -> Iterator["Figure"]:
     """Make a figure of so many inches, and write it whole to a file when the block has drawn it.

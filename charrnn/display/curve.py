@@ -1,7 +1,8 @@
-"""A learning curve drawn in characters."""
+"""Curves drawn in characters: how a network learnt, and how far back its gradient reaches."""
 
+import math
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 
 from rich.console import Console
@@ -11,6 +12,9 @@ Point = tuple[float, float, float | None]  # epochs, loss and validation loss in
 HEIGHT = 9
 NARROWEST, WIDEST = 28, 90
 BESIDE = 7  # columns for the numbers and the axis
+DECADES = 12.0  # of a logarithmic axis at most: what is smaller by more is not drawn
+LETTERS = "abcdefghijklmnopqrstuvwxyz"  # of curves that are drawn together
+LETTERS_A_CURVE = 5
 _DOTS = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))  # of a Braille character's two columns, in Unicode's order
 
 
@@ -21,8 +25,12 @@ def width() -> int:
 
 def learning_curve(points: Sequence[Point]) -> list[str]:
     """Draw losses as wide as the terminal is, up to a point; on a dumb one in ASCII. No lines for one validation."""
-    # Where a line is full, some terminals begin a new one.
-    return draw(points, min(width() - 1, WIDEST), ascii_only=Console(file=sys.stdout).is_dumb_terminal)
+    return draw(points, _room(), ascii_only=_is_dumb())
+
+
+def logarithmic_curves(curves: Sequence[Sequence[float | None]], axis: str) -> list[str]:
+    """Draw values, one for each of 0, 1, 2, … or none, as `draw_logarithmic` does, as `learning_curve` does."""
+    return draw_logarithmic(curves, axis, _room(), ascii_only=_is_dumb())
 
 
 def draw(points: Sequence[Point], width: int, *, ascii_only: bool = False) -> list[str]:
@@ -30,34 +38,77 @@ def draw(points: Sequence[Point], width: int, *, ascii_only: bool = False) -> li
 
     Raises OverflowError or ValueError for numbers too large to be drawn.
     """
-    columns = width - BESIDE
-    losses = [loss for _, *both in points for loss in both if loss is not None]
-    if len(points) < 2 or width < NARROWEST:
+    marks = [(epoch, loss, "o") for epoch, _, loss in points if loss is not None]
+    rows = _frame([[(epoch, loss) for epoch, loss, _ in points]], marks, "{:.2f}".format, "epochs", width, ascii_only)
+    if not rows:
         return []
-    low, high = min(losses), max(losses)
-    first, last = min(point[0] for point in points), max(point[0] for point in points)
+    return [f"{' ' * BESIDE}{'.' if ascii_only else '⠒'} loss{'   o validation' * bool(marks)}", *rows]
+
+
+def draw_logarithmic(
+    curves: Sequence[Sequence[float | None]], axis: str, width: int, *, ascii_only: bool = False
+) -> list[str]:
+    """Draw curves over 0, 1, 2, … in lines of ``width`` columns at most, upwards by powers of ten.
+
+    Several have letters upon them, a for the first. What is none, 0 or too small to be seen is left out; where that
+    leaves less than a line, there are no lines.
+    """
+    floor = max((value for curve in curves for value in curve if value), default=1.0) * 10.0**-DECADES
+    lines = [[(float(k), math.log10(value)) for k, value in enumerate(c) if value and value >= floor] for c in curves]
+    marks = []
+    for number, line in enumerate(lines if len(lines) > 1 else ()):
+        for place in range(LETTERS_A_CURVE):  # not side by side with another's, as curves may lie on each other
+            share = (place + (number + 0.5) / len(lines)) / LETTERS_A_CURVE
+            marks += [(*line[int(share * len(line))], LETTERS[number % len(LETTERS)])] if line else []
+    return _frame(lines, marks, lambda power: f"{10.0**power:.0e}", axis, width, ascii_only)
+
+
+def _room() -> int:
+    return min(width() - 1, WIDEST)  # where a line is full, some terminals begin a new one
+
+
+def _is_dumb() -> bool:
+    return Console(file=sys.stdout).is_dumb_terminal
+
+
+def _frame(
+    lines: Sequence[Sequence[tuple[float, float]]],
+    marks: Sequence[tuple[float, float, str]],
+    number: Callable[[float], str],
+    axis: str,
+    width: int,
+    ascii_only: bool,
+) -> list[str]:
+    """Draw lines through points, and characters at points, beside an axis of numbers and above one with a name."""
+    columns = width - BESIDE
+    points = [(x, y) for x, y, _ in marks] + [point for line in lines for point in line]
+    if max(map(len, lines), default=0) < 2 or width < NARROWEST:
+        return []
+    low, high = min(y for _, y in points), max(y for _, y in points)
+    first, last = min(x for x, _ in points), max(x for x, _ in points)
     high += (high == low) * 1.0
     last += (last == first) * 1.0
 
-    def across(epoch: float) -> int:
-        return round((epoch - first) / (last - first) * (2 * columns - 1))
+    def across(x: float) -> int:
+        return round((x - first) / (last - first) * (2 * columns - 1))
 
-    def down(loss: float) -> int:
-        return round((high - loss) / (high - low) * (4 * HEIGHT - 1))
+    def down(y: float) -> int:
+        return round((high - y) / (high - low) * (4 * HEIGHT - 1))
 
     cells = [[0] * columns for _ in range(HEIGHT)]
-    for x, y in _line([(across(epoch), down(loss)) for epoch, loss, _ in points]):
-        cells[y // 4][x // 2] |= _DOTS[x % 2][y % 4]
+    for line in lines:
+        for column, row in _line([(across(x), down(y)) for x, y in line]):
+            cells[row // 4][column // 2] |= _DOTS[column % 2][row % 4]
     rows = [["." if ascii_only and cell else chr(0x2800 + cell) if cell else " " for cell in row] for row in cells]
-    for epoch, _, validation in points:
-        if validation is not None:
-            rows[down(validation) // 4][across(epoch) // 2] = "o"
-    numbers = {0: f"{high:.2f}", HEIGHT // 2: f"{(high + low) / 2:.2f}", HEIGHT - 1: f"{low:.2f}"}
+    for x, y, mark in marks:
+        rows[down(y) // 4][across(x) // 2] = mark
+    numbers = {0: number(high), HEIGHT // 2: number((high + low) / 2), HEIGHT - 1: number(low)}
     side = "|" if ascii_only else "│"
     left, right = f"{round(first, 2):g}", f"{round(last, 2):g}"
-    title = f"       {'.' if ascii_only else '⠒'} loss" + ("   o validation" if len(losses) > len(points) else "")
-    lines = [f"{numbers.get(k, ''):>5.5} {side}{''.join(row).rstrip()}" for k, row in enumerate(rows)]
-    return [title, *lines, f"       {left}{'epochs':^{columns - len(left) - len(right)}}{right}"]
+    return [
+        *(f"{numbers.get(k, ''):>5.5} {side}{''.join(row).rstrip()}" for k, row in enumerate(rows)),
+        f"{' ' * BESIDE}{left}{axis:^{columns - len(left) - len(right)}}{right}",
+    ]
 
 
 def _line(dots: Sequence[tuple[int, int]]) -> Iterable[tuple[int, int]]:
