@@ -152,7 +152,7 @@ def _forms(architecture: Architecture, moments: int | None, *, influence: bool) 
     """
     forms = {f"param/{name}": Form(_FLOATS, shape) for name, shape in architecture.parameter_shapes().items()}
     if moments is not None:
-        flat = Form(_FLOATS, (architecture.parameter_count(),))
+        flat = Form(_FLOATS, (architecture.stored_count(),))
         forms["state/weights"] = flat
         forms |= {f"state/moment{k}": flat for k in range(moments)}
         layers = architecture.directions * architecture.layers

@@ -79,7 +79,7 @@ class Trainer:
         require_learnable(corpus)
         architecture = settings.architecture(len(corpus.vocabulary))
         arrays = 2 + RULES[settings.optimizer].moments  # in a model file: the best weights, the last ones, the moments
-        needed = 4 * architecture.parameter_count() * arrays
+        needed = 4 * architecture.stored_count() * arrays
         if needed > MAXIMUM_BYTES:
             raise CharrnnError(
                 f"a network of {architecture.parameter_count():,} parameters needs a model file of "

@@ -429,6 +429,9 @@ ENTRIES = {
     "carried-by-no-stream": (instead("state/carried.npy", np.zeros((1, 2, 0, 3), np.float32)), ODD_FORM),
     "carried-flat": (instead("state/carried.npy", np.zeros(7, np.float32)), ODD_FORM),
     "carried-turned-round": (instead("state/carried.npy", np.zeros((2, 1, 2, 3), np.float32)), ODD_FORM),
+    "influence-by-no-stream": (instead("state/influence.npy", np.zeros((0, 6, 108), np.float32)), ODD_FORM),
+    "influence-flat": (instead("state/influence.npy", np.zeros(7, np.float32)), ODD_FORM),
+    "influence-turned-round": (instead("state/influence.npy", np.zeros((1, 108, 6), np.float32)), ODD_FORM),
     "few-last-weights": (instead("state/weights.npy", np.zeros(7, np.float32)), ODD_FORM),
     "meta-of-two-dimensions": (instead("meta.npy", np.zeros((5, 5), np.uint8)), ODD_FORM),
     "meta-of-signed-bytes": (instead("meta.npy", np.zeros(5, np.int8)), ODD_FORM),
@@ -441,6 +444,10 @@ ENTRIES = {
 STATE = {
     "carried-without-bounds": (
         instead("state/carried.npy", np.full((1, 2, 2, 3), np.inf, np.float32)),
+        "is not finite",
+    ),
+    "influence-without-bounds": (
+        instead("state/influence.npy", np.full((1, 6, 108), -np.inf, np.float32)),
         "is not finite",
     ),
     "last-weights-cut-short": (
@@ -524,6 +531,33 @@ META = {
     "another-cell": (put("network", "cell", value="gru"), "nothing calls for"),
     "unknown-cell": (put("network", "cell", value="none\n\x1b"), "there is no cell 'none\\n\\x1b'"),
     "cell-of-a-million-letters": (put("network", "cell", value="x" * 1_000_000), "there is no cell 'xxx"),
+    "an-option-of-another-cell": (put("network", "periods", value=[1, 2]), "the cell lstm has no periods"),
+    "an-option-that-is-no-truth-value": (put("network", "bidirectional", value=1), "'bidirectional'"),
+    "a-learned-state-that-is-not-there": (put("network", "learned_state", value=True), "no entry"),
+    "a-second-direction-that-is-not-there": (put("network", "bidirectional", value=True), "no entry"),
+    **{
+        f"periods-{name}": (
+            put("network", value={"cell": "clockwork", "hidden": 4, "layers": 1, "periods": periods}),
+            expected,
+        )
+        for name, periods, expected in (
+            ("that-fall", [1, 4, 2, 8], "each larger than the one before"),
+            ("of-words", [1, "2"], "no whole numbers"),
+            ("of-lists", [[1], [2]], "no whole numbers"),
+            ("none", [], "each larger than the one before"),
+            ("endless", list(range(1, 100_000)), "multiple of the number of periods"),
+            ("of-4200-digits", [1, int("9" * 4200)], "each larger than the one before"),
+            ("that-are-no-list", {"1": 2}, "'periods'"),
+        )
+    },
+    "activation-of-a-million-letters": (
+        put("network", value={"cell": "rnn", "hidden": 3, "layers": 1, "activation": "x\x1b" * 500_000}),
+        "there is no activation",
+    ),
+    "a-projection-larger-than-the-hidden-size": (
+        put("network", value={"cell": "lstm-projection", "hidden": 3, "layers": 1, "projection": 1 << 40}),
+        "the projection must be",
+    ),
     "network-of-many-gigabytes": (
         put("network", value={"cell": "lstm", "hidden": 16_384, "layers": 64}),
         "has no entry|" + ODD_FORM,

@@ -4,10 +4,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import metadata
+from math import sqrt
 from platform import python_version
 
 from charrnn import __version__
+from charrnn.benchmark.comparison import Compared
 from charrnn.benchmark.processes import StartUp
+from charrnn.benchmark.recall import HIDDEN, PAIRS, STEPS, STREAMS, Recall
 from charrnn.benchmark.speed import Speed
 from charrnn.benchmark.suite import Growth
 from charrnn.benchmark.timing import Comparison, Timing
@@ -25,6 +28,27 @@ SUITE_COLUMNS = {
     "GFLOP/s": 7,
     "of peak": 7,
 }
+CELLS_COLUMNS = {
+    "network": 16,
+    "units": 6,
+    "parameters": 10,
+    "rate": 7,
+    "in epochs": 10,
+    "in time": 10,
+    "epochs": 6,
+    "chars/s": 9,
+}
+CELLS_CAPTION = (
+    "Validation loss of the best weights, in nats per character, after so many epochs and after so much time of "
+    "training, and the epochs and characters a second in that time. rate: the learning rate, of those tried the one "
+    "with the lowest loss in epochs. −: the loss ran away."
+)
+_CHANCE = 98 / sqrt(2 * PAIRS)  # percent: 1.96 standard deviations of the share of heads in as many throws of a coin
+MEMORY_CAPTION = (
+    f"Share of {2 * PAIRS:,} new sentences in which the right one of was and were was the more probable, by the "
+    f"characters of the clause between noun and verb; to guess is to be right in 50% ± {_CHANCE:.0f}. Networks of "
+    f"{HIDDEN} units, {STEPS:,} steps of {STREAMS} sentences at each length."
+)
 SUITE_CAPTION = (
     "charrnn, PyTorch: characters a second, medians; of PyTorch its fastest way. medians, bests: charrnn's over "
     "PyTorch's. B×T: streams × steps. of peak: share of the fused multiply-adds that all threads do at best together."
@@ -152,7 +176,7 @@ def growth(measured: Sequence[Growth]) -> Table:
 
 def suite_head() -> str:
     """Return the headings of the suite's table."""
-    return _line(tuple(SUITE_COLUMNS))
+    return _line(tuple(SUITE_COLUMNS), SUITE_COLUMNS.values(), names=3)
 
 
 def suite_row(speed: Speed) -> str:
@@ -160,24 +184,58 @@ def suite_row(speed: Speed) -> str:
     compared, peak = speed.compared, speed.peak
     window = f"{speed.batch_size}×{speed.seq_length}"
     theirs = compared.fastest
-    return _line(
-        (
-            speed.work,
-            size(speed.architecture),
-            window,
-            f"{compared.ours.median:,.0f}",
-            "" if theirs is None else f"{theirs.median:,.0f}",
-            "" if compared.ratio_of_medians is None else f"{compared.ratio_of_medians:.2f}",
-            "" if compared.ratio_of_bests is None else f"{compared.ratio_of_bests:.2f}",
-            f"{speed.flop_per_second / 1e9:.1f}",
-            "" if peak is None else f"{speed.share_of(peak):.0%}",
-        )
+    row = (
+        speed.work,
+        size(speed.architecture),
+        window,
+        f"{compared.ours.median:,.0f}",
+        "" if theirs is None else f"{theirs.median:,.0f}",
+        "" if compared.ratio_of_medians is None else f"{compared.ratio_of_medians:.2f}",
+        "" if compared.ratio_of_bests is None else f"{compared.ratio_of_bests:.2f}",
+        f"{speed.flop_per_second / 1e9:.1f}",
+        "" if peak is None else f"{speed.share_of(peak):.0%}",
     )
+    return _line(row, SUITE_COLUMNS.values(), names=3)
 
 
-def _line(cells: Sequence[str]) -> str:
-    """Lay cells side by side: names to the left, numbers to the right."""
-    widths = list(SUITE_COLUMNS.values())
-    names, numbers = 3, widths[3:]
-    left = [f"{cell:<{width}}" for cell, width in zip(cells[:names], widths[:names], strict=True)]
-    return "  ".join([*left, *(f"{cell:>{width}}" for cell, width in zip(cells[names:], numbers, strict=True))])
+def cells_head(epochs: float, seconds: float) -> str:
+    """Return the headings of the comparison of cells."""
+    told = {"in epochs": f"{epochs:g} epochs", "in time": f"{seconds:g} s"}
+    return _line([told.get(name, name) for name in CELLS_COLUMNS], CELLS_COLUMNS.values(), names=1)
+
+
+def cells_row(result: Compared) -> str:
+    """Return a row of the comparison of cells."""
+    network, losses = result.architecture, (result.loss, result.timed_loss)
+    row = (
+        result.name,
+        f"{network.layers}×{network.hidden}",
+        f"{network.parameter_count():,}",
+        f"{result.settings.lr:g}",
+        *("−" if loss is None else f"{loss:.4f}" for loss in losses),
+        f"{result.timed_epochs:.1f}",
+        f"{result.chars_per_second:,.0f}",
+    )
+    return _line(row, CELLS_COLUMNS.values(), names=1)
+
+
+def memory_head(distances: Sequence[int]) -> str:
+    """Return the headings of what cells remember over so many characters."""
+    return _line(["cell", "parameters", *map(str, distances)], _memory_widths(distances), names=1)
+
+
+def memory_row(results: Sequence[Recall]) -> str:
+    """Return what a cell remembers over each distance."""
+    first = results[0]
+    row = (first.cell, f"{first.parameters:,}", *(f"{result.accuracy:.1%}" for result in results))
+    return _line(row, _memory_widths(results), names=1)
+
+
+def _memory_widths(columns: Sequence[object]) -> tuple[int, ...]:
+    return (16, 10, *(6 for _ in columns))
+
+
+def _line(cells: Sequence[str], widths: Iterable[int], *, names: int) -> str:
+    """Lay cells side by side: first names, to the left, then numbers, to the right."""
+    sides = "<" * names + ">" * (len(cells) - names)
+    return "  ".join(f"{cell:{side}{width}}" for cell, side, width in zip(cells, sides, widths, strict=True))

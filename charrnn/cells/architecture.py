@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from math import prod
 from typing import Any
 
 from charrnn.cells.table import CELLS, Cell, cell_named
@@ -159,12 +160,15 @@ class Architecture:
         """How wide each column block of the cell's further matrices is."""
         return self.outputs if self.projection else self.hidden
 
+    def stored_count(self) -> int:
+        """Return how many numbers all parameters have together, as they are stored."""
+        return sum(prod(shape) for _, shape in self._parameters())
+
     def parameter_count(self) -> int:
-        """Return how many numbers the network learns."""
-        count = 0
-        for _, shape in self._parameters():
-            count += shape[0] * (shape[1] if len(shape) > 1 else 1)
-        return count
+        """Return how many numbers the network learns: of W in a clockwork network, only what a unit can hear."""
+        groups = len(self.periods or (1,))
+        unheard = (self.hidden // groups) ** 2 * groups * (groups - 1) // 2
+        return self.stored_count() - self.directions * self.layers * unheard
 
     def multiply_adds(self) -> int:
         """Return how many weights a character is multiplied with on its way: a first layer's U is only looked up.

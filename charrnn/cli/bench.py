@@ -1,27 +1,47 @@
-"""``charrnn bench``: measure the speed on this machine."""
+"""``charrnn bench``: measure on this machine how fast networks are, and what cells learn and remember."""
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
+
+from charrnn.cli.options import Duration, Number
+from charrnn.cli.train import CELLS
 
 if TYPE_CHECKING:
-    from charrnn.benchmark.report import Table
-    from charrnn.cells import Architecture
     from charrnn.settings import Settings
     from charrnn.text import Corpus
     from charrnn.workers import Workers
 
-CELLS = ("lstm", "gru", "rnn")
 PARTS = ("training", "sampling", "controls", "threads", "start-up", "memory")
 SIZES = ("cell", "hidden", "layers", "seq_length", "batch_size")
-PAGE = 110  # columns of a caption
+SPEED = ("threads", "rounds", "as_json")
+IN_PYTORCH = ("lstm", "gru", "rnn")
+
+# What can be given with each way to measure, by the option that asks for it; "" is the plain command.
+TAKEN = {
+    "": ("corpus", *SIZES, *SPEED, "against", "only"),
+    "suite": ("corpus", *SPEED, "against"),
+    "growth": ("corpus", *SIZES, *SPEED),
+    "cells": (
+        *("corpus", "cell", "layers", "seq_length", "batch_size", "threads", "as_json"),
+        *("parameters", "epochs", "seconds", "rates", "dropout", "seed"),
+    ),
+    "memory": ("cell", "threads", "as_json", "seed"),
+}
 
 
 @click.command()
 @click.argument("corpus", nargs=-1, type=click.Path(), metavar="[CORPUS…]")
-@click.option("--cell", type=click.Choice(CELLS), default="lstm", show_default=True, help="Kind of network.")
+@click.option(
+    "--cell",
+    type=click.Choice(CELLS),
+    multiple=True,
+    metavar="CELL",
+    help="Kind of network; with --cells and --memory it may be given repeatedly.  [default: lstm, or all to compare]",
+)
 @click.option("--hidden", type=click.IntRange(1, 16384), default=256, show_default=True, help="Units in a layer.")
 @click.option("--layers", type=click.IntRange(1, 64), default=1, show_default=True, help="Layers, one upon another.")
 @click.option(
@@ -34,7 +54,52 @@ PAGE = 110  # columns of a caption
 @click.option("--only", type=click.Choice(PARTS), multiple=True, help="Measure only this; may be given repeatedly.")
 @click.option("--suite", is_flag=True, help="Measure a list of networks instead, one by one; takes minutes.")
 @click.option("--growth", is_flag=True, help="Measure instead how the time of training grows with each size.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--memory", is_flag=True, help="Measure instead how far back each cell remembers; takes minutes.")
+@click.option("--cells", is_flag=True, help="Measure instead how well each cell learns the text; takes minutes a cell.")
+@click.option(
+    "--parameters",
+    type=click.IntRange(1),
+    default=100_000,
+    show_default=True,
+    help="With --cells: how many numbers each network learns, by its hidden size.",
+)
+@click.option(
+    "--epochs",
+    type=Number(0.0, 1e6, min_open=True),
+    default=3,
+    show_default=True,
+    help="With --cells: passes over the text in the first measurement.",
+)
+@click.option(
+    "--time",
+    "seconds",
+    type=Duration(),
+    default="60s",
+    show_default=True,
+    help="With --cells: time to train in the second one.",
+)
+@click.option(
+    "--lr",
+    "rates",
+    type=Number(0.0, min_open=True),
+    multiple=True,
+    help="With --cells: a learning rate to try; of several the best one counts.  [default: that of the cell]",
+)
+@click.option(
+    "--dropout",
+    type=Number(0.0, 1.0, max_open=True),
+    default=0.0,
+    show_default=True,
+    help="With --cells: share of each layer's output to drop at random.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**63 - 1),
+    default=0,
+    show_default=True,
+    help="With --cells and --memory: of all that is random.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON: one object, or one a line as they come.")
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -44,10 +109,8 @@ def command(
     rounds: int,
     against: str | None,
     only: tuple[str, ...],
-    suite: bool,
-    growth: bool,
     as_json: bool,
-    **sizes: Any,
+    **options: Any,
 ) -> None:
     """Measure the speed on this machine: training, sampling, what its controls cost, threads, start-up; and memory.
 
@@ -63,6 +126,14 @@ def command(
     way forward and, in training, 4 on the way back. One-hot input, biases, pointwise functions, softmax and optimiser
     count nothing.
 
+    With --cells, each kind of network learns the text with as many parameters: once for --epochs, and once for --time,
+    in which validations do not count. What is told is the loss of the best weights on the last tenth of the text. That
+    after --epochs depends on --seed, but not on how fast the machine is.
+
+    With --memory, each kind of network learns made-up sentences such as "the cats, never far behind, were glad", in
+    which the noun decides between "was" and "were", over clauses longer and longer. What counts is how often it finds
+    the right one more probable, in sentences that it has not seen: half of them is chance.
+
     \b
     Examples:
       charrnn bench
@@ -70,50 +141,57 @@ def command(
       charrnn bench --only training --only sampling --json
       charrnn bench --suite --against torch
       charrnn bench --growth
+      charrnn bench corpus.txt --cells --parameters 50000 --time 30s
+      charrnn bench --memory --cell rnn --cell lstm
     """
-    explicit = {name for name in SIZES if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE}
-    _refuse_contradictions(only, suite=suite, growth=growth, against=against, threads=threads, sizes=explicit)
-    from charrnn.benchmark import pytorch, report
-    from charrnn.benchmark.flop import COUNTED
-    from charrnn.benchmark.suite import plain_settings
+    way = _way(ctx)
+    _refuse_contradictions(way, only, against=against, threads=threads, cells=options["cell"])
+    from charrnn.benchmark import pytorch
+    from charrnn.cli.learning import cells, memory
     from charrnn.workers import Workers
 
     if against is not None:
         pytorch.require()  # before anything is measured
-    text, settings = _read(corpus), plain_settings(**sizes)
     with Workers(threads) as team:
-        bench = _Bench(text, settings, team, rounds, torch=against is not None, as_json=as_json)
-        if suite:
-            bench.suite()
-        elif growth:
-            bench.growth()
+        if way == "memory":
+            memory(options["cell"], team, options["seed"], as_json=as_json)
+        elif way == "cells":
+            own = {name: options[name] for name in ("parameters", "seconds", "rates")}
+            cells(options["cell"], _read(corpus), _run(options), team, **own, as_json=as_json)
         else:
-            bench.parts([part for part in PARTS if part in (only or PARTS)])
-    if as_json:
-        about = {"versions": report.versions(), "threads": team.size, "rounds": rounds, "flop": COUNTED}
-        click.echo(json.dumps({**about, "results": bench.results}))
-    elif not growth and (not only or "training" in only):
-        click.echo(click.wrap_text(COUNTED, PAGE))
+            sizes = {name: options[name] for name in SIZES} | {"cell": (*options["cell"], "lstm")[0]}
+            torch = against is not None
+            _speed(way, _read(corpus), sizes, team, rounds, only=only, torch=torch, as_json=as_json)
+
+
+def _way(ctx: click.Context) -> str:
+    """Return the option that says what to measure, "" where there is none.
+
+    Raises click.UsageError for an option that does not go with it: another such option is one.
+    """
+    options = {param.name or "": "/".join(param.opts[:1]) for param in ctx.command.params} | {"corpus": "CORPUS"}
+    given = [name for name in options if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE]
+    way = next((name for name in given if name in TAKEN), "")
+    strange = [name for name in given if name not in (way, *TAKEN[way])]
+    if strange and way:
+        raise click.UsageError(f"--{way} does not go with {', '.join(options[name] for name in strange)}.")
+    if strange:
+        ways = " or ".join(f"--{way}" for way, taken in TAKEN.items() if strange[0] in taken)
+        raise click.UsageError(f"{options[strange[0]]} goes with {ways} only.")
+    return way
 
 
 def _refuse_contradictions(
-    only: Collection[str],
-    *,
-    suite: bool,
-    growth: bool,
-    against: str | None,
-    threads: int | None,
-    sizes: Collection[str],
+    way: str, only: Collection[str], *, against: str | None, threads: int | None, cells: Sequence[str]
 ) -> None:
     """Raise click.UsageError for options that ask for two things, or for nothing."""
-    if suite and growth:
-        raise click.UsageError("Give --suite or --growth, not both.")
-    if only and (suite or growth):
-        raise click.UsageError(f"Give --only or --{'suite' if suite else 'growth'}, not both.")
-    if suite and sizes:
-        options = ", ".join(f"--{name.replace('_', '-')}" for name in SIZES if name in sizes)
-        raise click.UsageError(f"The networks of --suite have sizes of their own; leave out {options}.")
-    if against and (growth or (only and not {"training", "sampling"} & set(only))):
+    if len(cells) > 1 and way not in ("cells", "memory"):
+        raise click.UsageError("--cell can be given more than once with --cells and --memory only.")
+    if len(set(cells)) < len(cells):
+        raise click.UsageError("The same --cell is given twice.")
+    if against and not set(cells) <= set(IN_PYTORCH):
+        raise click.UsageError(f"PyTorch has no {cells[0]}; --against is for {', '.join(IN_PYTORCH)}.")
+    if against and only and not {"training", "sampling"} & set(only):
         raise click.UsageError("--against is for training, sampling and --suite.")
     if threads == 1 and set(only) == {"threads"}:
         raise click.UsageError("--only threads compares one thread with more; leave out --threads 1.")
@@ -131,146 +209,40 @@ def _read(paths: tuple[str, ...]) -> "Corpus":
     return Corpus(vocabulary.encode(text), vocabulary, ("fables",), "")
 
 
-class _Bench:
-    """Measures, shows each result as it comes unless it is for JSON, and keeps it."""
+def _run(options: dict[str, Any]) -> "Settings":
+    """Return the settings of a run that are the same for all cells."""
+    from charrnn.settings import Settings
 
-    def __init__(
-        self, text: "Corpus", settings: "Settings", team: "Workers", rounds: int, *, torch: bool, as_json: bool
-    ) -> None:
-        self.text, self.settings, self.team, self.rounds = text, settings, team, rounds
-        self.torch, self.as_json = torch, as_json
-        self.results: dict[str, Any] = {}
+    own = ("layers", "seq_length", "batch_size", "epochs", "dropout", "seed")
+    return Settings(**{name: options[name] for name in own}, patience=0)  # each run has its whole time
 
-    def parts(self, chosen: Collection[str]) -> None:
-        """Measure one network in each of some ways."""
-        measure = {
-            "training": self.training,
-            "sampling": self.sampling,
-            "controls": self.controls,
-            "threads": self.threads,
-            "start-up": self.start_up,
-            "memory": self.memory,
-        }
-        if {"training", "threads", "memory"} & set(chosen):
-            self.compile(self.settings)
-        for part in chosen:
-            self.results[part.replace("-", "_")] = measure[part]()
 
-    def training(self) -> Any:
-        from charrnn.benchmark import report
-        from charrnn.benchmark.speed import training_speed
-        from charrnn.training import Trainer
+def _speed(
+    way: str,
+    text: "Corpus",
+    sizes: dict[str, Any],
+    team: "Workers",
+    rounds: int,
+    *,
+    only: Collection[str],
+    torch: bool,
+    as_json: bool,
+) -> None:
+    """Measure speed: of one network, of the suite, or how it grows."""
+    from charrnn.benchmark import report
+    from charrnn.benchmark.flop import COUNTED
+    from charrnn.benchmark.suite import plain_settings
+    from charrnn.cli.speed import PAGE, Bench
 
-        trainer = Trainer(self.settings, self.text, self.team)
-        self.note(trainer.note)
-        speed = training_speed(trainer, rounds=self.rounds, against_torch=self.torch)
-        self.show(report.training(speed))
-        return speed.as_dict()
-
-    @property
-    def network(self) -> "Architecture":
-        """The network that is measured."""
-        from charrnn.cells import Architecture
-
-        return Architecture(self.settings.cell, len(self.text.vocabulary), self.settings.hidden, self.settings.layers)
-
-    def sampling(self) -> Any:
-        from charrnn.benchmark import report
-        from charrnn.benchmark.speed import MANY, sampling_speed
-
-        measured = [
-            sampling_speed(self.network, streams=streams, rounds=self.rounds, team=self.team, against_torch=self.torch)
-            for streams in (1, MANY)
-        ]
-        self.show(report.sampling(measured))
-        return [speed.as_dict() for speed in measured]
-
-    def controls(self) -> Any:
-        from charrnn.benchmark import report
-        from charrnn.benchmark.speed import control_speed
-
-        timings = control_speed(self.network, rounds=self.rounds)
-        self.show([report.controls(self.network, timings)])
-        return [timing.as_dict() for timing in timings]
-
-    def threads(self) -> Any:
-        from charrnn.benchmark import report
-        from charrnn.benchmark.speed import thread_speed
-
-        if self.team.size == 1:
-            self.note("threads are not compared, as there is but one")
-            return None
-        compared = thread_speed(self.text, self.settings, self.team, rounds=self.rounds)
-        self.show([report.teams(compared)])
-        return compared.as_dict()
-
-    def start_up(self) -> Any:
-        from charrnn.benchmark import report
-        from charrnn.benchmark.processes import start_up
-
-        measured = start_up(self.settings.cell, rounds=self.rounds)
-        self.show([report.start_up(measured)])
-        return measured.as_dict()
-
-    def memory(self) -> Any:
-        from charrnn.benchmark import report
-        from charrnn.benchmark.processes import peak_memory
-
-        most = peak_memory(self.text, self.settings, threads=self.team.size)
-        self.show([report.memory(most)])
-        return {"peak_bytes": most}
-
-    def suite(self) -> None:
-        """Measure a list of networks, and show each row when it is there."""
-        from charrnn.benchmark import report
-        from charrnn.benchmark.speed import MANY
-        from charrnn.benchmark.suite import plain_settings, suite
-
-        for cell in CELLS:
-            self.compile(plain_settings(cell=cell, hidden=16, layers=2))
-        if not self.as_json:
-            click.echo(report.suite_head())
-        rows = self.results["suite"] = []
-        for speed in suite(self.text, self.team, rounds=self.rounds, streams=MANY, against_torch=self.torch):
-            rows.append(speed.as_dict())
-            if not self.as_json:
-                click.echo(report.suite_row(speed))
-        if not self.as_json:
-            click.echo("\n" + click.wrap_text(report.SUITE_CAPTION, PAGE))
-
-    def growth(self) -> None:
-        """Measure how the time grows."""
-        from dataclasses import replace
-
-        from charrnn.benchmark import report
-        from charrnn.benchmark.suite import growth
-
-        self.compile(replace(self.settings, layers=2))
-        measured = growth(self.text, self.settings, self.team, rounds=self.rounds)
-        self.show([report.growth(measured)])
-        self.results["growth"] = [one.as_dict() for one in measured]
-
-    def compile(self, settings: "Settings") -> None:
-        """Compile what training needs, and say so where that takes its time."""
-        from charrnn.display.console import compiling
-        from charrnn.training import Trainer
-
-        trainer = Trainer(settings, self.text, self.team)
-        with compiling(trainer.network, training=True, quiet=self.as_json):
-            trainer.compile()
-
-    def show(self, tables: Iterable["Table"]) -> None:
-        """Print tables, with an empty line after each."""
-        from charrnn.display.console import table
-
-        for each in tables:
-            if not self.as_json:
-                table(each.columns, each.rows)
-                click.echo()
-
-    def note(self, sentence: str | None) -> None:
-        """Say a sentence on stderr, if there is one."""
-        from charrnn.display.console import note
-
-        if sentence is not None and not self.as_json:
-            note(sentence)
+    bench = Bench(text, plain_settings(**sizes), team, rounds, torch=torch, as_json=as_json)
+    if way == "suite":
+        bench.suite()
+    elif way == "growth":
+        bench.growth()
+    else:
+        bench.parts([part for part in PARTS if part in (only or PARTS)])
+    if as_json:
+        about = {"versions": report.versions(), "threads": team.size, "rounds": rounds, "flop": COUNTED}
+        click.echo(json.dumps({**about, "results": bench.results}))
+    elif way != "growth" and (not only or "training" in only):
+        click.echo(click.wrap_text(COUNTED, PAGE))

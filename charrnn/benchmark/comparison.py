@@ -1,0 +1,145 @@
+"""Every cell on one text with equally many parameters: what it learns in so many epochs, and in so much time."""
+
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from statistics import median
+from typing import Any
+
+from charrnn.cells import CELLS, Architecture
+from charrnn.cells.architecture import ACTIVATIONS, MAXIMUM_HIDDEN, PERIODS
+from charrnn.errors import CharrnnError
+from charrnn.settings import Settings, default_lr
+from charrnn.text import Corpus
+from charrnn.training import Trainer
+from charrnn.workers import Workers
+
+TOLERANCE = 0.1  # how far from the number of parameters asked for a network may be: networks grow by whole units
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A learning rate, and the validation loss that came of it; None where the loss ran away for good."""
+
+    lr: float
+    loss: float | None
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What a cell learnt. Losses are of the best weights, on the text held out, in nats per character.
+
+    In epochs each learning rate is tried; in time, the best of them.
+    """
+
+    name: str
+    settings: Settings  # of the run that is measured in time
+    architecture: Architecture
+    epochs: float
+    trials: tuple[Trial, ...]
+    timed_loss: float | None  # None where the loss ran away for good
+    timed_epochs: float
+    chars_per_second: float  # of training in the run that is measured in time, validations not counted
+
+    @property
+    def loss(self) -> float | None:
+        """The loss after the epochs, with the best learning rate."""
+        return best(self.trials).loss
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it for JSON."""
+        settings = self.settings
+        sizes = ("layers", "hidden", "batch_size", "seq_length", "dropout", "seed", "lr", "seconds")
+        return {
+            "name": self.name,
+            "cell": settings.cell,
+            **self.architecture.options,
+            "parameters": self.architecture.parameter_count(),
+            **{field: getattr(settings, field) for field in sizes},
+            "epochs": self.epochs,
+            "epochs_loss": self.loss,
+            "trials": [asdict(trial) for trial in self.trials],
+            "timed_loss": self.timed_loss,
+            "timed_epochs": self.timed_epochs,
+            "chars_per_second": self.chars_per_second,
+        }
+
+
+def best(trials: Sequence[Trial]) -> Trial:
+    """Return the trial with the lowest loss, and of several the first."""
+    return min(trials, key=lambda trial: (trial.loss is None, trial.loss))
+
+
+def candidates(cells: Sequence[str], settings: Settings, vocabulary: int, parameters: int) -> dict[str, Settings]:
+    """Return the networks to compare by name: one a cell, and one an activation where that can be chosen.
+
+    Each has the hidden size that brings it nearest to so many parameters, its cell's default learning rate, and else
+    the settings given. Raises CharrnnError where a network would be more than a tenth off.
+    """
+    found = {}
+    for cell in cells:
+        own = replace(settings, cell=cell, lr=default_lr(cell))
+        if "activation" in CELLS[cell].options:
+            for activation in ACTIVATIONS:
+                found[f"{cell} {activation}"] = replace(own, activation=activation)
+        else:
+            found[cell] = own
+    return {name: _sized(name, own, vocabulary, parameters) for name, own in found.items()}
+
+
+def _sized(name: str, settings: Settings, vocabulary: int, parameters: int) -> Settings:
+    """Choose the hidden size."""
+
+    def count(hidden: int) -> int:
+        return replace(settings, hidden=hidden).architecture(vocabulary).parameter_count()
+
+    step = len(PERIODS) if "periods" in CELLS[settings.cell].options else 1  # each period has as many units
+    sizes = range(step, MAXIMUM_HIDDEN + 1, step)
+    place = min(bisect_left(sizes, parameters, key=count), len(sizes) - 1)
+    hidden = min(sizes[max(0, place - 1) : place + 1], key=lambda size: abs(count(size) - parameters))
+    if abs(count(hidden) - parameters) > TOLERANCE * parameters:
+        raise CharrnnError(
+            f"{name} cannot have about {parameters:,} parameters on this text: the nearest that it can have is "
+            f"{count(hidden):,}, with {hidden:,} hidden unit{'s' * (hidden > 1)}"
+        )
+    return replace(settings, hidden=hidden)
+
+
+def compare(
+    networks: dict[str, Settings], corpus: Corpus, team: Workers, *, seconds: float, rates: Sequence[float] = ()
+) -> Iterator[Compared]:
+    """Train one network after the other, and yield each when it is done.
+
+    The settings are those of the runs in epochs, whose losses depend on nothing but the seed. Where there are `rates`,
+    they are tried in the place of each cell's default. Raises CharrnnError where the text is too short.
+    """
+    for name, settings in networks.items():
+        trials = []
+        for rate in rates or (settings.lr,):
+            trials.append(Trial(rate, _run(replace(settings, lr=rate), corpus, team)[1]))
+        timed = replace(settings, lr=best(trials).lr, epochs=None, seconds=seconds)
+        trainer, loss, speed = _run(timed, corpus, team)
+        assert settings.epochs is not None
+        yield Compared(
+            name=name,
+            settings=trainer.settings,
+            architecture=trainer.architecture,
+            epochs=settings.epochs,
+            trials=tuple(trials),
+            timed_loss=loss,
+            timed_epochs=trainer.state.step / trainer.streams.windows,
+            chars_per_second=speed,
+        )
+
+
+def _run(settings: Settings, corpus: Corpus, team: Workers) -> tuple[Trainer, float | None, float]:
+    """Train to the end; return the run, its best loss, or None where it ran away, and its median speed."""
+    trainer = Trainer(settings, corpus, team)
+    trainer.compile()
+    speeds = [0.0]
+    try:
+        for record in trainer.run():
+            speeds.append(record.chars_per_second)
+    except CharrnnError:  # a comparison of an hour goes on with the next network
+        return trainer, None, median(speeds)
+    return trainer, trainer.best_loss, median(speeds)

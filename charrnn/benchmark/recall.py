@@ -1,0 +1,168 @@
+"""How far back a cell remembers: a network must carry the number of a noun across a clause to the verb.
+
+    the cat, never far behind, was hungry
+    the cats, again alone there, were glad
+
+What tells "was" from "were" is the end of the noun; the clause between them is made of random words that say nothing
+about it. A network that has learnt all but that is right in half of the sentences. It is the test of agreement of
+Linzen, Dupoux & Goldberg 2016, with the grammar taken out of the clause so that nothing but the lag is left; and that
+makes it a relative of the tasks of Hochreiter & Schmidhuber 1997, in which one symbol must be kept through many others.
+"""
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from functools import cache
+from math import sqrt
+from typing import Any
+
+import numpy as np
+
+from charrnn.errors import CharrnnError
+from charrnn.network import Array, Network
+from charrnn.scoring import score_pieces
+from charrnn.settings import Settings, default_lr
+from charrnn.text import Corpus
+from charrnn.training import Trainer
+from charrnn.vocabulary import Vocabulary
+from charrnn.workers import Workers
+
+PLAIN = ("rnn", "irnn", "clockwork", "gru", "lstm")  # the plain row of each family, and the cure that needs no gates
+DISTANCES = (5, 10, 20, 40, 80, 160)  # characters of the clause
+HIDDEN = 64
+STREAMS = 32  # sentences in a step
+STEPS = 1500  # at each distance
+LR = 0.003  # a faster one unlearns on the way what a long sentence needs
+VALIDATION = 500  # sentences
+PAIRS = 500  # of sentences to be tested with
+SHORTEST = 3  # characters of a word
+
+NOUNS = "ape bat bee cat cow cub dog eel emu hen jay owl pig pup ram rat yak"
+FILLERS = (
+    "now far out yet ever here once soon then away above again alone below early later never often still there today "
+    "under always around behind inside nearby gladly perhaps quietly outside somehow"
+)
+# What comes after the verb makes sentences of both numbers equally long: each fills a window from end to end.
+SINGULAR, PLURAL = "asleep clever gentle hungry lonely sleepy", "calm cold full glad lazy warm"
+
+VOCABULARY = Vocabulary("".join(sorted({*", thewasre", *NOUNS, *FILLERS, *SINGULAR, *PLURAL})), separator="\n")
+
+
+@dataclass(frozen=True)
+class Recall:
+    """How often a network knew the number of the noun: in `correct` of so many sentences; half of them is chance."""
+
+    cell: str
+    hidden: int
+    parameters: int
+    distance: int  # characters between the noun and the verb, but for commas and spaces
+    correct: int
+    sentences: int
+
+    @property
+    def accuracy(self) -> float:
+        """The share of sentences in which the right verb was the more probable one."""
+        return self.correct / self.sentences
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Where the accuracy over all possible sentences lies, with 95 % confidence (Wilson 1927)."""
+        n, p, z = self.sentences, self.accuracy, 1.96
+        middle, reach = p + z * z / (2 * n), z * sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+        return (middle - reach) / (1 + z * z / n), (middle + reach) / (1 + z * z / n)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it for JSON."""
+        return {**asdict(self), "accuracy": self.accuracy, "interval": self.interval}
+
+
+def sentence(plural: bool, distance: int, draw: random.Random) -> str:
+    """Make up a sentence with a clause of `distance` characters; all of one distance are equally long."""
+    noun, ending = draw.choice(NOUNS.split()), draw.choice((PLURAL if plural else SINGULAR).split())
+    return f"the {noun}{'s' * plural}, {clause(distance, draw)}, {'were' if plural else 'was'} {ending}"
+
+
+def clause(distance: int, draw: random.Random) -> str:
+    """Make up words of exactly `distance` characters, spaces and all; at least SHORTEST."""
+    words = []
+    while distance > 0:
+        words.append(draw.choice(_fitting(min(distance, 100))))
+        distance -= len(words[-1]) + 1
+    return " ".join(words)
+
+
+@cache
+def _fitting(room: int) -> tuple[str, ...]:
+    """Return the words that fill so many characters, or leave enough for others."""
+    return tuple(word for word in FILLERS.split() if len(word) == room or len(word) + 1 + SHORTEST <= room)
+
+
+def corpus(distance: int, count: int, seed: int) -> Corpus:
+    """Make up sentences as documents, either number by lot."""
+    draw = random.Random(f"{seed} learn {distance}")
+    lines = (sentence(draw.random() < 0.5, distance, draw) for _ in range(count))
+    return Corpus(VOCABULARY.encode("\n".join(lines)), VOCABULARY, ("made-up sentences",), "")
+
+
+def questions(distance: int, pairs: int, seed: int) -> list[str]:
+    """Make up sentences up to the verb's second character, each followed by itself with the wrong one.
+
+    A singular and a plural share a clause: who does not know the noun's number is right in exactly half of them.
+    """
+    draw, asked = random.Random(f"{seed} ask {distance}"), []
+    for _ in range(pairs):
+        noun, between = draw.choice(NOUNS.split()), clause(distance, draw)
+        for end, right, wrong in (("", "a", "e"), ("s", "e", "a")):
+            asked += [f"the {noun}{end}, {between}, w{letter}" for letter in (right, wrong)]
+    return asked
+
+
+def correct(network: Network, asked: Sequence[str], team: Workers) -> int:
+    """Return how often a network finds the first of two texts' last characters more probable than the second's."""
+    boundary = VOCABULARY.boundary
+    assert boundary is not None
+    pieces = list(score_pieces(network, [VOCABULARY.encode("\n".join(asked))], team, boundary))
+    ids, nats = (np.concatenate(arrays) for arrays in zip(*pieces, strict=True))
+    last = nats[np.flatnonzero(ids == boundary + 1) - 1]
+    return int(np.count_nonzero(last[::2] < last[1::2]))
+
+
+def settings(cell: str, distance: int, seed: int) -> Settings:
+    """Return how a cell learns sentences of one distance: each window of a stream is one sentence, whole."""
+    learnt = STREAMS * STEPS
+    return Settings(
+        cell=cell,
+        hidden=HIDDEN,
+        dropout=0.0,
+        lr=min(LR, default_lr(cell)),  # an IRNN's state explodes at the rate of others
+        batch_size=STREAMS,
+        seq_length=len(sentence(False, distance, random.Random(0))) + 2,  # with its begin and its end
+        epochs=1.0,
+        val_fraction=VALIDATION / (learnt + VALIDATION),
+        patience=0,
+        seed=seed,
+    )
+
+
+def recall(cell: str, team: Workers, seed: int) -> Iterator[Recall]:
+    """Train a network on the shortest distance, then with its weights on the next, and test it at each.
+
+    What is learnt over a short clause is the way to learn it over a longer one: the gradient of a network that has
+    learnt nothing yet does not reach far back in any cell. All cells have the same number of units, and the same
+    sentences, each of them once.
+    """
+    weights: Mapping[str, Array] | None = None
+    for distance in DISTANCES:
+        text = corpus(distance, STREAMS * STEPS + VALIDATION, seed)
+        plan = settings(cell, distance, seed)
+        try:
+            trainer = Trainer(plan, text, team, weights)
+        except CharrnnError:  # its state runs away where sentences are longer than it knows: it begins anew
+            trainer = Trainer(plan, text, team)
+        with suppress(CharrnnError):  # where the loss runs away for good, the best weights so far count
+            for _ in trainer.run():
+                pass
+        weights = trainer.checkpoint().parameters
+        right = correct(Network(trainer.architecture, weights), questions(distance, PAIRS, seed), team)
+        yield Recall(cell, HIDDEN, trainer.architecture.parameter_count(), distance, right, 2 * PAIRS)

@@ -1,0 +1,288 @@
+"""Cells compared at equally many parameters: that they have them, that it is fair, and that it repeats itself."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from charrnn.benchmark import comparison, report
+from charrnn.benchmark.comparison import Trial, best, candidates, compare
+from charrnn.cells import CELLS, Architecture
+from charrnn.errors import CharrnnError
+from charrnn.network import Network
+from charrnn.scoring import score
+from charrnn.settings import Settings, default_lr
+from charrnn.text import Corpus
+from charrnn.training import Trainer
+from charrnn.vocabulary import Vocabulary
+from charrnn.workers import Workers
+
+PLAN = Settings(epochs=0.2, dropout=0.0, seq_length=8, batch_size=4, patience=0, seed=5)
+SMALL = ("bench", "corpus.txt", "--cells", "--parameters", 3000, "--epochs", 0.2, "--time", "0.1s", "--threads", 1)
+
+
+@pytest.fixture
+def corpus(text):
+    """Return the made-up text, encoded."""
+    vocabulary = Vocabulary.of(text)
+    return Corpus(vocabulary.encode(text), vocabulary, ("made up",), "")
+
+
+@pytest.fixture
+def team():
+    """Return a team of one."""
+    with Workers(1) as members:
+        yield members
+
+
+# Sizes
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize(("vocabulary", "layers"), [(65, 1), (200, 2)])
+def test_networks_are_equally_large(cell, vocabulary, layers):
+    """Within two percent of what is asked for; no hidden size that the cell can have comes nearer."""
+    found = candidates([cell], replace(PLAN, layers=layers), vocabulary, 100_000)
+    for own in found.values():
+        asked = {
+            size: abs(replace(own, hidden=size).architecture(vocabulary).parameter_count() - 100_000)
+            for size in range(own.hidden - 8, own.hidden + 9)
+            if cell != "clockwork" or size % 4 == 0
+        }
+        assert min(asked, key=asked.__getitem__) == own.hidden
+        assert asked[own.hidden] < 2_000
+        assert own == replace(
+            PLAN, layers=layers, cell=cell, hidden=own.hidden, lr=default_lr(cell), activation=own.activation
+        )
+
+
+def test_every_row_is_there():
+    """Each cell once, but the vanilla network with each of its activations, by names that differ."""
+    found = candidates(tuple(CELLS), PLAN, 65, 100_000)
+    assert [own.cell for own in found.values()] == [
+        cell for cell, row in CELLS.items() for _ in range(3 if "activation" in row.options else 1)
+    ]
+    assert [name for name, own in found.items() if own.activation] == ["rnn tanh", "rnn relu", "rnn sigmoid"]
+    assert max(map(len, found)) <= report.CELLS_COLUMNS["network"]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "units"), [(10, "1 hidden unit"), (300, "1 hidden unit"), (20 * 10**9, "units")]
+)
+def test_sizes_that_cannot_be_are_told(parameters, units):
+    """The network, what it was to have, and what it can have at the nearest, where that is a tenth off or more."""
+    with pytest.raises(CharrnnError, match=rf"lstm cannot have about {parameters:,} parameters .* nearest .* {units}"):
+        candidates(["rnn", "lstm"] if parameters == 300 else ["lstm"], PLAN, 40, parameters)
+
+
+# Runs
+
+
+def test_the_best_rate_counts(monkeypatch, corpus):
+    """All rates are tried in epochs; the run in time has the best of them. What runs away is worse than anything."""
+    ran = []
+
+    def run(settings, corpus, team):
+        ran.append(settings)
+        loss = {0.1: None, 0.01: 2.0, 0.001: 1.5, 0.0001: 1.5}.get(settings.lr, 3.0)
+        return Trainer(settings, corpus, team), loss if settings.epochs else 1.25, 1000.0
+
+    monkeypatch.setattr(comparison, "_run", run)
+    with Workers(1) as team:
+        networks = candidates(["gru"], PLAN, len(corpus.vocabulary), 3000)
+        (result,) = compare(networks, corpus, team, seconds=7.0, rates=(0.1, 0.01, 0.001, 0.0001))
+        assert [(one.lr, one.epochs, one.seconds) for one in ran] == [
+            (0.1, 0.2, None),
+            (0.01, 0.2, None),
+            (0.001, 0.2, None),
+            (0.0001, 0.2, None),
+            (0.001, None, 7.0),
+        ]
+        assert (result.loss, result.timed_loss, result.settings.lr, result.epochs) == (1.5, 1.25, 0.001, 0.2)
+        assert result.trials[0] == Trial(0.1, None)
+        ran.clear()
+        (result,) = compare(networks, corpus, team, seconds=7.0)
+        assert [one.lr for one in ran] == [default_lr("gru")] * 2
+    assert len({replace(one, lr=1.0, epochs=1.0, seconds=None) for one in ran}) == 1
+
+
+def test_nothing_is_better_than_a_loss_that_ran_away():
+    """Any loss is better than none; where there is none, the first rate is taken."""
+    assert best((Trial(3.0, None), Trial(2.0, 9.0))).lr == 2.0
+    assert best((Trial(3.0, None), Trial(2.0, None))).lr == 3.0
+
+
+def test_a_run_that_runs_away_does_not_end_the_comparison(monkeypatch, corpus, team):
+    """It has no loss, and the next network is trained."""
+
+    def run(self):
+        yield from ()
+        raise CharrnnError("the loss ran away")
+
+    monkeypatch.setattr(Trainer, "run", run)
+    networks = candidates(["gru", "lstm"], PLAN, len(corpus.vocabulary), 3000)
+    results = list(compare(networks, corpus, team, seconds=0.1))
+    assert [(result.name, result.loss, result.timed_loss) for result in results] == [
+        ("gru", None, None),
+        ("lstm", None, None),
+    ]
+    assert report.cells_row(results[0]).split()[4:6] == ["−", "−"]
+    assert json.loads(json.dumps(results[0].as_dict()))["timed_loss"] is None
+
+
+@pytest.mark.parametrize("cell", ["lstm", "rnn"])
+def test_epochs_are_measured_to_the_same_figures(corpus, cell):
+    """Whatever the number of threads; with another seed they differ. The loss is that of the best weights."""
+    losses = []
+    for threads, seed in ((1, 5), (2, 5), (1, 6)):
+        with Workers(threads) as members:
+            networks = candidates([cell], replace(PLAN, seed=seed, epochs=2.0), len(corpus.vocabulary), 3000)
+            own = next(iter(networks.values()))
+            trainer, loss, speed = comparison._run(own, corpus, members)
+            checkpoint = trainer.checkpoint()
+            network = Network(checkpoint.architecture, checkpoint.parameters)
+            again = score(network, trainer.validation[: max(2, trainer.validation_interval * 32 // 5)], members)
+        assert loss == again.nats_per_char
+        assert speed > 0
+        losses.append(loss)
+    assert losses[0] == losses[1] != losses[2]
+
+
+def test_the_time_is_used(corpus, team):
+    """The run in time ends when it is over, and no sooner; its epochs are told."""
+    networks = candidates(["rnn"], replace(PLAN, epochs=0.01), len(corpus.vocabulary), 3000)
+    result = next(compare(networks, corpus, team, seconds=0.4))
+    assert result.settings.seconds == 0.4
+    assert result.timed_epochs * corpus.ids.size * 0.9 > 0.02 * result.chars_per_second
+    assert result.timed_loss < result.loss
+
+
+# The command
+
+
+def test_rows_are_shown_as_they_come(folder, run, monkeypatch):
+    """A comparison that is broken off leaves all rows of what was done; each has a figure for every heading."""
+    real, left = comparison._run, [4]
+
+    def broken(*arguments):
+        left[0] -= 1
+        if left[0] < 0:
+            raise KeyboardInterrupt
+        return real(*arguments)
+
+    monkeypatch.setattr(comparison, "_run", broken)
+    result = run(*SMALL, "--cell", "gru", "--cell", "lstm", "--cell", "rnn")
+    assert result.code == 130
+    head, gru, lstm = result.out.splitlines()
+    assert head.split()[:4] == ["network", "units", "parameters", "rate"]
+    assert "0.2 epochs" in head
+    assert "0.1 s" in head
+    assert len(head) == len(gru) == len(lstm) < 110
+    assert (gru.split()[0], lstm.split()[0]) == ("gru", "lstm")
+    assert gru.split()[3] == "0.006"
+    assert 2700 < int(gru.split()[2].replace(",", "")) < 3300
+
+
+def test_the_whole_table(folder, run):
+    """After the last row it is said what the figures are."""
+    result = run(*SMALL, "--cell", "gru", "--lr", 0.01, "--lr", 0.001)
+    assert (result.code, result.err) == (0, "")
+    _, gru, empty, *caption = result.out.splitlines()
+    assert gru.split()[3] in ("0.01", "0.001")
+    assert empty == ""
+    assert "nats per character" in " ".join(caption)
+    assert max(map(len, caption)) <= 110
+
+
+def test_json_is_a_line_a_network(folder, run):
+    """Each line tells all that is needed to understand it, and to measure it again."""
+    options = ("--cell", "lstm", "--cell", "gru", "--lr", 0.01, "--lr", 0.001, "--seed", 4, "--dropout", 0.25)
+    result = run(*SMALL, *options, "--batch-size", 8, "--seq-length", 16, "--json")
+    assert (result.code, result.err) == (0, "")
+    lstm, gru = (json.loads(line) for line in result.out.splitlines())
+    for told in (lstm, gru):
+        assert [trial["lr"] for trial in told["trials"]] == [0.01, 0.001]
+        assert told["epochs_loss"] == min(trial["loss"] for trial in told["trials"])
+        assert told["lr"] == min(told["trials"], key=lambda trial: trial["loss"])["lr"]
+        assert (told["seed"], told["dropout"], told["batch_size"], told["seq_length"]) == (4, 0.25, 8, 16)
+        assert (told["epochs"], told["seconds"], told["threads"]) == (0.2, 0.1, 1)
+        vocabulary = len(set(Path("corpus.txt").read_text(encoding="utf-8")))
+        size = Architecture(told["cell"], vocabulary, told["hidden"]).parameter_count()
+        assert told["parameters"] == size
+        assert told["timed_loss"] > 0
+        assert told["timed_epochs"] > 0
+        assert told["chars_per_second"] > 0
+        assert told["versions"]["numba"]
+    assert (lstm["name"], gru["name"]) == ("lstm", "gru")
+
+
+def test_all_cells_are_compared_by_default(folder, run, monkeypatch):
+    """And made-up fables are the text where none is given."""
+    seen = []
+
+    def noted(networks, text, team, *, seconds, rates):
+        assert {own.patience for own in networks.values()} == {0}  # each run has its whole length
+        seen.append((list(networks), text.sources, seconds, rates))
+        return iter(())
+
+    monkeypatch.setattr(comparison, "compare", noted)
+    monkeypatch.setattr("charrnn.cli.learning.compile_training", lambda *arguments, **options: None)
+    assert run("bench", "--cells").code == 0
+    assert run("bench", "corpus.txt", "--cells", "--parameters", 9000).code == 0
+    (all_of_them, source, seconds, rates), (again, *_) = seen
+    assert all_of_them == again == list(candidates(tuple(CELLS), PLAN, 65, 100_000))
+    assert (source, seconds, rates) == (("fables",), 60.0, ())
+
+
+def test_a_network_that_cannot_be_so_small_is_told_before_anything_is_measured(folder, run):
+    """One sentence, and no rows of others."""
+    result = run(*SMALL, "--parameters", 50, "--cell", "rnn", "--cell", "lstm")
+    assert (result.code, result.stdout) == (1, b"")
+    assert result.err.startswith("charrnn: error: rnn tanh cannot have about 50 parameters on this text")
+    assert result.err.count("\n") == 1
+
+
+def test_a_short_text_is_told(folder, run):
+    """What is too short for the streams asked for is told; what is too short for any is an error."""
+    Path("short.txt").write_text("abcdefgh" * 10, encoding="utf-8")
+    options = ("--cells", "--parameters", 330, "--time", "0.02s", "--cell", "gru")
+    result = run("bench", "short.txt", *options)
+    assert result.code == 0
+    assert result.err.startswith("charrnn: the text is short (72 characters)")
+    assert result.err.count("\n") == 1
+    Path("short.txt").write_text("abcdefgh", encoding="utf-8")
+    result = run("bench", "short.txt", *options)
+    assert (result.code, result.stdout) == (1, b"")
+    assert "at least" in result.err
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--cells", "--hidden", 32), ("--hidden", "--cells")),
+        (("--cells", "--suite"), ("--cells", "--suite")),
+        (("--cells", "--growth", "--rounds", 3), ("--cells", "--growth")),
+        (("--cells", "--against", "torch", "--only", "training"), ("--against, --only", "--cells")),
+        (("--cells", "--cell", "lstm", "--cell", "lstm"), ("--cell", "twice")),
+        (("--cells", "--lr", 0), ("--lr",)),
+        (("--cells", "--time", "soon"), ("--time",)),
+        (("--cells", "--epochs", "nan"), ("--epochs",)),
+        (("--parameters", 5000), ("--parameters", "--cells")),
+        (("--lr", 0.1), ("--lr", "--cells")),
+        (("--time", "5s"), ("--time", "--cells")),
+        (("--seed", 1), ("--seed", "--cells or --memory")),
+        (("--suite", "--dropout", 0.5), ("--suite", "--dropout")),
+        (("--cell", "lstm", "--cell", "gru"), ("--cell", "--cells and --memory")),
+        (("--against", "torch", "--cell", "lstm-nig"), ("--against", "lstm-nig")),
+        (("--growth", "--cell", "lstm", "--cell", "gru"), ("--cell", "--cells and --memory")),
+    ],
+)
+def test_contradictions_are_refused(folder, run, options, words):
+    """What asks for two things, or does nothing, is one clear error about usage, before anything is measured."""
+    result = run("bench", *options)
+    assert (result.code, result.stdout) == (2, b"")
+    error = result.err.splitlines()[-1]
+    assert error.startswith("Error: ")
+    for word in words:
+        assert word in error

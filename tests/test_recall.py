@@ -1,0 +1,336 @@
+"""How far back cells remember: sentences that tell nothing else, and answers that are counted right."""
+
+import json
+import random
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from charrnn.benchmark import recall, report
+from charrnn.benchmark.recall import Recall, corpus, correct, questions, sentence
+from charrnn.cells import CELLS, Architecture, initialise
+from charrnn.errors import CharrnnError
+from charrnn.network import Network
+from charrnn.training import Trainer
+from charrnn.workers import Workers
+
+
+@pytest.fixture
+def team():
+    """Return a team of one."""
+    with Workers(1) as members:
+        yield members
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Make everything small."""
+    for name, value in {"HIDDEN": 8, "STEPS": 6, "VALIDATION": 8, "PAIRS": 20, "DISTANCES": (5, 12)}.items():
+        monkeypatch.setattr(recall, name, value)
+
+
+def split(text):
+    """Return a sentence's noun phrase, clause, verb and what follows."""
+    subject, between, rest = text.split(", ")
+    return subject.split(), between, *rest.split()
+
+
+# Sentences
+
+
+@pytest.mark.parametrize("distance", [*range(3, 24), *recall.DISTANCES[2:]])
+def test_a_clause_is_as_long_as_asked(distance):
+    """Whole words, none of them a verb, to the character; and so all sentences of a distance are equally long."""
+    draw = random.Random(distance)
+    lines = [sentence(plural, distance, draw) for plural in (False, True) for _ in range(50)]
+    assert len({len(line) for line in lines}) == 1
+    for line in lines:
+        _, between, *_ = split(line)
+        assert len(between) == distance
+        assert set(between.split(" ")) <= set(recall.FILLERS.split())
+    assert len({split(line)[1] for line in lines}) > 1 or distance == 3
+
+
+@pytest.mark.parametrize("distance", recall.DISTANCES)
+def test_the_noun_tells_the_number_and_nothing_else_does(distance):
+    """The same draws make sentences of both numbers that agree up to the verb, but for the noun's end."""
+    for seed in range(30):
+        one, many = (split(sentence(plural, distance, random.Random(seed))) for plural in (False, True))
+        assert many[0] == ["the", one[0][1] + "s"]
+        assert many[1] == one[1]
+        assert (one[2], many[2]) == ("was", "were")
+    words = [word for line in (recall.NOUNS, recall.FILLERS) for word in line.split()]
+    assert len(set(words)) == len(words)
+    assert not any(word.endswith("s") for word in recall.NOUNS.split())
+    assert len(recall.SINGULAR.split()) == len(recall.PLURAL.split())
+
+
+def test_numbers_are_drawn_by_lot():
+    """Both numbers come about equally often, wherever in the text, and so does every noun with each of them."""
+    lines = recall.VOCABULARY.decode(corpus(10, 4000, 0).ids).splitlines()
+    many = np.array([" were " in line for line in lines])
+    assert abs(many.mean() - 0.5) < 0.04
+    assert abs((many[1:] == many[:-1]).mean() - 0.5) < 0.04
+    nouns = Counter(split(line)[0][1] for line in lines)
+    assert len(nouns) == 2 * len(recall.NOUNS.split())
+    assert min(nouns.values()) > 60
+
+
+def test_sentences_depend_on_the_seed_alone():
+    """The same seed makes the same sentences; another one, or what is asked instead of learnt, makes others."""
+    assert (corpus(20, 50, 1).ids == corpus(20, 50, 1).ids).all()
+    assert (corpus(20, 50, 1).ids != corpus(20, 50, 2).ids).any()
+    assert questions(20, 9, 1) == questions(20, 9, 1)
+    learnt = {split(line)[1] for line in recall.VOCABULARY.decode(corpus(40, 2000, 3).ids).splitlines()}
+    assert not learnt & {line.split(", ")[1] for line in questions(40, 500, 3)}
+
+
+def test_questions_come_in_fours():
+    """Singular right and wrong, plural right and wrong, with one noun and clause: each answer is right in half."""
+    asked = questions(10, 30, 0)
+    assert len(asked) == 4 * 30
+    for place in range(0, len(asked), 4):
+        stems = [line[:-1] for line in asked[place : place + 4]]
+        assert [line[-3:] for line in asked[place : place + 4]] == [" wa", " we", " we", " wa"]
+        assert stems[0] == stems[1]
+        assert stems[2] == stems[3] == stems[0].replace(",", "s,", 1)
+
+
+@pytest.mark.parametrize("distance", [5, 33])
+def test_each_window_is_one_sentence(small, team, distance):
+    """No sentence is cut by a window's end, so the gradient reaches all the way; fresh ones are held out."""
+    text = corpus(distance, recall.STREAMS * recall.STEPS + recall.VALIDATION, 0)
+    trainer = Trainer(recall.settings("rnn", distance, 7), text, team)
+    assert trainer.note is None
+    assert (trainer.settings.seed, trainer.settings.patience) == (7, 0)
+    assert trainer.steps == trainer.streams.windows == recall.STEPS
+    inputs, targets, steps = trainer.streams.span(0, recall.STEPS)
+    boundary = recall.VOCABULARY.boundary
+    assert (inputs[:, 0] == boundary).all()
+    assert (inputs == boundary).sum() == recall.STEPS * recall.STREAMS
+    assert (targets[:, -2] == boundary).all()
+    assert (steps[:-1] == inputs.shape[1]).all()
+    assert (trainer.validation == boundary).sum() == recall.VALIDATION
+
+
+def test_rates_are_the_same_but_for_cells_that_need_a_lower_one():
+    """What is compared is the cells: no rate is above the common one, nor above a cell's own."""
+    assert [recall.settings(cell, 5, 0).lr for cell in recall.PLAIN] == [0.003, 0.001, 0.003, 0.003, 0.003]
+
+
+# Answers
+
+
+def oracle(verdict):
+    """Stand in for `score_pieces`: a text's last character costs 1, or 0 where `verdict` says so of the text."""
+
+    def score_pieces(network, blocks, team, boundary):
+        (ids,) = blocks
+        costs = []
+        for line in recall.VOCABULARY.decode(ids).splitlines():
+            costs += [5.0] * (len(line) - 1) + [0.0 if verdict(line) else 1.0, 7.0]  # and its end
+        shown = ids[ids != boundary]
+        half = shown.size // 2
+        yield shown[:half], np.array(costs[:half])
+        yield shown[half:], np.array(costs[half:])
+
+    return score_pieces
+
+
+def agrees(line):
+    """Tell whether a beginning of a sentence goes on as it should."""
+    return line.split(",")[0].endswith("s") == line.endswith("e")
+
+
+@pytest.mark.parametrize(
+    ("verdict", "right"),
+    [
+        (agrees, 60),
+        (lambda line: not agrees(line), 0),
+        (lambda line: line.endswith("a"), 30),
+        (lambda line: line.endswith("e"), 30),
+        (lambda line: True, 0),
+    ],
+)
+def test_who_knows_is_right_and_who_guesses_in_half(monkeypatch, verdict, right):
+    """All, none, and exactly half for whoever says the same of both numbers; equally probable is not right."""
+    monkeypatch.setattr(recall, "score_pieces", oracle(verdict))
+    assert correct(None, questions(10, 30, 0), None) == right
+
+
+@pytest.mark.parametrize("cell", ["lstm", "rnn"])
+def test_a_network_that_has_learnt_nothing_guesses(team, cell):
+    """About half of its answers are right."""
+    architecture = Architecture(cell, len(recall.VOCABULARY), 16)
+    for seed in range(3):
+        network = Network(architecture, initialise(architecture, seed))
+        assert 0.4 < correct(network, questions(40, 200, seed), team) / 400 < 0.6
+
+
+def test_a_network_learns_a_short_clause(monkeypatch, team):
+    """After a moment of training it knows nearly all of the shortest distance; the figures are those of its run."""
+    for name, value in {"HIDDEN": 32, "STEPS": 350, "VALIDATION": 64, "PAIRS": 100, "DISTANCES": (5,)}.items():
+        monkeypatch.setattr(recall, name, value)
+    monkeypatch.setattr(recall, "LR", 0.02)
+    monkeypatch.setattr(recall, "default_lr", lambda cell: 0.02)
+    (result,) = recall.recall("lstm", team, 0)
+    assert result.accuracy > 0.9
+    assert (result.cell, result.hidden, result.distance, result.sentences) == ("lstm", 32, 5, 200)
+    assert result.parameters == Architecture("lstm", len(recall.VOCABULARY), 32).parameter_count()
+
+
+def test_each_distance_goes_on_from_the_last(small, monkeypatch, team):
+    """The best weights of one distance are the first of the next one, and those that are tested."""
+    began, tested = [], []
+
+    class Noted(Trainer):
+        def __init__(self, settings, corpus, team, initial=None):
+            began.append(initial)
+            super().__init__(settings, corpus, team, initial)
+
+    def noted(network, asked, team):
+        tested.append({name: view.copy() for name, view in network.weights.named.items()})
+        return 1
+
+    monkeypatch.setattr(recall, "Trainer", Noted)
+    monkeypatch.setattr(recall, "correct", noted)
+    assert [result.distance for result in recall.recall("lstm", team, 0)] == [5, 12]
+    first, second = began
+    assert first is None
+    assert all((second[name] == value).all() for name, value in tested[0].items())
+    assert any((tested[1][name] != value).any() for name, value in tested[0].items())
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm"])
+def test_the_same_seed_measures_the_same(small, monkeypatch, cell):
+    """On one thread or two the weights that are tested are the same, bit for bit; with another seed they differ."""
+    weights = []
+    monkeypatch.setattr(
+        recall, "correct", lambda network, asked, team: weights.append(network.weights.concatenated()) or 1
+    )
+    for threads, seed in ((1, 0), (2, 0), (1, 1)):
+        with Workers(threads) as members:
+            list(recall.recall(cell, members, seed))
+    for place in (0, 1):
+        assert (weights[place] == weights[place + 2]).all()
+        assert (weights[place] != weights[place + 4]).any()
+
+
+def test_a_loss_that_runs_away_is_a_result(small, monkeypatch, team):
+    """The best weights so far are tested, and the next distance is tried."""
+
+    def run(self):
+        yield from ()
+        raise CharrnnError("the loss ran away")
+
+    monkeypatch.setattr(Trainer, "run", run)
+    assert [result.distance for result in recall.recall("rnn", team, 0)] == [5, 12]
+
+
+def test_weights_that_longer_sentences_blow_up_are_given_up(small, monkeypatch, team):
+    """Where the weights of one distance make no sense at the next, that one is learnt from the beginning."""
+    real, began = Trainer.__init__, []
+
+    def refuse(self, settings, corpus, team, initial=None):
+        began.append(initial is not None)
+        if initial is not None:
+            raise CharrnnError("the weights to start from make no sensible predictions of this text")
+        real(self, settings, corpus, team)
+
+    monkeypatch.setattr(Trainer, "__init__", refuse)
+    assert [result.distance for result in recall.recall("rnn", team, 0)] == [5, 12]
+    assert began == [False, True, False]
+
+
+def test_the_interval_is_wilsons():
+    """Within it lies the true share, in 95 of 100 cases: symmetric at one half, and never beyond 0 and 1."""
+    assert Recall("lstm", 8, 9, 5, 500, 1000).interval == pytest.approx((0.4691, 0.5309), abs=1e-4)
+    assert Recall("lstm", 8, 9, 5, 100, 100).interval == pytest.approx((0.9630, 1.0), abs=1e-4)
+    low, high = Recall("lstm", 8, 9, 5, 0, 10).interval
+    assert -1e-12 < low < 1e-12 < high < 0.3
+
+
+# The command
+
+
+def test_the_table_has_a_row_a_cell(small, folder, run):
+    """Rows are in the order that is asked for, with a share for each distance; and it is said what they are."""
+    result = run("bench", "--memory", "--cell", "rnn", "--cell", "gru", "--threads", 1)
+    assert (result.code, result.err) == (0, "")
+    head, rnn, gru, _, *caption = result.out.splitlines()
+    assert head.split() == ["cell", "parameters", "5", "12"]
+    assert rnn.split()[0] == "rnn"
+    assert gru.split()[0] == "gru"
+    assert len(head) == len(rnn) == len(gru)
+    for row in (rnn, gru):
+        assert all(share.endswith("%") for share in row.split()[2:])
+    assert "was and were" in " ".join(caption)
+    assert max(map(len, caption)) <= 110
+
+
+def test_json_is_a_line_a_measurement(small, folder, run):
+    """Each line can be understood by itself, and its figures are quotients of one another."""
+    result = run("bench", "--memory", "--cell", "lstm", "--seed", 3, "--threads", 1, "--json")
+    assert (result.code, result.err) == (0, "")
+    told = [json.loads(line) for line in result.out.splitlines()]
+    assert [one["distance"] for one in told] == [5, 12]
+    for one in told:
+        assert (one["cell"], one["hidden"], one["seed"], one["threads"], one["sentences"]) == ("lstm", 8, 3, 1, 40)
+        assert one["accuracy"] == one["correct"] / 40
+        assert one["interval"][0] < one["accuracy"] < one["interval"][1]
+        assert one["versions"]["charrnn"]
+
+
+def test_what_is_there_is_shown_when_it_is_there(small, folder, run, monkeypatch):
+    """A measurement that is broken off leaves the rows of the cells that were done."""
+
+    def measured(cell, team, seed):
+        if cell == "gru":
+            raise KeyboardInterrupt
+        yield Recall(cell, 8, 9, 5, 20, 40)
+
+    monkeypatch.setattr(recall, "recall", measured)
+    monkeypatch.setattr(recall, "DISTANCES", (5,))
+    result = run("bench", "--memory", "--cell", "rnn", "--cell", "gru", "--threads", 1)
+    assert result.code == 130
+    assert [line.split() for line in result.out.splitlines()] == [["cell", "parameters", "5"], ["rnn", "9", "50.0%"]]
+
+
+def test_plain_cells_are_compared_by_default(small, folder, run, monkeypatch):
+    """One of each family that there is."""
+    seen = []
+    monkeypatch.setattr(recall, "recall", lambda cell, team, seed: seen.append(cell) or [Recall(cell, 8, 9, 5, 1, 2)])
+    monkeypatch.setattr(recall, "DISTANCES", (5,))
+    assert run("bench", "--memory", "--threads", 1, "--json").code == 0
+    assert seen == ["rnn", "irnn", "clockwork", "gru", "lstm"]
+    assert {CELLS[cell].family for cell in seen} == {row.family for row in CELLS.values()}
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("corpus.txt",), ("CORPUS", "--memory")),
+        (("--cells",), ("--cells", "--memory")),
+        (("--suite",), ("--suite", "--memory")),
+        (("--only", "memory", "--rounds", 2), ("--rounds, --only", "--memory")),
+        (("--hidden", 32, "--epochs", 2, "--lr", 0.1), ("--hidden", "--epochs", "--lr", "--memory")),
+        (("--cell", "rnn", "--cell", "rnn"), ("--cell", "twice")),
+        (("--cell", "brain"), ("brain",)),
+        (("--seed", -1), ("--seed",)),
+    ],
+)
+def test_what_does_not_go_with_it_is_refused(folder, run, options, words):
+    """One clear error about usage, before anything is measured."""
+    result = run("bench", "--memory", *options)
+    assert (result.code, result.stdout) == (2, b"")
+    error = result.err.splitlines()[-1]
+    assert error.startswith("Error: ")
+    for word in words:
+        assert word in error
+
+
+def test_a_head_fits_its_rows():
+    """As many distances as there are, and names as long as the longest cell's."""
+    row = report.memory_row([Recall("gru-reset-before", 64, 12_345, 160, 1000, 1000)] * 6)
+    assert len(row) == len(report.memory_head(recall.DISTANCES)) < 100
