@@ -141,6 +141,17 @@ def read_stream(
     return _symbols(opened, vocabulary, unknown, [path])
 
 
+def beginning(blocks: Iterable[Ids], length: int) -> Ids:
+    """Return the first symbols [≤ length] of a text that comes in blocks, and read no more."""
+    parts, size = [], 0
+    for block in blocks:
+        parts.append(block)
+        size += block.size
+        if size >= length:
+            break
+    return np.concatenate(parts)[:length]
+
+
 @contextmanager
 def read_again(path: str) -> Iterator[BinaryIO | None]:
     """Keep, while the block lasts, what comes through a pipe, which can be read only once.

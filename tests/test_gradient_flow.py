@@ -427,3 +427,16 @@ def test_unknown_characters_are_left_out_where_that_is_asked(trained, run, folde
     Path("strange.txt").write_text("~" + Path("corpus.txt").read_text(encoding="utf-8"), encoding="utf-8")
     skipped = run("gradients", trained, "strange.txt", "--unknown", "skip", *QUICK, "--json")
     assert skipped.out == run("gradients", trained, "corpus.txt", *QUICK, "--json").out
+
+
+def test_a_new_network_may_have_an_activation(run, folder):
+    """A sigmoid's slope is a quarter at most, so that a new rnn forgets at once; the option is the rnn's alone."""
+    text = folder / "text.txt"
+    text.write_text("some text to be read, and read on. " * 30)
+    cells = ("--cell", "rnn", "--cell", "gru", "--hidden", 8)
+    result = run("gradients", *cells, "--activation", "sigmoid", text, "--json")
+    rnn, gru = map(json.loads, result.out.splitlines())
+    assert (rnn["network"], gru["network"]) == ("new rnn (sigmoid)", "new gru")
+    norms = rnn["gradient"][0]["mean"]
+    assert norms[8] < 1e-3 * norms[0]
+    assert "--activation goes with --cell rnn" in run("gradients", "--cell", "gru", "--activation", "relu", text).err

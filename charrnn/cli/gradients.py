@@ -13,6 +13,7 @@ from click.core import ParameterSource
 
 from charrnn.cli.options import unknown_option
 from charrnn.cli.reports import Column, fitting, write
+from charrnn.cli.train import ACTIVATIONS
 from charrnn.errors import CharrnnError
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ MOST = 26  # networks: each is called by a letter
     "--hidden", type=click.IntRange(min=1), default=256, show_default=True, help="Units in a layer of a new network."
 )
 @click.option("--layers", type=click.IntRange(min=1), default=1, show_default=True, help="Layers of a new network.")
+@click.option("--activation", type=click.Choice(ACTIVATIONS), help="What bounds the units of a new rnn.")
 @click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Number a new network is drawn by."
 )
@@ -69,6 +71,7 @@ def command(
     cells: tuple[str, ...],
     hidden: int,
     layers: int,
+    activation: str | None,
     seed: int,
     lags: int,
     samples: int,
@@ -110,9 +113,11 @@ def command(
     """
     if not models and not cells:
         raise click.UsageError("Give a model and then a text, or --cell NAME and a text.")
-    for option in ("hidden", "layers", "seed"):
+    for option in ("hidden", "layers", "activation", "seed"):
         if not cells and ctx.get_parameter_source(option) is ParameterSource.COMMANDLINE:
             raise click.UsageError(f"--{option} goes with --cell.")
+    if activation is not None and "rnn" not in cells:
+        raise click.UsageError("--activation goes with --cell rnn.")
     if len(models) + len(cells) > MOST:
         raise click.UsageError(f"More than {MOST} networks cannot be told apart in one picture.")
     _check_target(png, models, text)
@@ -120,7 +125,7 @@ def command(
 
     with Workers(threads) as team:
         found = []
-        for subject in _subjects(models, cells, text, (hidden, layers, seed), unknown):
+        for subject in _subjects(models, cells, text, (hidden, layers, activation, seed), unknown):
             try:
                 found.append(_measure(subject, team, lags, samples))
             except CharrnnError as error:
@@ -176,7 +181,7 @@ def _check_target(png: str | None, models: Sequence[str], text: str) -> None:
 
 
 def _subjects(
-    models: Sequence[str], cells: Sequence[str], text: str, sizes: tuple[int, int, int], unknown: str
+    models: Sequence[str], cells: Sequence[str], text: str, sizes: tuple[int, int, str | None, int], unknown: str
 ) -> Iterator[_Subject]:
     """Yield the networks one after another: those in files, then new ones, of the sizes and seed that are given."""
     from charrnn.files import shown
@@ -193,15 +198,14 @@ def _subjects(
 def _trained(path: str, name: str, text: str, source: BinaryIO | None, unknown: str) -> _Subject:
     """Read a model, and the beginning of a text as it reads it."""
     from charrnn.checkpoint import load
-    from charrnn.cli.trace import _first
     from charrnn.display.console import note
     from charrnn.network import Network
     from charrnn.settings import Settings
-    from charrnn.text import read_stream
+    from charrnn.text import beginning, read_stream
 
     checkpoint = load(path)
     vocabulary = checkpoint.vocabulary
-    ids = _first(read_stream(text, vocabulary, unknown=unknown, source=source), LONGEST)
+    ids = beginning(read_stream(text, vocabulary, unknown=unknown, source=source), LONGEST)
     try:
         settings = Settings.of(checkpoint.training)
     except CharrnnError:
@@ -212,10 +216,16 @@ def _trained(path: str, name: str, text: str, source: BinaryIO | None, unknown: 
 
 
 def _untrained(
-    cells: Sequence[str], text: str, source: BinaryIO | None, hidden: int, layers: int, seed: int
+    cells: Sequence[str],
+    text: str,
+    source: BinaryIO | None,
+    hidden: int,
+    layers: int,
+    activation: str | None,
+    seed: int,
 ) -> Iterator[_Subject]:
     """Make new networks for a text."""
-    from charrnn.cells import Architecture, initialise
+    from charrnn.cells import Architecture, cell_named, initialise
     from charrnn.network import Network
     from charrnn.settings import Settings
     from charrnn.text import read_corpus
@@ -224,9 +234,11 @@ def _untrained(
         source.seek(0)
     corpus = read_corpus([text if source is None else "-"], stdin=source)
     for cell in cells:
-        architecture = Architecture(cell, len(corpus.vocabulary), hidden, layers)
+        own = activation if "activation" in cell_named(cell).options else None
+        architecture = Architecture(cell, len(corpus.vocabulary), hidden, layers, activation=own)
         network = Network(architecture, initialise(architecture, seed))
-        yield _Subject(f"new {cell}", network, corpus.ids[:LONGEST], None, Settings(epochs=1.0))
+        name = f"new {cell}" if own is None else f"new {cell} ({own})"
+        yield _Subject(name, network, corpus.ids[:LONGEST], None, Settings(epochs=1.0))
 
 
 def _measure(subject: _Subject, team: "Workers", lags: int, samples: int) -> _Result:

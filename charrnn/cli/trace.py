@@ -1,7 +1,7 @@
 """``charrnn trace``: what units and gates do while a network reads a text."""
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from charrnn.features import Feature
     from charrnn.tracing import Following, Unit
-    from charrnn.vocabulary import Ids
 
 LONGEST = 10_000_000  # characters of a text that can be traced: each takes some 100 bytes of memory
 FOLLOWING = (
@@ -95,13 +94,13 @@ def command(
     from charrnn.files import shown
     from charrnn.network import Network
     from charrnn.scoring import symbol_names
-    from charrnn.text import name_of, read_stream
+    from charrnn.text import beginning, name_of, read_stream
     from charrnn.tracing import activations, follow, unit_named
 
     checkpoint = load(model)
     vocabulary = checkpoint.vocabulary
     unit = None if unit_name is None else unit_named(checkpoint.architecture, unit_name)
-    ids = _first(read_stream(text, vocabulary, unknown=unknown), length or LONGEST + 1)
+    ids = beginning(read_stream(text, vocabulary, unknown=unknown), length or LONGEST + 1)
     if ids.size > LONGEST:
         raise CharrnnError(f"{name_of(text)} is too long to be read whole; --length reads {LONGEST:,} characters of it")
     # Bytes beyond ASCII count as small letters: what they are belongs to their neighbours too.
@@ -130,19 +129,6 @@ def command(
         _show_unit(part, [names[symbol] for symbol in ids[:show].tolist()], unit, values[:, 0], found, form)
     else:
         _tell(found, left_out, form)
-
-
-def _first(blocks: "Iterable[Ids]", length: int) -> "Ids":
-    """Return the first symbols [length] of a text that comes in blocks, and read no more."""
-    import numpy as np
-
-    parts, size = [], 0
-    for block in blocks:
-        parts.append(block)
-        size += block.size
-        if size >= length:
-            break
-    return np.concatenate(parts)[:length]
 
 
 def _check_targets(model: str, text: str, html: str | None, png: str | None) -> None:
