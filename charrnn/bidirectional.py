@@ -12,11 +12,23 @@ what it reads; the left one needs none, as a gap is filled from left to right.
 import numpy as np
 from numpy.typing import NDArray
 
+from charrnn.cells import Architecture
+from charrnn.errors import CharrnnError
+
 Ids = NDArray[np.int32]
 
-GAPS = 0.3  # of a window's characters, up to this share begin in gaps
+GAPS = 0.6  # of a window's characters, up to this share begin in gaps
 LONGEST_GAP = 32
-MEAN_GAP = 4.0  # characters
+MEAN_GAP = 6.0  # characters
+
+
+def require_left_to_right(architecture: Architecture) -> None:
+    """Raise CharrnnError for a network that reads from both sides."""
+    if architecture.bidirectional:
+        raise CharrnnError(
+            "this model is bidirectional: it cannot write a text, or read one, from left to right; "
+            "charrnn fill completes one that has gaps"
+        )
 
 
 def read_both(inputs: Ids, steps: int, gap: int, hidden: NDArray[np.bool_] | None = None) -> Ids:

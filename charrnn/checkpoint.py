@@ -110,6 +110,8 @@ def load(path: str | Path, *, resume: bool = False) -> Checkpoint:
         try:
             vocabulary = Vocabulary(**meta["vocabulary"])
             architecture = Architecture(vocabulary=len(vocabulary), **meta["network"])
+            if architecture.bidirectional and vocabulary.separator:
+                raise ValueError("a bidirectional network reads a text as one, not as documents")
         except (ValueError, CharrnnError) as fault:
             raise UnfitError(f"is not a charrnn model: {fault}") from None
         if resume and "progress" not in meta:

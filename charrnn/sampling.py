@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from charrnn.bidirectional import require_left_to_right
 from charrnn.controls import Controls
 from charrnn.errors import CharrnnError
 from charrnn.kernels import barrier, padded
@@ -61,11 +62,7 @@ class Sampler:
         controls: Controls | None = None,
         team: Workers | None = None,
     ) -> None:
-        if network.architecture.bidirectional:
-            raise CharrnnError(
-                "this model is bidirectional: it cannot write a text from left to right; "
-                "charrnn fill completes one that has gaps"
-            )
+        require_left_to_right(network.architecture)
         self.network, self.team = network, team
         self.streams = len(seeds)
         self._length = max(4, LENGTH // self.streams)  # memory for the predictions of many streams would grow large

@@ -136,8 +136,7 @@ def periods_of(text: str) -> tuple[int, ...]:
 
 def default_lr(cell: str) -> float:
     """Return the peak learning rate that was best for a cell's family of those tried, with Adam at usual sizes."""
-    rates = {"irnn": 0.001}
-    return rates.get(cell) or {"lstm": 0.01, "gru": 0.006, "rnn": 0.004}[cell_named(cell).family]
+    return {"lstm": 0.01, "gru": 0.006, "rnn": 0.004}[cell_named(cell).family]
 
 
 def default_seq_length(bidirectional: bool) -> int:

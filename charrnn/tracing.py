@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from charrnn.bidirectional import require_left_to_right
 from charrnn.cells import Architecture
 from charrnn.errors import CharrnnError
 from charrnn.features import FEATURES, Characters, Feature
@@ -158,10 +159,7 @@ def _varies(values: NDArray[np.generic]) -> bool:
 def _read(network: Network, ids: NDArray[np.integer]) -> Iterator[NDArray[np.float32]]:
     """Read a text [N] from the zero state; yield all units after each of some symbols [n, layers·kinds·H]."""
     architecture, gates = network.architecture, network.architecture.row.gates
-    if architecture.bidirectional:
-        raise CharrnnError(
-            "this model is bidirectional, and what units do is shown for one that reads from left to right"
-        )
+    require_left_to_right(architecture)
     there = kinds(architecture)
     named = [gates.index(kind) for kind in there if kind not in architecture.row.states]
     kept = len(there) - len(named)

@@ -326,7 +326,7 @@ class Trainer:
     def _begins_anew(self, step: int) -> NDArray[np.bool_]:
         """Return which streams [B] begin from the first state at a step: all at the run's begin, and some by chance."""
         batch = self.settings.batch_size
-        if step == 0 or self.architecture.bidirectional:  # whose windows are texts of their own
+        if step == 0 or not (self.architecture.carries or self.influence is not None):
             return np.ones(batch, np.bool_)
         if self.streams.boundary is not None:  # every document does that
             anew = np.zeros(batch, np.bool_)

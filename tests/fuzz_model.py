@@ -69,7 +69,8 @@ def contents(model) -> list:
     """Return all that a checkpoint holds, in a form that can be compared."""
     arrays = list(model.parameters.items())
     if model.resume:
-        arrays += enumerate((model.resume.weights, *model.resume.moments, model.resume.carried))
+        kept = (model.resume.weights, *model.resume.moments, model.resume.carried, model.resume.influence)
+        arrays += enumerate(values for values in kept if values is not None)
     told = (model.architecture, model.vocabulary, model.training, model.history, model.corpus)
     return [*told, model.resume and model.resume.progress, [(name, a.shape, a.tobytes()) for name, a in arrays]]
 

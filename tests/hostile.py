@@ -535,6 +535,16 @@ META = {
     "an-option-that-is-no-truth-value": (put("network", "bidirectional", value=1), "'bidirectional'"),
     "a-learned-state-that-is-not-there": (put("network", "learned_state", value=True), "no entry"),
     "a-second-direction-that-is-not-there": (put("network", "bidirectional", value=True), "no entry"),
+    "documents-from-both-sides": (
+        lambda meta: (
+            meta
+            | {
+                "network": meta["network"] | {"bidirectional": True},
+                "vocabulary": meta["vocabulary"] | {"separator": "a"},
+            }
+        ),
+        "reads a text as one",
+    ),
     **{
         f"periods-{name}": (
             put("network", value={"cell": "clockwork", "hidden": 4, "layers": 1, "periods": periods}),

@@ -11,13 +11,15 @@ from click.testing import CliRunner
 from charrnn import cells
 from charrnn.cells import CELLS, Architecture, initialise
 from charrnn.cells.table import lstm
-from charrnn.checkpoint import load, save
+from charrnn.checkpoint import Checkpoint, load, save
 from charrnn.cli import group, train
 from charrnn.errors import CharrnnError
 from charrnn.network import Network, Window
 from charrnn.settings import Settings, periods_of
 from charrnn.streams import Streams
 from charrnn.training import Trainer
+from charrnn.transfer import starting_weights
+from charrnn.vocabulary import Vocabulary
 from charrnn.workers import Workers
 from tests import naive
 from tests.rows import NAMES, ROWS, fitted
@@ -490,3 +492,19 @@ def test_a_cell_that_cannot_have_a_size_says_why():
     assert code == 0
     assert "10 units cannot be shared out among 4" in said
     assert said.count("parameters,") == len(CELLS) - 1
+
+
+def test_the_gap_goes_along_to_another_vocabulary():
+    """A run from a bidirectional model begins with what that learnt of each character, and of the gap."""
+    small, large = Vocabulary.of("abd"), Vocabulary.of("abcd")
+    architecture = Architecture("gru", 3, 4, bidirectional=True)
+    parameters = initialise(architecture, 0)
+    model = Checkpoint(architecture, small, parameters, {}, [], {})
+    begun = starting_weights(model, large, seed=1)
+    assert {name: values.shape for name, values in begun.items()} == replace(
+        architecture, vocabulary=4
+    ).parameter_shapes()
+    assert np.array_equal(begun["layer0.U_n"][[0, 1, 3]], parameters["layer0.U_n"])
+    assert np.array_equal(begun["reverse.layer0.U_n"][[0, 1, 3, 4]], parameters["reverse.layer0.U_n"])
+    assert np.array_equal(begun["output.V_reverse"][:, [0, 1, 3]], parameters["output.V_reverse"])
+    assert np.array_equal(begun["reverse.layer0.W_r"], parameters["reverse.layer0.W_r"])

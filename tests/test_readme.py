@@ -17,6 +17,8 @@ COMMANDS = [line for block in BLOCKS for line in block.splitlines() if line and 
 # What the examples take as given is here; whatever trains is made small by options after those of the example.
 SHIM = """#!/bin/sh
 case "$1 $*" in
+  "train "*--resume*--online*) shift; exec {python} -m charrnn train "$@" --threads 1 ;;
+  "train "*--online*) shift; exec {python} -m charrnn train "$@" --hidden 16 --threads 1 ;;
   "train "*--resume*) shift; exec {python} -m charrnn train "$@" --epochs 3 --threads 1 ;;
   "train "*--time*) shift; exec {python} -m charrnn train "$@" --time 1s --threads 1 ;;
   "train "*--init-from*) shift; exec {python} -m charrnn train "$@" --epochs 1 --threads 1 ;;

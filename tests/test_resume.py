@@ -498,7 +498,7 @@ def test_a_signal_that_comes_twice_still_saves(monkeypatch):
     """Only another Ctrl-C some time after the first signal ends a run at once."""
     clock, caught, trainer = [100.0], [], SimpleNamespace(stop=False)
     monkeypatch.setattr(charrnn.cli.session.time, "monotonic", lambda: clock[0])
-    with charrnn.cli.session._stopping(trainer, caught):
+    with charrnn.cli.session.stopping(trainer, caught):
         for name in ("SIGHUP", "SIGHUP", "SIGINT"):
             signal.raise_signal(getattr(signal, name))
         assert trainer.stop

@@ -93,6 +93,11 @@ class Architecture:
         return *self.row.flags, *activation
 
     @property
+    def carries(self) -> bool:
+        """Whether training carries the state from window to window: not where nothing bounds it, as it runs away."""
+        return not self.bidirectional and "relu" not in self.flags
+
+    @property
     def options(self) -> dict[str, Any]:
         """What is not as in a plain network of the cell, as a model file has it."""
         chosen: dict[str, Any] = {name: getattr(self, name) for name in self.row.options}
@@ -187,7 +192,7 @@ class Architecture:
     def description(self) -> str:
         """The network in words, as ``lstm, 2 layers of 128``."""
         words = [self.cell, f"{self.layers} layer{'s' * (self.layers > 1)} of {self.hidden}"]
-        if self.activation is not None:
+        if self.activation not in (None, ACTIVATIONS[0]):
             words[0] += f" ({self.activation})"
         if self.projection is not None:
             words.append(f"projected to {self.projection}")

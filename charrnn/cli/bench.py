@@ -25,6 +25,7 @@ TAKEN = {
     "": ("corpus", *SIZES, *SPEED, "against", "only"),
     "suite": ("corpus", *SPEED, "against"),
     "growth": ("corpus", *SIZES, *SPEED),
+    "rtrl": ("corpus", "cell", *SPEED),
     "cells": (
         *("corpus", "cell", "layers", "seq_length", "batch_size", "threads", "as_json"),
         *("parameters", "epochs", "seconds", "rates", "dropout", "seed"),
@@ -54,6 +55,7 @@ TAKEN = {
 @click.option("--only", type=click.Choice(PARTS), multiple=True, help="Measure only this; may be given repeatedly.")
 @click.option("--suite", is_flag=True, help="Measure a list of networks instead, one by one; takes minutes.")
 @click.option("--growth", is_flag=True, help="Measure instead how the time of training grows with each size.")
+@click.option("--rtrl", is_flag=True, help="Measure instead what --gradient rtrl costs, from 16 units to 128.")
 @click.option("--memory", is_flag=True, help="Measure instead how far back each cell remembers; takes minutes.")
 @click.option("--cells", is_flag=True, help="Measure instead how well each cell learns the text; takes minutes a cell.")
 @click.option(
@@ -141,6 +143,7 @@ def command(
       charrnn bench --only training --only sampling --json
       charrnn bench --suite --against torch
       charrnn bench --growth
+      charrnn bench --rtrl --cell gru
       charrnn bench corpus.txt --cells --parameters 50000 --time 30s
       charrnn bench --memory --cell rnn --cell lstm
     """
@@ -185,6 +188,10 @@ def _refuse_contradictions(
     way: str, only: Collection[str], *, against: str | None, threads: int | None, cells: Sequence[str]
 ) -> None:
     """Raise click.UsageError for options that ask for two things, or for nothing."""
+    from charrnn.cells.influence import REAL_TIME_CELLS
+
+    if way == "rtrl" and cells and cells[0] not in REAL_TIME_CELLS:
+        raise click.UsageError(f"--rtrl is for the cells {', '.join(REAL_TIME_CELLS)}, not for {cells[0]}.")
     if len(cells) > 1 and way not in ("cells", "memory"):
         raise click.UsageError("--cell can be given more than once with --cells and --memory only.")
     if len(set(cells)) < len(cells):
@@ -239,10 +246,12 @@ def _speed(
         bench.suite()
     elif way == "growth":
         bench.growth()
+    elif way == "rtrl":
+        bench.real_time()
     else:
         bench.parts([part for part in PARTS if part in (only or PARTS)])
     if as_json:
         about = {"versions": report.versions(), "threads": team.size, "rounds": rounds, "flop": COUNTED}
         click.echo(json.dumps({**about, "results": bench.results}))
-    elif way != "growth" and (not only or "training" in only):
+    elif way not in ("growth", "rtrl") and (not only or "training" in only):
         click.echo(click.wrap_text(COUNTED, PAGE))

@@ -66,7 +66,8 @@ def command(
     """Tell how well MODEL predicts a text: a file, a folder, or standard input (-), of any length.
 
     The fewer bits per character, the less the text surprised the model. The first character is given, not predicted.
-    For a model of documents each document is predicted from its first character to its end, which counts as one more.
+    A bidirectional model predicts each character from those on both of its sides, so its bits are of another kind. For
+    a model of documents each document is predicted from its first character to its end, which counts as one more.
 
     Of several texts each is scored by itself. With -m every text is scored by every model, and of each text the best
     model, with the fewest bits per character, is marked: who wrote this? No model is marked where they did not
@@ -104,6 +105,10 @@ def command(
     from charrnn.workers import Workers
 
     readers = [_reader(path) for path in models]
+    if any(reader.both_sides for reader in readers):
+        from charrnn.display.console import note
+
+        note("a bidirectional model predicts each character from those on both of its sides")
     with Workers(threads) as team:
         if len(models) > 1 or len(texts) > 1:
             _compare(readers, texts, unknown, team, form)
@@ -124,6 +129,11 @@ class _Reader:
     path: str
     network: "Network"
     vocabulary: "Vocabulary"
+
+    @property
+    def both_sides(self) -> bool:
+        """Whether it predicts a character from those on both of its sides."""
+        return self.network.architecture.bidirectional
 
 
 def _reader(path: str) -> _Reader:
@@ -222,7 +232,9 @@ def _compare(readers: Sequence[_Reader], texts: Sequence[str], unknown: str, tea
             with read_again(text) if many else nullcontext() as source:
                 scores = [by(reader, text, source) for reader in readers]
             best = min(score.bits_per_char for score in scores)
-            alike = len({score.characters for score in scores}) == 1
+            alike = (
+                len({(score.characters, reader.both_sides) for score, reader in zip(scores, readers, strict=True)}) == 1
+            )
             unlike = unlike or not alike
             for reader, score in zip(readers, scores, strict=True):
                 marks = (alike and score.bits_per_char == best,) if many else ()
@@ -231,7 +243,7 @@ def _compare(readers: Sequence[_Reader], texts: Sequence[str], unknown: str, tea
     names = fitting("model", [reader.path for reader in readers]), fitting("text", texts)
     write(rows(), [*names, *FIGURES, *([Column("best")] if many else [])], form)
     if unlike:
-        note("no model is marked as the best where they did not predict equally many characters")
+        note("no model is marked as the best where they did not predict equally many characters, or not from one side")
 
 
 def _per_line(pieces: "Iterable[Scored]", vocabulary: "Vocabulary", top: int | None, form: str) -> None:

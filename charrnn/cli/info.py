@@ -20,7 +20,10 @@ WIDE = 60  # columns of a terminal that has room for nats and bits
 LINE = 5000  # characters of a line at most; a model may name any number of sources
 MOST = 1e9  # epochs, seconds or nats: no run comes to so many
 NONSENSE = (AttributeError, KeyError, OverflowError, TypeError, ValueError)  # what a history tampered with ends in
-SETTINGS = ("optimizer", "lr", "schedule", "batch_size", "seq_length", "dropout", "epochs", "seconds", "clip", "seed")
+SETTINGS = (
+    *("gradient", "optimizer", "lr", "schedule", "batch_size", "seq_length", "dropout", "epochs", "seconds", "clip"),
+    "seed",
+)
 
 
 @click.command()
@@ -96,7 +99,8 @@ def _facts(model: str, checkpoint: "Checkpoint", bytes_on_disk: int) -> Iterator
         yield f"documents:   texts of their own, with {vocabulary.separator!r} between them"
     if text:
         yield f"text:        {', '.join(map(str, text['sources']))}: {text['characters']:,} characters"
-        yield f"             SHA-256 {text['sha256']}"
+        if text["sha256"]:  # what was learnt online is not kept
+            yield f"             SHA-256 {text['sha256']}"
     if training := checkpoint.training:
         settings = (f"{name} {training[name]}" for name in SETTINGS if training.get(name) is not None)
         yield f"training:    {', '.join(settings)}"

@@ -40,8 +40,6 @@ class Log:
 
     def write(self, record: "Progress") -> None:
         """Write a record as a line of JSON."""
-        if self.stream is None:
-            return
         entry: dict[str, Any] = {
             "step": record.step,
             "epoch": round(record.epoch, 6),
@@ -55,6 +53,12 @@ class Log:
             entry["val_loss"] = record.val_loss
         if record.rolled_back:
             entry["rolled_back"] = True
+        self.put(entry)
+
+    def put(self, entry: dict[str, Any]) -> None:
+        """Write a line of JSON, if there is a file; numbers that are none as null."""
+        if self.stream is None:
+            return
         # JSON has no word for what is not a number.
         entry = {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in entry.items()}
         try:

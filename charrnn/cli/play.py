@@ -51,6 +51,7 @@ def command(ctx: click.Context, /, **options: Any) -> None:
       charrnn play model.npz --temp 0.8
       printf 'Once upon a time\\n/temp 0.3\\n\\n' | charrnn play model.npz
     """
+    from charrnn.bidirectional import require_left_to_right
     from charrnn.checkpoint import load
     from charrnn.conversation import Conversation
     from charrnn.display.console import compiling
@@ -59,6 +60,7 @@ def command(ctx: click.Context, /, **options: Any) -> None:
     from charrnn.sampling import compile_sampling
 
     checkpoint = load(options["model"])
+    require_left_to_right(checkpoint.architecture)
     network = Network(checkpoint.architecture, checkpoint.parameters)
     with compiling(network, sampling=True):
         compile_sampling(network)

@@ -88,6 +88,7 @@ def command(ctx: click.Context, /, **options: Any) -> None:
     _check_usage(ctx, options)
     import numpy as np
 
+    from charrnn.bidirectional import require_left_to_right
     from charrnn.checkpoint import load
     from charrnn.cli.output import ColouredOutput, JsonOutput, PlainOutput
     from charrnn.generation import Ending, fresh_seed, samples
@@ -108,6 +109,7 @@ def command(ctx: click.Context, /, **options: Any) -> None:
         raise click.UsageError(f"{waiting} keeps a whole sample in memory, of --length {KEPT} at most.")
     ending = Ending(length or None, options["lines"], options["stop"])
     ending.check(vocabulary)
+    require_left_to_right(checkpoint.architecture)
     network = Network(checkpoint.architecture, checkpoint.parameters)
     if not network.is_compiled(sampling=True):
         from charrnn.display.console import compiling

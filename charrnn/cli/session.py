@@ -49,7 +49,7 @@ def orderly() -> Iterator[None]:
 
 
 @contextmanager
-def _stopping(run: Run, caught: list[int], sentence: str | None = None) -> Iterator[None]:
+def stopping(run: Run, caught: list[int], sentence: str | None = None) -> Iterator[None]:
     """Let the first Ctrl-C (or SIGTERM, SIGHUP) end the run in good order, and a later Ctrl-C at once."""
     from charrnn.display.console import note
 
@@ -102,12 +102,12 @@ def train(trainer: "Trainer", output: str, options: dict[str, Any], log: Log) ->
     wait = None if options["quiet"] else "stopping as soon as the kernels are compiled"
     with (
         compiling(trainer.network, training=True, quiet=options["quiet"]) as compiled,
-        _stopping(trainer, caught, wait),
+        stopping(trainer, caught, wait),
     ):
         trainer.compile()
     with (
         TrainingDisplay(trainer, quiet=options["quiet"]) as display,
-        _stopping(trainer, caught),
+        stopping(trainer, caught),
     ):
         display.header(compiled)
         began = sampled = time.monotonic()

@@ -148,6 +148,20 @@ class Bench:
         self.show([report.growth(measured)])
         self.results["growth"] = [one.as_dict() for one in measured]
 
+    def real_time(self) -> None:
+        """Measure what real-time recurrent learning costs."""
+        from dataclasses import replace
+
+        from charrnn.benchmark import real_time
+
+        for gradient in ("bptt", "rtrl"):
+            self.compile(replace(self.settings, gradient=gradient, hidden=16, layers=1, dropout=0.0))
+        measured = tuple(real_time.costs(self.text, self.settings.cell, self.team, rounds=self.rounds))
+        self.show([real_time.table(measured)])
+        self.results["rtrl"] = [cost.as_dict() for cost in measured]
+        if not self.as_json:
+            click.echo(click.wrap_text(real_time.COUNTED, PAGE))
+
     def compile(self, settings: "Settings") -> None:
         """Compile what the training of a network needs."""
         compile_training(settings, self.text, self.team, quiet=self.as_json)

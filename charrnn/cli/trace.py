@@ -89,6 +89,7 @@ def command(
     """
     form = chosen(as_json, as_tsv)
     _check_targets(model, text, html, png)
+    from charrnn.bidirectional import require_left_to_right
     from charrnn.checkpoint import load
     from charrnn.display.console import compiling
     from charrnn.files import shown
@@ -98,6 +99,7 @@ def command(
     from charrnn.tracing import activations, follow, unit_named
 
     checkpoint = load(model)
+    require_left_to_right(checkpoint.architecture)
     vocabulary = checkpoint.vocabulary
     unit = None if unit_name is None else unit_named(checkpoint.architecture, unit_name)
     ids = beginning(read_stream(text, vocabulary, unknown=unknown), length or LONGEST + 1)

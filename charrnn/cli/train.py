@@ -65,8 +65,7 @@ RESUMABLE = {
     "--hidden",
     type=click.IntRange(1, 16384),
     default=256,
-    show_default="256; 32 with --gradient rtrl",
-    help="Units in a layer.",
+    help="Units in a layer.  [default: 256; 32 with --gradient rtrl]",
 )
 @click.option("--layers", type=click.IntRange(1, 64), default=1, show_default=True, help="Layers, one upon another.")
 @click.option("--activation", type=click.Choice(ACTIVATIONS), help="rnn: what bounds its units.  [default: tanh]")
@@ -92,8 +91,8 @@ RESUMABLE = {
     "--dropout",
     type=Number(0.0, 1.0, max_open=True),
     default=0.2,
-    show_default="0.2; 0 with --gradient rtrl",
-    help="Share of each layer's output to drop at random, against learning by heart.",
+    help="Share of each layer's output to drop at random, against learning by heart.  [default: 0.2; 0 with --gradient "
+    "rtrl]",
 )
 @click.option(
     "--seq-length",
@@ -105,8 +104,7 @@ RESUMABLE = {
     "--batch-size",
     type=click.IntRange(1, 65536),
     default=16,
-    show_default="16; 1 with --gradient rtrl",
-    help="Parallel streams.",
+    help="Parallel streams.  [default: 16; 1 with --gradient rtrl]",
 )
 @click.option(
     "--epochs",
@@ -129,7 +127,7 @@ RESUMABLE = {
 @click.option(
     "--lr",
     type=Number(0.0, min_open=True),
-    help="Peak learning rate.  [default: 0.01 for lstm…, 0.006 for gru…, 0.004 for rnn and clockwork, 0.001 for irnn]",
+    help="Peak learning rate.  [default: 0.01 for lstm…, 0.006 for gru…, 0.004 for the others]",
 )
 @click.option("--schedule", type=click.Choice(SCHEDULES), default="cosine", show_default=True, help="How it falls.")
 @click.option(

@@ -14,6 +14,7 @@ from charrnn.sources import listed
 
 if TYPE_CHECKING:
     from charrnn.progress import Progress as Record
+    from charrnn.settings import Settings
     from charrnn.training import Trainer
 
 PLAIN_SECONDS = 10.0  # between two lines where stderr is no terminal
@@ -83,8 +84,7 @@ class TrainingDisplay:
             ("model", f"{architecture.description}, {architecture.parameter_count():,} parameters"),
             (
                 "training",
-                f"{length}, {settings.batch_size} streams in windows of {settings.seq_length}, "
-                f"{settings.optimizer} at {settings.lr:g}",
+                f"{length}, {_pace(settings)}, {settings.optimizer} at {settings.lr:g}",
             ),
             ("machine", f"{threads}, {size(trainer.nbytes)} of memory for weights and buffers"),
         ]
@@ -148,3 +148,11 @@ class TrainingDisplay:
         else:
             parts.pop(1)
         return "  ".join(parts)
+
+
+def _pace(settings: "Settings") -> str:
+    """Say how many streams are learnt through windows, or in real time."""
+    streams = f"{settings.batch_size} stream{'s' * (settings.batch_size > 1)}"
+    if settings.gradient == "rtrl":
+        return f"{streams} in real time, an update every {settings.seq_length} characters"
+    return f"{streams} in windows of {settings.seq_length}"

@@ -1,0 +1,543 @@
+"""Filling gaps: against all fillings that there are, and as a command."""
+
+import io
+import itertools
+import json
+import math
+import sys
+
+import numpy as np
+import pytest
+
+from charrnn import filling
+from charrnn.checkpoint import Checkpoint, save
+from charrnn.errors import CharrnnError
+from charrnn.filling import Filler, Gapped
+from charrnn.vocabulary import Vocabulary
+from tests import naive
+from tests.conftest import enter
+from tests.rows import KINDS
+from tests.test_bidirectional import H, V, make, wide
+
+GAP = V  # the symbol for what is not known
+ALL = V**5  # a beam from which nothing falls here
+TEXTS = {
+    "one": [0, 1, GAP, 3, 2],
+    "long": [1, GAP, GAP, GAP, 0],
+    "several": [GAP, 2, 1, GAP, 0, GAP, GAP],
+    "ends": [GAP, 1, 3, GAP],
+    "nothing else": [GAP, GAP, GAP],
+    "alone": [GAP],
+}
+
+
+def every_filling(network, cell, options, ids):
+    """Return the log-probability of every filling of a text, by the chain rule, as the naive twin has it."""
+    ids = np.array(ids)
+    places = np.flatnonzero(ids == GAP)
+    fillings = np.array(list(itertools.product(range(V), repeat=places.size)))
+    filled = np.repeat(ids[:, np.newaxis], len(fillings), axis=1)
+    filled[places] = fillings.T
+    seen = np.repeat(ids[:, np.newaxis], len(fillings), axis=1)
+    log_p = naive.log_softmax(naive.fill_logits(cell, wide(network), filled, seen, **options))
+    columns = np.arange(len(fillings))
+    logs = np.stack([log_p[place, columns, filled[place]] for place in places], axis=1)
+    return {tuple(symbols): log for symbols, log in zip(fillings.tolist(), logs, strict=True)}
+
+
+@pytest.mark.parametrize(
+    ("cell", "text"), [*((cell, "several") for cell in KINDS), *(("lstm", text) for text in TEXTS)]
+)
+def test_probabilities_are_those_of_all_fillings(cell, text):
+    """With a beam that drops nothing all fillings are found, the likeliest first; they add up to one."""
+    network, options = make(cell, layers=2)
+    expected = every_filling(network, cell, options, TEXTS[text])
+    found = Filler(network).best(np.array(TEXTS[text], np.int32), len(expected), ALL)
+    assert len(found) == len(expected)
+    totals = [f.nats.sum() for f in found]
+    assert totals == sorted(totals)
+    assert sum(math.exp(-total) for total in totals) == pytest.approx(1.0, rel=1e-9)
+    for f in found:
+        np.testing.assert_allclose(f.nats, -expected[tuple(f.symbols.tolist())], rtol=1e-5, atol=1e-5)
+
+
+def test_what_is_chosen_bears_on_what_is_chosen_next():
+    """A later gap's probabilities depend on what was filled in before it: it is no product of both gaps' own."""
+    network, options = make("lstm")
+    expected = every_filling(network, "lstm", options, TEXTS["several"])
+    second = {filled: logs[1] for filled, logs in expected.items()}
+    assert abs(second[0, 0, 0, 0] - second[3, 0, 0, 0]) > 1e-4
+    assert second[0, 0, 0, 0] == pytest.approx(second[0, 0, 2, 1])  # and not on what comes after it
+
+
+def greedy(network, options, ids):
+    """Fill a text with the likeliest character at each place, by the naive twin."""
+    ids = np.array(ids)[:, np.newaxis]
+    filled = ids.copy()
+    for place in np.flatnonzero(ids == GAP):
+        logits = naive.fill_logits("lstm", wide(network), np.where(filled == GAP, 0, filled), ids, **options)
+        filled[place] = logits[place, 0].argmax()
+    return filled[ids == GAP]
+
+
+def test_the_narrowest_beam_takes_the_likeliest_at_each_place():
+    """With a beam of one; a wider one finds nothing less likely."""
+    network, options = make("lstm", layers=2, seed=3)
+    ids = np.array(TEXTS["several"] * 3, np.int32)
+    filler = Filler(network)
+    (narrow,) = filler.best(ids, beam=1)
+    assert narrow.symbols.tolist() == greedy(network, options, ids).tolist()
+    totals = [filler.best(ids, beam=beam)[0].nats.sum() for beam in (1, 4, 64, 1024)]
+    assert totals[0] >= totals[-1]
+    assert totals[2] >= totals[3]
+
+
+@pytest.mark.parametrize("beam", [1, 3, 40])
+def test_a_gap_longer_than_what_is_read_at_once(beam):
+    """What each character of a long gap costs is what the twin says of the text that came of it."""
+    network, options = make("gru", layers=2)
+    rng = np.random.default_rng(1)
+    ids = rng.integers(0, V, 900).astype(np.int32)
+    ids[300:620] = GAP
+    ids[880:] = GAP
+    found = Filler(network).best(ids, 2, beam)
+    read = ids[300 - filling.CONTEXT : 620 + filling.CONTEXT]
+    for f in found:
+        filled = np.where(read == GAP, 0, read)
+        filled[read == GAP] = f.symbols[:320]
+        log_p = naive.log_softmax(
+            naive.fill_logits("gru", wide(network), filled[:, np.newaxis], read[:, np.newaxis], **options)
+        )[:, 0]
+        costs = -log_p[np.arange(read.size), filled][read == GAP]
+        np.testing.assert_allclose(f.nats[:320], costs, rtol=1e-4, atol=1e-5)
+
+
+def test_known_text_beside_gaps_is_read_whatever_its_length(monkeypatch):
+    """It makes no difference how much is read in one go."""
+    network, _ = make("lstm", layers=2)
+    ids = np.random.default_rng(2).integers(0, V, 200).astype(np.int32)
+    ids[[40, 41, 42, 120, 199]] = GAP
+    found = []
+    for length in (filling.LENGTH, 4, 7, 10_000):
+        monkeypatch.setattr(filling, "LENGTH", length)
+        found.append([(f.symbols.tolist(), f.nats.tolist()) for f in Filler(network).best(ids, 5)])
+    assert found[0] == found[1] == found[2] == found[3]
+
+
+def test_gaps_far_from_each_other_are_filled_apart(monkeypatch):
+    """They are read with so many characters on each side; the likeliest ways for all are of the likeliest for each."""
+    monkeypatch.setattr(filling, "CONTEXT", 3)
+    network, options = make("lstm", layers=2)
+    ids = np.random.default_rng(6).integers(0, V, 30).astype(np.int32)
+    ids[[0, 4, 9, 12, 29]] = GAP  # 0 and 4 have three known characters between them, 9 and 12 two
+    parts = [ids[0:4], ids[1:8], ids[6:16], ids[26:30]]
+    each = [every_filling(network, "lstm", options, part) for part in parts]
+    every = {}
+    for combination in itertools.product(*(each[k].items() for k in range(4))):
+        symbols = sum((filled for filled, _ in combination), ())
+        every[symbols] = np.concatenate([logs for _, logs in combination])
+    likeliest = sorted(every, key=lambda symbols: -every[symbols].sum())
+    for count in (1, 2, 7, 100, ALL):
+        found = Filler(network).best(ids, count, ALL)
+        assert [tuple(f.symbols.tolist()) for f in found] == likeliest[:count]
+        costs = [-every[tuple(f.symbols.tolist())] for f in found]
+        np.testing.assert_allclose([f.nats for f in found], costs, rtol=1e-5, atol=1e-5)
+
+
+def test_a_long_text_is_read_where_it_has_gaps_alone(monkeypatch):
+    """A million characters with a gap at each end take no more steps than what is beside the gaps."""
+    network, _ = make("rnn", layers=1)
+    ids = np.zeros(1_000_000, np.int32)
+    ids[[0, 500_000, -1]] = GAP
+    filler, steps = Filler(network), []
+    for stack in (filler._left, filler._right):
+        forward = stack.network.forward
+        monkeypatch.setattr(
+            stack.network, "forward", lambda *args, forward=forward: steps.append(args[3]) or forward(*args)
+        )
+    assert filler.best(ids)[0].symbols.size == 3
+    assert 3 * filling.CONTEXT < sum(steps) < 10 * filling.CONTEXT
+
+
+def test_draws_are_as_likely_as_they_should_be():
+    """At temperature 1 each filling is drawn as often as it is likely; nats are the network's own."""
+    network, options = make("gru", layers=1, seed=2)
+    ids = np.array([1, GAP, 2, GAP], np.int32)
+    expected = every_filling(network, "gru", options, ids)
+    count = 4000
+    drawn = Filler(network).draw(ids, 1.0, range(count))
+    assert len(drawn) == count
+    for symbols, logs in expected.items():
+        often = sum(tuple(f.symbols.tolist()) == symbols for f in drawn)
+        p = math.exp(logs.sum())
+        assert abs(often - count * p) < 5.0 * math.sqrt(count * p * (1.0 - p)) + 1.0
+    for f in drawn[:50]:
+        np.testing.assert_allclose(f.nats, -expected[tuple(f.symbols.tolist())], rtol=1e-5)
+
+
+def test_the_temperature_of_draws():
+    """A low one draws the likeliest, a high one all alike."""
+    network, _ = make("lstm", layers=1, seed=2)
+    ids = np.array([1, GAP, 2, GAP, GAP], np.int32)
+    filler = Filler(network)
+    (greedy,) = filler.best(ids, beam=1)
+    for cold in (1e-4, 5e-324):
+        assert all(f.symbols.tolist() == greedy.symbols.tolist() for f in filler.draw(ids, cold, range(20)))
+    hot = np.array([f.symbols for f in filler.draw(ids, 1e4, range(2000))])
+    shares = np.stack([np.bincount(column, minlength=V) / 2000 for column in hot.T])
+    np.testing.assert_allclose(shares, 1.0 / V, atol=0.06)
+
+
+def test_a_seed_draws_the_same_beside_any_others(monkeypatch):
+    """A draw depends on its seed alone, with gaps far from each other too."""
+    monkeypatch.setattr(filling, "CONTEXT", 2)
+    network, _ = make("lstm", layers=2)
+    ids = np.random.default_rng(3).integers(0, V, 60).astype(np.int32)
+    ids[5::9] = GAP
+    filler = Filler(network)
+    together = filler.draw(ids, 1.0, range(7))
+    for seed in (0, 3, 6):
+        (alone,) = filler.draw(ids, 1.0, [seed])
+        assert alone.symbols.tolist() == together[seed].symbols.tolist()
+    assert len({tuple(f.symbols.tolist()) for f in together}) == 7
+
+
+def test_more_than_can_be_kept(monkeypatch):
+    """Too many unknown characters are refused before any is filled in."""
+    monkeypatch.setattr(filling, "MOST", 1000)
+    network, _ = make("lstm")
+    assert Filler(network).best(np.full(14, GAP, np.int32), beam=16)
+    with pytest.raises(CharrnnError, match="15 characters are to be filled in, and 14 are the most at once"):
+        Filler(network).best(np.full(15, GAP, np.int32), beam=16)
+
+
+def test_predictions_that_are_no_numbers():
+    """Weights near the limit of a float are refused, with the sentence that other commands have for it."""
+    network, _ = make("lstm")
+    network.weights.named["output.V"][:] = 3e38
+    network.weights.named["output.c"][:] = -3e38
+    with np.errstate(all="raise"):
+        assert Filler(network).best(np.array([0, GAP], np.int32))
+    network.weights.named["output.c"][0] = np.inf
+    with pytest.raises(CharrnnError, match="so large that its predictions are no numbers"):
+        Filler(network).best(np.array([0, GAP], np.int32))
+
+
+# ---- The text ----------------------------------------------------------------------------------------------
+
+LETTERS = Vocabulary.of("ab_?\n ")
+
+
+@pytest.mark.parametrize(
+    ("text", "mark", "known", "lengths"),
+    [
+        ("a_b", "_", ("a", "b"), (1,)),
+        ("__", "_", ("", ""), (2,)),
+        ("_a__b___", "_", ("", "a", "b", ""), (1, 2, 3)),
+        ("a??b?", "??", ("a", "b?"), (1,)),
+        ("a???", "??", ("a", "?"), (1,)),
+        ("a????", "??", ("a", ""), (2,)),
+        ("a.b", ".", ("a", "b"), (1,)),
+    ],
+)
+def test_a_run_of_marks_is_a_gap(text, mark, known, lengths):
+    """Of as many characters as there are marks, whatever the mark; all else stays."""
+    gapped = Gapped.of(text, mark, LETTERS)
+    assert (gapped.known, gapped.lengths) == (known, lengths)
+    assert (gapped.ids == len(LETTERS)).sum() == sum(lengths)
+    fillings = ["b" * length for length in lengths]
+    assert gapped.split("".join(fillings)) == fillings
+    expected = text.replace(mark, "b")
+    assert gapped.completed(fillings) == expected
+    assert LETTERS.decode(np.where(gapped.ids == len(LETTERS), LETTERS.characters.find("b"), gapped.ids)) == expected
+
+
+def test_a_text_is_read_as_every_text_is():
+    """With line feeds for any line breaks and without a byte order mark, whatever stands beside a gap."""
+    gapped = Gapped.of("\ufeffa\r\nb\r_\nb\r\n_", "_", LETTERS)
+    gap = len(LETTERS)
+    assert gapped.ids.tolist() == [*LETTERS.encode("a\nb\n"), gap, *LETTERS.encode("\nb\n"), gap]
+    assert gapped.completed(["a", "b"]) == "\ufeffa\r\nb\ra\nb\r\nb"
+
+
+@pytest.mark.parametrize("mark", ["?", "_", "\U0010ffff", "#"])
+def test_what_stands_for_an_unknown_character_is_no_gap(mark):
+    """Not even where it is the mark that stands for it, or the last character that there is."""
+    text = f"aé{mark}b" + "\U0010ffff" * (mark != "\U0010ffff")
+    gapped = Gapped.of(text, mark, LETTERS, unknown="replace")
+    assert (gapped.ids == len(LETTERS)).tolist() == [False, False, True, False, False][: len(text)]
+    assert Gapped.of(text, mark, LETTERS, unknown="skip").ids.size == 3
+
+
+def test_a_vocabulary_with_the_last_character_that_there_is():
+    """Leaves room for a gap."""
+    vocabulary = Vocabulary.of("a\U0010ffff\U0010fffd")
+    gapped = Gapped.of("\U0010ffff_a\U0010fffd", "_", vocabulary)
+    assert gapped.ids.tolist() == [2, 3, 0, 1]
+
+
+# ---- The command -------------------------------------------------------------------------------------------
+
+SENTENCES = ("The cat sat on the mat.\n", "The dog ran up the hill.\n")
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory):
+    """Train a small bidirectional model on two sentences, in any order."""
+    folder = tmp_path_factory.mktemp("both")
+    choose = np.random.default_rng(0)
+    corpus = folder / "sentences.txt"
+    corpus.write_text("".join(SENTENCES[k] for k in choose.integers(0, 2, 400)))
+    options = ("--bidirectional", "--hidden", 24, "--epochs", 40, "--threads", 1, "--quiet")
+    assert enter("train", corpus, *options, "-o", folder / "both.npz") == 0
+    return folder / "both.npz"
+
+
+def untrained(path, vocabulary, seed=0):
+    """Save a bidirectional model with random weights."""
+    network, _ = make("lstm", vocabulary=len(vocabulary), hidden=H, seed=seed)
+    parameters = {name: values.copy() for name, values in network.weights.named.items()}
+    save(path, Checkpoint(network.architecture, vocabulary, parameters, {}, [], {}))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("gapped", "text"),
+    [
+        ("The c_t s_t on the m_t.", SENTENCES[0][:-1]),
+        ("The ___ sat on the ____", SENTENCES[0][:-1]),
+        ("The dog r__ _________ll.", SENTENCES[1][:-1]),
+        ("The ___ ran up", "The dog ran up"),
+        ("t.\n___ cat sa", "t.\nThe cat sa"),
+    ],
+)
+def test_what_was_learnt_is_filled_in(both, run, gapped, text):
+    """By what is on both sides; a line feed ends what came from the command line."""
+    result = run("fill", both, gapped)
+    assert (result.code, result.out, result.err) == (0, text + "\n", "")
+
+
+def test_standard_input_is_written_as_it_was(both, run):
+    """With - or without, whatever its line breaks, and nothing is put behind it."""
+    for text in (SENTENCES[0], SENTENCES[0][:-1], "\ufeff" + SENTENCES[0][:-1] + "\r\n" + SENTENCES[1]):
+        given = text.replace("cat", "c__").encode()
+        for arguments in ((), ("-",)):
+            result = run("fill", both, *arguments, stdin=given)
+            assert (result.code, result.stdout) == (0, text.encode())
+
+
+def test_other_marks(both, run):
+    """A character that needs no quoting in a pattern or does, one that the model does not know, and several."""
+    for mark in ("?", ".", "…", "xyz", "\\n", "a"):
+        text = SENTENCES[1][:-1].replace("n", mark.replace("\\n", "\n") if mark != "." else mark)
+        if mark != ".":
+            assert run("fill", both, text, "--mark", mark).out == SENTENCES[1][:-1] + "\n"
+        else:
+            assert len(run("fill", both, text, "--mark", mark).out) == len(SENTENCES[1])
+
+
+def test_the_best_are_told_with_their_probability(both, run):
+    """A line each: as text, as TSV and as JSON the same ones, and the first is what is filled in without."""
+    text = "The _a_ s"
+    rows = [json.loads(line) for line in run("fill", both, text, "-k", 4, "--json").out.splitlines()]
+    assert rows[0]["text"] + "\n" == run("fill", both, text).out
+    assert len(rows) == 4
+    probabilities = [row["probability"] for row in rows]
+    assert probabilities == sorted(probabilities, reverse=True)
+    for row in rows:
+        assert [gap["index"] for gap in row["gaps"]] == [5, 7]
+        assert "The {}a{} s".format(*(gap["filling"] for gap in row["gaps"])) == row["text"]
+        assert math.prod(gap["probability"] for gap in row["gaps"]) == pytest.approx(row["probability"])
+        assert row["bits_per_char"] == pytest.approx(-math.log2(row["probability"]) / 2.0)
+    head, *lines = run("fill", both, text, "-k", 4, "--tsv").out.splitlines()
+    assert head.split("\t") == ["probability", "bits_per_char", "text"]
+    assert [line.split("\t") for line in lines] == [
+        [str(row["probability"]), str(row["bits_per_char"]), row["text"].replace("\n", "\\n")] for row in rows
+    ]
+    head, *lines = run("fill", both, text, "-k", 4).out.splitlines()
+    assert head.split() == ["probability", "bits/char", "text"]
+    assert [line.split(maxsplit=2)[2] for line in lines] == [row["text"].replace("\n", "\\n").rstrip() for row in rows]
+    assert run("fill", both, text, "-k", 1).out.splitlines()[0] == head
+
+
+def test_all_that_there_are(both, run):
+    """Where there are fewer than were asked for; they add up to one."""
+    rows = run("fill", both, "The c_t", "--best", 999, "--json").out.splitlines()
+    assert len(rows) == len(set("".join(SENTENCES)))
+    assert sum(json.loads(row)["probability"] for row in rows) == pytest.approx(1.0)
+
+
+def test_a_long_text_in_a_table_is_cut_where_it_is_known(both, run):
+    """But not in the other forms."""
+    text = SENTENCES[0] * 5 + "The c_t sat" + SENTENCES[0][11:] * 9 + SENTENCES[1] * 5 + "The _og"
+    (line,) = run("fill", both, "-k", 1, stdin=text.encode()).out.splitlines()[1:]
+    shown = line.split(maxsplit=2)[2]
+    assert shown.startswith("…")
+    assert "The cat sat on" in shown
+    assert shown.endswith("The dog")
+    assert len(shown) < 150
+    row = json.loads(run("fill", both, "-k", 1, "--json", stdin=text.encode()).out)
+    assert row["text"] == text.replace("c_t", "cat").replace("_og", "dog")
+    assert [gap["index"] for gap in row["gaps"]] == [text.find("_") + 1, text.rfind("_") + 1]
+
+
+def test_drawing(both, run):
+    """A seed draws the same again, the first of several draws is the single one, and heat makes a difference."""
+    text = ("The ___ ___",)
+    one = run("fill", both, *text, "--temp", 2, "--seed", 5).out
+    assert run("fill", both, *text, "--temp", 2, "--seed", 5).out == one
+    rows = run("fill", both, *text, "--temp", 2, "--seed", 5, "--count", 30, "--json").out.splitlines()
+    texts = [json.loads(row)["text"] for row in rows]
+    assert texts[0] + "\n" == one
+    assert len(set(texts)) > 10
+    assert run("fill", both, "The c_t sat", "--temp", 0.01).out == "The cat sat\n"
+    assert len(run("fill", both, *text, "--temp", 1, "--count", 2).out.splitlines()) == 3
+    assert len({run("fill", both, "________", "--temp", 9).out for _ in range(3)}) == 3  # without a seed they differ
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("The cat",), "there is no gap in the text, as the mark '_' is not in it; --mark tells another"),
+        (("The c_t", "--mark", "?"), "there is no gap in the text, as the mark '?' is not in it"),
+        (("corpus.txt",), "as the mark '_' is not in it; a file is read with < corpus.txt"),
+        (("",), "the text is empty"),
+        (("Thé c_t",), "'é' (U+00E9) on line 1, column 3 of the text is a character the model has never seen"),
+        (("_\n_é c_t",), "'é' (U+00E9) on line 2, column 2 of the text is a character the model has never seen"),
+        (("c\udcff_",), "byte 0xFF on line 1, column 2 of the text is not UTF-8"),
+    ],
+)
+def test_a_text_that_cannot_be_filled(both, folder, run, arguments, sentence):
+    """One sentence says why."""
+    result = run("fill", both, *arguments)
+    assert (result.code, result.out) == (1, "")
+    assert sentence in result.err
+    assert result.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("stdin", "sentence"),
+    [
+        (b"", "standard input is empty"),
+        (b"The cat\n", "there is no gap in standard input, as the mark '_' is not in it; --mark tells another"),
+        (b"The\nc_t \xff", "standard input is not UTF-8 text"),
+        (b"The\nc_t #", "'#' (U+0023) on line 2, column 5 of standard input"),
+    ],
+)
+def test_standard_input_that_cannot_be_filled(both, run, stdin, sentence):
+    """One sentence says why."""
+    result = run("fill", both, stdin=stdin)
+    assert (result.code, result.out) == (1, "")
+    assert sentence in result.err
+    assert result.err.count("\n") == 1
+
+
+def test_too_long_a_text(both, run, monkeypatch):
+    """More than can be kept is refused while it is read."""
+    import charrnn.cli.fill
+
+    monkeypatch.setattr(charrnn.cli.fill, "KEPT", 100)
+    assert run("fill", both, stdin=b"The c_t" + b" " * 93).code == 0
+    result = run("fill", both, stdin=b"The c_t" + b" " * 94)
+    assert result.code == 1
+    assert "longer than the 100 characters that can be kept in memory" in result.err
+
+
+def test_unknown_characters_beside_gaps(both, run):
+    """They are left out, or replaced, for the model alone: in what is written they stay."""
+    for rule in ("skip", "replace"):
+        result = run("fill", both, "The c_t «sat» on", "--unknown", rule)
+        assert (result.code, result.out) == (0, "The cat «sat» on\n")
+    assert run("fill", both, "é_", "--unknown", "skip").code == 0
+
+
+def test_a_model_that_reads_one_side_alone(trained, run):
+    """It is refused, and how to train another is told."""
+    result = run("fill", trained, "der M_nn")
+    assert (result.code, result.out) == (1, "")
+    assert "charrnn train --bidirectional" in result.err
+    assert result.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("-k", 0),
+        ("-k", 2, "--temp", 1),
+        ("--count", 2),
+        ("--seed", 1),
+        ("--temp", 0),
+        ("--temp", 1, "--beam", 4),
+        ("--mark", ""),
+        ("--json", "--tsv"),
+        ("--beam", 0),
+        ("too", "much"),
+    ],
+)
+def test_wrong_usage(both, run, arguments):
+    """Is refused before the model is read."""
+    result = run("fill", both, "c_t", *arguments)
+    assert (result.code, result.out) == (2, "")
+
+
+def test_no_text_at_a_terminal(both, capsys, monkeypatch):
+    """Nobody is left to wait for a text to be typed."""
+
+    class Typed(io.StringIO):
+        def isatty(self):
+            return True
+
+    monkeypatch.setattr(sys, "stdin", Typed())
+    assert enter("fill", both) == 2
+    assert "Give a text with gaps, or - for standard input." in capsys.readouterr().err
+
+
+def test_bytes(tmp_path, run):
+    """A mark stands for a byte, in what is no UTF-8 too; nothing else is changed."""
+    model = untrained(tmp_path / "bytes.npz", Vocabulary.of_bytes())
+    given = b"\xff\xfe\r\n_\x00__\r"
+    result = run("fill", model, stdin=given)
+    assert (result.code, len(result.stdout)) == (0, len(given))
+    assert result.stdout[:4] == given[:4]
+    assert (result.stdout[5:6], result.stdout[8:]) == (b"\x00", b"\r")
+    result = run("fill", model, "é…ü", "--mark", "…")
+    assert (result.code, len(result.stdout)) == (0, 6)
+    assert (result.stdout[:2], result.stdout[3:]) == ("é".encode(), "ü\n".encode())
+    row = json.loads(run("fill", model, "--json", "é_").out)
+    assert len(row["gaps"]) == 1
+    assert row["gaps"][0]["index"] == 3  # bytes are counted
+
+
+def test_a_text_of_gaps_alone(both, run):
+    """Is written by the model from nothing."""
+    result = run("fill", both, "_" * 25)
+    assert (result.code, len(result.out)) == (0, 26)
+    assert set(result.out) <= set("".join(SENTENCES))
+
+
+def test_a_terminal_is_not_commanded(tmp_path, run, monkeypatch):
+    """What was filled in, or given, does nothing to a terminal, and goes as it is into a pipe."""
+    model = untrained(tmp_path / "escapes.npz", Vocabulary.of("\x1b\x07\n"))
+    given = b"\x1b\r\n\x07__"
+    written = run("fill", model, stdin=given).stdout
+    assert written.startswith(given[:4])
+
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    for arguments in ((), ("-k", 3), ("-k", 3, "--tsv")):
+        with monkeypatch.context() as patch:
+            screen = Terminal()
+            patch.setattr(sys, "stdout", screen)
+            assert run("fill", model, *arguments, stdin=given).code == 0
+            assert screen.getvalue().endswith("\n")
+            assert not set(screen.getvalue()) & set("\x1b\x07\r")
+
+
+def test_help_tells_what_is_needed(run):
+    """The help names the mark, both sides and how such a model is trained."""
+    told = " ".join(run("fill", "--help").out.split())
+    for words in ("--bidirectional", "each _ is one character", "choose another", f"{filling.CONTEXT} characters"):
+        assert words in told
+    assert f"[default: {filling.BEAM};" in told

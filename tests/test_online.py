@@ -1,0 +1,510 @@
+"""Learning from a pipe as it comes: what is learnt, saved and resumed, and what is refused."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from charrnn import feed as feed_module
+from charrnn.checkpoint import load, save
+from charrnn.cli import online as command
+from charrnn.cli import train
+from charrnn.display import online as display
+from charrnn.errors import CharrnnError
+from charrnn.feed import Feed
+from charrnn.network import Network
+from charrnn.online import OnlineLearner, OnlineState
+from charrnn.scoring import score
+from charrnn.settings import GRADIENTS, Settings
+from charrnn.vocabulary import UNKNOWN, Vocabulary
+from charrnn.workers import Workers
+
+PATIENCE = 120.0  # seconds that a process may take on a busy machine
+ONLINE = ("train", "-", "--online", "--gradient", "rtrl", "--hidden", 8, "--cell", "rnn", "--threads", 1)
+SMALL = Settings(cell="lstm", hidden=9, gradient="rtrl", online=True, batch_size=1, seq_length=8, dropout=0.0, lr=0.01)
+
+
+def symbols(count, *, seed=0):
+    """Make up a text of few symbols with something to learn, as numbers."""
+    rng = np.random.default_rng(seed)
+    words = [b"the cat ", b"a dog ", b"was full.\n", b"were out.\n"]
+    text = b"".join(words[k] for k in rng.integers(0, len(words), count))[:count]
+    return np.frombuffer(text, np.uint8)
+
+
+def heard(learner, ids, *, rest=True):
+    """Feed all symbols and learn from them; return the records."""
+    learner.feed(ids)
+    records = []
+    while (record := learner.learn()) is not None:
+        records.append(record)
+    if rest and (record := learner.learn(rest=True)) is not None:
+        records.append(record)
+    return records
+
+
+def arrays_of(run):
+    """Return all numbers of a run, as bytes, and where it stands but for the clock."""
+    checkpoint = run if hasattr(run, "resume") else run.checkpoint()
+    resume = checkpoint.resume
+    progress = {key: value for key, value in resume.progress.items() if key != "seconds"}
+    arrays = [*checkpoint.parameters.values(), resume.weights, *resume.moments, resume.carried, resume.influence]
+    return [values.tobytes() for values in arrays], progress
+
+
+def test_each_symbol_is_predicted_once_before_it_is_learnt():
+    """Over text shorter than an update's, the loss is that of the first weights, from the zero state on."""
+    ids = symbols(60)
+    with Workers(1) as team:
+        learner = OnlineLearner(replace(SMALL, seq_length=100), Vocabulary.of_bytes(), team)
+        network = Network(learner.architecture, learner.checkpoint().parameters)
+        expected = score(network, ids, team).nats_per_char
+        (record,) = heard(learner, ids)
+    assert record.characters == 59
+    assert record.mean == pytest.approx(expected, rel=1e-5)
+    assert record.recent == record.mean
+
+
+def test_what_is_learnt_does_not_depend_on_when_it_comes():
+    """Fed one by one, in pieces of any size or at once, with 1, 2 or 3 threads: the same bits; and it learns."""
+    ids = symbols(4801)
+    runs = []
+    for threads, cuts in ((1, []), (2, range(1, 4801, 7)), (3, [5, 6, 700, 1999])):
+        with Workers(threads) as team:
+            learner = OnlineLearner(replace(SMALL, cell="gru"), Vocabulary.of_bytes(), team)
+            records = []
+            for piece in np.split(ids, cuts):
+                records += heard(learner, piece, rest=False)
+            assert learner.waiting == 0
+            assert records[-1].recent < 0.5 * records[-1].mean < 0.5 * np.log(256)
+            runs.append(arrays_of(learner))
+    assert runs[0] == runs[1] == runs[2]
+
+
+def test_a_resumed_run_equals_one_that_never_stopped(tmp_path):
+    """Saved at an update, loaded, and fed with what comes next, a run has the same bits as one that was fed all."""
+    ids = symbols(1601)
+    with Workers(2) as team:
+        whole = OnlineLearner(SMALL, Vocabulary.of_bytes(), team)
+        heard(whole, ids)
+        learner = OnlineLearner(SMALL, Vocabulary.of_bytes(), team)
+        for piece in np.split(ids, [9, 801]):
+            heard(learner, piece)
+            save(tmp_path / "model.npz", learner.checkpoint())
+            learner = OnlineLearner.resumed(load(tmp_path / "model.npz", resume=True), team)
+    assert arrays_of(learner) == arrays_of(whole)
+
+
+def test_a_loss_that_runs_away_is_mended_by_safe_weights_and_half_the_rate():
+    """Weights that are no good are replaced by those of some time ago; if that helps never, the run gives up."""
+    with Workers(1) as team:
+        learner = OnlineLearner(SMALL, Vocabulary.of_bytes(), team)
+        heard(learner, symbols(8 * 1000 + 1))
+        safe = learner.network.weights.flat.copy()
+        heard(learner, symbols(80))
+        learner.network.weights.flat[:] *= 1e20
+        learner.network.pack()
+        learner.feed(symbols(8))
+        record = learner.learn()
+        assert record.rolled_back
+        assert np.array_equal(learner.network.weights.flat, safe)
+        assert learner.state.rate_scale == 0.5
+        assert learner.sound()
+        after = heard(learner, symbols(800, seed=1))
+        assert not any(record.rolled_back for record in after)
+        assert after[-1].learning_rate == SMALL.lr / 2
+        learner.network.weights.flat[5] = np.nan
+        assert not learner.sound()
+        learner.mend()
+        assert learner.sound()
+        learner._safe[:] = np.nan
+        learner.network.weights.flat[:] = np.nan
+        learner.network.pack()
+        with pytest.raises(CharrnnError, match=r"ran away 6 times, .*; try --lr"):
+            heard(learner, symbols(800))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"step": -1},
+        {"characters": 1.5},
+        {"last": 256},
+        {"last": True},
+        {"seconds": 1e301},
+        {"recent": "x"},
+        {"moments_begin": 9},
+        {"more": 0},
+    ],
+    ids=str,
+)
+def test_a_state_that_no_run_has_is_refused(change):
+    """What a file says of where its run stands is not believed."""
+    with Workers(1) as team:
+        checkpoint = OnlineLearner(SMALL, Vocabulary.of_bytes(), team).checkpoint()
+        checkpoint.resume.progress |= change
+        with pytest.raises(CharrnnError, match="does not fit its settings"):
+            OnlineLearner.resumed(checkpoint, team)
+    with pytest.raises((TypeError, ValueError)):
+        OnlineState.of(checkpoint.resume.progress, 256)
+
+
+@pytest.mark.parametrize(
+    "change", [{"epochs": 1.0}, {"gradient": "bptt"}, {"batch_size": 2}, {"dropout": 0.1}], ids=str
+)
+def test_settings_that_make_no_online_run_are_refused(change):
+    """An online run has no end, one stream, no dropout, and learns in real time."""
+    with pytest.raises(CharrnnError, match="online"):
+        replace(SMALL, **change)
+
+
+def test_an_influence_that_is_missing_or_of_another_shape_is_refused():
+    """A file of an online run without one, or with one of two streams, is not resumed."""
+    with Workers(1) as team:
+        checkpoint = OnlineLearner(SMALL, Vocabulary.of_bytes(), team).checkpoint()
+        for values in (None, np.zeros((2, *checkpoint.resume.influence.shape[1:]), np.float32)):
+            checkpoint.resume.influence = values
+            with pytest.raises(CharrnnError, match="does not fit its settings"):
+                OnlineLearner.resumed(checkpoint, team)
+
+
+# ---- The command
+
+
+def test_a_model_learnt_from_a_pipe_is_like_any_other(folder, run, text):
+    """It says what it heard, and info, eval and sample read what it wrote; --resume goes on."""
+    data = text.encode()
+    result = run(*ONLINE, "-o", "m.npz", "--log", "m.log", stdin=data)
+    assert result.code == 0, result.err
+    assert result.out == ""
+    assert f"{len(data) - 1:,} bytes" in result.err
+    assert "the text has ended; saved in m.npz" in result.err
+    entries = [json.loads(line) for line in Path("m.log").read_text().splitlines()]
+    assert entries[-1]["characters"] == len(data) - 1
+    assert entries[-1]["recent_loss"] < entries[-1]["mean_loss"] < entries[0]["recent_loss"]
+    assert "256 byte values" in run("info", "m.npz").out
+    assert json.loads(run("eval", "m.npz", "corpus.txt", "--json").out)["bits_per_char"] < 6.0
+    assert len(run("sample", "m.npz", "--length", 20).stdout) == 20
+    again = run("train", "--resume", "m.npz", "--online", "--log", "m.log", "--quiet", stdin=data)
+    assert (again.code, again.err) == (0, "")
+    more = [json.loads(line) for line in Path("m.log").read_text().splitlines()]
+    assert more[: len(entries)] == entries
+    assert more[-1]["characters"] == 2 * len(data) - 1
+    assert more[-1]["mean_loss"] < entries[-1]["mean_loss"]
+
+
+def test_it_starts_from_the_weights_and_the_vocabulary_of_another_model(folder, run, trained, text):
+    """With --init-from, CRLF becomes LF, and characters are the model's; an online run of it is resumed likewise."""
+    start = ("train", "-", "--online", "--gradient", "rtrl", "--init-from", trained, "-o", "m.npz", "--threads", 1)
+    result = run(*start, "--lr", "1e-9", stdin=text[:600].replace("\n", "\r\n").encode())
+    assert result.code == 0, result.err
+    ours, theirs = load("m.npz", resume=True), load(trained)
+    assert ours.vocabulary == theirs.vocabulary
+    assert ours.resume.progress["characters"] == 599
+    assert all(np.allclose(values, theirs.parameters[name], atol=1e-5) for name, values in ours.parameters.items())
+    loss = ours.resume.progress["loss_sum"] / 599
+    assert loss < 2.0 < np.log(len(theirs.vocabulary))
+    again = run("train", "-", "--resume", "m.npz", "--online", stdin="größer".encode())
+    assert again.code == 0, again.err
+    assert load("m.npz", resume=True).resume.progress["characters"] == 605
+
+
+@pytest.mark.parametrize(
+    ("data", "unknown", "sentence", "count"),
+    [
+        ("am Haus und дas".encode(), "error", "U+0434) on line 1, column 13 of standard input", 11),
+        ("am Haus und дas".encode(), "skip", None, 13),
+        ("am Haus und дas".encode(), "replace", None, 14),
+        (b"am Haus und \xff das", "error", "is not UTF-8 text (see byte 0xFF at offset 12)", 11),
+    ],
+)
+def test_what_cannot_be_read_ends_the_run_after_what_came_before(folder, run, trained, data, unknown, sentence, count):
+    """The text before an unknown character or a bad byte is learnt and saved, and then the fault is said."""
+    start = ("train", "-", "--online", "--gradient", "rtrl", "--init-from", trained, "-o", "m.npz")
+    result = run(*start, "--unknown", unknown, stdin=data)
+    assert result.code == (0 if sentence is None else 1)
+    assert sentence is None or (sentence in result.err and result.err.endswith("; what was learnt is in m.npz\n"))
+    assert load("m.npz", resume=True).resume.progress["characters"] == count
+
+
+@pytest.mark.parametrize("data", [b"", b"x"])
+def test_a_pipe_that_gives_nothing_to_learn_from_leaves_no_file(folder, run, data):
+    """An empty text, or a single character, is an error, and nothing is saved; a model that is resumed stays."""
+    result = run(*ONLINE, "-o", "m.npz", stdin=data)
+    assert result.code == 1
+    assert "nothing to learn from came through standard input; nothing was saved" in result.err
+    assert not Path("m.npz").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("-", "--online"), "give --gradient rtrl as well"),
+        (("corpus.txt", "--online", "--gradient", "rtrl"), "give - for standard input, and no file"),
+        (("-", "corpus.txt", "--online", "--gradient", "rtrl"), "give - for standard input, and no file"),
+        (("--online", "--gradient", "rtrl"), "Give a text to learn from"),
+        (("-", "--online", "--gradient", "rtrl", "--epochs", 3), "once, and has no --epochs"),
+        (("-", "--online", "--gradient", "rtrl", "--batch-size", 3, "--bytes"), "has no --batch-size, --bytes"),
+        (("-", "--online", "--gradient", "rtrl", "--documents", "lines"), "has no --documents"),
+        (("-", "--online", "--gradient", "rtrl", "--cell", "clockwork"), "is for the cells rnn"),
+        (("corpus.txt", "--gradient", "rtrl", "--layers", 2), "is for one layer, not for 2."),
+        (("corpus.txt", "--gradient", "rtrl", "--bidirectional"), "which a bidirectional network does not."),
+        (("corpus.txt", "--gradient", "rtrl", "--learned-state"), "states at zero"),
+        (("corpus.txt", "--gradient", "rtrl", "--cell", "gru-reset-before"), "not for gru-reset-before."),
+        (("corpus.txt", "--unknown", "skip"), "--unknown goes with --online"),
+        (("--resume", "m.npz", "--gradient", "rtrl"), "keeps its own --gradient"),
+    ],
+    ids=lambda value: " ".join(map(str, value)) if isinstance(value, tuple) else "",
+)
+def test_options_that_contradict_each_other_are_refused(folder, run, arguments, sentence):
+    """In one sentence each, with exit code 2, and nothing is written."""
+    result = run("train", *arguments, stdin=b"abc")
+    assert result.code == 2
+    assert sentence in result.err
+    assert list(Path().iterdir()) == [Path("corpus.txt")]
+
+
+def test_runs_online_and_on_a_text_are_not_mistaken_for_each_other(folder, run, trained, tmp_path_factory):
+    """--resume says how each goes on; a network that cannot learn in real time, or documents, are no start."""
+    assert run(*ONLINE, "-o", "m.npz", "--quiet", stdin=b"abc abc").code == 0
+    result = run("train", "--resume", "m.npz")
+    assert result.code == 1
+    assert "it goes on with: … | charrnn train - --resume m.npz --online" in result.err
+    result = run("train", "-", "--resume", trained, "--online", stdin=b"abc")
+    assert result.code == 1
+    assert "was not learnt online; --init-from starts an online run" in result.err
+    tiny = ("--hidden", 8, "--epochs", 0.1, "--quiet", "--cell", "rnn")
+    for options, sentence in (
+        (("--layers", 2), "one layer, not for 2"),
+        (("--documents", "lines"), "not as documents"),
+        (("--bidirectional",), "which a bidirectional network does not"),
+        (("--learned-state",), "not at learned ones"),
+    ):
+        assert run("train", "corpus.txt", *tiny, *options, "-o", "other.npz", "--force").code == 0
+        result = run("train", "-", "--online", "--gradient", "rtrl", "--init-from", "other.npz", stdin=b"abc")
+        assert result.code == 1
+        assert sentence in result.err
+    assert not Path("model.npz").exists()
+
+
+def test_a_text_is_learnt_in_real_time_with_modest_defaults(folder, run):
+    """--gradient rtrl means 32 units, one stream and no dropout, unless others are given; it is resumed as usual."""
+    common = ("train", "corpus.txt", "--gradient", "rtrl", "--cell", "rnn", "--quiet")
+    assert run(*common, "--epochs", 0.2, "-o", "m.npz").code == 0
+    training = load("m.npz").training
+    assert [training[name] for name in ("hidden", "batch_size", "dropout", "gradient")] == [32, 1, 0.0, "rtrl"]
+    given = ("--hidden", 8, "--batch-size", 3, "--dropout", 0.1)
+    assert run(*common, *given, "--epochs", 1, "-o", "whole.npz").code == 0
+    training = load("whole.npz").training
+    assert [training[name] for name in ("hidden", "batch_size", "dropout")] == [8, 3, 0.1]
+    assert run(*common, *given, "--epochs", 2, "-o", "long.npz", "--force").code == 0
+    assert run("train", "--resume", "whole.npz", "--epochs", 2, "--quiet").code == 0
+    assert run("train", "corpus.txt", "--quiet", "--epochs", 0.2, "--hidden", 8, "--force", "-o", "b.npz").code == 0
+    assert load("b.npz").training["batch_size"] == 16
+    progress = [load(name, resume=True).resume.progress["step"] for name in ("whole.npz", "long.npz")]
+    assert progress[0] == progress[1]
+
+
+def test_a_run_that_does_not_fit_in_memory_is_refused_at_once(folder, run, monkeypatch):
+    """The sentence says how much there is, and what to do."""
+    monkeypatch.setattr("charrnn.influence.available_bytes", lambda: 1 << 30)
+    result = run("train", "-", "--online", "--gradient", "rtrl", "--hidden", 512, stdin=b"abc")
+    assert result.code == 1
+    assert "needs 12.7 GiB for the influence of each weight on each unit; there is 1.0 GiB; use fewer" in result.err
+
+
+def test_plain_lines_tell_how_it_goes_and_quiet_tells_nothing(folder, run, monkeypatch, text):
+    """Where stderr is no terminal, a line now and then; on one, a line that changes; with --quiet, none."""
+    monkeypatch.setattr(display, "PLAIN_SECONDS", 0.0)
+    plain = run(*ONLINE, "-o", "m.npz", stdin=text[:500].encode()).err
+    assert "bits a byte of late" in plain
+    assert "an update every 32 characters" in plain
+    assert "\x1b" not in plain
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    assert "\x1b" in run(*ONLINE, "-o", "n.npz", stdin=text[:500].encode()).err
+    assert run(*ONLINE, "-o", "o.npz", "--quiet", stdin=text[:500].encode()).err == ""
+
+
+def test_a_log_that_is_the_model_is_refused_and_one_that_fails_costs_no_model(folder, run, monkeypatch):
+    """As with any run: the log is not written over the model; a full disk is told at the end."""
+    assert run(*ONLINE, "-o", "m.npz", "--log", "m.npz", stdin=b"abc").code == 1
+    assert not Path("m.npz").exists()
+    if not Path("/dev/full").exists():
+        return
+    result = run(*ONLINE, "-o", "m.npz", "--log", "/dev/full", stdin=b"abc abc")
+    assert result.code == 1
+    assert "could not be written to its end" in result.err
+    assert "the model is in m.npz" in result.err
+    load("m.npz", resume=True)
+
+
+def test_choices_are_those_of_the_program():
+    """What the command line offers is what settings and vocabularies know, which --help does not import."""
+    choices = {param.name: getattr(param.type, "choices", None) for param in train.command.params}
+    assert tuple(choices["gradient"]) == GRADIENTS
+    assert tuple(choices["unknown"]) == UNKNOWN
+
+
+# ---- The pipe
+
+
+def test_a_fast_pipe_has_to_wait(monkeypatch):
+    """Of a text without end only so much is read as is learnt from: memory is bounded."""
+    end, start = os.pipe()
+    os.set_blocking(start, False)
+    with os.fdopen(end, "rb", buffering=0) as reader, os.fdopen(start, "wb", buffering=0) as writer:
+        monkeypatch.setattr(sys, "stdin", reader)
+        waiting = Feed(Vocabulary.of_bytes())
+        taken, idle = 0, 0
+        while idle < 20:
+            wrote = writer.write(b"x" * 4096)
+            taken, idle = taken + (wrote or 0), 0 if wrote else idle + 1
+            time.sleep(0.01 * (not wrote))
+        assert taken <= (feed_module.WAITING + 2) * feed_module.PIECE + (1 << 20)
+        writer.close()
+        pieces = []
+        while not waiting.ended:
+            pieces.append(waiting.next(1.0))
+        sizes = [piece.size for piece in pieces if piece is not None]
+        assert sum(sizes) == taken
+        assert max(sizes) <= feed_module.PIECE
+
+
+def test_what_is_there_is_read_at_once(monkeypatch):
+    """A few bytes of a pipe that stays open come through; none are none; its end is told."""
+    end, start = os.pipe()
+    with os.fdopen(end, "rb", buffering=0) as reader, os.fdopen(start, "wb", buffering=0) as writer:
+        monkeypatch.setattr(sys, "stdin", reader)
+        waiting = Feed(Vocabulary.of("aä"))
+        assert waiting.next(0.01) is None
+        writer.write("aä".encode()[:2])
+        assert waiting.next(10.0).tolist() == [0]
+        writer.write("ä".encode()[1:])
+        assert waiting.next(10.0).tolist() == [1]
+        assert not waiting.ended
+        writer.close()
+        assert waiting.next(10.0) is None
+        assert waiting.ended
+
+
+@pytest.fixture
+def launch(folder):
+    """Start the program in a process of its own, with pipes."""
+    started = []
+
+    def start(*arguments):
+        line = [sys.executable, "-m", "charrnn", *map(str, arguments)]
+        process = subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        started.append(process)
+        watchdog = threading.Timer(PATIENCE, process.kill)
+        watchdog.daemon = True
+        watchdog.start()
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def until(condition, process):
+    """Wait for a condition, as long as a process runs."""
+    while not condition():
+        assert process.poll() is None, process.communicate()[1].decode()
+        time.sleep(0.02)
+
+
+def characters(path="m.log"):
+    """Return how many characters a log tells were learnt from."""
+    lines = Path(path).read_text().splitlines() if Path(path).exists() else []
+    return json.loads(lines[-1])["characters"] if lines else 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are those of POSIX")
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_slow_pipe_is_learnt_from_as_it_comes_and_a_signal_saves(launch, run, number, code):
+    """With the pipe open, a few bytes are learnt from; a signal learns from the rest, saves and ends."""
+    process = launch(*ONLINE, "-o", "m.npz", "--log", "m.log", "--save-every", "0.2s")
+    process.stdin.write(b"The cat was here, and the dog was not there.\n")
+    process.stdin.flush()
+    until(lambda: characters() == 32, process)
+    until(Path("m.npz").exists, process)  # saved while nothing comes
+    first = arrays_of(load("m.npz", resume=True))
+    process.stdin.write(b"And then.\n")
+    process.stdin.flush()
+    time.sleep(0.3)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == code, err
+    assert b"stopped; saved in m.npz" in err
+    checkpoint = load("m.npz", resume=True)
+    assert checkpoint.resume.progress["characters"] == 54
+    assert arrays_of(checkpoint) != first
+    result = run("train", "-", "--resume", "m.npz", "--online", "--quiet", stdin=b"So it was.")
+    assert (result.code, result.err) == (0, "")
+    assert load("m.npz", resume=True).resume.progress["characters"] == 64
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are those of POSIX")
+def test_a_signal_before_anything_came_saves_nothing(launch):
+    """There is nothing to save; that is said."""
+    process = launch(*ONLINE, "-o", "m.npz", "--log", "m.log")
+    until(Path("m.log").exists, process)
+    time.sleep(1.0)
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 143
+    assert b"nothing was saved" in err or not err
+    assert not Path("m.npz").exists()
+
+
+def test_time_ends_a_run_though_the_pipe_goes_on(launch):
+    """After --time it saves, says how to go on, and ends well."""
+    process = launch(*ONLINE, "-o", "m.npz", "--time", "0.5s", "--log", "m.log")
+    process.stdin.write(b"abc" * 50)
+    process.stdin.flush()
+    process.wait(timeout=PATIENCE)
+    err = process.stderr.read().decode()
+    assert process.returncode == 0, err
+    assert "stopped; saved in m.npz" in err
+    assert "charrnn train - --resume m.npz --online" in err
+    assert load("m.npz", resume=True).resume.progress["characters"] == 149
+
+
+def test_a_save_that_fails_does_not_end_the_run(folder, run, monkeypatch, text):
+    """A disk that is full for a while is told, and the end is saved."""
+    from charrnn import checkpoint
+
+    tried = []
+    right = checkpoint.save
+
+    def fail_at_first(*arguments):
+        tried.append(arguments)
+        if len(tried) == 1:
+            raise CharrnnError("the disk is full")
+        right(*arguments)
+
+    monkeypatch.setattr(checkpoint, "save", fail_at_first)
+    result = run(*ONLINE, "-o", "m.npz", "--save-every", "0.001s", stdin=text[:3000].encode())
+    assert result.code == 0
+    assert "the disk is full; the run goes on, and saves again later" in result.err
+    assert load("m.npz", resume=True).resume.progress["characters"] == len(text[:3000].encode()) - 1
+
+
+def test_a_log_is_not_written_at_every_update(folder, run, monkeypatch, text):
+    """A line a second at the most, and the last: a run may go on for months."""
+    clock = iter(np.arange(0.0, 1e6, 0.05))
+    monkeypatch.setattr(command.time, "monotonic", lambda: float(next(clock)))
+    monkeypatch.setattr("charrnn.online.CHUNK_SECONDS", 0.0)  # each update is a record
+    assert run(*ONLINE, "-o", "m.npz", "--log", "m.log", "--quiet", stdin=text.encode()).code == 0
+    lines = Path("m.log").read_text().splitlines()
+    steps = json.loads(lines[-1])["step"]
+    assert 2 <= len(lines) < steps / 4
