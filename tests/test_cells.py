@@ -1,6 +1,7 @@
 """The table of cells: its rows' parameters, how they begin, what they have in common, and what a new row takes."""
 
 import json
+import time
 from dataclasses import replace
 from itertools import pairwise
 
@@ -462,6 +463,42 @@ def test_a_new_variant_is_a_new_row(monkeypatch, tmp_path):
         rest = Trainer.resumed(load(tmp_path / "model.npz", resume=True), text, team)
         list(rest.run())
     assert rest.network.weights.flat.tobytes() == whole.network.weights.flat.tobytes()
+
+
+# Rows with no more arithmetic than their family's plain one, and rows with more, for comparison.
+NO_DEARER = {
+    "lstm": ("lstm-coupled", "lstm-nig", "lstm-nfg", "lstm-nog", "lstm-niaf", "lstm-noaf", "lstm-projection"),
+    "gru": ("gru-reset-before",),
+    "rnn": ("relu", "sigmoid", "irnn"),
+}
+DEARER = {"lstm": ("lstm-peephole", "lstm-fgr"), "rnn": ("clockwork",)}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("hidden", [128, 256])
+@pytest.mark.parametrize("family", NO_DEARER)
+def test_a_variant_costs_no_more_than_its_familys_plain_row(family, hidden):
+    """A flag costs nothing: where there is no more arithmetic, a step takes at most 15 % longer, measured in turns."""
+    text = corpus(rhyme(200_000))
+    names = (family, *NO_DEARER[family], *DEARER.get(family, ()))
+    times = {name: [] for name in names}
+    with Workers() as team:
+        trainers = {}
+        for name in names:
+            own = {"cell": name} if name in CELLS else {"cell": "rnn", "activation": name}
+            settings = Settings(hidden=hidden, dropout=0.0, epochs=1000.0, patience=0, **own)
+            trainers[name] = Trainer(settings, text, team)
+            trainers[name].advance(3)
+        for _ in range(15):
+            for name in names:
+                began = time.perf_counter()
+                trainers[name].advance(40 * 128 // hidden)
+                times[name].append(time.perf_counter() - began)
+                trainers[name].state.step = 0
+    ratios = {name: float(np.median(times[name]) / np.median(times[family])) for name in names[1:]}
+    print(f"\ntime of a step, {hidden} units, over that of {family}: {ratios}")  # noqa: T201
+    for name in NO_DEARER[family]:
+        assert ratios[name] < 1.15, name
 
 
 # ---- charrnn cells ----------------------------------------------------------------------------------------

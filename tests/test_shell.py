@@ -15,6 +15,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from charrnn.cli.train import CELLS
+
 fcntl = pytest.importorskip("fcntl", reason="for POSIX systems")
 termios = pytest.importorskip("termios", reason="for POSIX systems")
 
@@ -244,7 +246,7 @@ def test_completion_with_tab(tmp_path):
     program.chmod(0o755)
     surroundings = os.environ | {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
     completed = subprocess.run(["bash", "-c", COMPLETING], env=surroundings, capture_output=True, timeout=PATIENCE)
-    assert completed.stdout.decode().splitlines() == ["sample", "lstm gru rnn", "--top-k --top-p"]
+    assert completed.stdout.decode().splitlines() == ["sample", " ".join(CELLS), "--top-k --top-p"]
     for shell, mark in (("zsh", "#compdef charrnn"), ("fish", "complete --no-files --command charrnn")):
         asked = surroundings | {"_CHARRNN_COMPLETE": f"{shell}_source"}
         script = subprocess.run([program], env=asked, capture_output=True, timeout=PATIENCE).stdout.decode()
