@@ -91,9 +91,10 @@ class Separate:
         It is compiled, or read from the disk, when this is first asked for.
         """
         _link()
-        if last not in self._addresses:
-            self._addresses[last] = self._compile(self._signature_for(last))
-        return self._addresses[last]
+        with _linking:  # two threads that both ask would both compile
+            if last not in self._addresses:
+                self._addresses[last] = self._compile(self._signature_for(last))
+            return self._addresses[last]
 
     def is_kept(self, last: int) -> bool:
         """Tell whether what `address` needs was compiled on this machine before."""

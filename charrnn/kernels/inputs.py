@@ -131,24 +131,6 @@ def begin_states(states, initial, layer, slot, b):
 
 
 @jit
-def forget_gradients(begun, dh, other, layer, slot, b):
-    """Clear the gradient of a row's states in a slot, where these were set anew; if first states are learnt, keep it.
-
-    begun [S, L, B, H], or empty, adds it up; dh [T+1, B, H] is a layer's, other [S−1, L, 1, B, H].
-    """
-    for j in range(0, dh.shape[2], LANES):
-        if begun.shape[0]:
-            store(begun, (0, layer, b, j), load(begun, (0, layer, b, j)) + load(dh, (slot, b, j)))
-        store(dh, (slot, b, j), 0.0)
-    for k in range(other.shape[0]):
-        for j in range(0, dh.shape[2], LANES):
-            if k + 1 < begun.shape[0]:
-                total = load(begun, (k + 1, layer, b, j)) + load(other, (k, layer, 0, b, j))
-                store(begun, (k + 1, layer, b, j), total)
-            store(other, (k, layer, 0, b, j), 0.0)
-
-
-@jit
 def gap_after(ids, first, last, begin, end):
     """Return the first step from `begin` on after which a row of ids [T, B] begins anew, as its input is below 0.
 

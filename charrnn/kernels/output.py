@@ -69,20 +69,6 @@ def backward(dh, logits, V_transposed, inner, first, last, begin, end):
 
 
 @jit
-def backward_both(left, right, logits, V_transposed, inner, first, last, steps):
-    """Set dh [T+1, B, ≥inner] of both top layers: in slot t of the left one δᵒ_t Vᵀ, of the right one in steps−1−t.
-
-    Nothing reads the last slot. V_transposed [2, ·] is packed.
-    """
-    clear(left, first, last, 0, steps + 1)
-    clear(right, first, last, 0, steps + 1)
-    for t in range(steps):
-        slot = steps - 1 - t
-        multiply_add(left[t : t + 1, first:last, :inner], logits[t : t + 1, first:last], V_transposed[0], t & 1)
-        multiply_add(right[slot : slot + 1, first:last, :inner], logits[t : t + 1, first:last], V_transposed[1], t & 1)
-
-
-@jit
 def total(losses, steps):
     """Return the sum of the losses [T, B] of so many steps."""
     sum_ = 0.0

@@ -104,7 +104,7 @@ def forward(reader, weights, packed, buffers, ids, nothing, first, last, begin, 
     logits_forward(weights, packed, buffers, 0, first, last, begin, end)
 
 
-@jit
+@shared(types.void(WEIGHTS, PACKED, BUFFERS, INTEGER, *PART))
 def logits_forward(weights, packed, buffers, dropped, first, last, begin, end):
     """Set the logits of steps `begin` to `end` from what the top layers hand up.
 

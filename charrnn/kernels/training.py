@@ -13,6 +13,7 @@ from numba import types
 from charrnn.kernels import gradients, inputs, output, update
 from charrnn.kernels.barrier import wait
 from charrnn.kernels.compiler import call, entry, shared
+from charrnn.kernels.gemm import multiply_add
 from charrnn.kernels.passes import (
     BUFFERS,
     FLOATS,
@@ -28,9 +29,42 @@ from charrnn.kernels.passes import (
     read_by,
     steps_at_once,
 )
+from charrnn.kernels.simd import LANES, load, store
 
 SCANS = types.UniTuple(INTEGER, 4)  # addresses: forward, backward, further gradients; and the cell's flags
 FRESH = types.Array(types.boolean, 1, "C")
+
+
+@shared(types.void(FLOATS[4], FLOATS[3], FLOATS[5], INTEGER, INTEGER, INTEGER))
+def forget_gradients(begun, dh, other, layer, slot, b):
+    """Clear the gradient of a row's states in a slot, where these were set anew; if first states are learnt, keep it.
+
+    begun [S, L, B, H], or empty, adds it up; dh [T+1, B, H] is a layer's, other [S−1, L, 1, B, H].
+    """
+    for j in range(0, dh.shape[2], LANES):
+        if begun.shape[0]:
+            store(begun, (0, layer, b, j), load(begun, (0, layer, b, j)) + load(dh, (slot, b, j)))
+        store(dh, (slot, b, j), 0.0)
+    for k in range(other.shape[0]):
+        for j in range(0, dh.shape[2], LANES):
+            if k + 1 < begun.shape[0]:
+                total = load(begun, (k + 1, layer, b, j)) + load(other, (k, layer, 0, b, j))
+                store(begun, (k + 1, layer, b, j), total)
+            store(other, (k, layer, 0, b, j), 0.0)
+
+
+@shared(types.void(FLOATS[3], FLOATS[3], FLOATS[3], FLOATS[2], *[INTEGER] * 4))
+def backward_both(left, right, logits, V_transposed, inner, first, last, steps):
+    """Set dh [T+1, B, ≥inner] of both top layers: in slot t of the left one δᵒ_t Vᵀ, of the right one in steps−1−t.
+
+    Nothing reads the last slot. V_transposed [2, ·] is packed.
+    """
+    inputs.clear(left, first, last, 0, steps + 1)
+    inputs.clear(right, first, last, 0, steps + 1)
+    for t in range(steps):
+        slot = steps - 1 - t
+        multiply_add(left[t : t + 1, first:last, :inner], logits[t : t + 1, first:last], V_transposed[0], t & 1)
+        multiply_add(right[slot : slot + 1, first:last, :inner], logits[t : t + 1, first:last], V_transposed[1], t & 1)
 
 
 @shared(
@@ -70,7 +104,7 @@ def forward_backward(
     layers, stacks = z.shape[0], first_U.shape[0]
     depth = layers // stacks
     if stacks == 2:
-        output.backward_both(dh[depth - 1], dh[layers - 1], logits, back_V, V.shape[1], first, last, steps)
+        backward_both(dh[depth - 1], dh[layers - 1], logits, back_V, V.shape[1], first, last, steps)
     for k in range(begun.shape[0]):
         for layer in range(layers):
             inputs.clear(begun[k, layer : layer + 1], first, last, 0, 1)
@@ -99,13 +133,13 @@ def forward_backward(
             while end > t:
                 for row in range(first, last):
                     if read[end - 1, row] < 0:  # the first states that come after depend on nothing
-                        inputs.forget_gradients(begun, dh[layer], other, layer, end, row)
+                        forget_gradients(begun, dh[layer], other, layer, end, row)
                 begin = inputs.gap_before(read, first, last, t, end - 1) + 1
                 call(scan_back, (z[layer], states, dh, other, layer, *own, first, last, begin, end, flags))
                 end = begin
         for row in range(first, last):
             if fresh[row]:
-                inputs.forget_gradients(begun, dh[layer], other, layer, 0, row)
+                forget_gradients(begun, dh[layer], other, layer, 0, row)
 
 
 @shared(types.void(SCANS, WEIGHTS, BUFFERS, INTEGERS[2], INTEGER, INTEGER, INTEGER, INTEGER, FLOATS[1]))
