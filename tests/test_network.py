@@ -15,7 +15,12 @@ from charrnn.training import Trainer
 from charrnn.vocabulary import Vocabulary
 from charrnn.workers import Workers
 from tests import naive
-from tests.rows import NAMES, PLAIN, ROWS, fitted, settings_of
+from tests.rows import KINDS, NAMES, PLAIN, ROWS, fitted, settings_of
+
+# Of each kind of state one: a row that carries none from window to window too.
+STEPPED = [
+    row for row in ROWS if row[0] in (*KINDS, "clockwork", "lstm-projection") and "sigmoid" not in row[1].values()
+]
 
 # Hidden size, vocabulary, streams, layers and dropout: any two values meet somewhere, and any three of the last three.
 RAGGED = [
@@ -227,7 +232,7 @@ def _spread(rows, count):
     pairs = [((cell, {}), sizes) for cell in PLAIN for sizes in RAGGED]
     others = [row for row in rows if row[1] or row[0] not in PLAIN]
     for k, row in enumerate(others):
-        pairs += [(row, RAGGED[(count * k + j) % len(RAGGED)]) for j in range(count)]
+        pairs += [(row, RAGGED[(3 * k + j) % len(RAGGED)]) for j in range(count)]
     return pairs
 
 
@@ -237,7 +242,7 @@ def _name(value):
     )
 
 
-@pytest.mark.parametrize(("row", "sizes"), _spread(ROWS, 3), ids=_name)
+@pytest.mark.parametrize(("row", "sizes"), _spread(ROWS, 1), ids=_name)
 def test_ragged_sizes_equal_the_naive_twin(row, sizes):
     """Logits, losses, last states and every gradient are the twin's where layers are computed in several stretches."""
     (cell, options), (hidden, vocabulary, batch, layers, dropout) = row, sizes
@@ -332,7 +337,7 @@ def test_training_steps_give_the_same_bits_for_any_number_of_threads(
     assert runs[0] == runs[1] == runs[2] == runs[3]
 
 
-@pytest.mark.parametrize(("cell", "options"), ROWS, ids=NAMES)
+@pytest.mark.parametrize(("cell", "options"), STEPPED, ids=[" ".join(map(str, row)) for row in STEPPED])
 def test_training_steps_are_the_twins(cell, options, monkeypatch):
     """Two epochs of steps lead to the twin's losses, weights and states; some streams end one step before others."""
     monkeypatch.setattr(training, "FRESH", 0.0)

@@ -173,7 +173,6 @@ def test_a_network_learns_a_short_clause(monkeypatch, team):
     for name, value in {"HIDDEN": 32, "STEPS": 350, "VALIDATION": 64, "PAIRS": 100, "DISTANCES": (5,)}.items():
         monkeypatch.setattr(recall, name, value)
     monkeypatch.setattr(recall, "LR", 0.02)
-    monkeypatch.setattr(recall, "default_lr", lambda cell: 0.02)
     (result,) = recall.recall("lstm", team, 0)
     assert result.accuracy > 0.9
     assert (result.cell, result.hidden, result.distance, result.sentences) == ("lstm", 32, 5, 200)
