@@ -545,3 +545,22 @@ def test_the_gap_goes_along_to_another_vocabulary():
     assert np.array_equal(begun["reverse.layer0.U_n"][[0, 1, 3, 4]], parameters["reverse.layer0.U_n"])
     assert np.array_equal(begun["output.V_reverse"][:, [0, 1, 3]], parameters["output.V_reverse"])
     assert np.array_equal(begun["reverse.layer0.W_r"], parameters["reverse.layer0.W_r"])
+
+
+def test_parts_of_a_long_text_are_read_from_the_learned_state(monkeypatch):
+    """A part that is scored beside others, with nothing read before it, begins where a text begins."""
+    from charrnn import scoring
+
+    monkeypatch.setattr(scoring, "WARM_UP", 0)
+    monkeypatch.setattr(scoring, "STREAM_LENGTH", 10)
+    architecture = Architecture("gru", 5, 6, learned_state=True)
+    parameters = initialise(architecture, 0)
+    parameters["layer0.h0"][:] = np.linspace(-1.0, 1.0, 6)
+    ids = np.random.default_rng(0).integers(0, 5, 21).astype(np.uint8)
+    with Workers(1) as team:
+        ours = scoring.score(Network(architecture, parameters), ids, team).nats
+    twin = {name: values.astype(np.float64) for name, values in parameters.items()}
+    halves = [ids[begin : begin + 11, np.newaxis].astype(np.int32) for begin in (0, 10)]
+    assert ours == pytest.approx(
+        sum(10 * naive.loss("gru", twin, half[:-1], half[1:], None) for half in halves), rel=1e-5
+    )
