@@ -17,17 +17,15 @@ panel of P lies as [N, width] without gaps. Each thread takes whole rows, and no
 not depend on how many threads there are.
 """
 
-import math
-
 from numba import types
 
-from charrnn.kernels import inputs, output, update
+from charrnn.kernels import inputs
 from charrnn.kernels.barrier import wait
 from charrnn.kernels.compiler import call, entry, jit, shared
 from charrnn.kernels.gemm import PANEL, TILE_ROWS, multiply_tile
-from charrnn.kernels.passes import BUFFERS, FLOATS, INTEGER, INTEGERS, PACKED, WEIGHTS, layers_forward, pack
+from charrnn.kernels.passes import BUFFERS, FLOATS, INTEGER, INTEGERS, PACKED, WEIGHTS, layers_forward
 from charrnn.kernels.simd import LANES, address, load, store
-from charrnn.kernels.training import SCANS, add_gradients, forward_backward
+from charrnn.kernels.training import SCANS, go_through, take_step
 
 INFLUENCE = types.Tuple((FLOATS[2], INTEGERS[2]))  # P [B, ·], and which of its rows are not all zero [B, V + H + 1]
 
@@ -213,8 +211,7 @@ def train(
 ):
     """Do what `training.train` does, for one layer whose gradient goes on beyond a window: by way of its influence."""
     ids, targets, lengths = windows
-    scales, rates, counts, keep, keys, anew, whole, losses, norms = plan
-    states = buffers[1]
+    _, _, _, keep, keys, anew, whole, _, _ = plan
     batch, workers = ids.shape[2], meeting[1]
     first, last = worker * batch // workers, (worker + 1) * batch // workers
     count = probes[0].shape[1]
@@ -222,31 +219,8 @@ def train(
     reader = scans[0], scans[3]
     for k in range(lengths.size):
         steps = lengths[k]
-        for b in range(first, last):
-            if anew[k, b]:
-                inputs.forget(states, weights[6], b)
-        wait(meeting)  # until all weights are packed
-        forward_backward(
-            scans,
-            weights,
-            packed,
-            back,
-            buffers,
-            ids[k],
-            targets[k],
-            symbols,
-            scales[k],
-            keep,
-            keys[k],
-            anew[k],
-            first,
-            last,
-            steps,
-        )
-        wait(meeting)  # until all rows have gone back
-        add_gradients(scans, gradient, buffers, ids[k], keys.shape[1], worker, workers, steps, scratch)
-        if worker == 0:
-            losses[k] = output.total(buffers[7], steps)
+        arguments = ids[k], targets[k], symbols, plan, k, steps, worker, meeting
+        go_through(scans, weights, packed, back, gradient, buffers, *arguments, scratch)
         wait(meeting)  # until the window's own gradient is whole
         layers_forward(reader, weights, packed, buffers, ids[k], keep, keys[k], first, last, 0, steps)  # gates again
         wait(meeting)
@@ -258,14 +232,7 @@ def train(
             wait(meeting)  # until all probes are back
             carry_influence(gradient, buffers, influence, probes, ids[k], span, worker, workers)
             wait(meeting)  # until the probes are free, and at last the gradient whole
-        norm = update.step(optimiser, rates[k], counts[k], worker, meeting)
-        norms[k] = norm
-        if not math.isfinite(norm):
+        if not take_step(weights, packed, back, buffers, optimiser, plan, k, steps, worker, meeting):
             return k + 1
-        ended = min(max(whole[k], first), last)
-        inputs.carry(states, first, ended, steps)
-        inputs.carry(states, ended, last, steps - 1)
-        wait(meeting)  # until all weights are new
-        pack(weights, packed, back, worker, workers)
     wait(meeting)
     return lengths.size

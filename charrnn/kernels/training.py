@@ -12,7 +12,7 @@ from numba import types
 
 from charrnn.kernels import gradients, inputs, output, update
 from charrnn.kernels.barrier import wait
-from charrnn.kernels.compiler import call, entry, shared
+from charrnn.kernels.compiler import call, entry, jit, shared
 from charrnn.kernels.gemm import multiply_add
 from charrnn.kernels.passes import (
     BUFFERS,
@@ -194,6 +194,59 @@ def add_up(scans, gradient, buffers, ids, dropped, worker, workers, steps, scrat
     add_gradients(scans, gradient, buffers, ids, dropped, worker, workers, steps, scratch)
 
 
+@jit
+def go_through(
+    scans, weights, packed, back, gradient, buffers, ids, targets, symbols, plan, k, steps, worker, meeting, scratch
+):
+    """Begin step k: go forward and back with a worker's rows, then add its columns of the gradient, and the loss."""
+    scales, _, _, keep, keys, anew, _, losses, _ = plan
+    batch, workers = anew.shape[1], meeting[1]
+    first, last = worker * batch // workers, (worker + 1) * batch // workers
+    for b in range(first, last):
+        if anew[k, b]:
+            inputs.forget(buffers[1], weights[6], b)
+    wait(meeting)  # until all weights are packed
+    forward_backward(
+        scans,
+        weights,
+        packed,
+        back,
+        buffers,
+        ids,
+        targets,
+        symbols,
+        scales[k],
+        keep,
+        keys[k],
+        anew[k],
+        first,
+        last,
+        steps,
+    )
+    wait(meeting)  # until all rows have gone back
+    add_gradients(scans, gradient, buffers, ids, keys.shape[1], worker, workers, steps, scratch)
+    if worker == 0:
+        losses[k] = output.total(buffers[7], steps)
+
+
+@jit
+def take_step(weights, packed, back, buffers, optimiser, plan, k, steps, worker, meeting):
+    """End step k: update, carry and pack a worker's share; return whether the gradient's norm was finite."""
+    _, rates, counts, _, _, anew, whole, _, norms = plan
+    states, batch, workers = buffers[1], anew.shape[1], meeting[1]
+    first, last = worker * batch // workers, (worker + 1) * batch // workers
+    norm = update.step(optimiser, rates[k], counts[k], worker, meeting)
+    norms[k] = norm
+    if not math.isfinite(norm):
+        return False
+    ended = min(max(whole[k], first), last)
+    inputs.carry(states, first, ended, steps)
+    inputs.carry(states, ended, last, steps - 1)
+    wait(meeting)  # until all weights are new
+    pack(weights, packed, back, worker, workers)
+    return True
+
+
 @entry
 def train(
     scans,
@@ -218,46 +271,11 @@ def train(
     step's loss and norm [N]. It ends at once where a norm is not finite.
     """
     ids, targets, lengths = windows
-    scales, rates, counts, keep, keys, anew, whole, losses, norms = plan
-    states = buffers[1]
-    batch, workers = ids.shape[2], meeting[1]
-    first, last = worker * batch // workers, (worker + 1) * batch // workers
     for k in range(lengths.size):
-        steps = lengths[k]
-        for b in range(first, last):
-            if anew[k, b]:
-                inputs.forget(states, weights[6], b)
-        wait(meeting)  # until all weights are packed
-        forward_backward(
-            scans,
-            weights,
-            packed,
-            back,
-            buffers,
-            ids[k],
-            targets[k],
-            symbols,
-            scales[k],
-            keep,
-            keys[k],
-            anew[k],
-            first,
-            last,
-            steps,
-        )
-        wait(meeting)  # until all rows have gone back
-        add_gradients(scans, gradient, buffers, ids[k], keys.shape[1], worker, workers, steps, scratch)
-        if worker == 0:
-            losses[k] = output.total(buffers[7], steps)
+        arguments = ids[k], targets[k], symbols, plan, k, lengths[k], worker, meeting
+        go_through(scans, weights, packed, back, gradient, buffers, *arguments, scratch)
         wait(meeting)  # until the gradient is whole
-        norm = update.step(optimiser, rates[k], counts[k], worker, meeting)
-        norms[k] = norm
-        if not math.isfinite(norm):
+        if not take_step(weights, packed, back, buffers, optimiser, plan, k, lengths[k], worker, meeting):
             return k + 1
-        ended = min(max(whole[k], first), last)
-        inputs.carry(states, first, ended, steps)
-        inputs.carry(states, ended, last, steps - 1)
-        wait(meeting)  # until all weights are new
-        pack(weights, packed, back, worker, workers)
     wait(meeting)
     return lengths.size
