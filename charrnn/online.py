@@ -17,7 +17,8 @@ from charrnn.network import Network, Parameters, Window
 from charrnn.optimiser import Optimiser
 from charrnn.progress import MOST
 from charrnn.settings import Settings
-from charrnn.training import CHUNK_SECONDS, FRESH, HOPELESS, ROLLBACKS, random_bits
+from charrnn.steps import by_chance
+from charrnn.training import CHUNK_SECONDS, HOPELESS, ROLLBACKS
 from charrnn.vocabulary import Ids, Vocabulary
 from charrnn.workers import Workers
 
@@ -172,7 +173,7 @@ class OnlineLearner:
         numbers = range(state.step, state.step + steps)
         rate = self.settings.lr * state.rate_scale
         losses, norms = np.zeros(steps), np.zeros(steps)
-        anew = [k == 0 or self._begins_anew(k) for k in numbers]
+        anew = [k == 0 or bool(by_chance(self.settings.seed, k, 1)[0]) for k in numbers]
         plan = (
             1.0 / lengths,
             np.full(steps, rate),
@@ -196,10 +197,6 @@ class OnlineLearner:
             state.step += steps
             state.last = int(rows.reshape(-1)[count - 1])
         return losses / lengths, float(norms[done[0] - 1]) if steps else 0.0, rate
-
-    def _begins_anew(self, step: int) -> bool:
-        """Draw whether the network forgets its state before an update: it has to know how it is to begin."""
-        return bool(random_bits(self.settings.seed, step, 1, purpose=2)[0] < np.uint64(FRESH * 2.0**64))
 
     def _judge(self, losses: NDArray[np.float64], count: int, norm: float, rate: float, elapsed: float) -> Heard:
         """Take account of some losses; go back to safe weights where they ran away."""

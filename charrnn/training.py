@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.archive import MAXIMUM_BYTES
-from charrnn.bidirectional import made_gaps, read_both
 from charrnn.cells import initialise
 from charrnn.checkpoint import Checkpoint, Resume
 from charrnn.errors import CharrnnError
@@ -20,6 +19,7 @@ from charrnn.optimiser import RULES, Optimiser, learning_rate
 from charrnn.progress import Progress, State
 from charrnn.scoring import score
 from charrnn.settings import Settings
+from charrnn.steps import Steps
 from charrnn.streams import Streams, fit_streams, split
 from charrnn.text import Corpus, require_learnable
 from charrnn.workers import Workers
@@ -34,18 +34,9 @@ HISTORY = 10_000  # validations that are remembered; of more, every second one i
 # by heart, and what lower rates gain must be had before.
 HALVE_AFTER = 2
 
-# Share of the windows at which a stream begins anew from the zero state. A network that sees it only in its first steps
-# may run away from there for ever, and that is where sampling begins.
-FRESH = 0.01
-
 HOPELESS = 10.0  # a loss this many times that of blind guessing is as bad as one that is not a number
 ROLLBACKS = 5  # in a row, before a run gives up
 TRIAL = 500  # characters of the training text that tell whether weights are sane, where nothing is held out
-
-
-def random_bits(seed: int, step: int, count: int, *, purpose: int) -> NDArray[np.uint64]:
-    """Return random bits that depend on the seed, the step and their purpose alone: no generator to save."""
-    return np.asarray(np.random.Philox(key=seed, counter=[0, step, purpose, 0]).random_raw(count), np.uint64)
 
 
 @dataclass(frozen=True)
@@ -94,6 +85,7 @@ class Trainer:
         batch, length, self.note = fit_streams(train.size, settings.batch_size, settings.seq_length)
         self.settings = replace(settings, batch_size=batch, seq_length=length)
         self.streams = Streams.plan(train, batch, length, boundary)
+        self._steps = Steps(self.settings, architecture, self.streams)
         in_real_time = settings.gradient == "rtrl"
         self.influence = Influence(architecture, batch, length, team.size) if in_real_time else None
         self.network = Network(self.architecture, initial or initialise(self.architecture, settings.seed))
@@ -317,61 +309,18 @@ class Trainer:
         rate = learning_rate(s.schedule, self._fraction(step), peak=s.lr, warmup=s.warmup, final=s.final_lr)
         return rate * self.state.rate_scale
 
-    def _dropout_keys(self, step: int) -> tuple[int, ...]:
-        if not self.settings.dropout:
-            return ()
-        layers = self.architecture.directions * self.settings.layers
-        return tuple(int(key) for key in self._random(step, layers, purpose=1) >> np.uint64(32))
-
-    def _begins_anew(self, step: int) -> NDArray[np.bool_]:
-        """Return which streams [B] begin from the first state at a step: all at the run's begin, and some by chance."""
-        batch = self.settings.batch_size
-        if step == 0 or not (self.architecture.carries or self.influence is not None):
-            return np.ones(batch, np.bool_)
-        if self.streams.boundary is not None:  # every document does that
-            anew = np.zeros(batch, np.bool_)
-        else:
-            anew = self._random(step, batch, purpose=2) < np.uint64(FRESH * 2.0**64)
-        if step % self.streams.windows == 0:  # an epoch's: nothing is before the first stream
-            anew[0] = True
-        return anew
-
-    def _read_both(self, begin: int, windows: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Return windows for a bidirectional network, which predicts what it reads."""
-        inputs, targets, lengths = windows
-        batch, length = self.settings.batch_size, self.settings.seq_length
-        both = np.zeros((len(inputs), 2 * length, batch), np.int32)
-        for k, steps in enumerate(lengths.tolist()):
-            hidden = made_gaps(self._random(begin + k, (length + 1) * batch, purpose=3), length, batch)
-            beyond = targets[k] < 0  # a stream that has ended
-            both[k] = read_both(inputs[k], steps, self.architecture.vocabulary, hidden | beyond)
-            targets[k] = np.where(beyond, -1, inputs[k])
-        return both, targets, lengths
-
-    def _random(self, step: int, count: int, *, purpose: int) -> NDArray[np.uint64]:
-        return random_bits(self.settings.seed, step, count, purpose=purpose)
-
     def _plan(self, begin: int, steps: int) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
         """Return the windows of text of some steps of one epoch, and what `kernels.training.train` needs for each."""
-        settings, streams = self.settings, self.streams
-        batch = settings.batch_size
-        windows: tuple[Any, ...] = streams.span(begin % streams.windows, steps)
-        if self.architecture.bidirectional:
-            windows = self._read_both(begin, windows)
+        windows = self._steps.windows(begin, steps)
         counts = np.maximum(1, np.count_nonzero(windows[1] >= 0, axis=(1, 2)))
-        whole = np.full(steps, batch)
-        if steps and (begin + steps) % streams.windows == 0:  # in an epoch's last window some streams end before others
-            whole[-1] = streams.steps % batch or batch
-        numbers = range(begin, begin + steps)
-        layers = self.architecture.directions * settings.layers if settings.dropout else 0
         plan = (
             1.0 / counts,
-            np.array([self._rate(k + 1) for k in numbers]),
+            np.array([self._rate(k + 1) for k in range(begin, begin + steps)]),
             np.arange(1.0, steps + 1.0) + (begin - self.state.moments_begin),
-            1.0 - settings.dropout,
-            np.array([self._dropout_keys(k) for k in numbers], np.uint32).astype(np.int32).reshape(steps, layers),
-            np.array([self._begins_anew(k) for k in numbers], np.bool_).reshape(steps, batch),
-            whole,
+            1.0 - self.settings.dropout,
+            self._steps.dropout_keys(begin, steps),
+            self._steps.anew(begin, steps),
+            self._steps.whole(begin, steps),
             np.zeros(steps),
             np.zeros(steps),
         )

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from charrnn import training, vocabulary
+from charrnn import vocabulary
 from charrnn.cells import Architecture, initialise
 from charrnn.checkpoint import load, save
 from charrnn.errors import CharrnnError
@@ -400,7 +400,7 @@ def test_a_run_on_documents_repeats_and_resumes(tmp_path, cell, documents, batch
 @pytest.mark.parametrize("cell", KINDS)
 def test_steps_on_documents_are_the_twins(cell, monkeypatch):
     """A step's loss is the mean over what it predicts; states are carried over windows and epochs, and no gap."""
-    monkeypatch.setattr(training, "FRESH", 1.0)  # of documents none but they themselves begins anew
+    monkeypatch.setattr("charrnn.steps.FRESH", 1.0)  # of documents none but they themselves begins anew
     chosen = Settings(cell=cell, hidden=3, layers=2, seq_length=4, batch_size=3, epochs=2.0, dropout=0.0)
     still = replace(chosen, optimizer="sgd", lr=1e-12, schedule="constant", warmup=0.0, val_fraction=0.0)
     with Workers(2) as team:

@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from charrnn import training
 from charrnn.cells import Architecture, initialise
 from charrnn.kernels.passes import ROWS_AT_ONCE
 from charrnn.network import Network, Window
@@ -317,7 +316,7 @@ def test_training_steps_give_the_same_bits_for_any_number_of_threads(
     cell, hidden, vocabulary, batch, length, layers, dropout, optimizer, monkeypatch
 ):
     """Weights, moments, states and losses are the same, over epochs' ends and however steps are grouped."""
-    monkeypatch.setattr(training, "FRESH", 0.2)  # so that some streams begin anew
+    monkeypatch.setattr("charrnn.steps.FRESH", 0.2)  # so that some streams begin anew
     settings = Settings(cell=cell, hidden=hidden, layers=layers, dropout=dropout, epochs=3.0, val_fraction=0.0, seed=11)
     settings = replace(settings, seq_length=length, batch_size=batch, optimizer=optimizer, clip_value=0.05)
     characters = 2 * batch * length + batch + batch // 2 + 1  # windows of full length, then two steps, or one for some
@@ -340,7 +339,7 @@ def test_training_steps_give_the_same_bits_for_any_number_of_threads(
 @pytest.mark.parametrize(("cell", "options"), STEPPED, ids=[" ".join(map(str, row)) for row in STEPPED])
 def test_training_steps_are_the_twins(cell, options, monkeypatch):
     """Two epochs of steps lead to the twin's losses, weights and states; some streams end one step before others."""
-    monkeypatch.setattr(training, "FRESH", 0.0)
+    monkeypatch.setattr("charrnn.steps.FRESH", 0.0)
     if cell == "lstm-projection":
         options = {"projection": 2}
     twins = {name: value for name, value in options.items() if name != "projection"}

@@ -178,7 +178,7 @@ def test_a_rate_that_is_mended_goes_on_to_learn():
 
 def test_the_first_step_after_going_back_is_no_larger_than_the_rate(monkeypatch):
     """Moments that begin anew are corrected for it: Adam moves no weight by more than the halved rate."""
-    monkeypatch.setattr(training, "FRESH", 0.0)
+    monkeypatch.setattr("charrnn.steps.FRESH", 0.0)
     with Workers(1) as team:
         trainer = Trainer(replace(SMALL, epochs=30.0, dropout=0.0, schedule="constant"), corpus(rhyme(6000)), team)
         poisoned = False
@@ -202,7 +202,7 @@ def test_the_first_step_after_going_back_is_no_larger_than_the_rate(monkeypatch)
 @pytest.mark.parametrize(("epochs", "fresh"), [(1.0, 0.0), (2.0, 0.0), (1.0, 0.999999)])
 def test_a_state_is_that_of_the_text_before(monkeypatch, cell, epochs, fresh):
     """A stream carries the state at its own end, hands it to the next one for another epoch, or begins anew."""
-    monkeypatch.setattr(training, "FRESH", fresh)
+    monkeypatch.setattr("charrnn.steps.FRESH", fresh)
     text = corpus(rhyme(203))
     with Workers(2) as team:
         settings = replace(SMALL, cell=cell, val_fraction=0.0, dropout=0.0, lr=1e-30, epochs=epochs)
