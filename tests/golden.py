@@ -82,7 +82,7 @@ def networks():
 def trainings():
     """Name each run by its network and its options."""
     found = {}
-    for name, own in networks().items():
+    for name in networks():
         more = ("--dropout", 0.3) if "2 layers" in name else ("--dropout", 0)
         found[name] = (name, *more, "--seq-length", 8) if "both" in name else (name, *more)
     for cell in ("rnn", "lstm", "gru"):
