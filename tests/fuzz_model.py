@@ -32,8 +32,8 @@ else:
 with watched:
     import zipfile
 
-    from charrnn.checkpoint import load, save
     from charrnn.errors import CharrnnError
+    from charrnn.model.model_file import load, save
     from tests import hostile
 
 LONGEST = 1 << 16  # bytes of an input

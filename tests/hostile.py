@@ -22,9 +22,10 @@ from pathlib import Path
 
 import numpy as np
 
-from charrnn.cells import Architecture, initialise
-from charrnn.checkpoint import Checkpoint, Resume, save
-from charrnn.vocabulary import Vocabulary
+from charrnn.cells.architecture import Architecture
+from charrnn.cells.initial import initialize
+from charrnn.model.model_file import Checkpoint, Resume, save
+from charrnn.text.vocabulary import Vocabulary
 
 NO_NPZ = "is not a charrnn model: it is no .npz file"
 NO_JSON = "its entry 'meta' is no JSON of finite numbers"
@@ -50,7 +51,7 @@ def model(cell="lstm", *, moments=2, slim=False, byte_level=False, separator="")
     checkpoint = Checkpoint(
         architecture,
         vocabulary,
-        initialise(architecture, 0),
+        initialize(architecture, 0),
         {"cell": cell, "hidden": 3, "lr": 0.002, "epochs": 9, "clip": None},
         [{"epoch": 1, "seconds": 2.5, "loss": 3.25, "val_loss": 1 / 3}, {"epoch": 2, "loss": 1, "val_loss": None}],
         {"sources": ["naïve.txt", "byte \udcff.txt"], "sha256": "ab" * 32, "characters": 1234},

@@ -20,7 +20,7 @@ Array = npt.NDArray[Any]  # float64 or complex128; integers for ids
 Arrays = dict[str, Array]
 State = list[Arrays]  # one dict of named arrays a layer, the lowest first
 Step = Callable[[Mapping[str, Array], Array, Mapping[str, Array]], Arrays]
-Memory = dict[str, Any]  # what an optimiser remembers between two updates; empty before the first
+Memory = dict[str, Any]  # what an optimizer remembers between two updates; empty before the first
 
 COMPLEX_STEP = 1e-20
 
@@ -585,7 +585,7 @@ def clip_by_value(gradients: Mapping[str, Array], limit: float) -> Arrays:
     return {name: np.minimum(np.maximum(g, -limit), limit) for name, g in gradients.items()}
 
 
-# ---- Optimisers ------------------------------------------------------------------------------------------
+# ---- Optimizers ------------------------------------------------------------------------------------------
 # Each takes a parameter vector, its gradient and the memory of the update before, and returns a new vector
 # and a new memory. No setting has a default here, so that a default changed in the fast code is always seen.
 
@@ -620,7 +620,7 @@ def adam(
     return p - lr * m_hat / (np.sqrt(v_hat) + epsilon), {"m": m, "v": v, "t": t}
 
 
-OPTIMISERS: dict[str, Callable[..., tuple[Array, Memory]]] = {
+OPTIMIZERS: dict[str, Callable[..., tuple[Array, Memory]]] = {
     "sgd": sgd,
     "rmsprop": rmsprop,
     "adagrad": adagrad,
@@ -670,7 +670,7 @@ def learning_rate(schedule: str, progress: float, *, peak: float, warmup: float,
 
 # ---- Controls of drawing ---------------------------------------------------------------------------------
 # Each takes log p [V] and returns another, −∞ for what is not to be drawn. Of equally likely symbols the lower one
-# counts as the likelier. As in the optimisers, no setting has a default.
+# counts as the likelier. As in the optimizers, no setting has a default.
 
 
 def ranked(log_p: Array) -> Array:

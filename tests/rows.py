@@ -1,6 +1,6 @@
 """Which cells a test is run for: every row where that is cheap, else one of each kind."""
 
-from charrnn.cells import CELLS
+from charrnn.cells.table import CELLS
 
 PLAIN = ("rnn", "lstm", "gru")  # of each family
 KINDS = (*PLAIN, "lstm-fgr", "gru-reset-before")  # and those that carry other states, or have other matrices

@@ -15,15 +15,17 @@ from charrnn.benchmark import processes, pytorch, report, roof, suite, timing
 from charrnn.benchmark.flop import flop_per_character
 from charrnn.benchmark.sides import sampling_side, training_side
 from charrnn.benchmark.timing import Comparison, Timing, alternate, fastest
-from charrnn.cells import Architecture, initialise
+from charrnn.cells.architecture import Architecture
+from charrnn.cells.initial import initialize
 from charrnn.errors import CharrnnError
-from charrnn.kernels import LANES, peak
-from charrnn.network import Network
-from charrnn.settings import default_lr
-from charrnn.text import Corpus
-from charrnn.training import Trainer
-from charrnn.vocabulary import Vocabulary
-from charrnn.workers import Workers
+from charrnn.kernels import peak
+from charrnn.kernels.llvm.vector import LANES
+from charrnn.model.network import Network
+from charrnn.model.team import Team
+from charrnn.text.ingest import Corpus
+from charrnn.text.vocabulary import Vocabulary
+from charrnn.training.settings import default_lr
+from charrnn.training.trainer import Trainer
 
 WITHOUT_TORCH = importlib.util.find_spec("torch") is None
 SMALL = ("bench", "corpus.txt", "--hidden", 16, "--rounds", 3, "--threads", 2)
@@ -47,7 +49,7 @@ def corpus(text):
 @pytest.fixture
 def team():
     """Return a team of two."""
-    with Workers(2) as members:
+    with Team(2) as members:
         yield members
 
 
@@ -183,7 +185,7 @@ def test_a_training_step_is_a_step(corpus, team):
 def test_a_sampling_step_is_a_character(corpus):
     """A side draws as many characters as it is told to."""
     architecture = Architecture("gru", len(corpus.vocabulary), 16)
-    assert sampling_side(Network(architecture, initialise(architecture, 0)), 1, None)(5) == 5
+    assert sampling_side(Network(architecture, initialize(architecture, 0)), 1, None)(5) == 5
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
@@ -382,7 +384,7 @@ def test_pytorch_trains_the_same_network(cell, corpus, team):
 
 @pytest.mark.skipif(WITHOUT_TORCH, reason="PyTorch is not installed")
 def test_pytorch_learns(corpus, team, monkeypatch):
-    """Its steps are those of an optimiser: the loss falls."""
+    """Its steps are those of an optimizer: the loss falls."""
     import torch
 
     losses = []

@@ -6,16 +6,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from charrnn import training
-from charrnn.bidirectional import LONGEST_GAP, MEAN_GAP, made_gaps, read_both
-from charrnn.cells import Architecture, initialise
-from charrnn.checkpoint import Checkpoint, load, save
-from charrnn.network import Network, Window
-from charrnn.settings import Settings
-from charrnn.text import Corpus
-from charrnn.training import Trainer
-from charrnn.vocabulary import Vocabulary
-from charrnn.workers import Workers
+from charrnn.cells.architecture import Architecture
+from charrnn.cells.initial import initialize
+from charrnn.model.bidirectional import LONGEST_GAP, MEAN_GAP, made_gaps, read_both
+from charrnn.model.model_file import Checkpoint, load, save
+from charrnn.model.network import Network
+from charrnn.model.team import Team
+from charrnn.model.window import Window
+from charrnn.text.ingest import Corpus
+from charrnn.text.vocabulary import Vocabulary
+from charrnn.training import trainer as training
+from charrnn.training.settings import Settings
+from charrnn.training.trainer import Trainer
 from tests import naive
 from tests.rows import KINDS, fitted
 
@@ -29,7 +31,7 @@ def make(cell, *, layers=1, vocabulary=V, hidden=H, seed=0, learned_state=True):
     sizes = cell, vocabulary, hidden, layers
     architecture = Architecture(*sizes, bidirectional=True, learned_state=learned_state, **options)
     rng = np.random.default_rng([seed, layers])
-    parameters = initialise(architecture, seed)
+    parameters = initialize(architecture, seed)
     for values in parameters.values():
         if values.ndim == 1:
             values += (0.3 * rng.standard_normal(values.shape)).astype(np.float32)
@@ -79,7 +81,7 @@ class Both:
             array[:] = 7.0  # what an earlier window left behind must not matter
         network.begin(window, 0, self.batch)
         fresh = np.ones(self.batch, np.bool_)
-        with Workers(threads) as team:
+        with Team(threads) as team:
 
             def job(worker):
                 share = team.share(self.batch, worker)
@@ -224,7 +226,7 @@ def test_every_step_of_a_run_learns_from_both_sides(layers):
         bidirectional=True,
         learned_state=True,
     )
-    with Workers(2) as team:
+    with Team(2) as team:
         trainer = Trainer(settings, text, team)
         start, gaps, missing = trainer.streams.start, 0, 0
         for step in range(trainer.steps):

@@ -13,7 +13,7 @@ from pathlib import Path
 import llvmlite.binding
 import pytest
 
-from charrnn.caches import UNUSED, forget, private_folder
+from charrnn.storage.caches import UNUSED, forget, private_folder
 
 OWNED = pytest.mark.skipif(not hasattr(os, "getuid"), reason="folders have no owner and no mode here")
 XDG = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems do not look at these variables")
@@ -235,8 +235,8 @@ from pathlib import Path
 import platformdirs
 platformdirs.user_cache_path = lambda name: Path(sys.argv[1], name)
 from numba import types
-from charrnn.kernels.cache import Kept, cache_folder, is_warm
-from charrnn.kernels.compiler import entry, separate
+from charrnn.kernels.llvm.cache import Kept, cache_folder, is_warm
+from charrnn.kernels.llvm.compiler import entry, separate
 
 def add(x, y):
     return x + y

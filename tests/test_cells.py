@@ -9,19 +9,20 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from charrnn import cells
-from charrnn.cells import CELLS, Architecture, initialise
-from charrnn.cells.table import lstm
-from charrnn.checkpoint import Checkpoint, load, save
+from charrnn.cells.architecture import Architecture
+from charrnn.cells.initial import heard, initialize
+from charrnn.cells.table import CELLS, lstm
 from charrnn.cli import group, train
 from charrnn.errors import CharrnnError
-from charrnn.network import Network, Window
-from charrnn.settings import Settings, periods_of
-from charrnn.streams import Streams
-from charrnn.training import Trainer
-from charrnn.transfer import starting_weights
-from charrnn.vocabulary import Vocabulary
-from charrnn.workers import Workers
+from charrnn.model.model_file import Checkpoint, load, save
+from charrnn.model.network import Network
+from charrnn.model.team import Team
+from charrnn.model.transfer import starting_weights
+from charrnn.model.window import Window
+from charrnn.text.streams import Streams
+from charrnn.text.vocabulary import Vocabulary
+from charrnn.training.settings import Settings, periods_of
+from charrnn.training.trainer import Trainer
 from tests import naive
 from tests.rows import NAMES, ROWS, fitted
 from tests.test_network import Case, assert_close
@@ -183,18 +184,18 @@ def test_options_of_other_cells_are_wrong_usage(tmp_path, arguments, sentence):
 
 def test_first_values():
     """An IRNN begins with the identity, a clockwork network without what it cannot hear, R and P orthogonal."""
-    assert np.array_equal(initialise(Architecture("irnn", 5, 6), 0)["layer0.W"], np.eye(6))
+    assert np.array_equal(initialize(Architecture("irnn", 5, 6), 0)["layer0.W"], np.eye(6))
     clockwork = Architecture("clockwork", 5, 6, periods=(1, 3))
-    W = initialise(clockwork, 0)["layer0.W"]
+    W = initialize(clockwork, 0)["layer0.W"]
     assert np.array_equal(W != 0.0, np.kron([[1, 0], [1, 1]], np.ones((3, 3))).astype(bool))
-    projected = initialise(Architecture("lstm-projection", 5, 6, projection=4), 0)
+    projected = initialize(Architecture("lstm-projection", 5, 6, projection=4), 0)
     np.testing.assert_allclose(projected["layer0.P"].T @ projected["layer0.P"], np.eye(4), atol=1e-6)
     np.testing.assert_allclose(projected["layer0.W_i"] @ projected["layer0.W_i"].T, np.eye(4), atol=1e-6)
-    gates = initialise(Architecture("lstm-fgr", 5, 6, learned_state=True), 0)
+    gates = initialize(Architecture("lstm-fgr", 5, 6, learned_state=True), 0)
     np.testing.assert_allclose(gates["layer0.R_of"] @ gates["layer0.R_of"].T, np.eye(6), atol=1e-6)
     assert not any(gates[f"layer0.{name}"].any() for name in ("p_i", "p_f", "p_o", "h0", "c0", "i0", "b_i"))
     assert (gates["layer0.b_f"] == 1.0).all()
-    assert not initialise(Architecture("lstm-nfg", 5, 6), 0)["layer0.b_o"].any()
+    assert not initialize(Architecture("lstm-nfg", 5, 6), 0)["layer0.b_o"].any()
 
 
 # ---- Reductions: a variant collapses to its parent --------------------------------------------------------
@@ -216,7 +217,7 @@ def reduced(cell, parent, change, *, options=None, parents=None, states=None):
     `change` gets the cell's parameters and the parent's, and makes them fit; `states` picks the parent's states.
     """
     variant, plain = Architecture(cell, 7, 6, 2, **(options or {})), Architecture(parent, 7, 6, 2, **(parents or {}))
-    ours, theirs = initialise(variant, 3), initialise(plain, 3)
+    ours, theirs = initialize(variant, 3), initialize(plain, 3)
     rng = np.random.default_rng(2)
     for name, values in theirs.items():
         if values.ndim == 1:
@@ -316,7 +317,7 @@ def test_a_learned_first_state_of_zeros_is_none(cell, options):
     """A network whose first state is learnt, and is still zero, is the one that begins from zeros."""
     architecture = Architecture(cell, 7, 9, 2, **fitted(9, options))
     learned = replace(architecture, learned_state=True)
-    parameters = initialise(architecture, 3)
+    parameters = initialize(architecture, 3)
     firsts = {name: np.zeros(shape, np.float32) for name, shape in learned.parameter_shapes().items()}
     state = np.zeros((2, len(architecture.row.states), 3, 9), np.float32)
     assert logits(learned, firsts | parameters, state).tobytes() == logits(architecture, parameters, state).tobytes()
@@ -360,12 +361,12 @@ def test_first_states_are_learnt_wherever_a_text_begins(cell, options):
 
 def test_a_learned_first_state_is_learnt_and_read(tmp_path):
     """Trained on documents it is no longer zero, comes back from the file, and scoring and sampling begin there."""
-    from charrnn.sampling import Sampler
-    from charrnn.scoring import score
+    from charrnn.reading.scoring import score
+    from charrnn.writing.sampler import Sampler
 
     text = corpus(rhyme(800), "\n")
     settings = Settings(hidden=8, seq_length=8, batch_size=4, epochs=4.0, dropout=0.0, learned_state=True, patience=0)
-    with Workers(1) as team:
+    with Team(1) as team:
         trainer = Trainer(settings, text, team)
         list(trainer.run())
         save(tmp_path / "model.npz", trainer.checkpoint())
@@ -395,24 +396,24 @@ def test_a_clockwork_network_never_hears_faster_groups(tmp_path):
     """Training leaves zero what a slower unit would hear of faster ones; a file that says otherwise is not heeded."""
     text = corpus(rhyme(600))
     settings = Settings(cell="clockwork", hidden=8, seq_length=8, batch_size=4, epochs=1.0, dropout=0.0, patience=0)
-    with Workers(2) as team:
+    with Team(2) as team:
         trainer = Trainer(settings, text, team)
         list(trainer.run())
     W = trainer.network.weights.named["layer0.W"]
-    heard = cells.heard(trainer.architecture)
-    assert not W[~heard].any()
-    assert np.count_nonzero(W[heard]) == np.count_nonzero(heard)
+    hears = heard(trainer.architecture)
+    assert not W[~hears].any()
+    assert np.count_nonzero(W[hears]) == np.count_nonzero(hears)
     parameters = {name: view.copy() for name, view in trainer.network.weights.named.items()}
     state = np.zeros((1, 2, 3, 8), np.float32)
     before = logits(trainer.architecture, parameters, state)
-    parameters["layer0.W"][~heard] = 5.0
+    parameters["layer0.W"][~hears] = 5.0
     assert logits(trainer.architecture, parameters, state).tobytes() == before.tobytes()
 
 
 def test_the_clock_runs_on_from_window_to_window():
     """In windows whose length is no multiple of the periods, each unit still moves only when it is due."""
     architecture = Architecture("clockwork", 7, 8, periods=(1, 3, 4, 10))
-    network, window = Network(architecture, initialise(architecture, 0)), Window(architecture, 2, 7)
+    network, window = Network(architecture, initialize(architecture, 0)), Window(architecture, 2, 7)
     network.begin(window, 0, 2)
     rng = np.random.default_rng(0)
     values = [np.zeros((2, 8))]
@@ -453,7 +454,7 @@ def test_a_new_variant_is_a_new_row(monkeypatch, tmp_path):
     assert not expected
     text = corpus(rhyme(600))
     settings = Settings(cell=row.name, hidden=8, seq_length=8, batch_size=4, epochs=2.0, dropout=0.0, patience=0)
-    with Workers(2) as team:
+    with Team(2) as team:
         whole = Trainer(settings, text, team)
         losses = [record.loss for record in whole.run()]
         assert losses[-1] < losses[0]
@@ -482,7 +483,7 @@ def test_a_variant_costs_no_more_than_its_familys_plain_row(family, hidden):
     text = corpus(rhyme(200_000))
     names = (family, *NO_DEARER[family], *DEARER.get(family, ()))
     times = {name: [] for name in names}
-    with Workers() as team:
+    with Team() as team:
         trainers = {}
         for name in names:
             own = {"cell": name} if name in CELLS else {"cell": "rnn", "activation": name}
@@ -535,7 +536,7 @@ def test_the_gap_goes_along_to_another_vocabulary():
     """A run from a bidirectional model begins with what that learnt of each character, and of the gap."""
     small, large = Vocabulary.of("abd"), Vocabulary.of("abcd")
     architecture = Architecture("gru", 3, 4, bidirectional=True)
-    parameters = initialise(architecture, 0)
+    parameters = initialize(architecture, 0)
     model = Checkpoint(architecture, small, parameters, {}, [], {})
     begun = starting_weights(model, large, seed=1)
     assert {name: values.shape for name, values in begun.items()} == replace(
@@ -549,15 +550,15 @@ def test_the_gap_goes_along_to_another_vocabulary():
 
 def test_parts_of_a_long_text_are_read_from_the_learned_state(monkeypatch):
     """A part that is scored beside others, with nothing read before it, begins where a text begins."""
-    from charrnn import scoring
+    from charrnn.reading import scoring
 
     monkeypatch.setattr(scoring, "WARM_UP", 0)
     monkeypatch.setattr(scoring, "STREAM_LENGTH", 10)
     architecture = Architecture("gru", 5, 6, learned_state=True)
-    parameters = initialise(architecture, 0)
+    parameters = initialize(architecture, 0)
     parameters["layer0.h0"][:] = np.linspace(-1.0, 1.0, 6)
     ids = np.random.default_rng(0).integers(0, 5, 21).astype(np.uint8)
-    with Workers(1) as team:
+    with Team(1) as team:
         ours = scoring.score(Network(architecture, parameters), ids, team).nats
     twin = {name: values.astype(np.float64) for name, values in parameters.items()}
     halves = [ids[begin : begin + 11, np.newaxis].astype(np.int32) for begin in (0, 10)]

@@ -12,12 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from charrnn import archive
-from charrnn.archive import Form
-from charrnn.cells import Architecture, initialise
-from charrnn.checkpoint import Checkpoint, Resume, check_writable, load, save
+from charrnn.cells.architecture import Architecture
+from charrnn.cells.initial import initialize
 from charrnn.errors import CharrnnError
-from charrnn.vocabulary import Vocabulary
+from charrnn.model.model_file import Checkpoint, Resume, check_writable, load, save
+from charrnn.storage import archive
+from charrnn.storage.archive import Form
+from charrnn.text.vocabulary import Vocabulary
 from tests import hostile
 from tests.rows import KINDS
 
@@ -43,7 +44,7 @@ def make(cell="lstm", *, layers=1, hidden=3, byte_level=False, slim=False, seed=
     return Checkpoint(
         architecture,
         vocabulary,
-        initialise(architecture, seed),
+        initialize(architecture, seed),
         {"lr": 0.002, "cell": cell, "clip": None},
         [{"step": 8, "loss": 3.25}, {"step": 16, "loss": 1 / 3}],
         {"sources": ["naïve.txt", "byte \udcff.txt"], "sha256": "ab" * 32, "characters": 1234},
@@ -129,7 +130,7 @@ def test_round_trip(path, cell, layers, byte_level):
 
 @pytest.mark.parametrize("moments", [0, 1, 3])
 @pytest.mark.parametrize("batch", [1, 5])
-def test_any_optimiser_and_batch_round_trip(path, moments, batch):
+def test_any_optimizer_and_batch_round_trip(path, moments, batch):
     """However many moments and streams there are, all come back."""
     checkpoint = make("gru", moments=moments, batch=batch)
     save(path, checkpoint)
@@ -253,7 +254,7 @@ def test_what_could_not_be_loaded_is_not_saved(path, monkeypatch):
         deep.corpus = {"in": deep.corpus}
     long = make()
     long.corpus["sources"] = ["x" * 10_000]
-    monkeypatch.setattr("charrnn.checkpoint._META", Form("|u1", (None,), limit=10_000))
+    monkeypatch.setattr("charrnn.model.model_file._META", Form("|u1", (None,), limit=10_000))
     for model in (deep, long):
         with pytest.raises(CharrnnError, match="was not written"):
             save(path, model)

@@ -99,7 +99,7 @@ def strict_json(line):
 
 def interrupt(monkeypatch, after):
     """Send this process Ctrl-C when a run has told so many records."""
-    from charrnn.training import Trainer
+    from charrnn.training.trainer import Trainer
 
     original = Trainer.run
 
@@ -173,13 +173,14 @@ def test_help_imports_nothing_heavy():
 
 def test_choices_are_the_tables():
     """The choices that ``train`` offers are the rows of the tables that compute them."""
-    from charrnn import cells, optimiser
+    from charrnn.cells.table import CELLS
     from charrnn.cli import train
+    from charrnn.training import optimizer
 
     assert len(set(train.CELLS)) == len(train.CELLS)
-    assert set(train.CELLS) == set(cells.CELLS)
-    assert set(train.OPTIMIZERS) == set(optimiser.RULES)
-    assert set(train.SCHEDULES) == set(optimiser.SCHEDULES)
+    assert set(train.CELLS) == set(CELLS)
+    assert set(train.OPTIMIZERS) == set(optimizer.RULES)
+    assert set(train.SCHEDULES) == set(optimizer.SCHEDULES)
 
 
 def test_version(run):
@@ -379,7 +380,7 @@ def test_times():
 
 def test_samples_are_shown_now_and_then(folder, run, monkeypatch):
     """A run shows a few lines by the model on stderr; not with ``--no-samples`` nor with ``--quiet``."""
-    monkeypatch.setattr(charrnn.cli.session, "SAMPLE_SECONDS", 0.0)
+    monkeypatch.setattr(charrnn.cli.train_session, "SAMPLE_SECONDS", 0.0)
     for options, shown in (((), True), (("--no-samples",), False), (("--quiet",), False)):
         result = run("train", "corpus.txt", *TINY, "--epochs", 10, "--force", *options)
         assert (result.code, result.stdout) == (0, b"")
@@ -388,7 +389,7 @@ def test_samples_are_shown_now_and_then(folder, run, monkeypatch):
 
 def test_plain_lines_now_and_then(folder, run, monkeypatch):
     """Where stderr is no terminal, a plain line now and then tells how far a run is."""
-    from charrnn.display import training
+    from charrnn.display import training_screen as training
 
     monkeypatch.setattr(training, "PLAIN_SECONDS", 0.0)
     result = run("train", "corpus.txt", *TINY, "--epochs", 5)
@@ -398,7 +399,7 @@ def test_plain_lines_now_and_then(folder, run, monkeypatch):
 
 def test_a_run_saves_now_and_then(folder, run, monkeypatch):
     """A long run is saved as it goes, so that a power cut costs a minute: the file can be resumed."""
-    from charrnn.training import Trainer
+    from charrnn.training.trainer import Trainer
 
     original, seen = Trainer.run, []
 
@@ -417,7 +418,7 @@ def test_a_run_saves_now_and_then(folder, run, monkeypatch):
 @pytest.mark.skipif(not hasattr(signal, "raise_signal"), reason="needs signals")
 def test_ctrl_c_while_compiling(folder, run, monkeypatch):
     """It is heard at once, and ends the run before its first step."""
-    from charrnn.training import Trainer
+    from charrnn.training.trainer import Trainer
 
     monkeypatch.setattr(Trainer, "compile", lambda trainer: signal.raise_signal(signal.SIGINT))
     result = run("train", "corpus.txt", *TINY)
@@ -472,7 +473,7 @@ def test_sample_writes_so_many_characters(trained, run):
 
 def test_a_slow_sample_is_seen_as_it_is_written(trained, run, monkeypatch):
     """Characters are passed on as they are drawn, twenty times a second or so, not when a buffer is full."""
-    from charrnn.network import Network
+    from charrnn.model.network import Network
 
     class Recorder(io.RawIOBase):
         def writable(self):
@@ -1193,7 +1194,7 @@ def test_a_rate_far_too_high_and_quiet(folder, run):
 
 def test_a_validation_that_is_no_number_does_not_spoil_the_file(folder, run, monkeypatch):
     """A run that once validated to no number, and recovered, can still be saved, shown and resumed."""
-    from charrnn.training import Trainer
+    from charrnn.training.trainer import Trainer
 
     original, once = Trainer.validate, [math.nan]
     monkeypatch.setattr(Trainer, "validate", lambda trainer: once.pop() if once else original(trainer))
@@ -1208,7 +1209,7 @@ def test_a_validation_that_is_no_number_does_not_spoil_the_file(folder, run, mon
 
 def test_unforeseen_errors_are_one_line(trained, run, monkeypatch):
     """An error in the program itself is one line too, that tells how to see more; with --debug it is raised."""
-    from charrnn import checkpoint
+    from charrnn.model import model_file as checkpoint
 
     def fail(*arguments, **options):
         raise ZeroDivisionError("one line\nanother line")
@@ -1232,7 +1233,7 @@ def test_debug_shows_where_an_error_arose(run):
 
 def test_too_little_memory(trained, run, monkeypatch):
     """Where memory runs out, one sentence says what needs less."""
-    from charrnn import checkpoint
+    from charrnn.model import model_file as checkpoint
 
     def fail(*arguments, **options):
         raise MemoryError

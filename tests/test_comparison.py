@@ -8,15 +8,16 @@ import pytest
 
 from charrnn.benchmark import comparison, report
 from charrnn.benchmark.comparison import Trial, best, candidates, compare
-from charrnn.cells import CELLS, Architecture
+from charrnn.cells.architecture import Architecture
+from charrnn.cells.table import CELLS
 from charrnn.errors import CharrnnError
-from charrnn.network import Network
-from charrnn.scoring import score
-from charrnn.settings import Settings, default_lr
-from charrnn.text import Corpus
-from charrnn.training import Trainer
-from charrnn.vocabulary import Vocabulary
-from charrnn.workers import Workers
+from charrnn.model.network import Network
+from charrnn.model.team import Team
+from charrnn.reading.scoring import score
+from charrnn.text.ingest import Corpus
+from charrnn.text.vocabulary import Vocabulary
+from charrnn.training.settings import Settings, default_lr
+from charrnn.training.trainer import Trainer
 
 PLAN = Settings(epochs=0.2, dropout=0.0, seq_length=8, batch_size=4, patience=0, seed=5)
 SMALL = ("bench", "corpus.txt", "--cells", "--parameters", 3000, "--epochs", 0.2, "--time", "0.1s", "--threads", 1)
@@ -32,7 +33,7 @@ def corpus(text):
 @pytest.fixture
 def team():
     """Return a team of one."""
-    with Workers(1) as members:
+    with Team(1) as members:
         yield members
 
 
@@ -89,7 +90,7 @@ def test_the_best_rate_counts(monkeypatch, corpus):
         return Trainer(settings, corpus, team), loss if settings.epochs else 1.25, 1000.0
 
     monkeypatch.setattr(comparison, "_run", run)
-    with Workers(1) as team:
+    with Team(1) as team:
         networks = candidates(["gru"], PLAN, len(corpus.vocabulary), 3000)
         (result,) = compare(networks, corpus, team, seconds=7.0, rates=(0.1, 0.01, 0.001, 0.0001))
         assert [(one.lr, one.epochs, one.seconds) for one in ran] == [
@@ -136,7 +137,7 @@ def test_epochs_are_measured_to_the_same_figures(corpus, cell):
     """Whatever the number of threads; with another seed they differ. The loss is that of the best weights."""
     losses = []
     for threads, seed in ((1, 5), (2, 5), (1, 6)):
-        with Workers(threads) as members:
+        with Team(threads) as members:
             networks = candidates([cell], replace(PLAN, seed=seed, epochs=2.0), len(corpus.vocabulary), 3000)
             own = next(iter(networks.values()))
             trainer, loss, speed = comparison._run(own, corpus, members)
@@ -227,7 +228,7 @@ def test_all_cells_are_compared_by_default(folder, run, monkeypatch):
         return iter(())
 
     monkeypatch.setattr(comparison, "compare", noted)
-    monkeypatch.setattr("charrnn.cli.learning.compile_training", lambda *arguments, **options: None)
+    monkeypatch.setattr("charrnn.cli.bench_learning.compile_training", lambda *arguments, **options: None)
     assert run("bench", "--cells").code == 0
     assert run("bench", "corpus.txt", "--cells", "--parameters", 9000).code == 0
     (all_of_them, source, seconds, rates), (again, *_) = seen

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from charrnn import copying
-from charrnn.copying import Copied, measure
+from charrnn.reading import copying
+from charrnn.reading.copying import Copied, measure
 
 
 def naive(corpus, texts, least):

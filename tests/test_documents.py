@@ -11,20 +11,21 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from charrnn import vocabulary
-from charrnn.cells import Architecture, initialise
-from charrnn.checkpoint import load, save
+from charrnn.cells.architecture import Architecture
+from charrnn.cells.initial import initialize
 from charrnn.errors import CharrnnError
-from charrnn.kernels.passes import ROWS_AT_ONCE
-from charrnn.network import Network
-from charrnn.scoring import score
-from charrnn.settings import Settings
-from charrnn.streams import Streams, split
-from charrnn.text import Corpus, read_corpus
-from charrnn.training import Trainer
-from charrnn.transfer import common_vocabulary, starting_weights
-from charrnn.vocabulary import Vocabulary, decoded
-from charrnn.workers import Workers
+from charrnn.kernels.forward_pass import ROWS_AT_ONCE
+from charrnn.model.model_file import load, save
+from charrnn.model.network import Network
+from charrnn.model.team import Team
+from charrnn.model.transfer import common_vocabulary, starting_weights
+from charrnn.reading.scoring import score
+from charrnn.text import vocabulary
+from charrnn.text.ingest import Corpus, read_corpus
+from charrnn.text.streams import Streams, split
+from charrnn.text.vocabulary import Vocabulary, decoded
+from charrnn.training.settings import Settings
+from charrnn.training.trainer import Trainer
 from tests import naive
 from tests.rows import KINDS
 from tests.test_checkpoint import with_meta
@@ -378,14 +379,14 @@ def test_a_run_on_documents_repeats_and_resumes(tmp_path, cell, documents, batch
     chosen = Settings(cell=cell, hidden=6, layers=2, seq_length=length, batch_size=batch, epochs=2.0, dropout=0.2)
     ends = []
     for threads in (1, 2, 3):
-        with Workers(threads) as team:
+        with Team(threads) as team:
             trainer = Trainer(chosen, text, team)
             finish(trainer)
             assert np.isfinite(trainer.network.weights.flat).all()
             ends.append(state_of(trainer))
     assert ends[0] == ends[1] == ends[2]
     windows = trainer.streams.windows
-    with Workers(2) as team:
+    with Team(2) as team:
         for stop, path in ((1, None), (windows - 1, tmp_path / "model.npz"), (windows, None), (windows + 1, None)):
             trainer = Trainer(chosen, text, team)
             while trainer.state.step < stop:
@@ -400,10 +401,10 @@ def test_a_run_on_documents_repeats_and_resumes(tmp_path, cell, documents, batch
 @pytest.mark.parametrize("cell", KINDS)
 def test_steps_on_documents_are_the_twins(cell, monkeypatch):
     """A step's loss is the mean over what it predicts; states are carried over windows and epochs, and no gap."""
-    monkeypatch.setattr("charrnn.steps.FRESH", 1.0)  # of documents none but they themselves begins anew
+    monkeypatch.setattr("charrnn.training.steps.FRESH", 1.0)  # of documents none but they themselves begins anew
     chosen = Settings(cell=cell, hidden=3, layers=2, seq_length=4, batch_size=3, epochs=2.0, dropout=0.0)
     still = replace(chosen, optimizer="sgd", lr=1e-12, schedule="constant", warmup=0.0, val_fraction=0.0)
-    with Workers(2) as team:
+    with Team(2) as team:
         trainer = Trainer(still, corpus(drawn(8, 9, seed=3)), team)
         weights = {name: values.astype(np.float64) for name, values in trainer.network.weights.named.items()}
         windows, length = trainer.streams.windows, int(trainer.streams.start[1])
@@ -429,7 +430,7 @@ def test_a_run_learns_where_documents_begin_and_end():
     choose = random.Random(1)
     text = corpus(["ab" * choose.randint(1, 8) for _ in range(200)])
     chosen = Settings(hidden=24, seq_length=16, batch_size=8, epochs=25.0, lr=0.02, dropout=0.0)
-    with Workers(2) as team:
+    with Team(2) as team:
         trainer = Trainer(chosen, text, team)
         finish(trainer)
         assert trainer.state.best_loss < 0.35
@@ -445,8 +446,8 @@ def test_score_of_documents_is_the_twins(cell):
     documents = drawn(30, 10) + drawn(40, 250)
     text = corpus(documents)
     architecture = Architecture(cell, len(text.vocabulary), 6, 2)
-    parameters = initialise(architecture, 1)
-    with Workers(2) as team:
+    parameters = initialize(architecture, 1)
+    with Team(2) as team:
         scored = score(Network(architecture, parameters), text.ids, team, boundary=text.vocabulary.boundary)
     twin = {name: values.astype(np.float64) for name, values in parameters.items()}
     zero, nats = [{name: np.zeros((1, 6)) for name in architecture.row.states} for _ in range(2)], 0.0
@@ -469,7 +470,7 @@ def test_a_model_file_keeps_the_separator(tmp_path, separator, byte_level):
     text = b"c\nd" * 20 + separator.encode() + b"cd" * 20
     (tmp_path / "text").write_bytes(text)
     read = read_corpus([str(tmp_path / "text")], byte_level=byte_level, separator=separator)
-    with Workers(1) as team:
+    with Team(1) as team:
         trainer = Trainer(Settings(hidden=4, epochs=1.0), read, team)
         save(tmp_path / "model.npz", trainer.checkpoint())
     assert load(tmp_path / "model.npz").vocabulary == read.vocabulary
@@ -487,7 +488,7 @@ def test_a_model_file_from_before_there_were_documents(tmp_path):
 @pytest.mark.parametrize("cell", KINDS)
 def test_weights_go_with_their_symbols(cell):
     """Where characters are added, or fewer are used, each keeps its weights, and so does the boundary."""
-    with Workers(1) as team:
+    with Team(1) as team:
         chosen = Settings(cell=cell, hidden=5, layers=2, epochs=1.0)
         source = Trainer(chosen, corpus(["bd", "fb"] * 9), team).checkpoint()
     old = source.vocabulary
@@ -498,7 +499,7 @@ def test_weights_go_with_their_symbols(cell):
     vocabulary = common_vocabulary(old, Vocabulary("abdz", separator="\n"), remap=True)
     assert vocabulary == Vocabulary("abdfz", separator="\n")
     weights = starting_weights(source, vocabulary, seed=3)
-    fresh = initialise(Architecture(cell, 6, 5, 2), 3)
+    fresh = initialize(Architecture(cell, 6, 5, 2), 3)
     for name, values in source.parameters.items():
         axis = 0 if name.startswith("layer0.U") else values.ndim - 1
         if name.startswith(("layer0.U", "output.")):

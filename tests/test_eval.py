@@ -13,10 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from charrnn import scoring, sources
 from charrnn.cli import eval as eval_file
-from charrnn.cli import reports
-from charrnn.cli.reports import Column, write
+from charrnn.cli import records as reports
+from charrnn.cli.records import Column, write
+from charrnn.reading import scoring
+from charrnn.text import sources
 from tests.test_cli import ERROR, TINY, meta_of, misused, refused, rewrite, strict_json
 
 BITS = 1 / math.log(2)
@@ -128,7 +129,7 @@ def test_too_little_to_score(trained, run, stdin):
 @pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="needs a signal for one thread")
 def test_ctrl_c_while_scoring(trained, run, monkeypatch):
     """Ctrl-C ends the scoring of a long text soon, not when all of it is read."""
-    from charrnn.network import Network
+    from charrnn.model.network import Network
 
     original, main = Network.forward, threading.main_thread().ident
     ctrl_c = threading.Timer(0.2, signal.pthread_kill, (main, signal.SIGINT))
@@ -372,7 +373,7 @@ def test_a_fault_late_in_a_pipe(trained, run, monkeypatch, form):
 @pytest.mark.skipif(os.name == "nt", reason="for POSIX systems")
 def test_a_reader_of_characters_that_goes_away(trained, folder):
     """``yes | charrnn eval model.npz - --per-char | head`` ends quietly."""
-    charrnn = [sys.executable, "-c", "import sys; from charrnn import scoring; scoring.PIECE = 4096;"]
+    charrnn = [sys.executable, "-c", "import sys; from charrnn.reading import scoring; scoring.PIECE = 4096;"]
     charrnn[-1] += f"from charrnn.cli import run; sys.exit(run(['eval', {str(trained)!r}, '-', '--per-char']))"
     yes = subprocess.Popen(["yes", "der Mann"], stdout=subprocess.PIPE)
     writer = subprocess.Popen(charrnn, stdin=yes.stdout, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -611,7 +612,7 @@ def test_texts_that_cannot_be_scored(trained, run, options, stdin, words):
 @pytest.mark.parametrize("options", [(), ("--per-line", "--json"), ("--per-char",), ("--top", 2)])
 def test_predictions_that_are_no_numbers(trained, folder, run, monkeypatch, options):
     """A loss that is no number is an error that names the model, and is never printed."""
-    from charrnn.network import Network
+    from charrnn.model.network import Network
 
     original = Network.losses
 

@@ -21,10 +21,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from charrnn import files
-from charrnn.checkpoint import check_writable, load, save
 from charrnn.errors import CharrnnError
-from charrnn.files import locked, replacing
+from charrnn.model.model_file import check_writable, load, save
+from charrnn.storage import files
+from charrnn.storage.files import locked, replacing
 from tests.test_checkpoint import assert_same, make, names, sentence
 
 ROOT = Path(__file__).parents[1]
@@ -247,17 +247,17 @@ def killed_runs(folder, kills):
     After each, the file is a state of an uninterrupted run, and two runs go on from it as that one did: one for a few
     steps here, and the next one to be killed.
     """
-    from charrnn import training
-    from charrnn.settings import Settings
-    from charrnn.text import read_corpus
-    from charrnn.training import Trainer
-    from charrnn.workers import Workers
+    from charrnn.model.team import Team
+    from charrnn.text.ingest import read_corpus
+    from charrnn.training import trainer as training
+    from charrnn.training.settings import Settings
+    from charrnn.training.trainer import Trainer
 
     training.CHUNK_SECONDS, training.VALIDATE_SELDOM = 0.0, 0  # a record a step, a validation an epoch
     path, text = Path(folder, "model.npz"), Path(folder, "text.txt")
     text.write_bytes((ROOT / "corpora" / "fables.txt").read_bytes()[:4000])
     corpus = read_corpus([str(text)])
-    with Workers(1) as team:
+    with Team(1) as team:
         trainer = Trainer(Settings("lstm", hidden=8, epochs=50, patience=0), corpus, team)
         save(path, trainer.checkpoint())
         beginning = path.read_bytes()
@@ -271,7 +271,7 @@ def killed_runs(folder, kills):
     path.write_bytes(beginning)
 
     def train(ready):
-        with locked(path), Workers(1) as team:
+        with locked(path), Team(1) as team:
             trainer = Trainer.resumed(load(path, resume=True), corpus, team)
             os.write(ready, b"!")
             for _ in trainer.run():
@@ -294,7 +294,7 @@ def killed_runs(folder, kills):
         kept.append((checkpoint.resume.progress["step"], any(name.endswith(".tmp") for name in left)))
         assert len(left) <= 4, left  # the text, the model, the lock, and what was being written
         assert stamp(checkpoint) == stamps[kept[-1][0]]
-        with Workers(1) as team:
+        with Team(1) as team:
             trainer = Trainer.resumed(checkpoint, corpus, team)
             for _ in itertools.islice(trainer.run(), 3):
                 assert stamp(trainer.checkpoint()) == stamps[trainer.state.step]
@@ -556,7 +556,7 @@ LONELY = """if True:
     import subprocess, sys, time
     from pathlib import Path
     from charrnn.errors import CharrnnError
-    from charrnn.files import locked
+    from charrnn.storage.files import locked
     path, mark, wanted = *sys.argv[1:3], int(sys.argv[3])
     while wanted:
         try:
@@ -610,7 +610,7 @@ def test_a_killed_run_is_not_in_the_way(path):
     """The lock of a killed run is free, though a child of that lives on; what it had begun to write goes away."""
     program = """if True:
         import subprocess, sys
-        from charrnn.files import locked
+        from charrnn.storage.files import locked
         with locked(sys.argv[1]):
             child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, close_fds=False)
             print(child.pid, flush=True)

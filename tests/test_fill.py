@@ -9,11 +9,11 @@ import sys
 import numpy as np
 import pytest
 
-from charrnn import filling
-from charrnn.checkpoint import Checkpoint, save
 from charrnn.errors import CharrnnError
-from charrnn.filling import Filler, Gapped
-from charrnn.vocabulary import Vocabulary
+from charrnn.model.model_file import Checkpoint, save
+from charrnn.text.vocabulary import Vocabulary
+from charrnn.writing import filling
+from charrnn.writing.filling import Filler, Gapped
 from tests import naive
 from tests.conftest import enter
 from tests.rows import KINDS

@@ -7,15 +7,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from charrnn import generation, sampling
-from charrnn.cells import Architecture, initialise
-from charrnn.controls import Controls
+from charrnn.cells.architecture import Architecture
+from charrnn.cells.initial import initialize
 from charrnn.errors import CharrnnError
-from charrnn.generation import TRIES, Ending, samples, seeds
-from charrnn.network import Network
-from charrnn.sampling import Sampler, first_symbol
-from charrnn.vocabulary import Vocabulary
-from charrnn.workers import Workers
+from charrnn.model.network import Network
+from charrnn.model.team import Team
+from charrnn.text.vocabulary import Vocabulary
+from charrnn.writing import sampler as sampling
+from charrnn.writing import samples as generation
+from charrnn.writing.controls import Controls
+from charrnn.writing.sampler import Sampler, first_symbol
+from charrnn.writing.samples import TRIES, Ending, samples, seeds
 
 LETTERS = Vocabulary.of("ab\nc ")
 NAMES = Vocabulary("\nabcdefg", separator="\n")
@@ -26,7 +28,7 @@ CONTROLS = Controls(repeat_penalty=1.5, repeat_window=5, temperature=1.2, top_p=
 def sampler_of(vocabulary, controls=CONTROLS, prime=()):
     """Make a network for a vocabulary, and read what a text begins after, and a prime."""
     architecture = Architecture("gru", len(vocabulary), 12, 1)
-    values = {name: array * np.float32(2) for name, array in initialise(architecture, 3).items()}
+    values = {name: array * np.float32(2) for name, array in initialize(architecture, 3).items()}
     sampler = Sampler(Network(architecture, values), controls=controls)
     sampler.read([first_symbol(vocabulary), *prime])
     return sampler
@@ -243,10 +245,10 @@ def test_any_number_of_samples(count, block_seconds, monkeypatch):
     assert len(expected) == count
     assert all((ended == "end") == (len(text) < 30) for _, text, ended, _ in expected)
     jobs = []
-    run = Workers.run
-    monkeypatch.setattr(Workers, "run", lambda team, job: run(team, job) or jobs.append(team.size))
+    run = Team.run
+    monkeypatch.setattr(Team, "run", lambda team, job: run(team, job) or jobs.append(team.size))
     for threads in (1, 3):
-        with Workers(threads) as team:
+        with Team(threads) as team:
             assert whole(samples(sampler, NAMES, Ending(30), seed=9, count=count, team=team), NAMES) == expected
     assert set(jobs) == {1, 3}  # all of a team draw
     assert list(samples(sampler, NAMES, Ending(30), seed=9, count=0)) == []

@@ -8,15 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from charrnn import gradient_flow
-from charrnn.cells import Architecture, initialise
-from charrnn.checkpoint import load, save
+from charrnn.cells.architecture import Architecture
+from charrnn.cells.initial import initialize
 from charrnn.display.curve import HEIGHT, draw_logarithmic
 from charrnn.errors import CharrnnError
-from charrnn.gradient_flow import WARM_UP, Probe, spectra, summary
-from charrnn.network import Network
-from charrnn.streams import Streams
-from charrnn.workers import Workers
+from charrnn.model.model_file import load, save
+from charrnn.model.network import Network
+from charrnn.model.team import Team
+from charrnn.text.streams import Streams
+from charrnn.training import gradient_flow
+from charrnn.training.gradient_flow import WARM_UP, Probe, spectra, summary
 from tests import naive
 from tests.rows import KINDS, PLAIN
 
@@ -28,7 +29,7 @@ def made(cell, layers=1, seed=0):
     """Draw a network with no parameter at zero, and the same parameters in float64."""
     rng = np.random.default_rng(seed)
     architecture = Architecture(cell, V, H, layers)
-    parameters = initialise(architecture, seed)
+    parameters = initialize(architecture, seed)
     for values in parameters.values():
         values += 0.4 * rng.standard_normal(values.shape).astype(np.float32)
     return Network(architecture, parameters), {name: values.astype(np.float64) for name, values in parameters.items()}
@@ -41,7 +42,7 @@ def ids_of(size, seed=1):
 
 def measured(network, *arguments, threads=1, **more):
     """Return the norms of state gradients."""
-    with Workers(threads) as team:
+    with Team(threads) as team:
         return Probe(network, team).state_gradients(*arguments, **more)
 
 
@@ -113,7 +114,7 @@ def test_the_weights_stay():
     network, _ = made("lstm")
     before = network.weights.flat.copy()
     ids = ids_of(900)
-    with Workers(1) as team:
+    with Team(1) as team:
         probe = Probe(network, team)
         probe.compile()
         first = probe.state_gradients(ids, 5, 9), probe.update_norms(ids, 3, 4)
@@ -160,7 +161,7 @@ def test_norms_of_whole_gradients_are_those_of_the_twin():
     """Each is the norm of the gradient of a window's mean loss by all parameters, the state carried from the last."""
     network, parameters = made("rnn")
     ids, batch, length = ids_of(26), 2, 5
-    with Workers(2) as team:
+    with Team(2) as team:
         norms = Probe(network, team).update_norms(ids, batch, length)
     streams = Streams.plan(ids, batch, length)
     inputs, targets, lengths = streams.span(0, streams.windows)
@@ -199,7 +200,7 @@ def test_what_cannot_be_looked_at():
     assert measured(network, ids_of(78), 10, 8).shape == (1, 11, 1)
     both = Architecture("rnn", V, H, bidirectional=True)
     with pytest.raises(CharrnnError, match="bidirectional"):
-        measured(Network(both, initialise(both, 0)), ids_of(78), 10, 8)
+        measured(Network(both, initialize(both, 0)), ids_of(78), 10, 8)
     for name in ("output.V", "layer0.W"):
         network, _ = made("rnn")
         network.weights.named[name][:] = 1e38

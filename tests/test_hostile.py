@@ -17,9 +17,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from charrnn import archive, checkpoint
-from charrnn.checkpoint import load
 from charrnn.errors import CharrnnError
+from charrnn.model import model_file as checkpoint
+from charrnn.model.model_file import load
+from charrnn.storage import archive
 from tests import fuzz_model, hostile
 from tests.hostile import meta_of, model, packed, placed, stored, unpacked, with_meta
 from tests.test_checkpoint import assert_same, sentence, slimmed

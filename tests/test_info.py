@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from charrnn.checkpoint import load, save
 from charrnn.display.curve import HEIGHT, draw
+from charrnn.model.model_file import load, save
 
 FALLING = [(1.0, 3.0, 3.2), (2.0, 2.0, 2.4), (3.0, 1.5, 2.0), (5.0, 1.0, 2.0)]
 

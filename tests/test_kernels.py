@@ -3,8 +3,14 @@
 import numpy as np
 import pytest
 
-from charrnn.kernels import LANES, activations, gemm, gradients, jit, output, padded, simd, update
-from charrnn.network import aligned
+from charrnn.kernels import activations, update
+from charrnn.kernels import product as gemm
+from charrnn.kernels import softmax as output
+from charrnn.kernels import weight_gradients as gradients
+from charrnn.kernels.llvm import vector as simd
+from charrnn.kernels.llvm.compiler import jit
+from charrnn.kernels.llvm.vector import LANES, padded
+from charrnn.model.parameters import aligned
 from tests import naive
 
 

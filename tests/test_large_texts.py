@@ -16,15 +16,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from charrnn import caches, encoded, sources, streams, text
-from charrnn.encoded import blocks_of, release
 from charrnn.errors import CharrnnError
-from charrnn.settings import Settings
-from charrnn.streams import Streams, split
-from charrnn.text import AnotherTextError, read_corpus, require_learnable
-from charrnn.training import Trainer
-from charrnn.vocabulary import Vocabulary
-from charrnn.workers import Workers
+from charrnn.model.team import Team
+from charrnn.storage import caches
+from charrnn.text import encoded, sources, streams
+from charrnn.text import ingest as text
+from charrnn.text.encoded import blocks_of, release
+from charrnn.text.ingest import AnotherTextError, read_corpus, require_learnable
+from charrnn.text.streams import Streams, split
+from charrnn.text.vocabulary import Vocabulary
+from charrnn.training.settings import Settings
+from charrnn.training.trainer import Trainer
 
 RAW = ("Über den Fluß,\r\nunter die Bäume.\r\n" * 40).encode()
 
@@ -328,7 +330,7 @@ def test_training_on_the_disk_is_training_in_memory(cache, path, monkeypatch, se
     assert is_mapped(large.ids)
     settings = Settings(cell="gru", hidden=8, epochs=2.0)
     found = []
-    with Workers(1) as team:
+    with Team(1) as team:
         for corpus in (small, large):
             trainer = Trainer(settings, corpus, team)
             for _ in trainer.run():

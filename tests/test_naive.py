@@ -29,7 +29,7 @@ VECTORS = {
     "lstm-noaf": PEEPHOLES,
     "lstm-fgr": PEEPHOLES,
 }
-OPTIMISERS = {
+OPTIMIZERS = {
     "sgd": {"lr": 0.05, "momentum": 0.5},
     "rmsprop": {"lr": 0.01, "rho": 0.9, "epsilon": 1e-8},
     "adagrad": {"lr": 0.5, "epsilon": 1e-8},
@@ -910,17 +910,17 @@ def test_clip_by_value() -> None:
     np.testing.assert_array_equal(clipped["b"], [[5.0]])
 
 
-# ---- Optimisers ------------------------------------------------------------------------------------------
+# ---- Optimizers ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", sorted(naive.OPTIMISERS))
-def test_optimisers_descend_a_parabola(name: str) -> None:
-    """Every optimiser comes close to the bottom of a lopsided parabola."""
+@pytest.mark.parametrize("name", sorted(naive.OPTIMIZERS))
+def test_optimizers_descend_a_parabola(name: str) -> None:
+    """Every optimizer comes close to the bottom of a lopsided parabola."""
     bottom, steepness = np.array([1.0, -0.5]), np.array([1.0, 5.0])
     p = np.zeros(2)
     memory: naive.Memory = {}
     for _ in range(600):
-        p, memory = naive.OPTIMISERS[name](p, steepness * (p - bottom), memory, **OPTIMISERS[name])
+        p, memory = naive.OPTIMIZERS[name](p, steepness * (p - bottom), memory, **OPTIMIZERS[name])
     np.testing.assert_allclose(p, bottom, atol=0.02)
 
 
@@ -930,7 +930,7 @@ def steps_under_a_constant_gradient(name: str, g: float, count: int, **settings:
     memory: naive.Memory = {}
     moves = []
     for _ in range(count):
-        after, memory = naive.OPTIMISERS[name](p, np.array([g]), memory, **settings)
+        after, memory = naive.OPTIMIZERS[name](p, np.array([g]), memory, **settings)
         moves.append((after - p).item())
         p = after
     return np.array(moves)
@@ -970,7 +970,7 @@ def test_adam_averages_both_moments() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "settings"), [(n, s) for n, s in OPTIMISERS.items() if "epsilon" in s], ids=lambda v: str(v)[:8]
+    ("name", "settings"), [(n, s) for n, s in OPTIMIZERS.items() if "epsilon" in s], ids=lambda v: str(v)[:8]
 )
 def test_epsilon_stands_outside_the_root(name: str, settings: dict[str, float]) -> None:
     """With an ε as large as the root it is added to, the first move is half of what it is without."""

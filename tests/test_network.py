@@ -5,14 +5,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from charrnn.cells import Architecture, initialise
-from charrnn.kernels.passes import ROWS_AT_ONCE
-from charrnn.network import Network, Window
-from charrnn.settings import Settings
-from charrnn.text import Corpus
-from charrnn.training import Trainer
-from charrnn.vocabulary import Vocabulary
-from charrnn.workers import Workers
+from charrnn.cells.architecture import Architecture
+from charrnn.cells.initial import initialize
+from charrnn.kernels.forward_pass import ROWS_AT_ONCE
+from charrnn.model.network import Network
+from charrnn.model.team import Team
+from charrnn.model.window import Window
+from charrnn.text.ingest import Corpus
+from charrnn.text.vocabulary import Vocabulary
+from charrnn.training.settings import Settings
+from charrnn.training.trainer import Trainer
 from tests import naive
 from tests.rows import KINDS, NAMES, PLAIN, ROWS, fitted, settings_of
 
@@ -65,7 +67,7 @@ class Case:
         twins = {"activation": self.architecture.activation, "periods": self.architecture.periods}
         self.options = {name: value for name, value in twins.items() if value is not None}
         rng = np.random.default_rng([seed, hidden, batch, steps])
-        parameters = initialise(self.architecture, seed)
+        parameters = initialize(self.architecture, seed)
         for values in parameters.values():  # biases off zero, so that each is seen
             if values.ndim == 1:
                 values += (0.1 * rng.standard_normal(values.shape)).astype(np.float32)
@@ -101,7 +103,7 @@ class Case:
         self.logits = self.read_losses = None
         for array in (window.z, window.states[:, :, 1:], *window.buffers[2:]):
             array[:] = 7.0  # what an earlier window left behind must not matter
-        with Workers(self.threads) as team:
+        with Team(self.threads) as team:
 
             def job(worker):
                 first, last = team.share(self.batch, worker)
@@ -316,19 +318,19 @@ def test_training_steps_give_the_same_bits_for_any_number_of_threads(
     cell, hidden, vocabulary, batch, length, layers, dropout, optimizer, monkeypatch
 ):
     """Weights, moments, states and losses are the same, over epochs' ends and however steps are grouped."""
-    monkeypatch.setattr("charrnn.steps.FRESH", 0.2)  # so that some streams begin anew
+    monkeypatch.setattr("charrnn.training.steps.FRESH", 0.2)  # so that some streams begin anew
     settings = Settings(cell=cell, hidden=hidden, layers=layers, dropout=dropout, epochs=3.0, val_fraction=0.0, seed=11)
     settings = replace(settings, seq_length=length, batch_size=batch, optimizer=optimizer, clip_value=0.05)
     characters = 2 * batch * length + batch + batch // 2 + 1  # windows of full length, then two steps, or one for some
     text = _corpus(vocabulary, characters)
     runs = []
     for threads, groups in ((1, [2, 1, 3, 1]), (2, [2, 1, 3, 1]), (3, [2, 1, 3, 1]), (2, [1] * 7)):
-        with Workers(threads) as team:
+        with Team(threads) as team:
             trainer = Trainer(settings, text, team)
             assert (trainer.settings.batch_size, trainer.settings.seq_length) == (batch, length)
             assert trainer.streams.windows == 3
             told = [trainer.advance(steps) for steps in groups]
-        arrays = [trainer.network.weights, trainer.network.gradient, *trainer.optimiser.moments]
+        arrays = [trainer.network.weights, trainer.network.gradient, *trainer.optimizer.moments]
         bits = [array.flat.tobytes() for array in arrays] + [trainer.window.carried().tobytes()]
         runs.append((bits, told[-1]))
         assert all(np.isfinite(array.flat).all() for array in arrays)
@@ -339,7 +341,7 @@ def test_training_steps_give_the_same_bits_for_any_number_of_threads(
 @pytest.mark.parametrize(("cell", "options"), STEPPED, ids=[" ".join(map(str, row)) for row in STEPPED])
 def test_training_steps_are_the_twins(cell, options, monkeypatch):
     """Two epochs of steps lead to the twin's losses, weights and states; some streams end one step before others."""
-    monkeypatch.setattr("charrnn.steps.FRESH", 0.0)
+    monkeypatch.setattr("charrnn.training.steps.FRESH", 0.0)
     if cell == "lstm-projection":
         options = {"projection": 2}
     twins = {name: value for name, value in options.items() if name != "projection"}
@@ -347,7 +349,7 @@ def test_training_steps_are_the_twins(cell, options, monkeypatch):
         cell=cell, hidden=3, layers=1, dropout=0.0, seq_length=3, batch_size=3, epochs=2.0, **settings_of(options)
     )
     settings = replace(settings, optimizer="sgd", lr=0.2, schedule="constant", warmup=0.0, clip=None, val_fraction=0.0)
-    with Workers(2) as team:
+    with Team(2) as team:
         trainer = Trainer(settings, _corpus(4, 3 * 7 + 2 + 1), team)  # windows of 3, 3 and 2 steps, or 1 for a stream
         names, width = trainer.architecture.row.states, trainer.architecture.width
         twin = {name: values.astype(np.float64) for name, values in trainer.network.weights.named.items()}

@@ -10,17 +10,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from charrnn import scoring, training
-from charrnn.cells import Architecture, initialise
-from charrnn.checkpoint import load, save
+from charrnn.cells.architecture import Architecture
+from charrnn.cells.initial import initialize
 from charrnn.errors import CharrnnError
 from charrnn.kernels import barrier
-from charrnn.network import Network, Window
-from charrnn.optimiser import RULES
-from charrnn.sampling import Sampler
-from charrnn.settings import Settings
-from charrnn.training import Trainer
-from charrnn.workers import Workers
+from charrnn.model.model_file import load, save
+from charrnn.model.network import Network
+from charrnn.model.team import Team
+from charrnn.model.window import Window
+from charrnn.reading import scoring
+from charrnn.training import trainer as training
+from charrnn.training.optimizer import RULES
+from charrnn.training.settings import Settings
+from charrnn.training.trainer import Trainer
+from charrnn.writing.sampler import Sampler
 from tests.rows import PLAIN
 from tests.test_cli import strict_json
 from tests.test_resume import INTERVAL, TINY, assert_same, corpus, rhyme
@@ -47,7 +50,7 @@ def weights(trainer, value):
 
 def moments(trainer, value):
     """Make a moment another one."""
-    trainer.optimiser.moments[-1].named["output.V"][1, 1] = value
+    trainer.optimizer.moments[-1].named["output.V"][1, 1] = value
 
 
 def carried(trainer, value):
@@ -59,7 +62,7 @@ def everything(trainer, value):
     """Leave no number as it is, in any buffer."""
     trainer.network.weights.flat[:] = value
     trainer.network.gradient.flat[:] = value
-    for moment in trainer.optimiser.moments:
+    for moment in trainer.optimizer.moments:
         moment.flat[:] = value
     for buffer in trainer.window.buffers:
         buffer[...] = value
@@ -90,7 +93,7 @@ def finish(path, settings, monkeypatch, *, chunk=1e9, threads=1, stop=None):
     """Begin a run, or go on where there is one, up to a step or to its end; save it and return its records."""
     monkeypatch.setattr(training, "CHUNK_SECONDS", chunk)
     records = []
-    with Workers(threads) as team:
+    with Team(threads) as team:
         text = corpus(rhyme())
         trainer = (
             Trainer.resumed(load(path, resume=True), text, team) if path.exists() else Trainer(settings, text, team)
@@ -169,7 +172,7 @@ def test_an_update_that_overshoots_is_taken_back(tmp_path, monkeypatch, rate, st
     assert [record.rolled_back for record in records].count(True) == 1
     finish(tmp_path / "slow.npz", settings, monkeypatch, chunk=0.0, threads=2)
     assert_same(tmp_path / "slow.npz", tmp_path / "model.npz")
-    with Workers(1) as team:
+    with Team(1) as team:
         text = corpus(rhyme())
         network = Network(Architecture("lstm", len(text.vocabulary), 8), load(tmp_path / "model.npz").parameters)
         assert scoring.score(network, text.ids, team).nats_per_char < 3.0
@@ -194,7 +197,7 @@ def test_a_validation_that_is_no_number_takes_the_run_back(tmp_path, monkeypatch
 def test_weights_that_are_no_numbers_are_no_start(monkeypatch):
     """Nor are senseless ones where nothing is held out: one sentence says so."""
     text = corpus(rhyme())
-    with Workers(1) as team:
+    with Team(1) as team:
         parameters = Trainer(SMALL, text, team).checkpoint().parameters
         for scale in (np.nan, np.inf, 1e30):
             for fraction in (0.0, 0.1):
@@ -303,7 +306,7 @@ def team_with_denormals(monkeypatch, threads):
 
     with monkeypatch.context() as patch:
         patch.setattr(barrier, "flush_denormals", leave)
-        team = Workers(threads)
+        team = Team(threads)
         team.run(lambda worker: None)  # when that is done, all have begun
     return team
 
@@ -315,7 +318,7 @@ def make_tiny(trainer, *, inputs=1.0, outputs=1.0, moments=0.0):
             view *= np.float32(inputs if "U" in name else outputs)
         elif "W" not in name:
             view[:] = 0.0
-    for moment in trainer.optimiser.moments:
+    for moment in trainer.optimizer.moments:
         for view in moment.named.values():
             view[:] = moments
     trainer.network.pack()
@@ -326,7 +329,7 @@ def step(monkeypatch):
     """Do a step of training with tiny numbers, with denormals or without; return the trainer."""
 
     def trained(settings, *, denormals, **tiny):
-        with team_with_denormals(monkeypatch, 2) if denormals else Workers(2) as team:
+        with team_with_denormals(monkeypatch, 2) if denormals else Team(2) as team:
             trainer = Trainer(replace(settings, dropout=0.0, lr=1e-30, warmup=0.0), corpus(rhyme()), team)
             make_tiny(trainer, **tiny)
             trainer.advance(1)
@@ -344,13 +347,13 @@ def test_denormals_are_zeros_on_the_way_forward(step, cell):
     assert states[True].any()
     assert np.abs(states[True]).max() < np.finfo(np.float32).tiny
     assert not states[False].any()
-    network = Network(Architecture(cell, 5, 8), initialise(Architecture(cell, 5, 8), 0))
+    network = Network(Architecture(cell, 5, 8), initialize(Architecture(cell, 5, 8), 0))
     for name, view in network.weights.named.items():
         view[:] = TINIEST if "U" in name else 0.0
     window = Window(network.architecture, 2, 4)
     network.forward(window, 0, 2, 4)  # in this thread, which takes no care
     assert window.states[0, 0, 1:, :, :8].all()
-    with Workers(1) as team:
+    with Team(1) as team:
         team.run(lambda worker: network.forward(window, 0, 2, 4))
     assert not window.states[0, 0, 1:].any()
 
@@ -377,7 +380,7 @@ def test_denormals_are_zeros_in_an_update(step, optimizer):
     settings = replace(SMALL, optimizer=optimizer)
     for on in (True, False):
         trainer = step(settings, denormals=on, outputs=0.0, moments=TINIEST)  # no gradient comes back to W
-        for moment in trainer.optimiser.moments:
+        for moment in trainer.optimizer.moments:
             left = moment.named["layer0.W_i"]
             assert left.all() == on
             assert left.any() == on
@@ -387,7 +390,7 @@ def test_denormals_are_zeros_in_an_update(step, optimizer):
 def test_denormals_are_zeros_where_text_is_written():
     """Also there they are zeros; this thread computes with them as before when it is done."""
     architecture = Architecture("lstm", 5, 8)
-    network = Network(architecture, initialise(architecture, 0))
+    network = Network(architecture, initialize(architecture, 0))
     for name, view in network.weights.named.items():
         view[:] = TINIEST if "U" in name else 0.0
     for draws in (0, 3):
@@ -418,7 +421,7 @@ def test_denormals_cost_no_time(monkeypatch, cell, case):
     """Training and scoring take as long with numbers that would be denormal as with others; `-s` tells how long."""
     settings = replace(SMALL, cell=cell, hidden=128, seq_length=32, batch_size=16, dropout=0.0, lr=1e-30, warmup=0.0)
     text = corpus(rhyme(20_000))
-    with Workers(1) as team, team_with_denormals(monkeypatch, 1) as careless:
+    with Team(1) as team, team_with_denormals(monkeypatch, 1) as careless:
         sides = {}
         for name, members, tiny in (
             ("ordinary", team, {}),

@@ -13,19 +13,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from charrnn import feed as feed_module
-from charrnn.checkpoint import load, save
-from charrnn.cli import online as command
 from charrnn.cli import train
-from charrnn.display import online as display
+from charrnn.cli import train_online as command
+from charrnn.display import online_screen as display
 from charrnn.errors import CharrnnError
-from charrnn.feed import Feed
-from charrnn.network import Network
-from charrnn.online import OnlineLearner, OnlineState
-from charrnn.scoring import score
-from charrnn.settings import GRADIENTS, Settings
-from charrnn.vocabulary import UNKNOWN, Vocabulary
-from charrnn.workers import Workers
+from charrnn.model.model_file import load, save
+from charrnn.model.network import Network
+from charrnn.model.team import Team
+from charrnn.reading.scoring import score
+from charrnn.text import feed as feed_module
+from charrnn.text.feed import Feed
+from charrnn.text.vocabulary import UNKNOWN, Vocabulary
+from charrnn.training.online import OnlineLearner, OnlineState
+from charrnn.training.settings import GRADIENTS, Settings
 
 PATIENCE = 120.0  # seconds that a process may take on a busy machine
 ONLINE = ("train", "-", "--online", "--gradient", "rtrl", "--hidden", 8, "--cell", "rnn", "--threads", 1)
@@ -63,7 +63,7 @@ def arrays_of(run):
 def test_each_symbol_is_predicted_once_before_it_is_learnt():
     """Over text shorter than an update's, the loss is that of the first weights, from the zero state on."""
     ids = symbols(60)
-    with Workers(1) as team:
+    with Team(1) as team:
         learner = OnlineLearner(replace(SMALL, seq_length=100), Vocabulary.of_bytes(), team)
         network = Network(learner.architecture, learner.checkpoint().parameters)
         expected = score(network, ids, team).nats_per_char
@@ -78,7 +78,7 @@ def test_what_is_learnt_does_not_depend_on_when_it_comes():
     ids = symbols(4801)
     runs = []
     for threads, cuts in ((1, []), (2, range(1, 4801, 7)), (3, [5, 6, 700, 1999])):
-        with Workers(threads) as team:
+        with Team(threads) as team:
             learner = OnlineLearner(replace(SMALL, cell="gru"), Vocabulary.of_bytes(), team)
             records = []
             for piece in np.split(ids, cuts):
@@ -92,7 +92,7 @@ def test_what_is_learnt_does_not_depend_on_when_it_comes():
 def test_a_resumed_run_equals_one_that_never_stopped(tmp_path):
     """Saved at an update, loaded, and fed with what comes next, a run has the same bits as one that was fed all."""
     ids = symbols(1601)
-    with Workers(2) as team:
+    with Team(2) as team:
         whole = OnlineLearner(SMALL, Vocabulary.of_bytes(), team)
         heard(whole, ids)
         learner = OnlineLearner(SMALL, Vocabulary.of_bytes(), team)
@@ -105,7 +105,7 @@ def test_a_resumed_run_equals_one_that_never_stopped(tmp_path):
 
 def test_a_loss_that_runs_away_is_mended_by_safe_weights_and_half_the_rate():
     """Weights that are no good are replaced by those of some time ago; if that helps never, the run gives up."""
-    with Workers(1) as team:
+    with Team(1) as team:
         learner = OnlineLearner(SMALL, Vocabulary.of_bytes(), team)
         heard(learner, symbols(8 * 1000 + 1))
         safe = learner.network.weights.flat.copy()
@@ -148,7 +148,7 @@ def test_a_loss_that_runs_away_is_mended_by_safe_weights_and_half_the_rate():
 )
 def test_a_state_that_no_run_has_is_refused(change):
     """What a file says of where its run stands is not believed."""
-    with Workers(1) as team:
+    with Team(1) as team:
         checkpoint = OnlineLearner(SMALL, Vocabulary.of_bytes(), team).checkpoint()
         checkpoint.resume.progress |= change
         with pytest.raises(CharrnnError, match="does not fit its settings"):
@@ -168,7 +168,7 @@ def test_settings_that_make_no_online_run_are_refused(change):
 
 def test_an_influence_that_is_missing_or_of_another_shape_is_refused():
     """A file of an online run without one, or with one of two streams, is not resumed."""
-    with Workers(1) as team:
+    with Team(1) as team:
         checkpoint = OnlineLearner(SMALL, Vocabulary.of_bytes(), team).checkpoint()
         for values in (None, np.zeros((2, *checkpoint.resume.influence.shape[1:]), np.float32)):
             checkpoint.resume.influence = values
@@ -315,7 +315,7 @@ def test_a_text_is_learnt_in_real_time_with_modest_defaults(folder, run):
 
 def test_a_run_that_does_not_fit_in_memory_is_refused_at_once(folder, run, monkeypatch):
     """The sentence says how much there is, and what to do."""
-    monkeypatch.setattr("charrnn.influence.available_bytes", lambda: 1 << 30)
+    monkeypatch.setattr("charrnn.model.influence.available_bytes", lambda: 1 << 30)
     result = run("train", "-", "--online", "--gradient", "rtrl", "--hidden", 512, stdin=b"abc")
     assert result.code == 1
     assert "needs 12.7 GiB for the influence of each weight on each unit; there is 1.0 GiB; use fewer" in result.err
@@ -481,7 +481,7 @@ def test_time_ends_a_run_though_the_pipe_goes_on(launch):
 
 def test_a_save_that_fails_does_not_end_the_run(folder, run, monkeypatch, text):
     """A disk that is full for a while is told, and the end is saved."""
-    from charrnn import checkpoint
+    from charrnn.model import model_file as checkpoint
 
     tried = []
     right = checkpoint.save
@@ -503,7 +503,7 @@ def test_a_log_is_not_written_at_every_update(folder, run, monkeypatch, text):
     """A line a second at the most, and the last: a run may go on for months."""
     clock = iter(np.arange(0.0, 1e6, 0.05))
     monkeypatch.setattr(command.time, "monotonic", lambda: float(next(clock)))
-    monkeypatch.setattr("charrnn.online.CHUNK_SECONDS", 0.0)  # each update is a record
+    monkeypatch.setattr("charrnn.training.online.CHUNK_SECONDS", 0.0)  # each update is a record
     assert run(*ONLINE, "-o", "m.npz", "--log", "m.log", "--quiet", stdin=text.encode()).code == 0
     lines = Path("m.log").read_text().splitlines()
     steps = json.loads(lines[-1])["step"]

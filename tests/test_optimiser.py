@@ -1,13 +1,13 @@
-"""Optimisers, clipping and schedules against their naive twins."""
+"""Optimizers, clipping and schedules against their naive twins."""
 
 import numpy as np
 import pytest
 
-from charrnn.cells import Architecture
+from charrnn.cells.architecture import Architecture
 from charrnn.errors import CharrnnError
-from charrnn.network import Parameters
-from charrnn.optimiser import RULES, SCHEDULES, Optimiser, learning_rate
-from charrnn.workers import Workers
+from charrnn.model.parameters import Parameters
+from charrnn.model.team import Team
+from charrnn.training.optimizer import RULES, SCHEDULES, Optimizer, learning_rate
 from tests import naive
 
 ARCHITECTURE = Architecture("gru", 11, 20)
@@ -20,14 +20,14 @@ NAMES = {
 }
 
 
-def _step(optimiser, gradient, values, rate, step, threads=2):
+def _step(optimizer, gradient, values, rate, step, threads=2):
     for view, value in zip(gradient.named.values(), values, strict=True):
         view[...] = value
     norms = [0.0] * threads
-    with Workers(threads) as team:
+    with Team(threads) as team:
 
         def job(worker):
-            norms[worker] = optimiser.update(team, worker, rate, step)
+            norms[worker] = optimizer.update(team, worker, rate, step)
 
         team.run(job)
     assert len({np.float64(norm).tobytes() for norm in norms}) == 1
@@ -40,26 +40,26 @@ def _random(rng, parameters, scale=1.0):
 
 @pytest.mark.parametrize("name", RULES)
 @pytest.mark.parametrize(("clip", "clip_value"), [(None, None), (1.0, None), (None, 0.5), (2.0, 0.1), (1e9, None)])
-def test_an_optimiser_equals_its_twin(name, clip, clip_value):
+def test_an_optimizer_equals_its_twin(name, clip, clip_value):
     """Five steps give the twin's weights, with each kind of clipping; the gradient is left clear."""
     rng = np.random.default_rng(4)
     weights, gradient = Parameters(ARCHITECTURE), Parameters(ARCHITECTURE)
     weights.assign(dict(zip(weights.named, _random(rng, weights), strict=True)))
     twin = {key: view.astype(np.float64) for key, view in weights.named.items()}
-    optimiser = Optimiser(name, weights, gradient, clip=clip, clip_value=clip_value)
+    optimizer = Optimizer(name, weights, gradient, clip=clip, clip_value=clip_value)
     memory = {key: {} for key in twin}
     constants = dict(zip(NAMES[name], RULES[name].constants, strict=True))
     for step in range(1, 6):
         values = _random(rng, weights)
         gradients = {key: value.astype(np.float64) for key, value in zip(twin, values, strict=True)}
-        norm = _step(optimiser, gradient, values, 0.01, step)
+        norm = _step(optimizer, gradient, values, 0.01, step)
         if clip_value is not None:
             gradients = naive.clip_by_value(gradients, clip_value)
         assert norm == pytest.approx(naive.global_norm(gradients), rel=1e-5)
         if clip is not None:
             gradients = naive.clip_by_norm(gradients, clip)
         for key in twin:
-            twin[key], memory[key] = naive.OPTIMISERS[name](
+            twin[key], memory[key] = naive.OPTIMIZERS[name](
                 twin[key], gradients[key], memory[key], lr=0.01, **constants
             )
         assert not gradient.flat.any()
@@ -68,16 +68,16 @@ def test_an_optimiser_equals_its_twin(name, clip, clip_value):
 
 
 @pytest.mark.parametrize("name", RULES)
-def test_an_optimiser_finds_the_bottom_of_a_parabola(name):
-    """Following the gradient of ½‖p − 1‖², every optimiser comes near 1."""
+def test_an_optimizer_finds_the_bottom_of_a_parabola(name):
+    """Following the gradient of ½‖p − 1‖², every optimizer comes near 1."""
     weights, gradient = Parameters(ARCHITECTURE), Parameters(ARCHITECTURE)
-    optimiser = Optimiser(name, weights, gradient, clip=None, clip_value=None)
-    with Workers(1) as team:
+    optimizer = Optimizer(name, weights, gradient, clip=None, clip_value=None)
+    with Team(1) as team:
         for step in range(1, 601):
             for slope, weight in zip(gradient.named.values(), weights.named.values(), strict=True):
                 slope[...] = weight - 1.0
             rate = {"sgd": 0.01, "adagrad": 0.3}.get(name, 0.02)
-            team.run(lambda worker, n=step, r=rate: optimiser.update(team, worker, r, n) and None)
+            team.run(lambda worker, n=step, r=rate: optimizer.update(team, worker, r, n) and None)
     for view in weights.named.values():
         np.testing.assert_allclose(view, 1.0, atol=0.05)
 
@@ -89,14 +89,14 @@ def test_a_gradient_that_is_no_number_changes_nothing(name, bad):
     rng = np.random.default_rng(4)
     weights, gradient = Parameters(ARCHITECTURE), Parameters(ARCHITECTURE)
     weights.assign(dict(zip(weights.named, _random(rng, weights), strict=True)))
-    optimiser = Optimiser(name, weights, gradient, clip=1.0, clip_value=None if np.isinf(bad) else 0.5)
+    optimizer = Optimizer(name, weights, gradient, clip=1.0, clip_value=None if np.isinf(bad) else 0.5)
     before = weights.flat.copy()
     values = _random(rng, weights)
     values[2][0, 0] = bad
-    norm = _step(optimiser, gradient, values, 0.01, 1)
+    norm = _step(optimizer, gradient, values, 0.01, 1)
     assert not np.isfinite(norm)
     assert weights.flat.tobytes() == before.tobytes()
-    assert not any(moment.flat.any() for moment in optimiser.moments)
+    assert not any(moment.flat.any() for moment in optimizer.moments)
     assert not gradient.flat.any()
 
 
@@ -110,7 +110,7 @@ def test_a_schedule_equals_its_twin(schedule, warmup):
         assert ours == pytest.approx(twin, rel=1e-12)
 
 
-def test_an_unknown_optimiser_is_named():
+def test_an_unknown_optimizer_is_named():
     """The sentence tells which there are."""
     with pytest.raises(CharrnnError, match="there is no optimizer 'lion'; there are adam, rmsprop, adagrad, sgd"):
-        Optimiser("lion", Parameters(ARCHITECTURE), Parameters(ARCHITECTURE), clip=None, clip_value=None)
+        Optimizer("lion", Parameters(ARCHITECTURE), Parameters(ARCHITECTURE), clip=None, clip_value=None)

@@ -17,18 +17,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import charrnn.conversation
-from charrnn.cells import Architecture, initialise
-from charrnn.controls import Controls
-from charrnn.conversation import Conversation
+import charrnn.writing.conversation
+from charrnn.cells.architecture import Architecture
+from charrnn.cells.initial import initialize
 from charrnn.display.prompt import cells, rows
 from charrnn.errors import CharrnnError
-from charrnn.generation import Ending
-from charrnn.network import Network
-from charrnn.sampling import Sampler, first_symbol
-from charrnn.vocabulary import Vocabulary
+from charrnn.model.network import Network
+from charrnn.text.vocabulary import Vocabulary
+from charrnn.writing.controls import Controls
+from charrnn.writing.conversation import Conversation
+from charrnn.writing.sampler import Sampler, first_symbol
+from charrnn.writing.samples import Ending
 from tests import test_shell
-from tests.test_shell import ESCAPE, PATIENCE, Terminal, colours, finish
+from tests.test_shell import ESCAPE, PATIENCE, Terminal, colors, finish
 
 launch = test_shell.launch  # a fixture
 
@@ -45,7 +46,7 @@ KINDS = {
 def network(kind):
     """Make a network with an opinion."""
     architecture = Architecture("lstm", len(KINDS[kind]), 12, 1)
-    return Network(architecture, {k: v * np.float32(2.0) for k, v in initialise(architecture, 5).items()})
+    return Network(architecture, {k: v * np.float32(2.0) for k, v in initialize(architecture, 5).items()})
 
 
 def conversation(kind="text", **settings):
@@ -116,7 +117,7 @@ ACTIONS = st.one_of(
 def test_the_state_is_that_of_the_text_shown(kind, actions, snapshots):
     """After any turns, cuts, undos and agains the state is, to the bit, that of a fresh sampler that reads the text."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(charrnn.conversation, "SNAPSHOTS", snapshots)
+        patch.setattr(charrnn.writing.conversation, "SNAPSHOTS", snapshots)
         played, twin = conversation(kind), Twin(kind)
         for action, *arguments in actions:
             if action == "controls":
@@ -261,7 +262,7 @@ def test_a_turn_takes_as_much_work_after_many_turns_as_after_few():
 
     def count(frame, event, _):
         nonlocal calls
-        calls += event == "call" and frame.f_code.co_filename == charrnn.conversation.__file__
+        calls += event == "call" and frame.f_code.co_filename == charrnn.writing.conversation.__file__
 
     def work():
         nonlocal calls
@@ -452,7 +453,7 @@ def test_save_replaces_only_when_told(run, trained, folder):
 
 def test_help_tells_every_command(run, trained):
     """Each command has a line of its own, and no option of the command line is spoken of."""
-    from charrnn.cli.dialogue import TABLE
+    from charrnn.cli.play_dialogue import TABLE
 
     told = play(run, trained, "/help\n").err
     for entry in TABLE:
@@ -633,7 +634,7 @@ def drawn(shown, columns):
             if kind == "J":
                 del lines[row + 1 :]
         elif kind:
-            assert kind in "mhl"  # colours, and modes such as that of pasting
+            assert kind in "mhl"  # colors, and modes such as that of pasting
         elif character == "\r":
             column = 0
         elif character == "\b":
@@ -671,7 +672,7 @@ def test_on_a_terminal(launch, run, trained, columns, env):
     assert text == play(run, trained, "\n".join(typed), "--length", 33, "--unknown", "skip").out
     expected = [row.rstrip() for line in text.split("\n") for row in rows(line, columns)]
     assert [*lines[:-1], lines[-1].removesuffix("›").rstrip()] == expected
-    assert colours(everything.decode()) == []
+    assert colors(everything.decode()) == []
     screen.quit()
 
 

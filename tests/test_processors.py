@@ -12,17 +12,17 @@ import llvmlite.binding
 import numpy as np
 import pytest
 
-from charrnn.controls import Controls
-from charrnn.kernels import gemm
-from charrnn.network import Network
-from charrnn.sampling import Sampler
-from charrnn.settings import Settings
-from charrnn.text import Corpus
-from charrnn.training import Trainer
-from charrnn.vocabulary import Vocabulary
-from charrnn.workers import Workers
+from charrnn.kernels import product as gemm
+from charrnn.model.network import Network
+from charrnn.model.team import Team
+from charrnn.text.ingest import Corpus
+from charrnn.text.vocabulary import Vocabulary
+from charrnn.training.settings import Settings
+from charrnn.training.trainer import Trainer
+from charrnn.writing.controls import Controls
+from charrnn.writing.sampler import Sampler
 
-OPTIMISERS = {"lstm": "adam", "gru": "rmsprop", "rnn": "adagrad"}  # so that each cell's run is an optimiser's too
+OPTIMIZERS = {"lstm": "adam", "gru": "rmsprop", "rnn": "adagrad"}  # so that each cell's run is an optimizer's too
 
 BASE = {"64bit", "cmov", "cx8", "fxsr", "mmx", "sse", "sse2"}
 HASWELL = BASE | {"sse3", "ssse3", "sse4.1", "sse4.2", "avx", "avx2", "fma", "bmi", "bmi2", "f16c", "lzcnt", "movbe"}
@@ -42,8 +42,8 @@ def work(cell):
     vocabulary = Vocabulary.of("".join(chr(0x4E00 + k) for k in range(65)))
     ids = np.random.default_rng(0).integers(0, 65, 2 * 5 * 7 + 8).astype(np.uint8)
     settings = Settings(cell=cell, hidden=33, layers=2, dropout=0.3, seq_length=7, batch_size=5, epochs=2.0)
-    settings = replace(settings, optimizer=OPTIMISERS[cell], val_fraction=0.0)
-    with Workers(2) as team:
+    settings = replace(settings, optimizer=OPTIMIZERS[cell], val_fraction=0.0)
+    with Team(2) as team:
         trainer = Trainer(settings, Corpus(ids, vocabulary, ("a text",), "0" * 64), team)
         steps = [trainer.advance(1) for _ in range(2 * trainer.streams.windows)]
         controls = Controls(repeat_penalty=1.3, top_k=20, min_p=0.01, top_p=0.9)
@@ -54,7 +54,7 @@ def work(cell):
         "loss": [step.loss for step in steps],
         "norm": [step.grad_norm for step in steps],
         "weights": sha256(trainer.network.weights.flat),
-        "moments": sha256(*(moment.flat for moment in trainer.optimiser.moments)),
+        "moments": sha256(*(moment.flat for moment in trainer.optimizer.moments)),
         "carried": sha256(trainer.window.carried()),
         "symbols": sha256(symbols),
     }
@@ -97,8 +97,8 @@ def results(tmp_path_factory):
         return {"NUMBA_CPU_NAME": processor, "NUMBA_CPU_FEATURES": listed, "XDG_CACHE_HOME": cache}
 
     children = {
-        "here": start(OPTIMISERS),
-        "haswell": start(OPTIMISERS, **compiled_for("haswell", HASWELL)),
+        "here": start(OPTIMIZERS),
+        "haswell": start(OPTIMIZERS, **compiled_for("haswell", HASWELL)),
         "generic": start(["gru"], **compiled_for("generic", BASE)),
     }
     try:
@@ -116,7 +116,7 @@ def test_tiles_fit_the_registers(results):
     assert results["here"]["tile"] == ([8, 3] if wide else [6, 1])
 
 
-@pytest.mark.parametrize("cell", OPTIMISERS)
+@pytest.mark.parametrize("cell", OPTIMIZERS)
 def test_the_width_of_registers_does_not_change_a_bit(results, cell):
     """A run and a sample are the same on every processor that can fuse a multiply-add, whatever its vectors' width."""
     assert results["here"]["cells"][cell] == results["haswell"]["cells"][cell]

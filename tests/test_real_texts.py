@@ -15,20 +15,23 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from charrnn import copying, generation, scoring, sources
-from charrnn.cells import Architecture, initialise
-from charrnn.checkpoint import Checkpoint, save
+from charrnn.cells.architecture import Architecture
+from charrnn.cells.initial import initialize
 from charrnn.cli import sample as sample_file
 from charrnn.cli import trace as trace_file
-from charrnn.cli.reports import Column, fitting, write
-from charrnn.copying import measure
+from charrnn.cli.records import Column, fitting, write
 from charrnn.display.words import cells, harmless
 from charrnn.errors import CharrnnError
-from charrnn.generation import Ending, novelty, samples
-from charrnn.network import Network
-from charrnn.sampling import Sampler
-from charrnn.text import read_stream
-from charrnn.vocabulary import BLOCK, Vocabulary, cut, decoded
+from charrnn.model.model_file import Checkpoint, save
+from charrnn.model.network import Network
+from charrnn.reading import copying, scoring
+from charrnn.reading.copying import measure
+from charrnn.text import sources
+from charrnn.text.ingest import read_stream
+from charrnn.text.vocabulary import BLOCK, Vocabulary, cut, decoded
+from charrnn.writing import samples as generation
+from charrnn.writing.sampler import Sampler
+from charrnn.writing.samples import Ending, novelty, samples
 from tests.test_cli import misused, refused
 from tests.test_copying import ids, naive, over
 
@@ -41,7 +44,7 @@ EMOJI = "👩\u200d👩\u200d👧\u200d👦 e\u0301 日本 \u202eabc\u202c \u202
 def untrained(path, vocabulary, hidden=8):
     """Save a model that has learnt nothing, which reads and writes these symbols."""
     architecture = Architecture("lstm", len(vocabulary), hidden, 1)
-    save(path, Checkpoint(architecture, vocabulary, initialise(architecture, 1), {}, [], {}))
+    save(path, Checkpoint(architecture, vocabulary, initialize(architecture, 1), {}, [], {}))
     return path
 
 
@@ -209,7 +212,7 @@ def test_columns_of_wide_and_combining_characters(capsysbinary):
 @POSIX
 @pytest.mark.slow
 def test_nothing_commands_a_terminal(models, tmp_path):
-    """On a terminal, with colours and without, no command writes what a text would like to do to it."""
+    """On a terminal, with colors and without, no command writes what a text would like to do to it."""
     pty = pytest.importorskip("pty")
     text = tmp_path / "\x1b[31m\u202etext.txt"
     text.write_bytes((EMOJI + "\n").encode() * 60)
@@ -533,7 +536,7 @@ def test_long_samples_are_drawn_one_by_one(monkeypatch):
     """Samples are the same however many wait for each other, and few wait where they are long."""
     vocabulary = Vocabulary("\n abcdeü")
     architecture = Architecture("gru", len(vocabulary), 8, 1)
-    network = Network(architecture, initialise(architecture, 1))
+    network = Network(architecture, initialize(architecture, 1))
     forks = []
 
     def drawn(waiting):

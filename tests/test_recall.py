@@ -9,17 +9,19 @@ import pytest
 
 from charrnn.benchmark import recall, report
 from charrnn.benchmark.recall import Recall, corpus, correct, questions, sentence
-from charrnn.cells import CELLS, Architecture, initialise
+from charrnn.cells.architecture import Architecture
+from charrnn.cells.initial import initialize
+from charrnn.cells.table import CELLS
 from charrnn.errors import CharrnnError
-from charrnn.network import Network
-from charrnn.training import Trainer
-from charrnn.workers import Workers
+from charrnn.model.network import Network
+from charrnn.model.team import Team
+from charrnn.training.trainer import Trainer
 
 
 @pytest.fixture
 def team():
     """Return a team of one."""
-    with Workers(1) as members:
+    with Team(1) as members:
         yield members
 
 
@@ -164,7 +166,7 @@ def test_a_network_that_has_learnt_nothing_guesses(team, cell):
     """About half of its answers are right."""
     architecture = Architecture(cell, len(recall.VOCABULARY), 16)
     for seed in range(3):
-        network = Network(architecture, initialise(architecture, seed))
+        network = Network(architecture, initialize(architecture, seed))
         assert 0.4 < correct(network, questions(40, 200, seed), team) / 400 < 0.6
 
 
@@ -209,7 +211,7 @@ def test_the_same_seed_measures_the_same(small, monkeypatch, cell):
         recall, "correct", lambda network, asked, team: weights.append(network.weights.concatenated()) or 1
     )
     for threads, seed in ((1, 0), (2, 0), (1, 1)):
-        with Workers(threads) as members:
+        with Team(threads) as members:
             list(recall.recall(cell, members, seed))
     for place in (0, 1):
         assert (weights[place] == weights[place + 2]).all()

@@ -15,16 +15,17 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-import charrnn.cli.session
-from charrnn import progress, training
-from charrnn.checkpoint import load, save
+import charrnn.cli.train_session
 from charrnn.errors import CharrnnError
-from charrnn.optimiser import RULES
-from charrnn.settings import Settings
-from charrnn.text import Corpus
-from charrnn.training import Trainer
-from charrnn.vocabulary import Vocabulary
-from charrnn.workers import Workers
+from charrnn.model.model_file import load, save
+from charrnn.model.team import Team
+from charrnn.text.ingest import Corpus
+from charrnn.text.vocabulary import Vocabulary
+from charrnn.training import progress
+from charrnn.training import trainer as training
+from charrnn.training.optimizer import RULES
+from charrnn.training.settings import Settings
+from charrnn.training.trainer import Trainer
 from tests.rows import NAMES, PLAIN, ROWS, fitted, settings_of
 
 PATIENCE = 120.0  # seconds that a process may take on a busy machine before a test gives up on it
@@ -88,7 +89,7 @@ class Run:
         """Begin or go on, until something holds of a record; return the trainer that was saved, and its records."""
         self.monkeypatch.setattr(training, "CHUNK_SECONDS", chunk)  # 0: a step at a time
         records = []
-        with Workers(threads) as team:
+        with Team(threads) as team:
             if self.path.exists():
                 trainer = Trainer.resumed(load(self.path, resume=True), self.text, team, settings)
             else:
@@ -146,7 +147,7 @@ def begin_somehow(choose, folder, monkeypatch, cell, optimizer):
     text = corpus(rhyme(), choose.choice(("", "", "\n")))
     weights = None
     if choose.random() < 0.3:
-        with Workers(1) as team:
+        with Team(1) as team:
             weights = Trainer(replace(settings, seed=99), text, team).checkpoint().parameters
     return [Run(folder / name, text, settings, monkeypatch, weights) for name in ("whole.npz", "model.npz")]
 
@@ -227,7 +228,7 @@ def test_a_run_that_goes_back_does_so_after_an_interruption_too(tmp_path, monkey
     text, settings = corpus(rhyme()), replace(SMALL, val_fraction=fraction, epochs=1.5, lr=0.005)
     weights = None
     if given:
-        with Workers(1) as team:
+        with Team(1) as team:
             weights = Trainer(replace(settings, seed=99), text, team).checkpoint().parameters
     poison_after(monkeypatch, step)
     whole = Run(tmp_path / "whole.npz", text, settings, monkeypatch, weights)
@@ -245,7 +246,7 @@ def test_a_run_that_goes_back_does_so_after_an_interruption_too(tmp_path, monkey
 def test_the_loss_of_a_history_is_that_since_the_last_validation(monkeypatch):
     """It is the mean over all that was predicted between two validations, however it was told on the way."""
     text, histories = corpus(rhyme()), []
-    with Workers(1) as team:
+    with Team(1) as team:
         for chunk in (0.0, 1e9):
             monkeypatch.setattr(training, "CHUNK_SECONDS", chunk)
             trainer = Trainer(SMALL, text, team)
@@ -295,7 +296,7 @@ def test_a_state_that_cannot_be_is_refused(tmp_path, monkeypatch, change):
     run.at(5)
     checkpoint = load(run.path, resume=True)
     checkpoint.resume.progress |= change
-    with Workers(1) as team, pytest.raises(CharrnnError, match="the state of the run does not fit"):
+    with Team(1) as team, pytest.raises(CharrnnError, match="the state of the run does not fit"):
         Trainer.resumed(checkpoint, run.text, team)
 
 
@@ -332,7 +333,7 @@ def test_the_model_of_an_end_between_validations_is_the_best_there(tmp_path, mon
     for steps in (25, 46):
         run = Run(tmp_path / f"{steps}.npz", corpus(rhyme()), replace(FOREVER, epochs=steps / STEPS), monkeypatch)
         trainer, _ = run.session()
-        with Workers(1) as team:
+        with Team(1) as team:
             again = Trainer(FOREVER, run.text, team, load(run.path).parameters)
             assert again.state.best_loss == min(entry["val_loss"] for entry in trainer.history) == trainer.best_loss
 
@@ -445,9 +446,9 @@ def test_a_validation_is_saved_where_that_costs_little(monkeypatch, tmp_path):
             clock[0] += took[0]
 
     sound = True
-    monkeypatch.setattr(charrnn.cli.session.time, "monotonic", lambda: clock[0])
-    monkeypatch.setattr("charrnn.checkpoint.save", lambda path, checkpoint: None)
-    store = charrnn.cli.session.Store(Told(), "model.npz", 60.0)
+    monkeypatch.setattr(charrnn.cli.train_session.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr("charrnn.model.model_file.save", lambda path, checkpoint: None)
+    store = charrnn.cli.train_session.Store(Told(), "model.npz", 60.0)
     step = progress.Progress(1, 0.1, 1.0, 0.1, 1.0, 0.1, 1.0, 1.0)
     validation = replace(step, val_loss=1.0)
     assert store.is_due(validation)
@@ -476,9 +477,9 @@ def test_a_save_that_fails_is_not_tried_at_every_validation(monkeypatch):
             raise CharrnnError("the disk is full")
 
     trainer = SimpleNamespace(sound=lambda: True, checkpoint=lambda: None)
-    monkeypatch.setattr(charrnn.cli.session.time, "monotonic", lambda: clock[0])
-    monkeypatch.setattr("charrnn.checkpoint.save", write)
-    store = charrnn.cli.session.Store(trainer, "model.npz", 60.0)
+    monkeypatch.setattr(charrnn.cli.train_session.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr("charrnn.model.model_file.save", write)
+    store = charrnn.cli.train_session.Store(trainer, "model.npz", 60.0)
     validation = progress.Progress(1, 0.1, 1.0, 0.1, 1.0, 0.1, 1.0, 1.0, val_loss=1.0)
     assert store.is_due(validation)
     with pytest.raises(CharrnnError):
@@ -497,8 +498,8 @@ def test_a_save_that_fails_is_not_tried_at_every_validation(monkeypatch):
 def test_a_signal_that_comes_twice_still_saves(monkeypatch):
     """Only another Ctrl-C some time after the first signal ends a run at once."""
     clock, caught, trainer = [100.0], [], SimpleNamespace(stop=False)
-    monkeypatch.setattr(charrnn.cli.session.time, "monotonic", lambda: clock[0])
-    with charrnn.cli.session.stopping(trainer, caught):
+    monkeypatch.setattr(charrnn.cli.train_session.time, "monotonic", lambda: clock[0])
+    with charrnn.cli.train_session.stopping(trainer, caught):
         for name in ("SIGHUP", "SIGHUP", "SIGINT"):
             signal.raise_signal(getattr(signal, name))
         assert trainer.stop
@@ -614,7 +615,7 @@ def test_killed_processes_go_on_to_the_same_bytes(folder, run, monkeypatch):
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2))
 def test_processes_killed_many_times_go_on_to_the_same_bytes(folder, run, monkeypatch, seed):
-    """The same for every cell and optimiser, at many more moments."""
+    """The same for every cell and optimizer, at many more moments."""
     cases = {}
     for k, (cell, optimizer) in enumerate(KINDS):
         choose = random.Random(100 * seed + k)

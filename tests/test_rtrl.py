@@ -7,20 +7,24 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from charrnn import influence as influence_module
-from charrnn.benchmark import real_time, timing
-from charrnn.cells import CELLS, Architecture, initialise
-from charrnn.cells.influence import REAL_TIME_CELLS
-from charrnn.checkpoint import load, save
+from charrnn.benchmark import rtrl_cost as real_time
+from charrnn.benchmark import timing
+from charrnn.cells.architecture import Architecture
+from charrnn.cells.initial import initialize
+from charrnn.cells.real_time import REAL_TIME_CELLS
+from charrnn.cells.table import CELLS
 from charrnn.errors import CharrnnError
-from charrnn.influence import Influence
-from charrnn.network import Network, Window
-from charrnn.optimiser import Optimiser
-from charrnn.settings import Settings
-from charrnn.text import Corpus
-from charrnn.training import Trainer
-from charrnn.vocabulary import Vocabulary
-from charrnn.workers import Workers
+from charrnn.model import influence as influence_module
+from charrnn.model.influence import Influence
+from charrnn.model.model_file import load, save
+from charrnn.model.network import Network
+from charrnn.model.team import Team
+from charrnn.model.window import Window
+from charrnn.text.ingest import Corpus
+from charrnn.text.vocabulary import Vocabulary
+from charrnn.training.optimizer import Optimizer
+from charrnn.training.settings import Settings
+from charrnn.training.trainer import Trainer
 from tests import hostile, naive
 
 KINDS = [*((cell, None) for cell in REAL_TIME_CELLS), ("rnn", "relu"), ("rnn", "sigmoid")]
@@ -36,7 +40,7 @@ class Case:
         cell, activation = kind
         self.architecture = Architecture(cell, vocabulary, hidden, activation=activation)
         rng = np.random.default_rng([seed, hidden, batch])
-        parameters = initialise(self.architecture, seed)
+        parameters = initialize(self.architecture, seed)
         for values in parameters.values():
             values += (0.2 * rng.standard_normal(values.shape)).astype(np.float32)
         self.influence = Influence(self.architecture, batch, capacity, threads) if learns else None
@@ -52,7 +56,7 @@ class Case:
 
     def learn(self, ids, targets, *, counted=None, anew=None, whole=None):
         """Do a step of training at no rate, on one window [T, B]; return its gradient by name."""
-        optimiser = Optimiser("sgd", self.network.weights, self.gradient, clip=None, clip_value=None)
+        optimizer = Optimizer("sgd", self.network.weights, self.gradient, clip=None, clip_value=None)
         steps = len(ids)
         inputs = np.zeros((1, self.capacity, self.batch), np.int32)
         outputs = np.full_like(inputs, -1)
@@ -69,11 +73,11 @@ class Case:
             np.zeros(1),
         )
         windows = inputs, outputs, np.array([steps])
-        with Workers(self.threads) as team:
+        with Team(self.threads) as team:
             team.run(
-                lambda worker: self.network.train(self.window, optimiser.arguments, windows, plan, worker, team.meeting)
+                lambda worker: self.network.train(self.window, optimizer.arguments, windows, plan, worker, team.meeting)
             )
-        return {name: view.copy() for name, view in optimiser.moments[0].named.items()}  # at first it is the gradient
+        return {name: view.copy() for name, view in optimizer.moments[0].named.items()}  # at first it is the gradient
 
     def texts(self, steps, *, seed=1):
         """Return random inputs and targets [T, B], some of them not counted."""
@@ -274,14 +278,14 @@ def test_a_resumed_run_equals_one_that_never_stopped(tmp_path, cell, dropout, se
     """Stopped, saved, loaded and taken up with another number of threads, a run ends with the same bits."""
     text = corpus(rhyme(500), separator)
     settings = replace(SMALL, cell=cell, dropout=dropout)
-    with Workers(2) as team:
+    with Team(2) as team:
         whole = Trainer(settings, text, team)
         list(whole.run())
     assert whole.checkpoint().resume.influence.any()
     for stops in ((1,), (7, 26, 30)):
         trainer = None
         for threads, stop in enumerate((*stops, None), start=1):
-            with Workers(threads) as team:
+            with Team(threads) as team:
                 trainer = (
                     Trainer(settings, text, team)
                     if trainer is None
@@ -305,7 +309,7 @@ def test_an_epoch_hands_each_stream_s_influence_to_the_next(monkeypatch):
         handed.append((before, self.carried()))
 
     monkeypatch.setattr(Influence, "next_epoch", watched)
-    with Workers(1) as team:
+    with Team(1) as team:
         trainer = Trainer(SMALL, corpus(rhyme(400)), team)
         list(trainer.run())
     ((before, after),) = handed
@@ -318,7 +322,7 @@ def test_it_learns_beyond_the_characters_between_two_updates():
     rng = np.random.default_rng(0)
     text = corpus("".join(f"{c}----{c}\n" for c in rng.choice(list("abcd"), 500)))
     losses = {}
-    with Workers(1) as team:
+    with Team(1) as team:
         for gradient in ("rtrl", "bptt"):
             settings = replace(SMALL, cell="gru", hidden=12, gradient=gradient, seq_length=1, epochs=3.0, batch_size=1)
             trainer = Trainer(settings, text, team)
@@ -331,7 +335,7 @@ def test_it_learns_beyond_the_characters_between_two_updates():
 def test_a_run_that_ran_away_begins_with_no_influence():
     """Where the loss is absurd, the run goes back to its best weights, and its influence begins anew."""
     text = corpus(rhyme(400))
-    with Workers(1) as team:
+    with Team(1) as team:
         trainer = Trainer(replace(SMALL, cell="rnn", patience=0), text, team)
         steps = trainer.run()
         next(steps)
@@ -346,7 +350,7 @@ def test_a_run_that_ran_away_begins_with_no_influence():
 
 def test_an_influence_that_is_no_number_is_not_saved():
     """A run with such a one is not sound, though nothing else tells yet."""
-    with Workers(1) as team:
+    with Team(1) as team:
         trainer = Trainer(SMALL, corpus(rhyme(400)), team)
         next(trainer.run())
         assert trainer.sound()
@@ -360,7 +364,7 @@ def test_an_influence_that_is_no_number_is_not_saved():
 def test_an_influence_of_another_run_is_refused(change):
     """A file that lacks one, has one of other streams, or has one that no run of its settings has, is not resumed."""
     text = corpus(rhyme(400))
-    with Workers(1) as team:
+    with Team(1) as team:
         checkpoint = Trainer(SMALL, text, team).checkpoint()
         if change == "none":
             checkpoint.resume.influence = None
@@ -405,7 +409,7 @@ def test_what_cannot_learn_in_real_time_is_refused_in_a_sentence(change, sentenc
     monkeypatch.setattr(influence_module, "available_bytes", lambda: 1 << 30)
     text = corpus("ab" * 20_000)
     settings = replace(SMALL, **{"hidden": 8, "batch_size": 1, **change})
-    with Workers(1) as team, pytest.raises(CharrnnError, match=sentence):
+    with Team(1) as team, pytest.raises(CharrnnError, match=sentence):
         Trainer(settings, text, team)
 
 
@@ -421,7 +425,7 @@ def test_its_cost_is_measured_beside_going_back(monkeypatch):
     monkeypatch.setattr(timing, "REST_SECONDS", 0.0)
     monkeypatch.setattr(real_time, "HIDDEN", (4, 8))
     text = corpus(rhyme(2000))
-    with Workers(1) as team:
+    with Team(1) as team:
         small, large = real_time.costs(text, "gru", team, rounds=1)
     told = large.as_dict()
     assert set(told["rtrl_chars_per_second"]) == {"32", "1"}
@@ -429,6 +433,6 @@ def test_its_cost_is_measured_beside_going_back(monkeypatch):
     size = len(text.vocabulary)
     assert told["influence_bytes"] == 4 * 8 * (size * 24 + 3 * 64 + 32)
     assert real_time.table([small, large]).rows[1][0] == "gru 8"
-    with Workers(1) as team:
+    with Team(1) as team:
         run = Trainer(replace(SMALL, cell="gru", hidden=8, batch_size=1), text, team)
         assert run.influence.carried().nbytes == told["influence_bytes"]

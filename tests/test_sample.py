@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from charrnn.checkpoint import load
-from charrnn.network import Network
-from charrnn.sampling import Sampler
+from charrnn.model.model_file import load
+from charrnn.model.network import Network
+from charrnn.writing.sampler import Sampler
 
 from .conftest import enter
 
@@ -172,7 +172,7 @@ def test_copied_is_told(trained, run):
 
 def test_a_long_prime_is_not_kept(trained, run, monkeypatch):
     """A prime is read and written piece by piece, and goes on to the same text as if read at once."""
-    from charrnn import sources
+    from charrnn.text import sources
 
     corpus = (trained.parent / "corpus.txt").read_text()
     whole = run("sample", trained, "--prime", corpus, "--seed", 1, "--length", 50).out
@@ -232,13 +232,13 @@ def test_texts_that_are_not_there(trained, run):
 
 
 def test_surprise_in_a_pipe_is_plain(trained, run):
-    """Where there are no colours, --surprise writes the text as it is."""
+    """Where there are no colors, --surprise writes the text as it is."""
     plain = run("sample", trained, "--seed", 2, "--length", 100).out
     assert run("sample", trained, "--seed", 2, "--length", 100, "--surprise").out == plain
 
 
 def test_surprise_on_a_terminal(trained, run, monkeypatch):
-    """On a terminal the text is coloured, and the same text."""
+    """On a terminal the text is colored, and the same text."""
     import io
     import re
 
@@ -301,7 +301,7 @@ def test_documents_end_where_their_separator_is_no_utf8(tmp_path, run):
 
 def test_bytes_become_characters_with_their_bits():
     """The bits of a character are those of its bytes; a byte that is none has its own; nothing is lost at the end."""
-    from charrnn.cli.output import Characters
+    from charrnn.cli.sample_output import Characters
 
     characters = Characters()
     assert characters.of("aé".encode(), [1.0, 2.0, 3.0]) == ("aé", [1.0, 5.0])

@@ -9,16 +9,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from charrnn import sampling
-from charrnn.cells import Architecture, initialise
-from charrnn.controls import CONTROLS, Controls
+from charrnn.cells.architecture import Architecture
+from charrnn.cells.initial import initialize
 from charrnn.errors import CharrnnError
-from charrnn.kernels import padded
-from charrnn.kernels.sampling import draw
-from charrnn.network import Network, aligned
-from charrnn.sampling import LENGTH, Sampler, first_symbol
-from charrnn.vocabulary import Vocabulary
-from charrnn.workers import Workers
+from charrnn.kernels.drawing import draw
+from charrnn.kernels.llvm.vector import padded
+from charrnn.model.network import Network
+from charrnn.model.parameters import aligned
+from charrnn.model.team import Team
+from charrnn.text.vocabulary import Vocabulary
+from charrnn.writing import sampler as sampling
+from charrnn.writing.controls import CONTROLS, Controls
+from charrnn.writing.sampler import LENGTH, Sampler, first_symbol
 from tests import naive
 from tests.rows import PLAIN
 
@@ -38,7 +40,7 @@ ALONE = (
 def network(cell="lstm", symbols=9, hidden=20, layers=2, scale=2.0):
     """Make a network with an opinion."""
     architecture = Architecture(cell, symbols, hidden, layers)
-    return Network(architecture, {k: v * np.float32(scale) for k, v in initialise(architecture, 5).items()})
+    return Network(architecture, {k: v * np.float32(scale) for k, v in initialize(architecture, 5).items()})
 
 
 def twin_of(net, streams=1):
@@ -389,7 +391,7 @@ def test_streams_draw_what_the_twin_would(cell, symbols, hidden, streams, size, 
     net = network(cell, symbols, hidden, scale=1.0)
     prime = np.random.default_rng(0).integers(0, symbols, size)
     seeds = range(6, 6 + streams)
-    with Workers(2) as team:
+    with Team(2) as team:
         ours = taken(net, prime, 150, seeds=seeds, controls=controls, team=team)
     twin = Twin(net, seeds)
     twin.read(np.repeat(prime[:, np.newaxis], streams, axis=1))
@@ -494,7 +496,7 @@ def test_a_fork_is_a_sampler_that_read_the_same(size, streams):
     origin = Sampler(net, seeds=range(streams), controls=TOGETHER)
     origin.read(text)
     expected = taken(net, text, 90, seeds=[5, 6, 5], controls=TOGETHER)
-    with Workers(2) as team:
+    with Team(2) as team:
         assert same(origin.fork([5, 6, 5], team).draw(90), expected)
     assert same(origin.fork([5, 6, 5]).fork([5, 6, 5]).draw(90), expected)
     assert (expected.symbols[:, 0] == expected.symbols[:, 2]).all()
@@ -511,7 +513,7 @@ def test_a_stream_does_not_depend_on_others_or_on_threads(cell, controls):
     assert many.symbols.dtype == np.int32
     assert many.nats.dtype == np.float32
     for threads in (1, 2, 3):
-        with Workers(threads) as team:
+        with Team(threads) as team:
             for streams in (1, 2, 3, 64, 65):
                 seeds = range(65 - streams, 65)
                 got = taken(net, prime, 150, seeds=seeds, controls=controls, team=team)
@@ -564,7 +566,7 @@ def test_a_model_that_predicts_no_numbers_says_so(name, value):
     net.pack()
     with pytest.raises(CharrnnError, match="no numbers"):
         taken(net, [1, 2], 10)
-    with Workers(2) as team, pytest.raises(CharrnnError, match="no numbers"):
+    with Team(2) as team, pytest.raises(CharrnnError, match="no numbers"):
         taken(net, [1, 2], 10, seeds=range(3), team=team, controls=Controls(temperature=0.0))
 
 
@@ -575,7 +577,7 @@ def test_predictions_that_become_no_numbers_later_say_so():
     for gate in "ifog":  # once symbol 2 was read there is no telling what comes next
         net.weights.named[f"layer0.U_{gate}"][2] = np.nan
     net.pack()
-    with Workers(2) as team:
+    with Team(2) as team:
         for members, seeds in ((None, range(4)), (team, range(4)), (team, range(3, -1, -1)), (team, [5, 6])):
             sampler = Sampler(net, seeds=seeds, team=members)
             sampler.read([0])

@@ -8,19 +8,20 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from charrnn import scoring
-from charrnn.cells import Architecture, initialise
-from charrnn.network import Network
-from charrnn.scoring import STREAM_LENGTH, characters, lines, score, score_pieces, symbol_names, total
-from charrnn.vocabulary import Vocabulary
-from charrnn.workers import Workers
+from charrnn.cells.architecture import Architecture
+from charrnn.cells.initial import initialize
+from charrnn.model.network import Network
+from charrnn.model.team import Team
+from charrnn.reading import scoring
+from charrnn.reading.scoring import STREAM_LENGTH, characters, lines, score, score_pieces, symbol_names, total
+from charrnn.text.vocabulary import Vocabulary
 from tests import naive
 
 
 def network(cell="lstm", symbols=9, hidden=20, layers=2, scale=1.0):
     """Make a network with an opinion."""
     architecture = Architecture(cell, symbols, hidden, layers)
-    return Network(architecture, {k: v * np.float32(scale) for k, v in initialise(architecture, 5).items()})
+    return Network(architecture, {k: v * np.float32(scale) for k, v in initialize(architecture, 5).items()})
 
 
 def twin_losses(net, inputs, targets):
@@ -37,7 +38,7 @@ def twin_losses(net, inputs, targets):
 
 def pieces_of(net, blocks, boundary=None, threads=2):
     """Score blocks; return all symbols and what each of them cost, and how many pieces there were."""
-    with Workers(threads) as team:
+    with Team(threads) as team:
         scored = list(score_pieces(net, blocks, team, boundary))
     return np.concatenate([ids for ids, _ in scored]), np.concatenate([nats for _, nats in scored]), len(scored)
 
@@ -63,7 +64,7 @@ def test_the_score_of_a_short_text_is_the_twins(size):
     net = network("gru", scale=2.0)
     ids = np.random.default_rng(size).integers(0, 9, size).astype(np.uint8)
     expected = twin_losses(net, ids[:-1], ids[1:]).mean()
-    with Workers(2) as team:
+    with Team(2) as team:
         result = score(net, ids, team)
     assert result.characters == size - 1
     assert result.nats_per_char == pytest.approx(expected, rel=1e-5)
@@ -77,7 +78,7 @@ def test_a_long_text_read_side_by_side_scores_nearly_as_in_one_go():
     ids = np.random.default_rng(1).integers(0, 9, 5 * STREAM_LENGTH + 77).astype(np.uint8)
     results = []
     for threads in (1, 2, 3):
-        with Workers(threads) as team:
+        with Team(threads) as team:
             results.append(score(net, ids, team))
     assert results[0] == results[1] == results[2]
     assert results[0].characters == ids.size - 1
@@ -98,7 +99,7 @@ def test_a_thread_with_one_stream_scores_as_one_with_many(monkeypatch):
     monkeypatch.setattr(net, "losses", losses)
     scores = []
     for threads in (1, 3, 7):
-        with Workers(threads) as team:
+        with Team(threads) as team:
             scores.append([score(net, ids[k:], team).nats for k in range(3)])
     assert scores[0] == scores[1] == scores[2]
 
@@ -130,7 +131,7 @@ def test_blocks_and_threads_change_no_bit():
         assert pieces == expected[2] == 4
         assert np.array_equal(ids, expected[0])
         assert nats.tobytes() == expected[1].tobytes()
-    with Workers(1) as team:
+    with Team(1) as team:
         assert score(net, text, team).nats == pytest.approx(expected[1].sum(dtype=np.float64), rel=1e-12)
 
 
@@ -151,7 +152,7 @@ def test_documents_are_scored_one_by_one(sizes):
     assert np.array_equal(ids, text[text != 8])
     expected = np.concatenate([twin_losses(net, [8, *each], [*each, 8]) for each in made])
     np.testing.assert_allclose(nats, expected, atol=3e-5)
-    with Workers(2) as team:
+    with Team(2) as team:
         result = score(net, text, team, boundary=8)
     assert result.characters == sum(sizes) + len(sizes)
     assert result.nats == pytest.approx(expected.sum(), rel=1e-5)
@@ -168,7 +169,7 @@ def test_a_text_is_read_as_it_is_scored():
             taken += 1
             yield np.zeros(100, np.uint8)
 
-    with Workers(1) as team:
+    with Team(1) as team:
         for pieces, _ in enumerate(islice(score_pieces(network(), endless(), team), 3), 1):
             assert taken == 25 * pieces
 
@@ -178,7 +179,7 @@ def test_an_endless_loss_counts_as_such():
     net = network()
     net.weights.named["output.V"][...] = np.inf
     net.pack()
-    with Workers(1) as team:
+    with Team(1) as team:
         assert not math.isfinite(score(net, np.zeros(50, np.uint8), team).nats)
 
 

@@ -205,8 +205,8 @@ def test_other_signals_end_a_sample(launch, trained, number):
 
 
 @pytest.mark.parametrize("surroundings", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
-def test_no_colours_where_none_are_wanted(launch, run, trained, surroundings):
-    """NO_COLOR and TERM=dumb keep colours out of samples, traces and reports, on a terminal too."""
+def test_no_colors_where_none_are_wanted(launch, run, trained, surroundings):
+    """NO_COLOR and TERM=dumb keep colors out of samples, traces and reports, on a terminal too."""
     for command in (
         ("sample", trained, "--length", 40, "--seed", 1, "--surprise"),
         ("info", trained),
@@ -443,8 +443,8 @@ class Terminal:
 ESCAPE = re.compile(r"\x1b\[([?0-9;]*)([A-Za-z])")
 
 
-def colours(shown):
-    """Return the colours in escape codes, as numbers."""
+def colors(shown):
+    """Return the colors in escape codes, as numbers."""
     numbers = [int(n or 0) for codes, kind in ESCAPE.findall(shown) if kind == "m" for n in codes.split(";")]
     return [n for n in numbers if 30 <= n <= 49 or 90 <= n <= 107]
 
@@ -456,7 +456,7 @@ def bars(shown):
 
 
 def test_terminals(launch):
-    """A terminal shows a bar as wide as itself; NO_COLOR takes the colours away, TERM=dumb all escape codes."""
+    """A terminal shows a bar as wide as itself; NO_COLOR takes the colors away, TERM=dumb all escape codes."""
     kinds = {"wide": (80, {}), "narrow": (40, {}), "grey": (80, {"NO_COLOR": "1"}), "dumb": (80, {"TERM": "dumb"})}
     options = ("train", "corpus.txt", *TINY, "--epochs", 40, "--patience", 0)
     terminals = {
@@ -476,9 +476,9 @@ def test_terminals(launch):
     assert "100%" in bars(shown["narrow"])[-1]
     assert "loss" in bars(shown["narrow"])[-1]
     assert "…" not in bars(shown["narrow"])[-1]
-    assert colours(shown["wide"])
+    assert colors(shown["wide"])
     assert "━" in bars(shown["grey"])[-1]
-    assert colours(shown["grey"]) == []
+    assert colors(shown["grey"]) == []
     assert "\x1b" not in shown["dumb"]
     assert "━" not in shown["dumb"]
     for kind in ("wide", "narrow", "grey"):  # the cursor is shown again

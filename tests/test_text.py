@@ -12,11 +12,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from charrnn import sources, vocabulary
 from charrnn.errors import CharrnnError
-from charrnn.streams import MINIMUM, Streams, fit_streams, split
-from charrnn.text import read_again, read_corpus, read_stream, read_text, require_learnable
-from charrnn.vocabulary import LARGE, Vocabulary, size_warning
+from charrnn.text import sources, vocabulary
+from charrnn.text.ingest import read_again, read_corpus, read_stream, read_text, require_learnable
+from charrnn.text.streams import MINIMUM, Streams, fit_streams, split
+from charrnn.text.vocabulary import LARGE, Vocabulary, size_warning
 
 Write = Callable[[str, bytes], str]
 

@@ -11,14 +11,15 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from charrnn.cells import Architecture, initialise
-from charrnn.display.colour import BLUE_WHITE_RED, LEVELS, YELLOW_RED, ColouredText, Scale, ink
+from charrnn.cells.architecture import Architecture
+from charrnn.cells.initial import initialize
+from charrnn.display.color import BLUE_WHITE_RED, LEVELS, YELLOW_RED, ColoredText, Scale, ink
 from charrnn.display.words import harmless
 from charrnn.errors import CharrnnError
-from charrnn.features import FEATURES, Characters
-from charrnn.network import Network
-from charrnn.tracing import STEPS, Unit, activations, follow, kinds, scale_of, unit_named
-from charrnn.vocabulary import Vocabulary
+from charrnn.model.network import Network
+from charrnn.reading.features import FEATURES, Characters
+from charrnn.reading.tracing import STEPS, Unit, activations, follow, kinds, scale_of, unit_named
+from charrnn.text.vocabulary import Vocabulary
 from tests.rows import PLAIN
 
 CODES = re.compile(r"\x1b\[[0-9;]*m")
@@ -65,7 +66,7 @@ def all_units(architecture):
 def random_network(cell, *, hidden=5, layers=2, vocabulary=7):
     """Make a network whose biases are not zero, so that each is seen."""
     architecture = Architecture(cell, vocabulary, hidden, layers)
-    rng, parameters = np.random.default_rng(3), initialise(Architecture(cell, vocabulary, hidden, layers), 3)
+    rng, parameters = np.random.default_rng(3), initialize(Architecture(cell, vocabulary, hidden, layers), 3)
     for values in parameters.values():
         values += (0.3 * rng.standard_normal(values.shape)).astype(np.float32)
     return Network(architecture, parameters), parameters
@@ -286,11 +287,11 @@ def test_scales():
     assert scale_of(np.zeros(0, np.float32)) == (0.0, 1.0)
 
 
-# Colours
+# Colors
 
 
 def test_levels_of_a_scale():
-    """The ends and the middle of a scale are its colours; what is beyond has those of the ends, and nan the lowest."""
+    """The ends and the middle of a scale are its colors; what is beyond has those of the ends, and nan the lowest."""
     scale = Scale(-2.0, 2.0)
     assert scale.levels([-9.0, -2.0, 0.0, 2.0, np.inf, np.nan]).tolist() == [
         0,
@@ -314,12 +315,12 @@ def test_harmless():
 
 
 @pytest.mark.parametrize("system", ["truecolor", "256", "16"])
-def test_coloured_text(monkeypatch, system):
-    """On a terminal each character has its value's colour, piece by piece; without the codes it is the text."""
+def test_colored_text(monkeypatch, system):
+    """On a terminal each character has its value's color, piece by piece; without the codes it is the text."""
     terms = {"truecolor": {"COLORTERM": "truecolor"}, "256": {}, "16": {"TERM": "xterm"}}
     screen = terminal(monkeypatch, **terms[system])
-    writer = ColouredText(Scale(0.0, 1.0))
-    assert writer.coloured
+    writer = ColoredText(Scale(0.0, 1.0))
+    assert writer.colored
     writer.write("ab", [0.0, 0.0])
     writer.write("c", [1.0])
     writer.write("", [])
@@ -332,10 +333,10 @@ def test_coloured_text(monkeypatch, system):
         assert "48;2;178;24;43" in red
 
 
-def test_a_colour_ends_with_its_line(monkeypatch):
-    """No colour is on when a line ends, as it would run on to the screen's edge; a line feed's colour is a space's."""
+def test_a_color_ends_with_its_line(monkeypatch):
+    """No color is on when a line ends, as it would run on to the screen's edge; a line feed's color is a space's."""
     screen = terminal(monkeypatch)
-    ColouredText(Scale(0.0, 1.0)).write("a\n\nb", [1.0, 1.0, 0.0, 0.0])
+    ColoredText(Scale(0.0, 1.0)).write("a\n\nb", [1.0, 1.0, 0.0, 0.0])
     lines = screen.getvalue().split("\n")
     assert [CODES.sub("", line) for line in lines] == ["a ", " ", "b"]
     for line in lines[:-1]:
@@ -345,24 +346,24 @@ def test_a_colour_ends_with_its_line(monkeypatch):
 def test_the_lowest_shade_may_be_none(monkeypatch):
     """With ``bare`` what has the lowest shade is written as it is."""
     screen = terminal(monkeypatch)
-    ColouredText(Scale(0.0, 8.0, YELLOW_RED, bare=True)).write("ab\nc", [0.0, 8.0, 0.0, 0.1])
+    ColoredText(Scale(0.0, 8.0, YELLOW_RED, bare=True)).write("ab\nc", [0.0, 8.0, 0.0, 0.1])
     assert re.fullmatch(r"a\x1b\[[0-9;]+mb\x1b\[0m\nc", screen.getvalue())
 
 
 @pytest.mark.parametrize("environment", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
-def test_no_colours_where_none_are_wanted(monkeypatch, environment):
+def test_no_colors_where_none_are_wanted(monkeypatch, environment):
     """NO_COLOR and TERM=dumb leave plain text, in which nothing commands the terminal."""
     screen = terminal(monkeypatch, **environment)
-    writer = ColouredText(Scale(0.0, 1.0))
+    writer = ColoredText(Scale(0.0, 1.0))
     writer.write("a\x1bb\n", [0.0, 0.5, 1.0, 1.0])
-    assert not writer.coloured
+    assert not writer.colored
     assert screen.getvalue() == "a�b\n"
 
 
 def test_a_pipe_gets_the_text_as_it_is(monkeypatch):
     """Where stdout is no terminal not a character is changed."""
     monkeypatch.setattr(sys, "stdout", io.StringIO())
-    ColouredText(Scale(0.0, 1.0)).write("a\x1bb\n", [0.0, 0.5, 1.0, 1.0])
+    ColoredText(Scale(0.0, 1.0)).write("a\x1bb\n", [0.0, 0.5, 1.0, 1.0])
     assert sys.stdout.getvalue() == "a\x1bb\n"
 
 
@@ -445,8 +446,8 @@ def test_a_unit_in_a_pipe(traced, run, text):
     assert [line.split()[0] for line in plain] == ["index", "1", "2", "3"]
 
 
-def test_a_unit_without_colours_on_a_terminal(traced, monkeypatch, capsys):
-    """NO_COLOR, --json and --tsv each turn the colours off, as the help says of the two; the correlation is told."""
+def test_a_unit_without_colors_on_a_terminal(traced, monkeypatch, capsys):
+    """NO_COLOR, --json and --tsv each turn the colors off, as the help says of the two; the correlation is told."""
     from charrnn.cli import run
 
     command = ["trace", "model.npz", "corpus.txt", "--unit", "h2"]
@@ -461,7 +462,7 @@ def test_a_unit_without_colours_on_a_terminal(traced, monkeypatch, capsys):
 
 
 def test_a_unit_on_a_terminal(traced, monkeypatch, text):
-    """On a terminal --unit writes the text itself in colours, and a line that says what they mean."""
+    """On a terminal --unit writes the text itself in colors, and a line that says what they mean."""
     from charrnn.cli import run
 
     screen = terminal(monkeypatch)
@@ -537,7 +538,7 @@ def test_a_page_of_one_unit(traced, run):
 
 def test_nothing_in_a_text_is_html(tmp_path, monkeypatch, run):
     """A text of tags, entities, quotation marks and control characters is shown and does nothing."""
-    from charrnn.checkpoint import Checkpoint, save
+    from charrnn.model.model_file import Checkpoint, save
 
     monkeypatch.chdir(tmp_path)
     hostile = '<script>alert("1")</script>&amp;\'</i></div>\x00\x1b[2J\u202e$a$ $\\x$'
@@ -570,7 +571,7 @@ def test_a_picture(traced, run, show):
 def test_a_picture_of_odd_characters(tmp_path, monkeypatch, run):
     """Characters that no font has, or that matplotlib would take for formulas, are drawn as they are."""
     pytest.importorskip("matplotlib")
-    from charrnn.checkpoint import Checkpoint, save
+    from charrnn.model.model_file import Checkpoint, save
 
     monkeypatch.chdir(tmp_path)
     text = "$\\frac$ $$ _^{ 漢\U0001f600\x01\t\n"

@@ -5,16 +5,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from charrnn import training
 from charrnn.errors import CharrnnError
-from charrnn.network import Network
-from charrnn.scoring import score
-from charrnn.settings import Settings, default_epochs
-from charrnn.text import Corpus
-from charrnn.training import Trainer
-from charrnn.transfer import common_vocabulary, starting_weights
-from charrnn.vocabulary import Vocabulary
-from charrnn.workers import Workers
+from charrnn.model.network import Network
+from charrnn.model.team import Team
+from charrnn.model.transfer import common_vocabulary, starting_weights
+from charrnn.reading.scoring import score
+from charrnn.text.ingest import Corpus
+from charrnn.text.vocabulary import Vocabulary
+from charrnn.training import trainer as training
+from charrnn.training.settings import Settings, default_epochs
+from charrnn.training.trainer import Trainer
 from tests import naive
 from tests.rows import PLAIN
 
@@ -52,7 +52,7 @@ def state_of(trainer):
 def test_a_run_learns(cell):
     """The validation loss falls far below that of blind guessing, and the best weights are those reported."""
     text = corpus(rhyme(6000))
-    with Workers(2) as team:
+    with Team(2) as team:
         trainer = Trainer(replace(SMALL, cell=cell, epochs=6.0, dropout=0.0), text, team)
         records = finish(trainer)
         losses = [record.val_loss for record in records if record.val_loss is not None]
@@ -68,7 +68,7 @@ def test_threads_do_not_change_a_run(cell, layers):
     text = corpus(rhyme(1500))
     runs = []
     for threads, seed in ((1, 3), (2, 3), (3, 3), (1, 4)):
-        with Workers(threads) as team:
+        with Team(threads) as team:
             trainer = Trainer(replace(SMALL, cell=cell, layers=layers, seed=seed), text, team)
             finish(trainer)
             runs.append(state_of(trainer))
@@ -82,13 +82,13 @@ def test_a_resumed_run_equals_one_that_never_stopped(cell, optimizer):
     """Stopped at several points and taken up with another number of threads, a run ends with the same bits."""
     text = corpus(rhyme(1500))
     settings = replace(SMALL, cell=cell, optimizer=optimizer, lr=0.003)
-    with Workers(2) as team:
+    with Team(2) as team:
         whole = Trainer(settings, text, team)
         finish(whole)
     for stops in ((1,), (7, 33), (34, 35, 36, 70)):
         trainer = None
         for threads, stop in enumerate((*stops, None), start=1):
-            with Workers(threads) as team:
+            with Team(threads) as team:
                 if trainer is None:
                     trainer = Trainer(settings, text, team)
                 else:
@@ -102,7 +102,7 @@ def test_a_resumed_run_equals_one_that_never_stopped(cell, optimizer):
 def test_every_step_is_counted_and_validated_in_time():
     """A run of E epochs takes E times the windows of steps, and validates at its end."""
     text = corpus(rhyme(2000))
-    with Workers(1) as team:
+    with Team(1) as team:
         trainer = Trainer(SMALL, text, team)
         records = finish(trainer)
     assert records[-1].step == trainer.steps == 3 * trainer.streams.windows
@@ -119,7 +119,7 @@ def test_validating_does_not_disturb_training():
     alone = replace(text, ids=text.ids[:cut])
     runs = []
     for data, fraction in ((text, 0.1), (alone, 0.0)):
-        with Workers(1) as team:
+        with Team(1) as team:
             trainer = Trainer(replace(SMALL, val_fraction=fraction), data, team)
             records = finish(trainer)
         runs.append(trainer.network.weights.flat.tobytes())
@@ -132,7 +132,7 @@ def test_a_run_stops_when_it_learns_by_heart():
     """Where validation gets worse and worse, the run ends early and keeps its best weights."""
     rng = np.random.default_rng(0)
     text = corpus("".join("abcdefgh"[i] for i in rng.integers(0, 8, 3000)))
-    with Workers(1) as team:
+    with Team(1) as team:
         settings = replace(SMALL, epochs=1e6, dropout=0.0, patience=2, schedule="constant", hidden=32)
         trainer = Trainer(settings, text, team)
         records = finish(trainer)
@@ -147,7 +147,7 @@ def test_a_run_stops_when_it_learns_by_heart():
 def test_a_rate_far_too_high_is_halved_and_given_up():
     """A loss that is no number goes back to the best weights with half the rate; in the end one sentence says so."""
     text = corpus(rhyme(3000))
-    with Workers(2) as team:
+    with Team(2) as team:
         trainer = Trainer(replace(SMALL, lr=1e30, warmup=0.0), text, team)
         initial = trainer.network.weights.flat.copy()
         records = []
@@ -159,7 +159,7 @@ def test_a_rate_far_too_high_is_halved_and_given_up():
 def test_a_rate_that_is_mended_goes_on_to_learn():
     """After a loss that is no number, a run goes on from its best weights and still learns."""
     text = corpus(rhyme(6000))
-    with Workers(2) as team:
+    with Team(2) as team:
         trainer = Trainer(replace(SMALL, epochs=30.0, dropout=0.0), text, team)
         records, poisoned = [], False
         for record in trainer.run():
@@ -178,8 +178,8 @@ def test_a_rate_that_is_mended_goes_on_to_learn():
 
 def test_the_first_step_after_going_back_is_no_larger_than_the_rate(monkeypatch):
     """Moments that begin anew are corrected for it: Adam moves no weight by more than the halved rate."""
-    monkeypatch.setattr("charrnn.steps.FRESH", 0.0)
-    with Workers(1) as team:
+    monkeypatch.setattr("charrnn.training.steps.FRESH", 0.0)
+    with Team(1) as team:
         trainer = Trainer(replace(SMALL, epochs=30.0, dropout=0.0, schedule="constant"), corpus(rhyme(6000)), team)
         poisoned = False
         for record in trainer.run():
@@ -202,9 +202,9 @@ def test_the_first_step_after_going_back_is_no_larger_than_the_rate(monkeypatch)
 @pytest.mark.parametrize(("epochs", "fresh"), [(1.0, 0.0), (2.0, 0.0), (1.0, 0.999999)])
 def test_a_state_is_that_of_the_text_before(monkeypatch, cell, epochs, fresh):
     """A stream carries the state at its own end, hands it to the next one for another epoch, or begins anew."""
-    monkeypatch.setattr("charrnn.steps.FRESH", fresh)
+    monkeypatch.setattr("charrnn.training.steps.FRESH", fresh)
     text = corpus(rhyme(203))
-    with Workers(2) as team:
+    with Team(2) as team:
         settings = replace(SMALL, cell=cell, val_fraction=0.0, dropout=0.0, lr=1e-30, epochs=epochs)
         trainer = Trainer(settings, text, team)
         finish(trainer)
@@ -225,7 +225,7 @@ def test_a_state_is_that_of_the_text_before(monkeypatch, cell, epochs, fresh):
 
 def test_weights_that_predict_nonsense_are_no_start():
     """A new run refuses weights whose loss is absurd, in one sentence, rather than fail when it saves."""
-    with Workers(1) as team:
+    with Team(1) as team:
         trainer = Trainer(SMALL, corpus(rhyme(1500)), team)
         weights = {name: view * np.float32(1e30) for name, view in trainer.network.weights.named.items()}
         with pytest.raises(CharrnnError, match="no sensible predictions"):
@@ -236,7 +236,7 @@ def test_a_history_stays_within_bounds(monkeypatch):
     """However many validations a run makes, those remembered are few enough to be saved, the last one among them."""
     monkeypatch.setattr(training, "HISTORY", 4)
     monkeypatch.setattr(training, "VALIDATE_SELDOM", 1)
-    with Workers(1) as team:
+    with Team(1) as team:
         trainer = Trainer(replace(SMALL, epochs=23.0, patience=0), corpus(rhyme(600)), team)
         validations = [record for record in trainer.run() if record.val_loss is not None]
     assert len(validations) > 10
@@ -247,7 +247,7 @@ def test_a_history_stays_within_bounds(monkeypatch):
 def test_compiling_changes_nothing():
     """The step of no length that compiles the kernels leaves weights, moments and states as they were."""
     text = corpus(rhyme(1500))
-    with Workers(2) as team:
+    with Team(2) as team:
         trainer = Trainer(SMALL, text, team)
         before = state_of(trainer)
         trainer.compile()
@@ -256,7 +256,7 @@ def test_compiling_changes_nothing():
 
 def test_weights_of_another_model_serve_a_text_it_knows():
     """A text within the model's vocabulary is encoded with it; the weights are used as they are."""
-    with Workers(1) as team:
+    with Team(1) as team:
         trainer = Trainer(replace(SMALL, epochs=1.0), corpus(rhyme(1500)), team)
         finish(trainer)
         source = trainer.checkpoint()
@@ -268,7 +268,7 @@ def test_weights_of_another_model_serve_a_text_it_knows():
 
 def test_remapped_weights_follow_their_characters():
     """New characters are refused unless they are to be added; what was learnt of a character stays with it."""
-    with Workers(1) as team:
+    with Team(1) as team:
         trainer = Trainer(replace(SMALL, epochs=1.0), corpus(rhyme(1500)), team)
         finish(trainer)
         source = trainer.checkpoint()

@@ -7,7 +7,7 @@ import pytest
 
 from charrnn.errors import CharrnnError
 from charrnn.kernels import barrier
-from charrnn.workers import Workers
+from charrnn.model.team import Team
 
 
 @pytest.mark.parametrize("size", [1, 2, 5])
@@ -15,7 +15,7 @@ def test_a_barrier_holds_everyone_back(size):
     """Nobody passes a barrier before all have come to it, thousands of times."""
     counts = np.zeros(size, np.int64)
     wrong = []
-    with Workers(size) as team:
+    with Team(size) as team:
 
         def job(worker):
             for k in range(2000 // size):
@@ -32,7 +32,7 @@ def test_a_barrier_holds_everyone_back(size):
 
 def test_shares_cover_everything_once():
     """Shares of any number of items follow upon each other and differ by one at most."""
-    with Workers(3) as team:
+    with Team(3) as team:
         for items in range(20):
             shares = [team.share(items, worker) for worker in range(3)]
             assert [i for first, last in shares for i in range(first, last)] == list(range(items))
@@ -42,7 +42,7 @@ def test_shares_cover_everything_once():
 
 def test_a_failure_reaches_the_caller_and_frees_the_others():
     """What one member raises is raised by run, though the others wait at a barrier; the team works on."""
-    with Workers(3) as team:
+    with Team(3) as team:
 
         def job(worker):
             if worker == 1:
@@ -59,7 +59,7 @@ def test_a_failure_reaches_the_caller_and_frees_the_others():
 def test_threads_end_with_the_team():
     """Closing a team leaves no thread behind."""
     before = threading.active_count()
-    with Workers(4):
+    with Team(4):
         assert threading.active_count() == before + 4
     assert threading.active_count() == before
 
@@ -68,14 +68,14 @@ def test_a_team_needs_a_sensible_size():
     """No team of none, and none of a million."""
     for size in (0, -1, 10**6):
         with pytest.raises(CharrnnError, match="the number of threads must be from 1 to 1024"):
-            Workers(size)
+            Team(size)
 
 
 def test_denormals_are_zero_in_the_team_only():
     """A member computes with denormal numbers as zeros; the caller's arithmetic is left alone."""
     tiny = np.float32(1e-39)
     products = []
-    with Workers(1) as team:
+    with Team(1) as team:
         team.run(lambda worker: products.append(np.full(4, tiny) * np.float32(0.5)))
     assert not products[0].any()
     assert (np.full(4, tiny) * np.float32(0.5)).all()

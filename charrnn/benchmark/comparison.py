@@ -6,13 +6,13 @@ from dataclasses import asdict, dataclass, replace
 from statistics import median
 from typing import Any
 
-from charrnn.cells import CELLS, Architecture
-from charrnn.cells.architecture import ACTIVATIONS, MAXIMUM_HIDDEN, PERIODS
+from charrnn.cells.architecture import ACTIVATIONS, MAXIMUM_HIDDEN, PERIODS, Architecture
+from charrnn.cells.table import CELLS
 from charrnn.errors import CharrnnError
-from charrnn.settings import Settings, default_lr
-from charrnn.text import Corpus
-from charrnn.training import Trainer
-from charrnn.workers import Workers
+from charrnn.model.team import Team
+from charrnn.text.ingest import Corpus
+from charrnn.training.settings import Settings, default_lr
+from charrnn.training.trainer import Trainer
 
 TOLERANCE = 0.1  # how far from the number of parameters asked for a network may be: networks grow by whole units
 
@@ -106,7 +106,7 @@ def _sized(name: str, settings: Settings, vocabulary: int, parameters: int) -> S
 
 
 def compare(
-    networks: dict[str, Settings], corpus: Corpus, team: Workers, *, seconds: float, rates: Sequence[float] = ()
+    networks: dict[str, Settings], corpus: Corpus, team: Team, *, seconds: float, rates: Sequence[float] = ()
 ) -> Iterator[Compared]:
     """Train one network after the other, and yield each when it is done.
 
@@ -132,7 +132,7 @@ def compare(
         )
 
 
-def _run(settings: Settings, corpus: Corpus, team: Workers) -> tuple[Trainer, float | None, float]:
+def _run(settings: Settings, corpus: Corpus, team: Team) -> tuple[Trainer, float | None, float]:
     """Train to the end; return the run, its best loss, or None where it ran away, and its median speed."""
     trainer = Trainer(settings, corpus, team)
     trainer.compile()

@@ -1,12 +1,12 @@
 """What counts as a floating-point operation (FLOP)."""
 
-from charrnn.cells import Architecture
+from charrnn.cells.architecture import Architecture
 
 COUNTED = (
     "A FLOP is a multiplication or an addition in a matrix product with weights: 2 for each weight and character on "
     "the way forward and, in training, 2 more on the way back to the states and 2 for the weight's gradient. The first "
     "layer's input weights count nothing, as a one-hot input picks a row of them; nor do biases, pointwise functions, "
-    "softmax and optimiser."
+    "softmax and optimizer."
 )
 
 

@@ -12,13 +12,14 @@ from time import perf_counter
 from typing import Any
 
 from charrnn.benchmark.timing import Side, Timing, alternate
-from charrnn.cells import Architecture, initialise
-from charrnn.checkpoint import Checkpoint, save
+from charrnn.cells.architecture import Architecture
+from charrnn.cells.initial import initialize
 from charrnn.corpora.fables import fables
 from charrnn.errors import CharrnnError
-from charrnn.settings import Settings
-from charrnn.text import Corpus
-from charrnn.vocabulary import Vocabulary
+from charrnn.model.model_file import Checkpoint, save
+from charrnn.text.ingest import Corpus
+from charrnn.text.vocabulary import Vocabulary
+from charrnn.training.settings import Settings
 
 PROGRAM = (sys.executable, "-m", "charrnn")
 ROUNDS = 3  # at the most: a process takes its time
@@ -70,7 +71,7 @@ def start_up(cell: str, *, rounds: int) -> StartUp:
         text = fables(characters=5000)
         vocabulary = Vocabulary.of(text)
         architecture = Architecture(cell, len(vocabulary), 16)
-        save(model, Checkpoint(architecture, vocabulary, initialise(architecture, 0), {}, [], {}))
+        save(model, Checkpoint(architecture, vocabulary, initialize(architecture, 0), {}, [], {}))
         commands: dict[str, Sequence[str]] = {
             "--help": (*PROGRAM, "--help"),
             "import click": (sys.executable, "-c", "import click"),

@@ -1,4 +1,4 @@
-"""The same network, text, optimiser and clipping in PyTorch, in each way that might be its fastest.
+"""The same network, text, optimizer and clipping in PyTorch, in each way that might be its fastest.
 
 The ways: one thread or all; a learned embedding as wide as the network, or one-hot input; for training, Adam in one
 call for all parameters (``foreach``) or in one kernel (``fused``); for drawing from an LSTM, oneDNN's kernels, which
@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from charrnn.benchmark.timing import Side
-from charrnn.cells import Architecture
+from charrnn.cells.architecture import Architecture
 from charrnn.errors import CharrnnError
-from charrnn.training import Trainer
+from charrnn.training.trainer import Trainer
 
 WINDOWS = 256  # that lie ready, at the most
 ADAMS = ("foreach", "fused")
@@ -94,7 +94,7 @@ def _training_side(trainer: Trainer, windows: list[tuple[Any, Any]], threads: in
     torch.manual_seed(settings.seed)
     inputs, layers, output = _network(trainer.architecture, one_hot=one_hot)
     parameters = [p for part in (inputs, layers, output) for p in part.parameters()]
-    optimiser = torch.optim.Adam(parameters, lr=settings.lr, **{adam: True})
+    optimizer = torch.optim.Adam(parameters, lr=settings.lr, **{adam: True})
     state: Any = None
     done = 0
 
@@ -107,11 +107,11 @@ def _training_side(trainer: Trainer, windows: list[tuple[Any, Any]], threads: in
             h, state = layers(inputs(ids), state)
             state = tuple(s.detach() for s in state) if isinstance(state, tuple) else state.detach()
             loss = torch.nn.functional.cross_entropy(output(h).flatten(0, 1), targets.flatten())
-            optimiser.zero_grad(set_to_none=True)
+            optimizer.zero_grad(set_to_none=True)
             loss.backward()
             if settings.clip is not None:
                 torch.nn.utils.clip_grad_norm_(parameters, settings.clip)
-            optimiser.step()
+            optimizer.step()
             characters += ids.numel()
             done += 1
         return characters

@@ -20,13 +20,14 @@ from typing import Any
 import numpy as np
 
 from charrnn.errors import CharrnnError
-from charrnn.network import Array, Network
-from charrnn.scoring import score_pieces
-from charrnn.settings import Settings
-from charrnn.text import Corpus
-from charrnn.training import Trainer
-from charrnn.vocabulary import Vocabulary
-from charrnn.workers import Workers
+from charrnn.model.network import Network
+from charrnn.model.parameters import Array
+from charrnn.model.team import Team
+from charrnn.reading.scoring import score_pieces
+from charrnn.text.ingest import Corpus
+from charrnn.text.vocabulary import Vocabulary
+from charrnn.training.settings import Settings
+from charrnn.training.trainer import Trainer
 
 PLAIN = ("rnn", "irnn", "clockwork", "gru", "lstm")  # the plain row of each family, and the cure that needs no gates
 DISTANCES = (5, 10, 20, 40, 80, 160)  # characters of the clause
@@ -119,7 +120,7 @@ def questions(distance: int, pairs: int, seed: int) -> list[str]:
     return asked
 
 
-def correct(network: Network, asked: Sequence[str], team: Workers) -> int:
+def correct(network: Network, asked: Sequence[str], team: Team) -> int:
     """Return how often a network finds the first of two texts' last characters more probable than the second's."""
     boundary = VOCABULARY.boundary
     assert boundary is not None
@@ -146,7 +147,7 @@ def settings(cell: str, distance: int, seed: int) -> Settings:
     )
 
 
-def recall(cell: str, team: Workers, seed: int) -> Iterator[Recall]:
+def recall(cell: str, team: Team, seed: int) -> Iterator[Recall]:
     """Train a network on the shortest distance, then with its weights on the next, and test it at each.
 
     What is learnt over a short clause is the way to learn it over a longer one: the gradient of a network that has

@@ -14,7 +14,7 @@ from charrnn.benchmark.recall import HIDDEN, PAIRS, STEPS, STREAMS, Recall
 from charrnn.benchmark.speed import Speed
 from charrnn.benchmark.suite import Growth
 from charrnn.benchmark.timing import Comparison, Timing
-from charrnn.cells import Architecture
+from charrnn.cells.architecture import Architecture
 
 # The suite's columns and their widths: its rows are shown one by one, so no width can wait for the last.
 SUITE_COLUMNS = {

@@ -11,15 +11,16 @@ import numpy as np
 from charrnn.benchmark import matrix_product
 from charrnn.benchmark.timing import Side
 from charrnn.errors import CharrnnError
-from charrnn.kernels import LANES, peak
-from charrnn.network import aligned
-from charrnn.workers import Workers
+from charrnn.kernels import peak
+from charrnn.kernels.llvm.vector import LANES
+from charrnn.model.parameters import aligned
+from charrnn.model.team import Team
 
 ROUNDS = 200_000  # of the peak's kernel in a step: a millisecond
 THREAD_LIMITS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 
-def peak_side(team: Workers) -> Side:
+def peak_side(team: Team) -> Side:
     """Return a side that multiplies and adds in registers, on all threads of a team at once."""
     sums = [aligned(peak.SUMS, LANES) for _ in range(team.size)]
     for values in sums:

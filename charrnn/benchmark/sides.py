@@ -4,11 +4,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.benchmark.timing import Side
-from charrnn.controls import Controls
-from charrnn.network import Network
-from charrnn.sampling import Sampler
-from charrnn.training import Trainer
-from charrnn.workers import Workers
+from charrnn.model.network import Network
+from charrnn.model.team import Team
+from charrnn.training.trainer import Trainer
+from charrnn.writing.controls import Controls
+from charrnn.writing.sampler import Sampler
 
 
 def training_side(trainer: Trainer) -> Side:
@@ -25,7 +25,7 @@ def training_side(trainer: Trainer) -> Side:
     return side
 
 
-def sampling_side(network: Network, streams: int, team: Workers | None, controls: Controls | None = None) -> Side:
+def sampling_side(network: Network, streams: int, team: Team | None, controls: Controls | None = None) -> Side:
     """Return a side whose step is a character drawn in each of so many streams; it counts characters."""
     left: NDArray[np.int32] = np.zeros((0, streams), np.int32)
     sampler = Sampler(network, seeds=range(streams), controls=controls, team=team)

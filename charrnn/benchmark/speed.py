@@ -12,13 +12,14 @@ from charrnn.benchmark.flop import flop_per_character
 from charrnn.benchmark.roof import peak_side, product_side
 from charrnn.benchmark.sides import sampling_side, training_side
 from charrnn.benchmark.timing import Comparison, Side, Timing, alternate, fastest
-from charrnn.cells import Architecture, initialise
-from charrnn.controls import Controls
-from charrnn.network import Network
-from charrnn.settings import Settings
-from charrnn.text import Corpus
-from charrnn.training import Trainer
-from charrnn.workers import Workers
+from charrnn.cells.architecture import Architecture
+from charrnn.cells.initial import initialize
+from charrnn.model.network import Network
+from charrnn.model.team import Team
+from charrnn.text.ingest import Corpus
+from charrnn.training.settings import Settings
+from charrnn.training.trainer import Trainer
+from charrnn.writing.controls import Controls
 
 OURS = "charrnn"
 MANY = 64  # streams
@@ -127,13 +128,13 @@ def training_speed(trainer: Trainer, *, rounds: int, against_torch: bool = False
 
 
 def sampling_speed(
-    architecture: Architecture, *, streams: int, rounds: int, team: Workers, against_torch: bool = False
+    architecture: Architecture, *, streams: int, rounds: int, team: Team, against_torch: bool = False
 ) -> Speed:
     """Measure the drawing of characters in so many streams, which a team shares if there are several.
 
     Raises CharrnnError where PyTorch is asked for and not installed.
     """
-    ours = sampling_side(Network(architecture, initialise(architecture, 0)), streams, team if streams > 1 else None)
+    ours = sampling_side(Network(architecture, initialize(architecture, 0)), streams, team if streams > 1 else None)
     theirs: dict[str, Side] = {}
     for number in sorted({1, team.size}) if against_torch else ():
         theirs |= fastest(pytorch.sampling_sides(architecture, streams, number))
@@ -146,14 +147,14 @@ def sampling_speed(
 
 def control_speed(architecture: Architecture, *, rounds: int) -> tuple[Timing, ...]:
     """Measure the drawing of characters in one stream: plain, and with each control, and all of them."""
-    network = Network(architecture, initialise(architecture, 0))
+    network = Network(architecture, initialize(architecture, 0))
     sides = {name: sampling_side(network, 1, None, controls) for name, controls in CONTROLLED.items()}
     return tuple(alternate(sides, rounds).values())
 
 
-def thread_speed(corpus: Corpus, settings: Settings, team: Workers, *, rounds: int) -> Comparison:
+def thread_speed(corpus: Corpus, settings: Settings, team: Team, *, rounds: int) -> Comparison:
     """Compare the training of one run on all threads of a team with that on one thread, in characters a second."""
-    with Workers(1) as alone:
+    with Team(1) as alone:
         sides = {
             f"{members.size} thread{'s' * (members.size > 1)}": training_side(Trainer(settings, corpus, members))
             for members in (team, alone)

@@ -9,13 +9,13 @@ import numpy as np
 from charrnn.benchmark.sides import training_side
 from charrnn.benchmark.speed import Speed, sampling_speed, training_speed
 from charrnn.benchmark.timing import Timing, alternate
-from charrnn.cells import Architecture
+from charrnn.cells.architecture import Architecture
 from charrnn.errors import CharrnnError
-from charrnn.settings import Settings, default_lr
-from charrnn.text import Corpus
-from charrnn.training import Trainer
-from charrnn.vocabulary import Vocabulary
-from charrnn.workers import Workers
+from charrnn.model.team import Team
+from charrnn.text.ingest import Corpus
+from charrnn.text.vocabulary import Vocabulary
+from charrnn.training.settings import Settings, default_lr
+from charrnn.training.trainer import Trainer
 
 ALL, GATED = ("lstm", "gru", "rnn"), ("lstm", "gru")
 
@@ -36,7 +36,7 @@ def plain_settings(cell: str, **sizes: Any) -> Settings:
     return Settings(cell=cell, lr=default_lr(cell), epochs=1.0, dropout=0.0, **sizes)
 
 
-def suite(corpus: Corpus, team: Workers, *, rounds: int, streams: int, against_torch: bool) -> Iterator[Speed]:
+def suite(corpus: Corpus, team: Team, *, rounds: int, streams: int, against_torch: bool) -> Iterator[Speed]:
     """Measure the networks of the list one after the other: training, then sampling of one stream and of `streams`.
 
     Raises CharrnnError where the text is too short for a row, and where PyTorch is asked for and not installed.
@@ -57,7 +57,7 @@ def suite(corpus: Corpus, team: Workers, *, rounds: int, streams: int, against_t
                 )
 
 
-def _trainer(settings: Settings, corpus: Corpus, team: Workers) -> Trainer:
+def _trainer(settings: Settings, corpus: Corpus, team: Team) -> Trainer:
     """Return a run of just these sizes: a row must not tell of others."""
     trainer = Trainer(settings, corpus, team)
     if trainer.note is not None:
@@ -103,7 +103,7 @@ class Growth:
         }
 
 
-def growth(corpus: Corpus, settings: Settings, team: Workers, *, rounds: int) -> list[Growth]:
+def growth(corpus: Corpus, settings: Settings, team: Team, *, rounds: int) -> list[Growth]:
     """Measure training at a base size and with one size doubled at a time, all in turns.
 
     Raises CharrnnError where the text is too short for that.

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from charrnn.cells.architecture import Architecture
 
 
-def initialise(architecture: Architecture, seed: int) -> dict[str, NDArray[np.float32]]:
+def initialize(architecture: Architecture, seed: int) -> dict[str, NDArray[np.float32]]:
     """Draw a network's first parameters; the same seed draws the same.
 
     W, and all that multiplies a state: orthogonal (Saxe, McClelland & Ganguli 2014), so that a state neither grows nor

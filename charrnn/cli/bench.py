@@ -11,9 +11,9 @@ from charrnn.cli.options import Duration, Number
 from charrnn.cli.train import CELLS
 
 if TYPE_CHECKING:
-    from charrnn.settings import Settings
-    from charrnn.text import Corpus
-    from charrnn.workers import Workers
+    from charrnn.model.team import Team
+    from charrnn.text.ingest import Corpus
+    from charrnn.training.settings import Settings
 
 PARTS = ("training", "sampling", "controls", "threads", "start-up", "memory")
 SIZES = ("cell", "hidden", "layers", "seq_length", "batch_size")
@@ -125,7 +125,7 @@ def command(
     of Adam; its fastest way counts.
 
     A FLOP is a multiplication or an addition in a matrix product with weights: 2 for each weight and character on the
-    way forward and, in training, 4 on the way back. One-hot input, biases, pointwise functions, softmax and optimiser
+    way forward and, in training, 4 on the way back. One-hot input, biases, pointwise functions, softmax and optimizer
     count nothing.
 
     With --cells, each kind of network learns the text with as many parameters: once for --epochs, and once for --time,
@@ -150,12 +150,12 @@ def command(
     way = _way(ctx)
     _refuse_contradictions(way, only, against=against, threads=threads, cells=options["cell"])
     from charrnn.benchmark import pytorch
-    from charrnn.cli.learning import cells, memory
-    from charrnn.workers import Workers
+    from charrnn.cli.bench_learning import cells, memory
+    from charrnn.model.team import Team
 
     if against is not None:
         pytorch.require()  # before anything is measured
-    with Workers(threads) as team:
+    with Team(threads) as team:
         if way == "memory":
             memory(options["cell"], team, options["seed"], as_json=as_json)
         elif way == "cells":
@@ -188,7 +188,7 @@ def _refuse_contradictions(
     way: str, only: Collection[str], *, against: str | None, threads: int | None, cells: Sequence[str]
 ) -> None:
     """Raise click.UsageError for options that ask for two things, or for nothing."""
-    from charrnn.cells.influence import REAL_TIME_CELLS
+    from charrnn.cells.real_time import REAL_TIME_CELLS
 
     if way == "rtrl" and cells and cells[0] not in REAL_TIME_CELLS:
         raise click.UsageError(f"--rtrl is for the cells {', '.join(REAL_TIME_CELLS)}, not for {cells[0]}.")
@@ -206,8 +206,8 @@ def _refuse_contradictions(
 
 def _read(paths: tuple[str, ...]) -> "Corpus":
     from charrnn.corpora.fables import fables
-    from charrnn.text import Corpus, read_corpus
-    from charrnn.vocabulary import Vocabulary
+    from charrnn.text.ingest import Corpus, read_corpus
+    from charrnn.text.vocabulary import Vocabulary
 
     if paths:
         return read_corpus(paths)
@@ -218,7 +218,7 @@ def _read(paths: tuple[str, ...]) -> "Corpus":
 
 def _run(options: dict[str, Any]) -> "Settings":
     """Return the settings of a run that are the same for all cells."""
-    from charrnn.settings import Settings
+    from charrnn.training.settings import Settings
 
     own = ("layers", "seq_length", "batch_size", "epochs", "dropout", "seed")
     return Settings(**{name: options[name] for name in own}, patience=0)  # each run has its whole time
@@ -228,7 +228,7 @@ def _speed(
     way: str,
     text: "Corpus",
     sizes: dict[str, Any],
-    team: "Workers",
+    team: "Team",
     rounds: int,
     *,
     only: Collection[str],
@@ -239,7 +239,7 @@ def _speed(
     from charrnn.benchmark import report
     from charrnn.benchmark.flop import COUNTED
     from charrnn.benchmark.suite import plain_settings
-    from charrnn.cli.speed import PAGE, Bench
+    from charrnn.cli.bench_speed import PAGE, Bench
 
     bench = Bench(text, plain_settings(**sizes), team, rounds, torch=torch, as_json=as_json)
     if way == "suite":

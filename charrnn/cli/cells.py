@@ -40,7 +40,8 @@ def command(hidden: int, layers: int, vocabulary: int, as_json: bool) -> None:
 
 def _rows(hidden: int, layers: int, vocabulary: int) -> list[dict[str, Any]]:
     """Return what there is to tell of each cell; one that cannot have such a size tells why."""
-    from charrnn.cells import CELLS, Architecture
+    from charrnn.cells.architecture import Architecture
+    from charrnn.cells.table import CELLS
     from charrnn.errors import CharrnnError
 
     rows = []

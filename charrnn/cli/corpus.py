@@ -51,7 +51,7 @@ def command(name: str | None, output: Path | None, force: bool, seed: int | None
     if force and not to_file:
         raise click.UsageError("--force belongs to --output FILE.")
 
-    from charrnn.files import reason, shown
+    from charrnn.storage.files import reason, shown
 
     def progress(received: int, _expected: int) -> None:
         if not received:
@@ -91,7 +91,7 @@ def _size(size: int | None) -> str:
 
 def _write(pieces: Iterable[bytes], target: Path, force: bool) -> None:
     """Write a file whole or not at all; to a pipe or a device piece by piece."""
-    from charrnn.files import check_writable, replacing, shown
+    from charrnn.storage.files import check_writable, replacing, shown
 
     if target.exists() and not (target.is_file() or target.is_dir()):
         with target.open("wb") as file:

@@ -11,14 +11,14 @@ import click
 from click.core import ParameterSource
 
 from charrnn.cli.options import COMPARABLE, copied_options, model_argument, unknown_option
-from charrnn.cli.reports import Column, chosen, fitting, format_options, write
+from charrnn.cli.records import Column, chosen, fitting, format_options, write
 from charrnn.errors import CharrnnError
 
 if TYPE_CHECKING:
-    from charrnn.network import Network
-    from charrnn.scoring import Line, Score, Scored
-    from charrnn.vocabulary import Ids, Vocabulary
-    from charrnn.workers import Workers
+    from charrnn.model.network import Network
+    from charrnn.model.team import Team
+    from charrnn.reading.scoring import Line, Score, Scored
+    from charrnn.text.vocabulary import Ids, Vocabulary
 
 FIGURES = (
     Column("nats_per_char", 10, ".4f"),
@@ -102,14 +102,14 @@ def command(
         raise click.UsageError("--copied-run goes with --copied.")
     if [*texts, copied].count("-") > 1:
         raise click.UsageError("Standard input (-) can be read only once.")
-    from charrnn.workers import Workers
+    from charrnn.model.team import Team
 
     readers = [_reader(path) for path in models]
     if any(reader.both_sides for reader in readers):
         from charrnn.display.console import note
 
         note("a bidirectional model predicts each character from those on both of its sides")
-    with Workers(threads) as team:
+    with Team(threads) as team:
         if len(models) > 1 or len(texts) > 1:
             _compare(readers, texts, unknown, team, form)
             return
@@ -137,9 +137,9 @@ class _Reader:
 
 
 def _reader(path: str) -> _Reader:
-    from charrnn.checkpoint import load
     from charrnn.display.console import compiling
-    from charrnn.network import Network
+    from charrnn.model.model_file import load
+    from charrnn.model.network import Network
 
     checkpoint = load(path)
     network = Network(checkpoint.architecture, checkpoint.parameters)
@@ -148,13 +148,13 @@ def _reader(path: str) -> _Reader:
     return _Reader(path, network, checkpoint.vocabulary)
 
 
-def _scored(reader: _Reader, text: str, source: BinaryIO | None, unknown: str, team: "Workers") -> "Iterator[Scored]":
+def _scored(reader: _Reader, text: str, source: BinaryIO | None, unknown: str, team: "Team") -> "Iterator[Scored]":
     """Score a text, piece by piece. Raises CharrnnError where there is too little of it, or a loss is no number."""
     import numpy as np
 
-    from charrnn.files import shown
-    from charrnn.scoring import given, score_pieces
-    from charrnn.text import name_of, read_stream
+    from charrnn.reading.scoring import given, score_pieces
+    from charrnn.storage.files import shown
+    from charrnn.text.ingest import name_of, read_stream
 
     boundary = reader.vocabulary.boundary
     blocks = read_stream(text, reader.vocabulary, unknown=unknown, source=source)
@@ -178,10 +178,10 @@ def _whole(pieces: "Iterable[Scored]", vocabulary: "Vocabulary", copied: str | N
     """Tell the figures of a text, and how much of it is copied, if that is asked."""
     import numpy as np
 
-    from charrnn.copying import comparison
     from charrnn.display.words import harmless
-    from charrnn.scoring import total
-    from charrnn.text import name_of
+    from charrnn.reading.copying import comparison
+    from charrnn.reading.scoring import total
+    from charrnn.text.ingest import name_of
 
     compare = None if copied is None else comparison(copied, vocabulary)
     kept: list[Ids] = []
@@ -211,12 +211,12 @@ def _keeping(pieces: "Iterable[Scored]", kept: "list[Ids]") -> "Iterator[Scored]
         yield ids, nats
 
 
-def _compare(readers: Sequence[_Reader], texts: Sequence[str], unknown: str, team: "Workers", form: str) -> None:
+def _compare(readers: Sequence[_Reader], texts: Sequence[str], unknown: str, team: "Team", form: str) -> None:
     """Tell the figures of every text by every model, a row each, and which model is the best for each text."""
     from charrnn.display.console import note
-    from charrnn.files import shown
-    from charrnn.scoring import Score, total
-    from charrnn.text import read_again
+    from charrnn.reading.scoring import Score, total
+    from charrnn.storage.files import shown
+    from charrnn.text.ingest import read_again
 
     many, unlike = len(readers) > 1, False
 
@@ -248,7 +248,7 @@ def _compare(readers: Sequence[_Reader], texts: Sequence[str], unknown: str, tea
 
 def _per_line(pieces: "Iterable[Scored]", vocabulary: "Vocabulary", top: int | None, form: str) -> None:
     """Tell the bits of each line, or of the most surprising ones."""
-    from charrnn.scoring import lines
+    from charrnn.reading.scoring import lines
 
     def surprise(line: "Line") -> float:
         return line.bits_per_char or 0.0
@@ -268,7 +268,7 @@ def _per_line(pieces: "Iterable[Scored]", vocabulary: "Vocabulary", top: int | N
 
 def _per_char(pieces: "Iterable[Scored]", vocabulary: "Vocabulary", form: str) -> None:
     """Tell the bits and the probability of each character."""
-    from charrnn.scoring import characters
+    from charrnn.reading.scoring import characters
 
     columns = (
         Column("index", 10, "d"),

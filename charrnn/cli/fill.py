@@ -12,12 +12,12 @@ import click
 from click.core import ParameterSource
 
 from charrnn.cli.options import Number, Text, model_argument, unknown_option
-from charrnn.cli.reports import Column, chosen, format_options, write
+from charrnn.cli.records import Column, chosen, format_options, write
 from charrnn.errors import CharrnnError
 
 if TYPE_CHECKING:
-    from charrnn.filling import Filling, Gapped
-    from charrnn.vocabulary import Vocabulary
+    from charrnn.text.vocabulary import Vocabulary
+    from charrnn.writing.filling import Filling, Gapped
 
 COLUMNS = (Column("probability", 11, ".4g"), Column("bits_per_char", 9, ".4f"), Column("text"))
 KEPT = 20_000_000  # characters of a text, at most, that are kept in memory
@@ -77,11 +77,11 @@ def command(ctx: click.Context, /, **options: Any) -> None:
       charrnn fill both.npz < torn.txt > whole.txt
     """
     form = _check_usage(ctx, options)
-    from charrnn.checkpoint import load
     from charrnn.display.console import compiling
-    from charrnn.filling import Filler
-    from charrnn.generation import fresh_seed, seeds
-    from charrnn.network import Network
+    from charrnn.model.model_file import load
+    from charrnn.model.network import Network
+    from charrnn.writing.filling import Filler
+    from charrnn.writing.samples import fresh_seed, seeds
 
     checkpoint = load(options["model"])
     vocabulary = checkpoint.vocabulary
@@ -175,8 +175,8 @@ def _check_usage(ctx: click.Context, options: dict[str, Any]) -> str:
 
 def _stdin(vocabulary: "Vocabulary") -> str:
     """Read standard input as it stands: bytes as the characters U+0000 to U+00FF, if the model reads bytes."""
-    from charrnn.sources import chunks, files, readable
-    from charrnn.vocabulary import decoded
+    from charrnn.text.sources import chunks, files, readable
+    from charrnn.text.vocabulary import decoded
 
     parts, size = [], 0
     with readable("-"):
@@ -192,8 +192,8 @@ def _stdin(vocabulary: "Vocabulary") -> str:
 
 def _gapped(text: str, options: dict[str, Any], vocabulary: "Vocabulary", where: str) -> "Gapped":
     """Find the gaps of a text. Raises CharrnnError where there is none."""
-    from charrnn.files import shown
-    from charrnn.filling import Gapped
+    from charrnn.storage.files import shown
+    from charrnn.writing.filling import Gapped
 
     if not text:
         raise CharrnnError(f"{where} is empty")

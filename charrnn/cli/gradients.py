@@ -12,7 +12,7 @@ import click
 from click.core import ParameterSource
 
 from charrnn.cli.options import unknown_option
-from charrnn.cli.reports import Column, fitting, write
+from charrnn.cli.records import Column, fitting, write
 from charrnn.cli.train import ACTIVATIONS
 from charrnn.errors import CharrnnError
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from charrnn.gradient_flow import Spectrum, Summary
-    from charrnn.network import Network
-    from charrnn.settings import Settings
-    from charrnn.vocabulary import Ids
-    from charrnn.workers import Workers
+    from charrnn.model.network import Network
+    from charrnn.model.team import Team
+    from charrnn.text.vocabulary import Ids
+    from charrnn.training.gradient_flow import Spectrum, Summary
+    from charrnn.training.settings import Settings
 
 LONGEST = 1_000_000  # characters of a text that are looked at
 MOST = 26  # networks: each is called by a letter
@@ -121,9 +121,9 @@ def command(
     if len(models) + len(cells) > MOST:
         raise click.UsageError(f"More than {MOST} networks cannot be told apart in one picture.")
     _check_target(png, models, text)
-    from charrnn.workers import Workers
+    from charrnn.model.team import Team
 
-    with Workers(threads) as team:
+    with Team(threads) as team:
         found = []
         for subject in _subjects(models, cells, text, (hidden, layers, activation, seed), unknown):
             try:
@@ -169,8 +169,8 @@ class _Result:
 
 def _check_target(png: str | None, models: Sequence[str], text: str) -> None:
     """Raise an error if the picture could not be written, before anything is computed for it."""
-    from charrnn.files import shown
-    from charrnn.plots import check_plottable
+    from charrnn.display.plots import check_plottable
+    from charrnn.storage.files import shown
 
     if png is None:
         return
@@ -184,8 +184,8 @@ def _subjects(
     models: Sequence[str], cells: Sequence[str], text: str, sizes: tuple[int, int, str | None, int], unknown: str
 ) -> Iterator[_Subject]:
     """Yield the networks one after another: those in files, then new ones, of the sizes and seed that are given."""
-    from charrnn.files import shown
-    from charrnn.text import read_again
+    from charrnn.storage.files import shown
+    from charrnn.text.ingest import read_again
 
     several = len({Path(path).name for path in models}) == len(models)
     with read_again(text) if len(models) + bool(cells) > 1 else nullcontext() as source:
@@ -197,11 +197,11 @@ def _subjects(
 
 def _trained(path: str, name: str, text: str, source: BinaryIO | None, unknown: str) -> _Subject:
     """Read a model, and the beginning of a text as it reads it."""
-    from charrnn.checkpoint import load
     from charrnn.display.console import note
-    from charrnn.network import Network
-    from charrnn.settings import Settings
-    from charrnn.text import beginning, read_stream
+    from charrnn.model.model_file import load
+    from charrnn.model.network import Network
+    from charrnn.text.ingest import beginning, read_stream
+    from charrnn.training.settings import Settings
 
     checkpoint = load(path)
     vocabulary = checkpoint.vocabulary
@@ -225,10 +225,12 @@ def _untrained(
     seed: int,
 ) -> Iterator[_Subject]:
     """Make new networks for a text."""
-    from charrnn.cells import Architecture, cell_named, initialise
-    from charrnn.network import Network
-    from charrnn.settings import Settings
-    from charrnn.text import read_corpus
+    from charrnn.cells.architecture import Architecture
+    from charrnn.cells.initial import initialize
+    from charrnn.cells.table import cell_named
+    from charrnn.model.network import Network
+    from charrnn.text.ingest import read_corpus
+    from charrnn.training.settings import Settings
 
     if source is not None:
         source.seek(0)
@@ -236,16 +238,16 @@ def _untrained(
     for cell in cells:
         own = activation if "activation" in cell_named(cell).options else None
         architecture = Architecture(cell, len(corpus.vocabulary), hidden, layers, activation=own)
-        network = Network(architecture, initialise(architecture, seed))
+        network = Network(architecture, initialize(architecture, seed))
         name = f"new {cell}" if own is None else f"new {cell} ({own})"
         yield _Subject(name, network, corpus.ids[:LONGEST], None, Settings(epochs=1.0))
 
 
-def _measure(subject: _Subject, team: "Workers", lags: int, samples: int) -> _Result:
+def _measure(subject: _Subject, team: "Team", lags: int, samples: int) -> _Result:
     import numpy as np
 
     from charrnn.display.console import compiling
-    from charrnn.gradient_flow import Probe, spectra, summary
+    from charrnn.training.gradient_flow import Probe, spectra, summary
 
     network, ids, boundary, settings = subject.network, subject.ids, subject.boundary, subject.settings
     probe = Probe(network, team)
@@ -344,8 +346,8 @@ def _record(result: _Result) -> dict[str, Any]:
 
 def _draw(png: str, found: Sequence[_Result], text: str) -> None:
     """Write the picture of --png: a curve for each network."""
-    from charrnn.plots import plot_norms
-    from charrnn.text import name_of
+    from charrnn.display.plots import plot_norms
+    from charrnn.text.ingest import name_of
 
     where = name_of(text) if text == "-" else name_of(Path(text).name)
     curves = [(result.subject.name, result.layers[0].mean) for result in found]

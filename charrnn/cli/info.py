@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from charrnn.cli.options import model_argument
-from charrnn.cli.reports import ESCAPES
+from charrnn.cli.records import ESCAPES
 from charrnn.errors import CharrnnError
 
 if TYPE_CHECKING:
-    from charrnn.checkpoint import Checkpoint
+    from charrnn.model.model_file import Checkpoint
 
 WIDE = 60  # columns of a terminal that has room for nats and bits
 LINE = 5000  # characters of a line at most; a model may name any number of sources
@@ -45,8 +45,8 @@ def command(model: str, as_json: bool, plot: str | None) -> None:
       charrnn info model.npz
       charrnn info model.npz --plot curve.png
     """
-    from charrnn.checkpoint import load
-    from charrnn.files import shown
+    from charrnn.model.model_file import load
+    from charrnn.storage.files import shown
 
     if plot is not None and os.path.realpath(plot) == os.path.realpath(model):
         raise click.UsageError(f"{shown(plot)} is the model to be read; draw into another file.")
@@ -122,8 +122,8 @@ def _number(value: Any) -> float:
 
 
 def _plot(model: str, checkpoint: "Checkpoint", path: str) -> None:
-    from charrnn.files import shown
-    from charrnn.plots import check_plottable, plot_history
+    from charrnn.display.plots import check_plottable, plot_history
+    from charrnn.storage.files import shown
 
     check_plottable(path)
     if not checkpoint.history:
@@ -136,7 +136,7 @@ def _plot(model: str, checkpoint: "Checkpoint", path: str) -> None:
 
 
 def _no_sense(model: str) -> CharrnnError:
-    from charrnn.files import shown
+    from charrnn.storage.files import shown
 
     return CharrnnError(f"{shown(model)} tells a history of its training that makes no sense")
 

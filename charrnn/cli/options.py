@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from charrnn.controls import CONTROLS, Controls
+from charrnn.writing.controls import CONTROLS, Controls
 
 COMPARABLE = 20_000_000  # characters of texts to compare with a corpus: each takes some 100 bytes of memory
 

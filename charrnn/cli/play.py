@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from charrnn.cli.dialogue import LENGTH, TABLE, Play
 from charrnn.cli.options import control_options, model_argument, unknown_option
-from charrnn.controls import CONTROLS, Controls
+from charrnn.cli.play_dialogue import LENGTH, TABLE, Play
+from charrnn.writing.controls import CONTROLS, Controls
 
 if TYPE_CHECKING:
     from charrnn.display.prompt import Pipe, Terminal
@@ -51,13 +51,13 @@ def command(ctx: click.Context, /, **options: Any) -> None:
       charrnn play model.npz --temp 0.8
       printf 'Once upon a time\\n/temp 0.3\\n\\n' | charrnn play model.npz
     """
-    from charrnn.bidirectional import require_left_to_right
-    from charrnn.checkpoint import load
-    from charrnn.conversation import Conversation
     from charrnn.display.console import compiling
-    from charrnn.generation import Ending, fresh_seed
-    from charrnn.network import Network
-    from charrnn.sampling import compile_sampling
+    from charrnn.model.bidirectional import require_left_to_right
+    from charrnn.model.model_file import load
+    from charrnn.model.network import Network
+    from charrnn.writing.conversation import Conversation
+    from charrnn.writing.sampler import compile_sampling
+    from charrnn.writing.samples import Ending, fresh_seed
 
     checkpoint = load(options["model"])
     require_left_to_right(checkpoint.architecture)

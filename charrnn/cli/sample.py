@@ -16,15 +16,15 @@ from charrnn.cli.options import (
     model_argument,
     unknown_option,
 )
-from charrnn.controls import CONTROLS, Controls
 from charrnn.errors import CharrnnError
+from charrnn.writing.controls import CONTROLS, Controls
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from charrnn.copying import Copied
-    from charrnn.sampling import Sampler
-    from charrnn.vocabulary import Vocabulary
+    from charrnn.reading.copying import Copied
+    from charrnn.text.vocabulary import Vocabulary
+    from charrnn.writing.sampler import Sampler
 
 LENGTH = 1000  # characters that are written where nothing is said
 LONGEST = 100_000  # the same where something else may end a sample
@@ -60,7 +60,7 @@ NOVEL = f"Write only samples that do not stand in CORPUS, of {COMPARED:,} charac
 )
 @click.option("--novel", type=click.Path(), metavar="CORPUS", help=NOVEL)
 @copied_options
-@click.option("--surprise", is_flag=True, help="Colour each character, on a terminal: the redder, the less expected.")
+@click.option("--surprise", is_flag=True, help="Color each character, on a terminal: the redder, the less expected.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object a sample.")
 @unknown_option
 @click.pass_context
@@ -88,13 +88,13 @@ def command(ctx: click.Context, /, **options: Any) -> None:
     _check_usage(ctx, options)
     import numpy as np
 
-    from charrnn.bidirectional import require_left_to_right
-    from charrnn.checkpoint import load
-    from charrnn.cli.output import ColouredOutput, JsonOutput, PlainOutput
-    from charrnn.generation import Ending, fresh_seed, samples
-    from charrnn.network import Network
-    from charrnn.sampling import Sampler, compile_sampling
-    from charrnn.workers import Workers, processors
+    from charrnn.cli.sample_output import ColoredOutput, JsonOutput, PlainOutput
+    from charrnn.model.bidirectional import require_left_to_right
+    from charrnn.model.model_file import load
+    from charrnn.model.network import Network
+    from charrnn.model.team import Team, processors
+    from charrnn.writing.sampler import Sampler, compile_sampling
+    from charrnn.writing.samples import Ending, fresh_seed, samples
 
     checkpoint = load(options["model"])
     vocabulary = checkpoint.vocabulary
@@ -122,7 +122,7 @@ def command(ctx: click.Context, /, **options: Any) -> None:
     if options["as_json"]:
         output = JsonOutput(vocabulary, compare, options["copied_run"])
     else:
-        output = (ColouredOutput if options["surprise"] else PlainOutput)(vocabulary, single=options["count"] == 1)
+        output = (ColoredOutput if options["surprise"] else PlainOutput)(vocabulary, single=options["count"] == 1)
     # A prime that is needed only once is written while it is read, however long it is.
     once = options["count"] == 1 and not options["as_json"] and options["novel"] is None
     go_on = output.go_on if once and not options["no_prime"] else None
@@ -135,7 +135,7 @@ def command(ctx: click.Context, /, **options: Any) -> None:
     later = compare is not None and not options["as_json"]
     with ExitStack() as stack:
         count = options["count"]
-        team = stack.enter_context(Workers(min(count, processors()))) if count > 1 else None
+        team = stack.enter_context(Team(min(count, processors()))) if count > 1 else None
         for piece in samples(sampler, vocabulary, ending, seed=seed, count=count, team=team, accept=accept):
             if piece.sample != number:
                 number = piece.sample
@@ -158,15 +158,15 @@ def command(ctx: click.Context, /, **options: Any) -> None:
 
 
 def _comparison(path: str, vocabulary: "Vocabulary") -> "Callable[[Sequence[NDArray[Any]], int], Copied]":
-    from charrnn.copying import comparison
+    from charrnn.reading.copying import comparison
 
     return comparison(path, vocabulary)
 
 
 def _novelty(path: str, vocabulary: "Vocabulary", prime: "NDArray[Any]") -> "Callable[[str], bool]":
     """Return a test whether a sample is new to a corpus."""
-    from charrnn.generation import novelty
-    from charrnn.text import read_text
+    from charrnn.text.ingest import read_text
+    from charrnn.writing.samples import novelty
 
     corpus = read_text([path], byte_level=vocabulary.byte_level, separator=vocabulary.separator, most=COMPARED)
     text = corpus if isinstance(corpus, str) else corpus.decode("latin-1")
@@ -215,7 +215,7 @@ def _read_prime(
     """Let the sampler read the text to go on from, and write it; return it if it is to be kept."""
     import numpy as np
 
-    from charrnn.sampling import first_symbol
+    from charrnn.writing.sampler import first_symbol
 
     parts: list[NDArray[Any]] = [np.zeros(0, vocabulary.dtype)]
     begun = vocabulary.boundary is not None
@@ -238,7 +238,7 @@ def _read_prime(
 
 def _prime(options: dict[str, Any], vocabulary: "Vocabulary") -> "Iterator[NDArray[Any]]":
     """Yield the text to go on from; where texts are documents, the last one of it."""
-    from charrnn.text import read_stream
+    from charrnn.text.ingest import read_stream
 
     path, text = options["prime_file"], options["prime"]
     if path is None and text == "-":

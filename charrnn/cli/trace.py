@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from charrnn.cli.options import model_argument, unknown_option
-from charrnn.cli.reports import Column, chosen, format_options, write
+from charrnn.cli.records import Column, chosen, format_options, write
 from charrnn.errors import CharrnnError
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from charrnn.features import Feature
-    from charrnn.tracing import Following, Unit
+    from charrnn.reading.features import Feature
+    from charrnn.reading.tracing import Following, Unit
 
 LONGEST = 10_000_000  # characters of a text that can be traced: each takes some 100 bytes of memory
 FOLLOWING = (
@@ -35,7 +35,7 @@ VALUES = (Column("index", 8, "d"), Column("character", 9), Column("value", 8, ".
 @model_argument
 @click.argument("text", type=click.Path(), metavar="TEXT")
 @click.option("--unit", "unit_name", metavar="NAME", help="Show the text with what this unit is at each character.")
-@click.option("--html", type=click.Path(), metavar="FILE", help="Write a page (.html) with the text coloured by units.")
+@click.option("--html", type=click.Path(), metavar="FILE", help="Write a page (.html) with the text colored by units.")
 @click.option(
     "--png", type=click.Path(), metavar="FILE", help="Draw the units into a picture: .png, .svg or .pdf, by its name."
 )
@@ -78,8 +78,8 @@ def command(
     (what it remembers) and the gates i1, f1, o1, g1, …; a gru has h1, … and the gates n1, r1, z1, hn1, …; an rnn h1, …
     alone. In the second layer that is 2.h1 and so on.
 
-    --unit colours the text on a terminal. Anywhere else, and with --json or --tsv, it lists the characters with the
-    unit's values, without colours. Files that --html and --png name are replaced where they are there.
+    --unit colors the text on a terminal. Anywhere else, and with --json or --tsv, it lists the characters with the
+    unit's values, without colors. Files that --html and --png name are replaced where they are there.
 
     \b
     Examples:
@@ -89,14 +89,14 @@ def command(
     """
     form = chosen(as_json, as_tsv)
     _check_targets(model, text, html, png)
-    from charrnn.bidirectional import require_left_to_right
-    from charrnn.checkpoint import load
     from charrnn.display.console import compiling
-    from charrnn.files import shown
-    from charrnn.network import Network
-    from charrnn.scoring import symbol_names
-    from charrnn.text import beginning, name_of, read_stream
-    from charrnn.tracing import activations, follow, unit_named
+    from charrnn.model.bidirectional import require_left_to_right
+    from charrnn.model.model_file import load
+    from charrnn.model.network import Network
+    from charrnn.reading.scoring import symbol_names
+    from charrnn.reading.tracing import activations, follow, unit_named
+    from charrnn.storage.files import shown
+    from charrnn.text.ingest import beginning, name_of, read_stream
 
     checkpoint = load(model)
     require_left_to_right(checkpoint.architecture)
@@ -135,8 +135,8 @@ def command(
 
 def _check_targets(model: str, text: str, html: str | None, png: str | None) -> None:
     """Raise an error if a file could not be written, before anything is computed for it."""
-    from charrnn.files import check_writable, shown
-    from charrnn.plots import check_plottable
+    from charrnn.display.plots import check_plottable
+    from charrnn.storage.files import check_writable, shown
 
     for target in (html, png):
         for source, what in ((model, "model"), (text, "text")):
@@ -170,14 +170,14 @@ def _show_unit(
     found: "Sequence[Following]",
     form: str,
 ) -> None:
-    """Print a text with what a unit is at each character: in colours where there are some, else a line each."""
-    from charrnn.display.colour import ColouredText, Scale
+    """Print a text with what a unit is at each character: in colors where there are some, else a line each."""
+    from charrnn.display.color import ColoredText, Scale
     from charrnn.display.console import note
-    from charrnn.tracing import scale_of
+    from charrnn.reading.tracing import scale_of
 
     low, high = scale_of(values)
-    screen = ColouredText(Scale(low, high))
-    if screen.coloured and form == "text":
+    screen = ColoredText(Scale(low, high))
+    if screen.colored and form == "text":
         screen.write(text, values)
         click.echo("" if text.endswith("\n") else "\n", nl=False)
         click.echo(f"\n{unit.name}: {low:.2f} is blue, {high:.2f} is red. {' '.join(map(_sentence, found))}".rstrip())
@@ -206,7 +206,7 @@ class _View:
 
     def rows(self) -> "Iterator[tuple[Unit, Following | None, NDArray[np.float32], float, float]]":
         """Yield for each unit what it follows, if anything, its values [N], and the ends of their scale."""
-        from charrnn.tracing import scale_of
+        from charrnn.reading.tracing import scale_of
 
         for k, (unit, following) in enumerate(zip_longest(self.units, self.found)):
             yield unit, following, self.values[:, k], *scale_of(self.values[:, k])
@@ -214,9 +214,9 @@ class _View:
 
 def _write_page(path: str, view: _View) -> None:
     """Write the page of --html: a block for each unit."""
-    from charrnn.display.colour import Scale
+    from charrnn.display.color import Scale
     from charrnn.display.page import Block, page
-    from charrnn.files import replacing
+    from charrnn.storage.files import replacing
 
     blocks = [
         Block(
@@ -228,7 +228,7 @@ def _write_page(path: str, view: _View) -> None:
         for unit, following, values, low, high in view.rows()
     ]
     introduction = (
-        f"The first {len(view.text):,} characters of the text, once for each unit. A character's colour is what the "
+        f"The first {len(view.text):,} characters of the text, once for each unit. A character's color is what the "
         "unit is when the network has just read it; point at one to see the number. ↵ is the end of a line."
     )
     written = page(view.title, introduction, view.text, blocks)
@@ -238,8 +238,8 @@ def _write_page(path: str, view: _View) -> None:
 
 def _draw(path: str, view: _View) -> None:
     """Write the picture of --png: a row for each unit."""
+    from charrnn.display.plots import plot_units
     from charrnn.display.words import harmless
-    from charrnn.plots import plot_units
 
     rows: list[tuple[str, Any]] = []
     for unit, following, values, low, high in view.rows():

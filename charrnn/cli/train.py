@@ -7,11 +7,12 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from charrnn.cli import online, real_time
-from charrnn.cli.metrics import Log
+from charrnn.cli import train_online as online
+from charrnn.cli import train_real_time as real_time
 from charrnn.cli.options import Duration, Number, Text
-from charrnn.cli.preparation import INHERITED, new_run, resumed_run
-from charrnn.cli.session import orderly, train
+from charrnn.cli.train_log import Log
+from charrnn.cli.train_preparation import INHERITED, new_run, resumed_run
+from charrnn.cli.train_session import orderly, train
 from charrnn.errors import CharrnnError
 
 CELLS = (  # a test holds these lists to their tables, which are slower to import
@@ -204,8 +205,8 @@ def command(ctx: click.Context, /, **options: Any) -> None:
       tail -f log.txt | charrnn train - --gradient rtrl --online -o log.npz
     """
     _check_usage(ctx, options)
-    from charrnn.files import check_writable, locked
-    from charrnn.workers import Workers
+    from charrnn.model.team import Team
+    from charrnn.storage.files import check_writable, locked
 
     output, resume = options["output"], options["resume"]
     if output is None:
@@ -217,7 +218,7 @@ def command(ctx: click.Context, /, **options: Any) -> None:
         stack.enter_context(orderly())
         stack.enter_context(locked(output))  # first of all: another run may be about to write its first model
         check_writable(output, force=options["force"] or same)
-        team = stack.enter_context(Workers(options["threads"]))
+        team = stack.enter_context(Team(options["threads"]))
         if options["online"]:
             learner = online.learner(options, team)
             _check_log(options["log"], [output, resume, options["init_from"]])
@@ -263,7 +264,7 @@ def _check_usage(ctx: click.Context, options: dict[str, Any]) -> None:
 
 def _check_cell(options: dict[str, Any]) -> None:
     """Refuse options that the kind of network does not have."""
-    from charrnn.cells import CELLS as TABLE
+    from charrnn.cells.table import CELLS as TABLE
 
     for name in ("activation", "projection", "periods"):
         if options[name] is not None and name not in TABLE[options["cell"]].options:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from charrnn.caches import private_folder
 from charrnn.errors import CharrnnError
+from charrnn.storage.caches import private_folder
 
 _PATIENCE = 20.0  # seconds that a server may take to answer, or be silent while it sends
 

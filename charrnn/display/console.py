@@ -12,7 +12,7 @@ from rich.markup import escape
 from charrnn.display.words import harmless
 
 if TYPE_CHECKING:
-    from charrnn.network import Network
+    from charrnn.model.network import Network
 
 
 class _Stderr:

@@ -1,4 +1,4 @@
-"""What units do, as a page for a browser: a text for each, coloured by what the unit was at each character."""
+"""What units do, as a page for a browser: a text for each, colored by what the unit was at each character."""
 
 import html
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.display.colour import Scale, ink
+from charrnn.display.color import Scale, ink
 from charrnn.display.words import harmless
 
 STYLE = """
@@ -54,12 +54,12 @@ def page(title: str, introduction: str, text: str, blocks: Sequence[Block]) -> s
         parts += [
             f"<h2>{_escaped(block.heading)}</h2>",
             f"<p>{_escaped(block.sentence)} {scale.low:.2f}{bar}{scale.high:.2f}</p>",
-            f'<div class="text">{_coloured(text, block, classes)}</div>',
+            f'<div class="text">{_colored(text, block, classes)}</div>',
         ]
     return "\n".join([*parts, "</body></html>\n"])
 
 
-def _coloured(text: str, block: Block, classes: Sequence[str]) -> str:
+def _colored(text: str, block: Block, classes: Sequence[str]) -> str:
     """Return the text's characters, each with a class for its shade, and its value for whoever points at it."""
     values = [f"{value:.2f}" for value in block.values]
     return "".join(
@@ -72,5 +72,5 @@ def _escaped(text: str) -> str:
     return html.escape(harmless(text))
 
 
-def _css(colour: tuple[int, int, int]) -> str:
-    return f"#{bytes(colour).hex()}"
+def _css(color: tuple[int, int, int]) -> str:
+    return f"#{bytes(color).hex()}"

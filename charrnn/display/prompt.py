@@ -12,7 +12,7 @@ from textwrap import fill
 
 from rich.console import Console
 
-from charrnn.display.colour import RESET
+from charrnn.display.color import RESET
 from charrnn.display.line_editing import LineEditor
 from charrnn.display.words import cells, harmless
 from charrnn.errors import CharrnnError
@@ -92,7 +92,7 @@ class Pipe:
 class Terminal:
     """Lines typed right after the text so far, which then goes on in their place.
 
-    A dumb terminal shows each on a line of its own, and the text goes on below. No colours are used but bold and dim,
+    A dumb terminal shows each on a line of its own, and the text goes on below. No colors are used but bold and dim,
     and there not even these. Ctrl-C while a line is typed is a KeyboardInterrupt; at any other time it sets `stopped`.
     `commands` are completed by Tab.
     """

@@ -2,15 +2,9 @@
 
 Reading order: ``simd`` (a vector of 16 floats), ``activations``, ``gemm`` (products), then a family of cells, ``rnn``,
 ``lstm``, ``gru``: a forward and a backward scan over time each. Around them: ``inputs`` (what enters a layer, dropout),
-``output`` (softmax, loss), ``gradients`` (the weights'), ``update`` (norm, optimisers). What Python calls: ``passes``
+``output`` (softmax, loss), ``gradients`` (the weights'), ``update`` (norm, optimizers). What Python calls: ``passes``
 (a whole network forward), ``training`` (many steps), ``rtrl`` (the same in real time), ``sampling`` (a block of
 characters). Below them: ``barrier`` (threads wait), ``compiler`` (Numba) and ``cache`` (what it compiled, on disk);
 aside, ``peak`` (the most the processor can do). Buffers are padded to whole vectors (see `padded`), so no loop has a
 remainder.
 """
-
-from charrnn.kernels.cache import is_warm
-from charrnn.kernels.compiler import jit
-from charrnn.kernels.simd import BLOCK, LANES, padded, whole_blocks
-
-__all__ = ["BLOCK", "LANES", "is_warm", "jit", "padded", "whole_blocks"]

@@ -4,8 +4,8 @@ LLVM would call the C library once for every lane. The coefficients were fitted 
 the largest relative error was least); the tests hold the errors against NumPy.
 """
 
-from charrnn.kernels.compiler import jit
-from charrnn.kernels.simd import floor, fma, maximum, minimum, power_of_two, splat
+from charrnn.kernels.llvm.compiler import jit
+from charrnn.kernels.llvm.vector import floor, fma, maximum, minimum, power_of_two, splat
 
 
 @jit

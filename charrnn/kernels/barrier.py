@@ -9,8 +9,8 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
-from charrnn.kernels.compiler import entry, intrinsic
-from charrnn.kernels.simd import FLUSH_TO_ZERO, float_control, set_float_control
+from charrnn.kernels.llvm.compiler import entry, intrinsic
+from charrnn.kernels.llvm.vector import FLUSH_TO_ZERO, float_control, set_float_control
 
 COUNT, GENERATION, BROKEN, SIZE = 0, 8, 16, 24  # places in a barrier's array, a cache line apart
 SPINS = 2000  # about a tenth of a millisecond: longer than shares of work differ

@@ -9,12 +9,12 @@ kept of each step: n = tanh(x_t U_n + (r ⊙ h_{t-1}) W_n + b_n), a product that
 """
 
 from charrnn.kernels.activations import logistic, tanh
-from charrnn.kernels.compiler import separate
-from charrnn.kernels.gemm import multiply_add
-from charrnn.kernels.gradients import FURTHER, add_product
+from charrnn.kernels.forward_pass import BACKWARD_SCAN, FORWARD_SCAN
 from charrnn.kernels.inputs import clear
-from charrnn.kernels.passes import BACKWARD_SCAN, FORWARD_SCAN
-from charrnn.kernels.simd import LANES, fma, load, store
+from charrnn.kernels.llvm.compiler import separate
+from charrnn.kernels.llvm.vector import LANES, fma, load, store
+from charrnn.kernels.product import multiply_add
+from charrnn.kernels.weight_gradients import FURTHER, add_product
 
 RESET_BEFORE = 1
 FLAGS = {"reset before": RESET_BEFORE}

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from charrnn.kernels.compiler import entry, jit
-from charrnn.kernels.gemm import multiply_add
-from charrnn.kernels.simd import LANES, load, store
+from charrnn.kernels.llvm.compiler import entry, jit
+from charrnn.kernels.llvm.vector import LANES, load, store
+from charrnn.kernels.product import multiply_add
 
 
 @jit

@@ -9,12 +9,12 @@ with full gate recurrence, the gates of the step before as well, which are state
 """
 
 from charrnn.kernels.activations import logistic, tanh
-from charrnn.kernels.compiler import jit, separate
-from charrnn.kernels.gemm import multiply_add
-from charrnn.kernels.gradients import FURTHER, add_product, add_row_sums_of_products
+from charrnn.kernels.forward_pass import BACKWARD_SCAN, FORWARD_SCAN
 from charrnn.kernels.inputs import clear
-from charrnn.kernels.passes import BACKWARD_SCAN, FORWARD_SCAN
-from charrnn.kernels.simd import LANES, chosen_at_least, fma, load, splat, store
+from charrnn.kernels.llvm.compiler import jit, separate
+from charrnn.kernels.llvm.vector import LANES, chosen_at_least, fma, load, splat, store
+from charrnn.kernels.product import multiply_add
+from charrnn.kernels.weight_gradients import FURTHER, add_product, add_row_sums_of_products
 
 NIG, NFG, NOG, NIAF, NOAF, CIFG, FGR, PEEPHOLES, PROJECTION = (1 << bit for bit in range(9))
 FLAGS = {

@@ -5,8 +5,8 @@ from typing import Any
 from llvmlite import ir
 from numba import types
 
-from charrnn.kernels.compiler import intrinsic, jit
-from charrnn.kernels.simd import FEATURES, LANES, fma_value, load_value, splat_value, store_value
+from charrnn.kernels.llvm.compiler import intrinsic, jit
+from charrnn.kernels.llvm.vector import FEATURES, LANES, fma_value, load_value, splat_value, store_value
 
 # The sums, a factor and an addend must fit in the registers, and there must be so many sums that each unit can begin
 # one in every cycle, though it takes four or five cycles to end: 10 registers or, on the widest processors, 16.

@@ -7,11 +7,11 @@ value between them. Each unit's count of steps since then is a state, so that th
 """
 
 from charrnn.kernels.activations import logistic, tanh
-from charrnn.kernels.compiler import jit, separate
-from charrnn.kernels.gemm import PANEL, multiply_add, share
-from charrnn.kernels.gradients import FURTHER
-from charrnn.kernels.passes import BACKWARD_SCAN, FORWARD_SCAN
-from charrnn.kernels.simd import LANES, chosen_at_least, load, maximum, store
+from charrnn.kernels.forward_pass import BACKWARD_SCAN, FORWARD_SCAN
+from charrnn.kernels.llvm.compiler import jit, separate
+from charrnn.kernels.llvm.vector import LANES, chosen_at_least, load, maximum, store
+from charrnn.kernels.product import PANEL, multiply_add, share
+from charrnn.kernels.weight_gradients import FURTHER
 
 RELU, SIGMOID, CLOCKWORK = 1, 2, 4
 FLAGS = {"relu": RELU, "sigmoid": SIGMOID, "clockwork": CLOCKWORK}

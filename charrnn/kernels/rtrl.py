@@ -21,11 +21,11 @@ from numba import types
 
 from charrnn.kernels import inputs
 from charrnn.kernels.barrier import wait
-from charrnn.kernels.compiler import call, entry, jit, shared
-from charrnn.kernels.gemm import PANEL, TILE_ROWS, multiply_tile
-from charrnn.kernels.passes import BUFFERS, FLOATS, INTEGER, INTEGERS, PACKED, WEIGHTS, layers_forward
-from charrnn.kernels.simd import LANES, address, load, store
-from charrnn.kernels.training import SCANS, go_through, take_step
+from charrnn.kernels.forward_pass import BUFFERS, FLOATS, INTEGER, INTEGERS, PACKED, WEIGHTS, layers_forward
+from charrnn.kernels.llvm.compiler import call, entry, jit, shared
+from charrnn.kernels.llvm.vector import LANES, address, load, store
+from charrnn.kernels.product import PANEL, TILE_ROWS, multiply_tile
+from charrnn.kernels.training_loop import SCANS, go_through, take_step
 
 INFLUENCE = types.Tuple((FLOATS[2], INTEGERS[2]))  # P [B, ·], and which of its rows are not all zero [B, V + H + 1]
 
@@ -201,7 +201,7 @@ def train(
     buffers,
     influence,
     probes,
-    optimiser,
+    optimizer,
     windows,
     plan,
     symbols,
@@ -232,7 +232,7 @@ def train(
             wait(meeting)  # until all probes are back
             carry_influence(gradient, buffers, influence, probes, ids[k], span, worker, workers)
             wait(meeting)  # until the probes are free, and at last the gradient whole
-        if not take_step(weights, packed, back, buffers, optimiser, plan, k, steps, worker, meeting):
+        if not take_step(weights, packed, back, buffers, optimizer, plan, k, steps, worker, meeting):
             return k + 1
     wait(meeting)
     return lengths.size

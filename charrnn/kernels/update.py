@@ -1,6 +1,6 @@
-"""From a gradient to new weights: norm, clipping and the optimisers' inner loops over the flat vector.
+"""From a gradient to new weights: norm, clipping and the optimizers' inner loops over the flat vector.
 
-Every loop takes a range of the vector, so threads share it; the optimisers leave the gradient clear. The norm is summed
+Every loop takes a range of the vector, so threads share it; the optimizers leave the gradient clear. The norm is summed
 in blocks of fixed size, whoever sums them.
 """
 
@@ -9,8 +9,8 @@ import math
 from numba import types
 
 from charrnn.kernels.barrier import MEETING, wait
-from charrnn.kernels.compiler import jit, shared
-from charrnn.kernels.simd import BLOCK, LANES, fma, lane_sum, load, maximum, minimum, splat, square_root, store
+from charrnn.kernels.llvm.compiler import jit, shared
+from charrnn.kernels.llvm.vector import BLOCK, LANES, fma, lane_sum, load, maximum, minimum, splat, square_root, store
 
 
 @jit
@@ -102,7 +102,7 @@ def adam(weights, gradient, moments, first, last, factor, rate, beta1, beta2, ep
 
 
 SGD, RMSPROP, ADAGRAD, ADAM = range(4)
-OPTIMISER = types.Tuple(
+OPTIMIZER = types.Tuple(
     (
         types.float32[::1],
         types.float32[::1],
@@ -116,15 +116,15 @@ OPTIMISER = types.Tuple(
 )
 
 
-@shared(types.float64(OPTIMISER, types.float64, types.float64, types.intp, MEETING))
-def step(optimiser, rate, count, worker, meeting):
+@shared(types.float64(OPTIMIZER, types.float64, types.float64, types.intp, MEETING))
+def step(optimizer, rate, count, worker, meeting):
     """Update a worker's share of the weights, and clear its share of the gradient; return the norm before clipping.
 
-    `optimiser` is the flat weights and gradient, the moments [·, N], room for a sum of squares a block, which rule it
+    `optimizer` is the flat weights and gradient, the moments [·, N], room for a sum of squares a block, which rule it
     is and its constants, and the limits of norm and entries, 0 for none. `count` updates there will have been since the
     moments were zero. Where the norm is not finite, weights and moments stay as they are.
     """
-    weights, gradient, moments, sums, rule, constants, clip, clip_value = optimiser
+    weights, gradient, moments, sums, rule, constants, clip, clip_value = optimizer
     blocks, workers = sums.size, meeting[1]
     first, last = worker * blocks // workers, (worker + 1) * blocks // workers
     length = norm(gradient, sums, clip_value, first, last, meeting)

@@ -1,0 +1,88 @@
+"""What real-time recurrent learning costs, beside going back through windows, as a network grows."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from charrnn.benchmark.report import Table
+from charrnn.benchmark.sides import training_side
+from charrnn.benchmark.timing import Timing, alternate
+from charrnn.cells.architecture import Architecture
+from charrnn.cells.real_time import influence_shape
+from charrnn.model.team import Team
+from charrnn.text.ingest import Corpus
+from charrnn.training.settings import Settings
+from charrnn.training.trainer import Trainer
+
+HIDDEN = (16, 32, 64, 128)
+UPDATES = (32, 1)  # characters between two updates
+WINDOW = 32  # steps that back-propagation goes back through, one stream, to compare with
+
+COUNTED = (
+    "Of a layer with P parameters, R·H² of them W's, and N = S·H states (S = 2 for an LSTM, else 1), the influence is "
+    "N·P numbers for each stream. With T characters between two updates, a character takes N²·P/T multiply-adds to "
+    "carry it on, N·P/T to read it, and 2·N·R·H² for what is new in it, beside those of going back through the T "
+    "characters. The rows of P of symbols that have not come yet cost nothing."
+)
+
+
+def multiply_adds(architecture: Architecture, updates: int) -> int:
+    """Return how many multiply-adds a character takes for its influence, with so many between two updates."""
+    units, parameters = influence_shape(architecture)
+    recurrent = len(architecture.row.recurrent_gates) * architecture.hidden**2
+    return round((units + 1) * units * parameters / updates) + 2 * units * recurrent
+
+
+@dataclass(frozen=True)
+class Cost:
+    """The speed of one network, in characters a second: going back through windows, and in real time by updates."""
+
+    architecture: Architecture
+    windows: Timing
+    real_time: dict[int, Timing]  # by the characters between two updates
+
+    @property
+    def influence_bytes(self) -> int:
+        """What the influence of one stream takes."""
+        units, parameters = influence_shape(self.architecture)
+        return 4 * units * parameters
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it for JSON."""
+        return {
+            "cell": self.architecture.cell,
+            "hidden": self.architecture.hidden,
+            "vocabulary": self.architecture.vocabulary,
+            "influence_bytes": self.influence_bytes,
+            "bptt_chars_per_second": self.windows.as_dict(),
+            "rtrl_chars_per_second": {str(updates): timing.as_dict() for updates, timing in self.real_time.items()},
+            "rtrl_multiply_adds": {str(updates): multiply_adds(self.architecture, updates) for updates in UPDATES},
+        }
+
+
+def costs(corpus: Corpus, cell: str, team: Team, *, rounds: int) -> Iterator[Cost]:
+    """Measure networks of one layer, from small to large, all with one stream and in turns."""
+    for hidden in HIDDEN:
+        plain = Settings(cell=cell, hidden=hidden, batch_size=1, seq_length=WINDOW, dropout=0.0, epochs=1e3, patience=0)
+        runs = {"bptt": plain}
+        runs |= {f"rtrl {updates}": replace(plain, gradient="rtrl", seq_length=updates) for updates in UPDATES}
+        trainers = {name: Trainer(settings, corpus, team) for name, settings in runs.items()}
+        timings = alternate({name: training_side(trainer) for name, trainer in trainers.items()}, rounds)
+        measured = {updates: timings[f"rtrl {updates}"] for updates in UPDATES}
+        yield Cost(trainers["bptt"].architecture, timings["bptt"], measured)
+
+
+def table(measured: Sequence[Cost]) -> Table:
+    """Tell how fast each network is, and how large its influence."""
+    rows = tuple(
+        (
+            f"{cost.architecture.cell} {cost.architecture.hidden}",
+            f"{cost.influence_bytes / 1e6:.1f} MB",
+            f"{cost.windows.median:,.0f}",
+            *(f"{cost.real_time[updates].median:,.0f}" for updates in UPDATES),
+        )
+        for cost in measured
+    )
+    title = f"training, one stream, V {measured[0].architecture.vocabulary}"
+    real_time = (f"rtrl, an update every {updates}" if updates > 1 else "every character" for updates in UPDATES)
+    return Table((title, "influence", f"bptt through {WINDOW}", *real_time), rows)

@@ -1,0 +1,183 @@
+"""What ``charrnn bench`` does about speed: each part is measured, shown and kept."""
+
+from collections.abc import Collection, Iterable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from charrnn.benchmark.report import Table
+    from charrnn.cells.architecture import Architecture
+    from charrnn.model.team import Team
+    from charrnn.text.ingest import Corpus
+    from charrnn.training.settings import Settings
+
+PAGE = 110  # columns of a caption
+
+
+def compile_training(settings: "Settings", text: "Corpus", team: "Team", *, quiet: bool) -> None:
+    """Compile what training needs, and say so where that takes its time."""
+    from charrnn.display.console import compiling
+    from charrnn.training.trainer import Trainer
+
+    trainer = Trainer(settings, text, team)
+    with compiling(trainer.network, training=True, quiet=quiet):
+        trainer.compile()
+
+
+class Bench:
+    """Measures, shows each result as it comes unless it is for JSON, and keeps it."""
+
+    def __init__(
+        self, text: "Corpus", settings: "Settings", team: "Team", rounds: int, *, torch: bool, as_json: bool
+    ) -> None:
+        self.text, self.settings, self.team, self.rounds = text, settings, team, rounds
+        self.torch, self.as_json = torch, as_json
+        self.results: dict[str, Any] = {}
+
+    def parts(self, chosen: Collection[str]) -> None:
+        """Measure one network in each of some ways."""
+        measure = {
+            "training": self.training,
+            "sampling": self.sampling,
+            "controls": self.controls,
+            "threads": self.threads,
+            "start-up": self.start_up,
+            "memory": self.memory,
+        }
+        if {"training", "threads", "memory"} & set(chosen):
+            self.compile(self.settings)
+        for part in chosen:
+            self.results[part.replace("-", "_")] = measure[part]()
+
+    def training(self) -> Any:
+        """Tell how fast it trains."""
+        from charrnn.benchmark import report
+        from charrnn.benchmark.speed import training_speed
+        from charrnn.training.trainer import Trainer
+
+        trainer = Trainer(self.settings, self.text, self.team)
+        self.note(trainer.note)
+        speed = training_speed(trainer, rounds=self.rounds, against_torch=self.torch)
+        self.show(report.training(speed))
+        return speed.as_dict()
+
+    @property
+    def network(self) -> "Architecture":
+        """The network that is measured."""
+        return self.settings.architecture(len(self.text.vocabulary))
+
+    def sampling(self) -> Any:
+        """Tell how fast it samples."""
+        from charrnn.benchmark import report
+        from charrnn.benchmark.speed import MANY, sampling_speed
+
+        measured = [
+            sampling_speed(self.network, streams=streams, rounds=self.rounds, team=self.team, against_torch=self.torch)
+            for streams in (1, MANY)
+        ]
+        self.show(report.sampling(measured))
+        return [speed.as_dict() for speed in measured]
+
+    def controls(self) -> Any:
+        """Tell what the controls of sampling cost."""
+        from charrnn.benchmark import report
+        from charrnn.benchmark.speed import control_speed
+
+        timings = control_speed(self.network, rounds=self.rounds)
+        self.show([report.controls(self.network, timings)])
+        return [timing.as_dict() for timing in timings]
+
+    def threads(self) -> Any:
+        """Tell what more threads gain."""
+        from charrnn.benchmark import report
+        from charrnn.benchmark.speed import thread_speed
+
+        if self.team.size == 1:
+            self.note("threads are not compared, as there is but one")
+            return None
+        compared = thread_speed(self.text, self.settings, self.team, rounds=self.rounds)
+        self.show([report.teams(compared)])
+        return compared.as_dict()
+
+    def start_up(self) -> Any:
+        """Tell how long commands take to start."""
+        from charrnn.benchmark import report
+        from charrnn.benchmark.processes import start_up
+
+        measured = start_up(self.settings.cell, rounds=self.rounds)
+        self.show([report.start_up(measured)])
+        return measured.as_dict()
+
+    def memory(self) -> Any:
+        """Tell the peak memory of training."""
+        from charrnn.benchmark import report
+        from charrnn.benchmark.processes import peak_memory
+
+        most = peak_memory(self.text, self.settings, threads=self.team.size)
+        self.show([report.memory(most)])
+        return {"peak_bytes": most}
+
+    def suite(self) -> None:
+        """Measure a list of networks, and show each row when it is there."""
+        from charrnn.benchmark import report
+        from charrnn.benchmark.speed import MANY
+        from charrnn.benchmark.suite import ALL, plain_settings, suite
+
+        for cell in ALL:
+            self.compile(plain_settings(cell=cell, hidden=16, layers=2))
+        if not self.as_json:
+            click.echo(report.suite_head())
+        rows = self.results["suite"] = []
+        for speed in suite(self.text, self.team, rounds=self.rounds, streams=MANY, against_torch=self.torch):
+            rows.append(speed.as_dict())
+            if not self.as_json:
+                click.echo(report.suite_row(speed))
+        if not self.as_json:
+            click.echo("\n" + click.wrap_text(report.SUITE_CAPTION, PAGE))
+
+    def growth(self) -> None:
+        """Measure how the time grows."""
+        from dataclasses import replace
+
+        from charrnn.benchmark import report
+        from charrnn.benchmark.suite import growth
+
+        self.compile(replace(self.settings, layers=2))
+        measured = growth(self.text, self.settings, self.team, rounds=self.rounds)
+        self.show([report.growth(measured)])
+        self.results["growth"] = [one.as_dict() for one in measured]
+
+    def real_time(self) -> None:
+        """Measure what real-time recurrent learning costs."""
+        from dataclasses import replace
+
+        from charrnn.benchmark import rtrl_cost as real_time
+
+        for gradient in ("bptt", "rtrl"):
+            self.compile(replace(self.settings, gradient=gradient, hidden=16, layers=1, dropout=0.0))
+        measured = tuple(real_time.costs(self.text, self.settings.cell, self.team, rounds=self.rounds))
+        self.show([real_time.table(measured)])
+        self.results["rtrl"] = [cost.as_dict() for cost in measured]
+        if not self.as_json:
+            click.echo(click.wrap_text(real_time.COUNTED, PAGE))
+
+    def compile(self, settings: "Settings") -> None:
+        """Compile what the training of a network needs."""
+        compile_training(settings, self.text, self.team, quiet=self.as_json)
+
+    def show(self, tables: Iterable["Table"]) -> None:
+        """Print tables, with an empty line after each."""
+        from charrnn.display.console import table
+
+        for each in tables:
+            if not self.as_json:
+                table(each.columns, each.rows)
+                click.echo()
+
+    def note(self, sentence: str | None) -> None:
+        """Say a sentence on stderr, if there is one."""
+        from charrnn.display.console import note
+
+        if sentence is not None and not self.as_json:
+            note(sentence)

@@ -1,0 +1,269 @@
+"""What can be typed at the prompt of ``charrnn play``: text, and commands that begin with a slash."""
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from charrnn.cli.options import Text
+from charrnn.errors import CharrnnError
+from charrnn.writing.controls import CONTROLS, Control, Controls
+
+if TYPE_CHECKING:
+    from charrnn.display.prompt import Pipe, Terminal
+    from charrnn.writing.conversation import Conversation
+
+LENGTH = 300  # characters of a continuation
+UNBROKEN = "\N{NON-BREAKING HYPHEN}"
+
+
+class Play:
+    """Reads lines and does what they say, until there are no more or one says /quit."""
+
+    def __init__(self, conversation: "Conversation", screen: "Pipe | Terminal") -> None:
+        self.conversation, self.screen = conversation, screen
+        self.refused = 0  # lines
+        self.over = False
+        self._goes_on = True  # whether the next turn goes on from what was shown last
+
+    def run(self) -> int:
+        """Go on to the end; return how many lines were refused."""
+        while not self.over:
+            try:
+                self.line(self.screen.ask(self._text_before()))
+            except EOFError:
+                break
+            except KeyboardInterrupt:
+                if not self.screen.on_terminal:
+                    raise
+                self.screen.say("Ctrl-D or /quit quits.")
+            except CharrnnError as error:
+                self.refused += 1
+                self.screen.complain(_spelt_as_commands(str(error)))
+        return self.refused
+
+    def line(self, line: str) -> None:
+        """Do what a line says. Raises CharrnnError if that cannot be done."""
+        if not line.startswith("/") or line.startswith("//"):
+            self.turn(self.conversation.take(line.removeprefix("/") if line.startswith("//") else line))
+            return
+        name, _, argument = line[1:].partition(" ")
+        entry = next((entry for entry in TABLE if entry.name == name), None)
+        if entry is None:
+            raise CharrnnError(f"there is no command {f'/{name}'[:60]!r}; /help tells which there are")
+        if argument.strip() and not entry.argument:
+            raise CharrnnError(f"/{name} takes nothing after it; a text that begins with a slash is typed with two")
+        if entry.value is not None and not argument:
+            self.screen.say(f"{entry.name} {entry.value(self)}")
+        else:
+            entry.action(self, argument)
+
+    def turn(self, parts: Iterator[Any], *, answers: bool = True) -> None:
+        """Show what was typed and, as it comes, what is written; Ctrl-C ends it."""
+        conversation, screen = self.conversation, self.screen
+        text, typed = self._text_before(), conversation.last_typed
+        screen.begin(text[: len(text) - len(typed)], typed, goes_on=self._goes_on, answers=answers)
+        self._goes_on = True
+        try:
+            for part in parts:
+                screen.write(conversation.vocabulary.decode_bytes(part))
+                if screen.stopped:
+                    break
+        finally:
+            parts.close()  # type: ignore[attr-defined]
+            screen.end(conversation.vocabulary.separator if conversation.last_ended else None)
+
+    def _text_before(self) -> bytes:
+        """Return what is gone on from; nothing for a pipe, which does not show it again, and may have many lines."""
+        return self.conversation.open_text if self.screen.on_terminal else b""
+
+    def help(self) -> None:
+        """Tell what can be typed."""
+        formatter, rows = click.HelpFormatter(width=max(self.screen.width - 1, 30)), []
+        for entry in TABLE:
+            text = _spelt_as_commands(entry.help).replace("-", UNBROKEN)  # so that no name is broken at its hyphen
+            rows.append((f"/{entry.name} {entry.argument}".rstrip(), text))
+        formatter.write_dl(rows)
+        self.screen.say(formatter.getvalue().replace(UNBROKEN, "-").rstrip("\n"))
+
+    def again(self) -> None:
+        """Write the last continuation anew."""
+        parts = self.conversation.again()
+        self._goes_on = False
+        self.turn(parts, answers=False)
+
+    def undo(self) -> None:
+        """Take back the last turn."""
+        self.conversation.undo()
+        self._goes_on = False
+        if not self.conversation.text:
+            self.screen.say("The text is empty again.")
+
+    def begin_anew(self) -> None:
+        """Begin another text."""
+        self.conversation.begin_anew()
+        self._goes_on = False
+
+    def save(self, name: str, *, force: bool) -> None:
+        """Write the whole text to a file."""
+        from charrnn.storage.files import check_writable, replacing, shown
+
+        path = os.path.expanduser(name.strip())  # noqa: PTH111  # pathlib's raises where there is no home
+        if not path:
+            raise CharrnnError("/save needs the name of a file")
+        try:
+            if not force and os.path.lexists(path):
+                raise CharrnnError(f"{shown(path)} exists already; /save! replaces it")
+            check_writable(path, force=True)
+            with replacing(path) as file:
+                file.write(self.conversation.text)
+        except ValueError:  # a name with a null in it
+            raise CharrnnError(f"{shown(path)} is no name for a file") from None
+        self.screen.say(f"saved in {shown(path)}")
+
+    def set_control(self, control: Control, typed: str) -> None:
+        """Set a control to a number, or to what changes nothing."""
+        value: Any = getattr(Controls, control.name)
+        if typed.strip() != "off":
+            try:
+                value = float(typed)
+            except ValueError:
+                name = control.name.replace("_", " ")
+                raise CharrnnError(f"the {name} must be a number or off, not {typed.strip()[:60]!r}") from None
+            value = int(value) if control.whole and value.is_integer() else value
+        self.conversation.controls = replace(self.conversation.controls, **{control.name: value})
+
+    def control(self, control: Control) -> str:
+        """Return what a control is set to."""
+        value = getattr(self.conversation.controls, control.name)
+        return "off" if value is None else f"{value:g}"
+
+    def set_ending(self, **changes: Any) -> None:
+        """Set where continuations end."""
+        ending = replace(self.conversation.ending, **changes)
+        ending.check(self.conversation.vocabulary)
+        self.conversation.ending = ending
+
+    def set_stop(self, typed: str) -> None:
+        """Add a string to stop before, or have none."""
+        stops = self.conversation.ending.stops
+        self.set_ending(stops=() if typed == "off" else (*stops, Text().convert(typed, None, None)))
+
+    def set_seed(self, typed: str) -> None:
+        """Set the seed, or take a fresh one."""
+        from charrnn.writing.samples import fresh_seed
+
+        most = 2**63 - 1
+        self.conversation.seed = fresh_seed() if typed.strip() == "off" else _whole(typed, "seed", 0, most)
+
+    def set_unknown(self, typed: str) -> None:
+        """Set what becomes of characters that the model does not know."""
+        from charrnn.text.vocabulary import UNKNOWN
+
+        rule = "error" if typed.strip() == "off" else typed.strip()
+        if rule not in UNKNOWN:
+            raise CharrnnError(f"/unknown takes one of {', '.join(UNKNOWN)}, not {rule[:60]!r}")
+        self.conversation.unknown = rule
+
+    def values(self) -> None:
+        """Tell what everything is set to."""
+        self.screen.say("\n".join(f"{entry.name:<15} {entry.value(self)}" for entry in TABLE if entry.value))
+
+
+def _spelt_as_commands(sentence: str) -> str:
+    """Return a sentence that speaks of options as one that speaks of the commands with their names."""
+    return re.sub(r"(?<!\S)--(?=[a-z])", "/", sentence)
+
+
+def _whole(typed: str, name: str, least: int, most: int = 10**15) -> int:
+    try:
+        number = int(typed)
+    except ValueError:
+        number = least - 1
+    if not least <= number <= most:
+        raise CharrnnError(f"the {name} must be a whole number from {least} to {most}, not {typed.strip()[:60]!r}")
+    return number
+
+
+def _length(typed: str) -> int | None:
+    return LENGTH if typed.strip() == "off" else _whole(typed, "length", 0) or None
+
+
+def _lines(typed: str) -> int | None:
+    return None if typed.strip() == "off" else _whole(typed, "number of lines", 1)
+
+
+@dataclass(frozen=True)
+class Command:
+    """A row of the table of commands: /name argument, what it does, and of one that sets a value, what that is."""
+
+    name: str
+    argument: str
+    help: str
+    action: Callable[[Play, str], None]
+    value: Callable[[Play], object] | None = None
+
+
+def _control(control: Control) -> Command:
+    name = "temp" if control.name == "temperature" else control.name.replace("_", "-")
+    show = partial(Play.control, control=control)
+    return Command(name, "NUMBER", control.help, lambda play, typed: play.set_control(control, typed), show)
+
+
+TABLE = (
+    Command("help", "", "Tell this.", lambda play, _: play.help()),
+    Command(
+        "line",
+        "[TEXT]",
+        "Type TEXT and a line break.",
+        lambda play, typed: play.turn(play.conversation.take(f"{typed}\n")),
+    ),
+    Command("again", "", "Take back what was written last, and write it anew.", lambda play, _: play.again()),
+    Command("undo", "", "Take back the last turn: what was typed and written.", lambda play, _: play.undo()),
+    Command("new", "", "Begin a new text; /undo goes back to this one.", lambda play, _: play.begin_anew()),
+    Command("show", "", "Show the whole text.", lambda play, _: play.screen.show(play.conversation.text)),
+    Command("save", "FILE", "Save the whole text in a new file.", lambda play, typed: play.save(typed, force=False)),
+    Command("save!", "FILE", "Save it in place of a file.", lambda play, typed: play.save(typed, force=True)),
+    Command("quit", "", "Quit, as Ctrl-D does.", lambda play, _: setattr(play, "over", True)),
+    *map(_control, CONTROLS),
+    Command(
+        "length",
+        "NUMBER",
+        f"Characters to write in a turn at most; 0 writes until Ctrl-C, off is the default, {LENGTH}.",
+        lambda play, typed: play.set_ending(length=_length(typed)),
+        lambda play: play.conversation.ending.length or 0,
+    ),
+    Command(
+        "lines",
+        "NUMBER",
+        "Lines to write in a turn at most.",
+        lambda play, typed: play.set_ending(lines=_lines(typed)),
+        lambda play: play.conversation.ending.lines or "off",
+    ),
+    Command(
+        "stop",
+        "TEXT",
+        r"End a turn before TEXT, in which \n is a line break; each such line adds one.",
+        lambda play, typed: play.set_stop(typed),
+        lambda play: " ".join(map(repr, play.conversation.ending.stops)) or "off",
+    ),
+    Command(
+        "seed",
+        "NUMBER",
+        "The same seed and the same lines from here on give the same text.",
+        lambda play, typed: play.set_seed(typed),
+        lambda play: play.conversation.seed,
+    ),
+    Command(
+        "unknown",
+        "RULE",
+        "What to do with characters the model has never seen: error, skip or replace.",
+        lambda play, typed: play.set_unknown(typed),
+        lambda play: play.conversation.unknown,
+    ),
+    Command("set", "", "Tell what all of these are set to; off after a name resets it.", lambda play, _: play.values()),
+)

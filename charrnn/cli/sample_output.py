@@ -1,0 +1,189 @@
+"""How samples are written: as they are, in colors, or as JSON."""
+
+import codecs
+import json
+import math
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from charrnn.reading.copying import Copied
+    from charrnn.text.vocabulary import Vocabulary
+    from charrnn.writing.samples import Piece
+
+FLUSH_SECONDS = 0.05  # a terminal looks alive at twenty writes a second, and a pipe is not slowed
+MANY_BITS = 8.0  # of a character that gets the strongest color
+
+
+class PlainOutput:
+    """Samples as they are, one after another: documents with their separator between them, other texts a blank line.
+
+    A single text is written to the last character and no further. On a terminal a line is ended, and what could command
+    the terminal is made harmless.
+    """
+
+    def __init__(self, vocabulary: "Vocabulary", *, single: bool) -> None:
+        self.vocabulary, self.single = vocabulary, single and not vocabulary.separator
+        self.on_terminal = sys.stdout.isatty()
+        self._characters = Characters()
+        self._begun = False
+        self._line_is_open = False
+        self._flushed = 0.0
+
+    def begin(self, prime: "NDArray[Any]") -> None:
+        """Begin a sample with the text that it goes on from."""
+        if self._begun:
+            self._end_text()
+            self._put((self.vocabulary.separator or "\n\n"[not self._line_is_open :]).encode())
+        self._begun = True
+        self.go_on(prime)
+
+    def go_on(self, prime: "NDArray[Any]") -> None:
+        """Write more of the text that a sample goes on from."""
+        self._write(prime, np.zeros(len(prime)))
+        self.flush()
+
+    def add(self, piece: "Piece") -> None:
+        """Write a part of a sample."""
+        self._write(piece.symbols, piece.nats / math.log(2.0))
+        if time.monotonic() - self._flushed > FLUSH_SECONDS:
+            self.flush()
+
+    def close(self) -> None:
+        """End the last line where that is due."""
+        self._end_text()
+        if self._line_is_open and (not self.single or self.on_terminal):
+            self._put(b"\n")
+        self.flush()
+
+    def flush(self) -> None:
+        """Hand over what was written."""
+        sys.stdout.flush()
+        self._flushed = time.monotonic()
+
+    def show(self, text: str, bits: "Sequence[float]") -> None:  # noqa: ARG002
+        """Write characters with their bits [n] to a terminal."""
+        from charrnn.display.words import harmless
+
+        sys.stdout.write(harmless(text))
+
+    def _write(self, symbols: "NDArray[Any]", bits: "NDArray[Any]") -> None:
+        """Write symbols [n] with their bits [n]."""
+        data = self.vocabulary.decode_bytes(symbols)
+        if not self.on_terminal:
+            self._put(data)
+        elif data:
+            byte_level = self.vocabulary.byte_level
+            self.show(*(self._characters.of(data, bits.tolist()) if byte_level else (data.decode(), bits.tolist())))
+            self._line_is_open = not data.endswith(b"\n")
+
+    def _end_text(self) -> None:
+        """Show what was begun of a character."""
+        if self.on_terminal:
+            self.show(*self._characters.rest())
+
+    def _put(self, data: bytes) -> None:
+        """Write bytes that have no bits."""
+        if not data:
+            return
+        if self.on_terminal:
+            sys.stdout.write(data.decode())
+        else:
+            sys.stdout.buffer.write(data)
+        self._line_is_open = not data.endswith(b"\n")
+
+
+class ColoredOutput(PlainOutput):
+    """The same, with each character in a color: the redder, the more bits it has; plain where there are no colors."""
+
+    def __init__(self, vocabulary: "Vocabulary", *, single: bool) -> None:
+        from charrnn.display.color import YELLOW_RED, ColoredText, Scale
+
+        super().__init__(vocabulary, single=single)
+        self._text = ColoredText(Scale(0.0, MANY_BITS, YELLOW_RED, bare=True))
+
+    def show(self, text: str, bits: "Sequence[float]") -> None:
+        """Write characters with their bits [n] to a terminal."""
+        self._text.write(text, bits)
+
+
+class Characters:
+    """Makes characters of bytes that come one after another, with the sum of the bits of each one's bytes."""
+
+    def __init__(self) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._bits = 0.0  # of the bytes of a character that is not whole
+
+    def of(self, data: bytes, bits: "Sequence[float]") -> "tuple[str, list[float]]":
+        """Return the characters that these bytes complete."""
+        text, sums = "", list[float]()
+        for byte, cost in zip(data, bits, strict=True):
+            completed = self._decoder.decode(bytes([byte]))
+            if len(completed) == 2:  # what was begun is none, and this byte is one by itself
+                sums.append(self._bits)
+                self._bits = 0.0
+            self._bits += cost
+            if completed:
+                sums.append(self._bits)
+                self._bits = 0.0
+            text += completed
+        return text, sums
+
+    def rest(self) -> "tuple[str, list[float]]":
+        """Return what stands for bytes that are no whole character."""
+        text, bits = self._decoder.decode(b"", True), self._bits
+        self._bits = 0.0
+        return text, [bits] * len(text)
+
+
+class JsonOutput:
+    """A JSON object a sample, when it is whole; with `compare`, what that finds copied in runs of `run` or more too."""
+
+    def __init__(
+        self,
+        vocabulary: "Vocabulary",
+        compare: "Callable[[Sequence[NDArray[Any]], int], Copied] | None",
+        run: int,
+    ) -> None:
+        self.vocabulary, self.compare, self.run = vocabulary, compare, run
+        self._prime: NDArray[Any] = np.zeros(0, np.int32)
+        self._pieces: list[Piece] = []
+
+    def begin(self, prime: "NDArray[Any]") -> None:
+        """Begin a sample with the text that it goes on from."""
+        self._prime = prime
+
+    def add(self, piece: "Piece") -> None:
+        """Take a part of a sample; print it where it is the last."""
+        self._pieces.append(piece)
+        if piece.ended is None:
+            return
+        symbols = np.concatenate([part.symbols for part in self._pieces])
+        nats = np.concatenate([part.nats for part in self._pieces])
+        text = self.vocabulary.decode_bytes(self._prime) + self.vocabulary.decode_bytes(symbols)
+        record = {
+            "sample": piece.sample,
+            "text": text.decode("utf-8", "backslashreplace"),
+            "seed": piece.seed,
+            "bits_per_char": float(nats.mean(dtype=np.float64)) / math.log(2.0) if nats.size else None,
+            "characters": int(symbols.size),
+            "ended": piece.ended,
+        }
+        if self.compare is not None:
+            record |= self.compare([symbols], self.run).fields(self.run)
+        sys.stdout.write(json.dumps(record) + "\n")
+        sys.stdout.flush()
+        self._pieces = []
+
+    def go_on(self, prime: "NDArray[Any]") -> None:
+        """Begin, or go on with, the text that a sample goes on from."""
+        self._prime = np.concatenate([self._prime, prime])
+
+    def close(self) -> None:
+        """Do nothing: every line is ended."""

@@ -1,0 +1,71 @@
+"""The file of ``charrnn train --log``: a JSON object a line."""
+
+import json
+import math
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from charrnn.errors import CharrnnError
+from charrnn.storage.files import reason, shown
+
+if TYPE_CHECKING:
+    from charrnn.training.progress import Progress
+
+
+class Log:
+    """The file of --log, or none.
+
+    A log that cannot be written to its end is given up, with a sentence in ``failure``: it must not cost the model.
+    """
+
+    def __init__(self, path: str | None, *, append: bool) -> None:
+        self.path = path
+        self.stream: TextIO | None = None
+        self.failure: str | None = None
+        if path is None:
+            return
+        try:
+            self.stream = Path(path).open("a" if append else "w", encoding="utf-8")  # noqa: SIM115
+        except OSError as error:
+            raise CharrnnError(f"{shown(path)} cannot be written: {reason(error)}") from None
+
+    def __enter__(self) -> "Log":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self.stream is not None:
+            with suppress(OSError):
+                self.stream.close()
+
+    def write(self, record: "Progress") -> None:
+        """Write a record as a line of JSON."""
+        entry: dict[str, Any] = {
+            "step": record.step,
+            "epoch": round(record.epoch, 6),
+            "seconds": round(record.seconds, 3),
+            "loss": record.loss,
+            "learning_rate": record.learning_rate,
+            "grad_norm": record.grad_norm,
+            "chars_per_second": round(record.chars_per_second, 1),
+        }
+        if record.val_loss is not None:
+            entry["val_loss"] = record.val_loss
+        if record.rolled_back:
+            entry["rolled_back"] = True
+        self.put(entry)
+
+    def put(self, entry: dict[str, Any]) -> None:
+        """Write a line of JSON, if there is a file; numbers that are none as null."""
+        if self.stream is None:
+            return
+        # JSON has no word for what is not a number.
+        entry = {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in entry.items()}
+        try:
+            self.stream.write(json.dumps(entry, allow_nan=False) + "\n")
+            self.stream.flush()
+        except OSError as error:
+            self.failure = f"{shown(self.path or '')} could not be written to its end: {reason(error)}"
+            with suppress(OSError):
+                self.stream.close()
+            self.stream = None

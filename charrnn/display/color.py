@@ -1,0 +1,93 @@
+"""Text on stdout in which each character has a color that stands for a number."""
+
+import sys
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from rich.color import Color
+from rich.console import COLOR_SYSTEMS, Console
+from rich.style import Style
+
+from charrnn.display.words import harmless
+
+Rgb = tuple[int, int, int]  # red, green and blue, from 0 to 255
+
+LEVELS = 33  # shades of a scale, the middle one among them: as many as an eye tells apart
+RESET = "\x1b[0m"
+
+BLUE_WHITE_RED: tuple[Rgb, ...] = ((33, 102, 172), (247, 247, 247), (178, 24, 43))
+YELLOW_RED: tuple[Rgb, ...] = ((255, 255, 204), (253, 141, 60), (128, 0, 38))
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Which colors the numbers from ``low`` to ``high`` have; others have those of the ends.
+
+    With ``bare`` the lowest shade is none at all, so that what is not worth a look is left as the terminal has it.
+    """
+
+    low: float
+    high: float
+    colors: tuple[Rgb, ...] = BLUE_WHITE_RED
+    bare: bool = False
+
+    def levels(self, values: ArrayLike) -> NDArray[np.int64]:
+        """Return the shade of each value [N], from 0 to LEVELS − 1; what is no number has the lowest."""
+        with np.errstate(all="ignore"):
+            place = (np.asarray(values, np.float64) - self.low) / (self.high - self.low)
+            return np.rint(np.nan_to_num(np.clip(place, 0.0, 1.0)) * (LEVELS - 1)).astype(np.int64)
+
+    def shades(self) -> list[Rgb]:
+        """Return the colors of all levels."""
+        places, anchors = np.linspace(0.0, 1.0, LEVELS), np.linspace(0.0, 1.0, len(self.colors))
+        parts = [np.rint(np.interp(places, anchors, part)).astype(int) for part in zip(*self.colors, strict=True)]
+        return [(int(r), int(g), int(b)) for r, g, b in zip(*parts, strict=True)]
+
+
+def ink(paper: Rgb) -> Rgb:
+    """Return black or white, whichever can be read upon a color (by its luma, ITU-R BT.601)."""
+    red, green, blue = paper
+    return (0, 0, 0) if 0.299 * red + 0.587 * green + 0.114 * blue > 140 else (255, 255, 255)
+
+
+class ColoredText:
+    """Writes text to stdout piece by piece, colored on a terminal that has colors, and as it is anywhere else.
+
+    NO_COLOR and TERM=dumb are honoured, and what could command a terminal is not written to one. Nothing is flushed.
+    """
+
+    def __init__(self, scale: Scale) -> None:
+        console = Console(file=sys.stdout, highlight=False)
+        self.scale = scale
+        self.on_terminal = console.is_terminal
+        system = COLOR_SYSTEMS.get(console.color_system or "")
+        self.colored = console.is_terminal and system is not None and not console.no_color
+        self._codes = [_codes(shade, system) for shade in scale.shades()] if self.colored else []
+        if self.colored and scale.bare:
+            self._codes[0] = ""
+
+    def write(self, text: str, values: ArrayLike) -> None:
+        """Write N characters with a value each [N]. The color of a line feed is that of a space before it."""
+        if self.on_terminal:
+            text = harmless(text)
+        if not self.colored or not text:
+            sys.stdout.write(text)
+            return
+        levels = self.scale.levels(values)
+        cuts = [0, *(np.flatnonzero(np.diff(levels)) + 1).tolist(), len(text)]
+        pieces = []
+        for begin, end in pairwise(cuts):
+            code, piece = self._codes[levels[begin]], text[begin:end]
+            if code:  # a color that is on at the end of a line would fill the rest of the screen's width
+                piece = f"{code}{piece}{RESET}".replace("\n", f" {RESET}\n{code}")
+            pieces.append(piece)
+        sys.stdout.write("".join(pieces))
+
+
+def _codes(paper: Rgb, system: Any) -> str:
+    """Return the codes that a terminal needs for a background and what is written on it."""
+    style = Style(color=Color.from_rgb(*ink(paper)), bgcolor=Color.from_rgb(*paper))
+    return style.render("\0", color_system=system).partition("\0")[0]

@@ -1,0 +1,123 @@
+"""Pictures in files: the only file that imports matplotlib."""
+
+import importlib.util
+import io
+import math
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charrnn.errors import CharrnnError
+from charrnn.storage.files import check_writable, replacing, shown
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+ENDINGS = (".png", ".svg", ".pdf")
+TICKS = 120  # characters that can be told apart beneath a heat map
+# A picture of the same numbers has the same bytes: no date in it.
+_UNDATED: dict[str, dict[str, Any]] = {".png": {}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
+
+
+def check_plottable(path: str | Path) -> None:
+    """Raise CharrnnError if a picture could not be written at ``path``, before anything is computed for it."""
+    if Path(path).suffix.lower() not in ENDINGS:
+        raise CharrnnError(f"{shown(path)} says not what picture it is to be: its name must end in {_listed()}")
+    if importlib.util.find_spec("matplotlib") is None:
+        raise CharrnnError("a picture needs matplotlib: first run pip install '.[plot]' in a clone of charrnn")
+    check_writable(path, force=True)
+
+
+def plot_history(path: str | Path, points: Sequence[tuple[float, float, float | None]], title: str) -> None:
+    """Draw a learning curve: points are epochs, loss and validation loss in nats. Raises CharrnnError."""
+    with _picture(path, 7.0, 4.2) as figure:
+        axes = figure.add_subplot()
+        epochs, losses, _ = zip(*points, strict=True)
+        axes.plot(epochs, losses, color="tab:gray", linewidth=1, label="loss, of a window in training")
+        validated = [(epoch, held_out) for epoch, _, held_out in points if held_out is not None]
+        if validated:
+            axes.plot(*zip(*validated, strict=True), color="tab:blue", marker=".", label="validation loss")
+            best = min(validated, key=lambda point: point[1])
+            axes.plot(*best, "o", color="tab:red", label=f"best: {best[1]:.4f}")
+        axes.set_xlabel("epochs")
+        axes.set_ylabel("nats per character")
+        axes.secondary_yaxis("right", functions=(_to_bits, _to_nats)).set_ylabel("bits per character")
+        axes.set_title(title, parse_math=False)
+        axes.grid(alpha=0.3)
+        axes.legend()
+
+
+def plot_units(path: str | Path, text: str, units: Sequence[tuple[str, NDArray[np.float64]]], title: str) -> None:
+    """Draw units as rows of colors: a label, and a value from −1 to 1 for each character [N]. Raises CharrnnError."""
+    with _picture(path, min(2.0 + 0.15 * len(text), 20.0), 1.6 + 0.3 * len(units)) as figure:
+        axes = figure.add_subplot()
+        image = axes.imshow(
+            np.stack([values for _, values in units]),
+            cmap="RdBu_r",
+            vmin=-1.0,
+            vmax=1.0,
+            aspect="auto",
+            interpolation="nearest",
+        )
+        axes.set_yticks(range(len(units)), [label for label, _ in units], parse_math=False)
+        if len(text) <= TICKS:
+            axes.set_xticks(range(len(text)), list(text), fontfamily="monospace", parse_math=False)
+            axes.tick_params(axis="x", length=0)
+        else:
+            axes.set_xlabel("characters from the beginning of the text")
+        axes.set_title(title, parse_math=False)
+        ends = figure.colorbar(image, ax=axes, ticks=[-1, 1], pad=0.01)
+        ends.set_ticklabels(["low", "high"])  # each unit has its own scale
+
+
+def plot_norms(path: str | Path, curves: Sequence[tuple[str, Sequence[float | None]]], title: str) -> None:
+    """Draw norms over lags 0, 1, 2, … by powers of ten: each curve's name, and numbers or none. Raises CharrnnError."""
+    with _picture(path, 7.0, 4.2) as figure:
+        axes = figure.add_subplot()
+        for _, values in curves:
+            axes.plot(range(len(values)), [value or math.nan for value in values])  # 0 is nowhere on such an axis
+        axes.set_yscale("log")
+        axes.set_xlabel("characters before")
+        axes.set_ylabel("norm of the gradient")
+        axes.set_title(title, parse_math=False)
+        axes.grid(alpha=0.3)
+        for text in axes.legend(axes.lines, [name for name, _ in curves]).get_texts():
+            text.set_parse_math(False)
+
+
+@contextmanager
+def _picture(path: str | Path, width: float, height: float) -> Iterator["Figure"]:
+    """Make a figure of so many inches, and write it whole to a file when the block has drawn it.
+
+    Nothing of the user's own settings for matplotlib, and none of its windows, is used.
+    """
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    ending, buffer = Path(path).suffix.lower(), io.BytesIO()
+    with mpl.rc_context(), warnings.catch_warnings():
+        mpl.rcdefaults()
+        mpl.rcParams["svg.hashsalt"] = "charrnn"  # the same names for the same things
+        warnings.simplefilter("ignore", UserWarning)  # a character that no font has is drawn as a box
+        figure = Figure(figsize=(width, height), layout="constrained")
+        yield figure
+        figure.savefig(buffer, format=ending[1:], dpi=150, metadata=_UNDATED[ending])
+    with replacing(path) as file:
+        file.write(buffer.getbuffer())
+
+
+def _to_bits(nats: Any) -> Any:
+    return nats / math.log(2.0)
+
+
+def _to_nats(bits: Any) -> Any:
+    return bits * math.log(2.0)
+
+
+def _listed() -> str:
+    return f"{', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}"

@@ -1,0 +1,158 @@
+"""A training run on the screen."""
+
+import math
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from rich.progress import BarColumn, Progress, TextColumn
+from rich.text import Text
+
+from charrnn.display.console import Compiled, console
+from charrnn.display.words import bits, duration, harmless, size
+from charrnn.text.sources import listed
+
+if TYPE_CHECKING:
+    from charrnn.training.progress import Progress as Record
+    from charrnn.training.settings import Settings
+    from charrnn.training.trainer import Trainer
+
+PLAIN_SECONDS = 10.0  # between two lines where stderr is no terminal
+VALIDATION_SECONDS = 1.5  # between two validations that get a line: small networks validate several times a second
+SMOOTHING = 0.9  # of the loss on the bar, so that it can be read
+WIDE = 100  # columns of a terminal that shows everything
+NARROW = 60  # below this, only what matters most
+
+
+class TrainingDisplay:
+    """A run on the screen: a header, a bar on a terminal or a plain line now and then, a line for each validation.
+
+    Use it in a ``with`` statement. With ``quiet`` it says nothing at all.
+    """
+
+    def __init__(self, trainer: "Trainer", *, quiet: bool = False) -> None:
+        self.trainer, self.quiet = trainer, quiet
+        self.console = console()
+        self.bar: Progress | None = None
+        self._loss: float | None = None
+        self._began = time.monotonic()
+        self._resumed_at: float | None = None
+        self._last_line = self._began - VALIDATION_SECONDS
+
+    def __enter__(self) -> "TrainingDisplay":
+        if not self.quiet and self.console.is_terminal and not self.console.is_dumb_terminal:
+            self.bar = Progress(
+                BarColumn(bar_width=None, style="dim"),
+                TextColumn("{task.fields[status]}"),
+                console=self.console,
+                expand=True,
+                transient=True,
+                refresh_per_second=8,
+            )
+            self.task = self.bar.add_task("", total=1.0, status="")
+            self.bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.bar is not None:
+            self.bar.stop()
+
+    def say(self, text: str) -> None:
+        """Print a line, above the bar where there is one."""
+        if not self.quiet:
+            self.console.print(harmless(text), markup=False)
+
+    def header(self, compiled: Compiled) -> None:
+        """Say what is trained on what."""
+        trainer = self.trainer
+        settings, corpus, architecture = trainer.settings, trainer.corpus, trainer.architecture
+        names = listed(corpus.sources)
+        distinct = len(corpus.vocabulary) - (corpus.documents is not None)
+        symbol = "byte values" if corpus.vocabulary.byte_level else "distinct characters"
+        documents = "" if corpus.documents is None else f" in {corpus.documents:,} documents"
+        held = f"{trainer.validation.size:,} held out to validate" if trainer.validation.size else "none held out"
+        length = (
+            duration(settings.seconds)
+            if settings.seconds
+            else f"{settings.epochs:g} epoch{'s' * (settings.epochs != 1)}"
+        )
+        threads = f"{trainer.team.size} thread{'s' * (trainer.team.size > 1)}"
+        rows = [
+            ("text", f"{names}: {corpus.characters:,} characters{documents}, {distinct:,} {symbol}; {held}"),
+            ("model", f"{architecture.description}, {architecture.parameter_count():,} parameters"),
+            (
+                "training",
+                f"{length}, {_pace(settings)}, {settings.optimizer} at {settings.lr:g}",
+            ),
+            ("machine", f"{threads}, {size(trainer.nbytes)} of memory for weights and buffers"),
+        ]
+        if compiled.seconds is not None:
+            later = "; the next run on this machine starts at once" if compiled.kept else ""
+            rows.append(("compiled", f"in {duration(compiled.seconds)}{later}"))
+        for name, text in rows:
+            self.say(f"{name + ':':<10} {text}")
+
+    def update(self, record: "Record") -> None:
+        """Show a record: move the bar, or print a line if it is time for one or the record is a validation."""
+        if self.quiet:
+            return
+        keep = SMOOTHING if self._loss is not None and math.isfinite(self._loss) else 0.0
+        self._loss = keep * (self._loss or 0.0) + (1.0 - keep) * record.loss
+        if self._resumed_at is None:
+            self._resumed_at = record.fraction
+        if self.bar is not None:
+            self.bar.update(self.task, completed=record.fraction, status=self._status(record))
+        if record.rolled_back:
+            self.say(
+                f"the loss ran away; back at the best weights, of step {record.step:,}, "
+                f"with half the learning rate, {record.learning_rate:.2g}"
+            )
+        elif record.val_loss is not None and (
+            record.fraction >= 1.0 or record.stopped_early or time.monotonic() - self._last_line >= VALIDATION_SECONDS
+        ):
+            mark = ", the best so far" if record.best else ""
+            self.say(
+                f"epoch {record.epoch:.2f}  {duration(record.seconds)}  loss {self._loss:.3f}  "
+                f"validation {record.val_loss:.3f} ({bits(record.val_loss):.3f} bits){mark}"
+            )
+            self._last_line = time.monotonic()
+        elif self.bar is None and time.monotonic() - self._last_line >= PLAIN_SECONDS:
+            self.say(self._status(record, everything=True))
+            self._last_line = time.monotonic()
+
+    def sample(self, text: str) -> None:
+        """Show a short text that the model wrote."""
+        lines = [line for line in text.split("\n") if line.strip()]
+        for line in lines[:4]:
+            shown = Text(
+                "    " + "".join(c if c.isprintable() else " " for c in line),
+                style="dim",
+                overflow="ellipsis",
+            )
+            self.console.print(shown, no_wrap=True, soft_wrap=False)
+
+    def _status(self, record: "Record", *, everything: bool = False) -> str:
+        loss = self._loss if self._loss is not None else record.loss
+        done = record.fraction - (self._resumed_at or 0.0)
+        left = (time.monotonic() - self._began) * (1.0 - record.fraction) / done if done > 0.002 else None
+        time_left = f"{duration(left)} left" if left is not None else ""
+        parts = [f"{record.fraction:4.0%}", f"epoch {record.epoch:.1f}", f"loss {loss:.3f}"]
+        width = WIDE if everything else self.console.width
+        if width >= WIDE:
+            parts += [f"{bits(loss):.2f} bits", f"rate {record.learning_rate:.1e}"]
+        if width >= NARROW:
+            parts += [f"{record.chars_per_second / 1000:.0f}k chars/s"]
+            parts += [time_left] if time_left else []
+        else:
+            parts.pop(1)
+        return "  ".join(parts)
+
+
+def _pace(settings: "Settings") -> str:
+    """Say how many streams are learnt through windows, or in real time."""
+    streams = f"{settings.batch_size} stream{'s' * (settings.batch_size > 1)}"
+    if settings.gradient == "rtrl":
+        return f"{streams} in real time, an update every {settings.seq_length} characters"
+    return f"{streams} in windows of {settings.seq_length}"

@@ -1,0 +1,210 @@
+"""Drawing characters: network, softmax, controls and draw in one compiled call that returns a block of them."""
+
+import math
+
+import numpy as np
+
+from charrnn.kernels.activations import exp
+from charrnn.kernels.barrier import flush_denormals, restore_denormals
+from charrnn.kernels.forward_pass import forward
+from charrnn.kernels.inputs import carry
+from charrnn.kernels.llvm.compiler import entry, jit
+from charrnn.kernels.llvm.vector import LANES, chosen_at_least, lane_maximum, lane_sum, load, maximum, splat, store
+
+NEVER = np.float32(1e-37)  # a weight that `exp` gives for its smallest argument or less: never drawn
+NO_LOGIT = np.float32(-np.inf)  # of a symbol that is none, but padding
+STRIDE = np.float32(32.0)
+
+
+@jit
+def draw(logits, weights, penalties, symbols, controls, chance):
+    """Draw a symbol from softmax(logits) as the controls change it; return it and its loss, −log p, unchanged by them.
+
+    logits, weights (room) and penalties (subtracted from log p) [V], padded. `controls` are log penalty (0 for none),
+    1/temperature (0 takes the likeliest), K, min p and top p, as in the table of controls; `chance` is a number
+    from [0, 1). Returns -1 where a logit is NaN or the largest infinite.
+    """
+    penalty, inverse, top_k, min_p, top_p = controls
+    for j in range(symbols, logits.shape[0]):
+        logits[j] = NO_LOGIT
+    scores, top = logits, largest(logits)
+    weigh(weights, logits, symbols, top, 1.0)
+    total = mass(weights)
+    if not (math.isfinite(top) and math.isfinite(total)):
+        return -1, 0.0
+    log_total = math.log(total) + top
+    if penalty != 0.0:
+        for j in range(0, weights.shape[0], LANES):
+            store(weights, (j,), (load(logits, (j,)) - top) - load(penalties, (j,)))
+        scores, top = weights, largest(weights)
+    if inverse == 0.0:
+        symbol = first_at_least(scores, top)
+        return symbol, log_total - logits[symbol]
+    if penalty != 0.0 or inverse != 1.0:
+        weigh(weights, scores, symbols, top, inverse)
+    if top_k < symbols:
+        keep_likeliest(weights, top_k, True)
+    if min_p > 0.0:
+        for j in range(0, weights.shape[0], LANES):
+            w = load(weights, (j,))
+            store(weights, (j,), chosen_at_least(w, min_p, w))
+    if top_p < 1.0:
+        keep_likeliest(weights, top_p * mass(weights), False)
+    symbol = pick(weights, chance)
+    return symbol, log_total - logits[symbol]
+
+
+@jit
+def largest(x):
+    """Return the largest of x [V]; anything where one is NaN."""
+    most = splat(NO_LOGIT)
+    for j in range(0, x.shape[0], LANES):
+        most = maximum(load(x, (j,)), most)
+    return lane_maximum(most)
+
+
+@jit
+def first_at_least(x, threshold):
+    """Return the place of the first of x [V] that is no smaller than a threshold; the last one if there is none."""
+    for j in range(x.shape[0]):
+        if x[j] >= threshold:
+            return j
+    return x.shape[0] - 1
+
+
+@jit
+def weigh(weights, scores, symbols, top, inverse):
+    """Set the weights to exp((scores − top)·inverse), 1 for the likeliest, and 0 where that is next to nothing."""
+    for j in range(0, weights.shape[0], LANES):
+        w = exp((load(scores, (j,)) - top) * inverse)
+        store(weights, (j,), w - chosen_at_least(NEVER, w, w))
+    for j in range(symbols, weights.shape[0]):
+        weights[j] = 0.0
+
+
+@jit
+def mass(weights):
+    """Return the sum of the weights, block by block as `pick` goes through them."""
+    total = 0.0
+    for j in range(0, weights.shape[0], LANES):
+        total += lane_sum(load(weights, (j,)))
+    return total
+
+
+@jit
+def pick(weights, chance):
+    """Return the symbol in whose share of the weights a chance from [0, 1) lies."""
+    rest, last = chance * mass(weights), 0
+    for j in range(0, weights.shape[0], LANES):
+        block = lane_sum(load(weights, (j,)))
+        if rest < block:
+            for k in range(j, j + LANES):
+                if weights[k] > 0.0:
+                    last = k
+                    rest -= weights[k]
+                    if rest < 0.0:
+                        break
+            return last
+        rest -= block
+    return first_at_least(weights, 1.0)  # only ever by rounding
+
+
+@jit
+def reached(weights, threshold):
+    """Return how many weights are at least as large as a threshold, and their sum."""
+    count, total = splat(0.0), splat(0.0)
+    for j in range(0, weights.shape[0], LANES):
+        w = load(weights, (j,))
+        count = count + chosen_at_least(w, threshold, splat(1.0))
+        total = total + chosen_at_least(w, threshold, w)
+    return lane_sum(count), lane_sum(total)
+
+
+@jit
+def keep_likeliest(weights, goal, counted):
+    """Set all weights to zero but the largest, as few as number (if `counted`) or add up to `goal`.
+
+    Of equal ones the first are kept. The smallest weight to keep is looked for in strides, then by halving where it may
+    lie, on a scale of logarithms, until no more than one weight lies there: some ten passes, whatever their number.
+    """
+    nothing = np.float32(0.0), np.float32(0.0)
+    high, above = np.float32(2.0), nothing
+    low, below = high, nothing
+    while (below[0] if counted else below[1]) < goal:
+        if low < NEVER:  # there are no more
+            return
+        high, above = low, below
+        low = np.float32(low / STRIDE)
+        below = reached(weights, max(low, NEVER))
+    while below[0] - above[0] > 1.0:
+        middle = np.float32(math.sqrt(np.float64(low) * np.float64(high)))
+        if not low < middle < high:  # what lies there is equal
+            break
+        there = reached(weights, middle)
+        if (there[0] if counted else there[1]) >= goal:
+            low, below = middle, there
+        else:
+            high, above = middle, there
+    for j in range(0, weights.shape[0], LANES):
+        w = load(weights, (j,))
+        store(weights, (j,), chosen_at_least(w, low, w))
+    if below[0] - above[0] > 1.0:
+        got = above[0] if counted else above[1]
+        for j in range(weights.shape[0]):
+            if 0.0 < weights[j] < high:
+                if got >= goal:
+                    weights[j] = 0.0
+                else:
+                    got += np.float32(1.0) if counted else weights[j]
+
+
+@jit
+def remember(recent, penalty, symbol, b):
+    """Put a symbol in the window of the last ones of stream b, and the oldest out of it.
+
+    `recent` are the penalties [B, V], how often each symbol is in the window [B, V], the window [N, B], of which −1 is
+    empty, and the place of its oldest [B].
+    """
+    penalties, counts, ring, places = recent
+    place = places[b]
+    oldest = ring[place, b]
+    if oldest >= 0:
+        counts[b, oldest] -= 1
+        if counts[b, oldest] == 0:
+            penalties[b, oldest] = 0.0
+    ring[place, b] = symbol
+    counts[b, symbol] += 1
+    penalties[b, symbol] = penalty
+    places[b] = (place + 1) % ring.shape[0]
+
+
+@entry
+def sample(reader, weights, packed, buffers, ids, nothing, symbols, controls, recent, room, chances, drawn, slot, part):
+    """Draw a block of characters for streams `first` to `last`, the `part`, and read each; return the next slot.
+
+    `drawn` are the symbols [N, B] that are drawn by chances [N, B], and their losses [N, B]; ids [T, B]; room [B, V].
+    The last character was read in step `slot` − 1 of the window, which begins anew when it is full. Returns -1 where
+    the network's predictions are no numbers.
+    """
+    before = flush_denormals()
+    states, logits = buffers[1], buffers[6]
+    drawn_symbols, losses = drawn
+    first, last = part
+    for n in range(chances.shape[0]):
+        for b in range(first, last):
+            symbol, loss = draw(logits[slot - 1, b], room[b], recent[0][b], symbols, controls, chances[n, b])
+            if symbol < 0:
+                restore_denormals(before)
+                return -1
+            drawn_symbols[n, b] = symbol
+            losses[n, b] = loss
+            remember(recent, controls[0], symbol, b)
+        if slot == ids.shape[0]:
+            carry(states, first, last, slot)
+            slot = 0
+        for b in range(first, last):
+            ids[slot, b] = drawn_symbols[n, b]
+        forward(reader, weights, packed, buffers, ids, nothing, first, last, slot, slot + 1)
+        slot += 1
+    restore_denormals(before)
+    return slot

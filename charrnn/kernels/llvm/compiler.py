@@ -1,0 +1,190 @@
+"""Numba as kernels use it."""
+
+import sys
+import threading
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any, cast
+
+import llvmlite.binding
+import numba
+import numba.extending
+import numpy as np
+from numba import types
+from numba.core import cgutils
+from numba.core.registry import CPUDispatcher
+from numba.core.typing.templates import ConcreteTemplate, infer_global
+from numba.extending import lower_builtin, typeof_impl
+from numba.np.numpy_support import from_dtype, map_layout
+
+from charrnn.kernels.llvm.cache import Kept
+
+_numbas_typeof_array = typeof_impl.dispatch(np.ndarray)
+
+
+@typeof_impl.register(np.ndarray)
+def _typeof_array(array: Any, context: Any) -> Any:
+    """Return an array's type as Numba does, but do not import numpy.ma, just to refuse its arrays, in a short run."""
+    if "numpy.ma" in sys.modules:
+        return _numbas_typeof_array(array, context)
+    return types.Array(from_dtype(array.dtype), array.ndim, map_layout(array), readonly=not array.flags.writeable)
+
+
+# No GIL, and no reordering of arithmetic.
+_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+_INSIDE = _OPTIONS | {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+
+
+class _Entry(CPUDispatcher):
+    """A kernel that Python calls."""
+
+    def __call__(self, *arguments: Any) -> Any:
+        _link()
+        return super().__call__(*arguments)
+
+
+class _Inside(CPUDispatcher):
+    """A kernel without the code that takes Python's arguments; Python may call it, but compiles it anew for that."""
+
+    def __call__(self, *arguments: Any) -> Any:
+        if not hasattr(self, "_from_python"):
+            self._from_python = numba.njit(self.py_func, **_OPTIONS)
+        _link()
+        return self._from_python(*arguments)
+
+
+def entry(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a kernel that Python calls, when it is first called; it is cached on disk where that is safe."""
+    compiled: Any = numba.njit(function, **_OPTIONS)
+    compiled._cache = Kept(function)
+    compiled.__class__ = _Entry
+    return cast(Callable[..., Any], compiled)
+
+
+def jit(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a kernel that kernels call: half the work, as the other half is to take Python's arguments."""
+    compiled: Any = numba.njit(function, **_INSIDE)
+    compiled.__class__ = _Inside
+    return cast(Callable[..., Any], compiled)
+
+
+class Separate:
+    """A kernel that is compiled by itself, for one signature, and never copied into those that call it.
+
+    Numba would compile a kernel anew within each of its callers. Such a one they call by name where it was made with
+    `shared`, or, through `call`, by its ``address``, so that one caller serves all kernels of a kind.
+    """
+
+    def __init__(self, function: Callable[..., Any], signature: Any) -> None:
+        self.signature = signature
+        self.symbol = f"{function.__module__}.{function.__name__}"
+        self.__name__ = function.__name__
+        self.__module__ = function.__module__
+        self.__doc__ = function.__doc__
+        self._function = function
+        self._called: Any = None
+        self._addresses: dict[int, int] = {}
+
+    def address(self, last: int) -> int:
+        """Where the code is that was compiled for one value of the last argument, so that tests of it cost nothing.
+
+        It is compiled, or read from the disk, when this is first asked for.
+        """
+        _link()
+        with _linking:  # two threads that both ask would both compile
+            if last not in self._addresses:
+                self._addresses[last] = self._compile(self._signature_for(last))
+            return self._addresses[last]
+
+    def is_kept(self, last: int) -> bool:
+        """Tell whether what `address` needs was compiled on this machine before."""
+        return last in self._addresses or Kept(self._function).has(self._signature_for(last))
+
+    def _signature_for(self, last: int) -> Any:
+        return self.signature.return_type(*self.signature.args[:-1], types.literal(last))
+
+    @cached_property
+    def compiled_address(self) -> int:
+        """Where the code is that was compiled for any arguments; all that it calls must be linked already."""
+        return self._compile(self.signature)
+
+    def _compile(self, signature: Any) -> int:
+        compiled: Any = numba.njit(self._function, **_INSIDE)
+        compiled._cache = Kept(self._function)
+        compiled.compile(signature)
+        (result,) = compiled.overloads.values()
+        address: int = result.library.get_pointer_to_function(result.fndesc.mangled_name)
+        return address
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Call it from Python, where that is not what it is for: it is compiled anew."""
+        if self._called is None:
+            self._called = numba.njit(self._function, **_OPTIONS)
+        _link()
+        return self._called(*arguments)
+
+
+_unlinked: list[Separate] = []  # shared kernels in the order of their making: each calls earlier ones only
+_linking = threading.RLock()
+
+
+def _link() -> None:
+    """Make all shared kernels known by name to compiled code that calls them."""
+    with _linking:
+        while _unlinked:
+            kernel = _unlinked[0]
+            llvmlite.binding.add_symbol(kernel.symbol, kernel.compiled_address)
+            _unlinked.pop(0)
+
+
+def separate(signature: Any) -> Callable[[Callable[..., Any]], Separate]:
+    """Compile a kernel by itself, when its address is first asked for: its last argument are flags."""
+    return lambda function: Separate(function, signature)
+
+
+def shared(signature: Any) -> Callable[[Callable[..., Any]], Separate]:
+    """Compile a kernel by itself, when a kernel is first called, and let others call it by its name."""
+
+    def decorate(function: Callable[..., Any]) -> Separate:
+        kernel = Separate(function, signature)
+        _unlinked.append(kernel)
+
+        class Template(ConcreteTemplate):
+            cases = [signature]  # noqa: RUF012
+
+        infer_global(kernel, typing_key=kernel.symbol)(Template)
+
+        @lower_builtin(kernel.symbol, *signature.args)
+        def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            kind = context.call_conv.get_function_type(signature.return_type, signature.args)
+            callee = cgutils.get_or_insert_function(builder.module, kind, kernel.symbol)
+            return _emit_call(context, builder, callee, sig, args)
+
+        return kernel
+
+    return decorate
+
+
+def _emit_call(context: Any, builder: Any, function: Any, sig: Any, args: Any) -> Any:
+    _, result = context.call_conv.call_function(builder, function, sig.return_type, sig.args, args)
+    return result
+
+
+@numba.extending.intrinsic
+def call(typing: Any, address: Any, arguments: Any) -> Any:
+    """Call a `Separate` kernel that returns nothing; the types of the arguments must be its signature's."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        kinds = sig.args[1].types
+        function_type = context.call_conv.get_function_type(types.void, kinds)
+        function = builder.inttoptr(args[0], function_type.as_pointer())
+        values = cgutils.unpack_tuple(builder, args[1])
+        _emit_call(context, builder, function, types.void(*kinds), values)
+        return context.get_dummy_value()
+
+    return types.void(address, arguments), generate
+
+
+def intrinsic(function: Callable[..., Any]) -> Any:
+    """Make a function that emits LLVM callable from kernels (Numba's own, without its types)."""
+    return numba.extending.intrinsic(function)

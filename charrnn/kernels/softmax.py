@@ -1,0 +1,78 @@
+"""The softmax over the vocabulary, its loss and their gradient in one pass."""
+
+import math
+
+from charrnn.kernels.activations import exp
+from charrnn.kernels.inputs import clear
+from charrnn.kernels.llvm.compiler import entry, jit
+from charrnn.kernels.llvm.vector import LANES, lane_maximum, lane_sum, load, maximum, splat, store
+from charrnn.kernels.product import multiply_add
+
+
+@entry
+def softmax_cross_entropy(logits, targets, losses, symbols, scale, first, last, steps):
+    """Turn logits [T, B, V] into their gradient: (softmax − one-hot target)·scale, and write losses [T, B] in nats.
+
+    loss = log Σ_j exp(o_j − max o) − (o_target − max o). Only the first `symbols` columns are real, the rest is
+    padding. A target below 0 does not count: no loss, no gradient.
+    """
+    width = logits.shape[2]
+    for t in range(steps):
+        for b in range(first, last):
+            target = targets[t, b]
+            if target < 0:
+                losses[t, b] = 0.0
+                for j in range(0, width, LANES):
+                    store(logits, (t, b, j), 0.0)
+                continue
+            for j in range(symbols, width):
+                logits[t, b, j] = -1e30
+            largest = splat(-1e30)
+            for j in range(0, width, LANES):
+                largest = maximum(load(logits, (t, b, j)), largest)
+            top = lane_maximum(largest)
+            chosen = logits[t, b, target] - top
+            total = splat(0.0)
+            for j in range(0, width, LANES):
+                e = exp(load(logits, (t, b, j)) - top)
+                store(logits, (t, b, j), e)
+                total = total + e
+            mass = lane_sum(total)
+            losses[t, b] = math.log(mass) - chosen
+            for j in range(0, width, LANES):
+                store(logits, (t, b, j), load(logits, (t, b, j)) * (scale / mass))
+            for j in range(symbols, width):
+                logits[t, b, j] = 0.0
+            logits[t, b, target] -= scale
+
+
+@jit
+def add(logits, V, x, inner, ahead, first, last, begin, end):
+    """Add x V to logits [T, B, V] for some steps; x [T+1, B, ≥inner] holds that of step t in slot t + `ahead`."""
+    multiply_add(logits[begin:end, first:last], x[begin + ahead : end + ahead, first:last, :inner], V, begin & 1)
+
+
+@jit
+def add_reversed(logits, V, x, inner, first, last, begin, end):
+    """Add x V to logits [T, B, V]; x [T+1, B, ≥inner] was read from the end of `end` steps: that of t is in end−1−t."""
+    for t in range(begin, end):
+        slot = end - 1 - t
+        multiply_add(logits[t : t + 1, first:last], x[slot : slot + 1, first:last, :inner], V, t & 1)
+
+
+@jit
+def backward(dh, logits, V_transposed, inner, first, last, begin, end):
+    """Set dh [T+1, B, ≥inner] of the last layer from the logits' gradient, for some steps: dh_{t+1} = δᵒ_t Vᵀ."""
+    clear(dh, first, last, begin + 1, end + 1)
+    there = dh[begin + 1 : end + 1, first:last, :inner]
+    multiply_add(there, logits[begin:end, first:last], V_transposed, 0)
+
+
+@jit
+def total(losses, steps):
+    """Return the sum of the losses [T, B] of so many steps."""
+    sum_ = 0.0
+    for t in range(steps):
+        for b in range(losses.shape[1]):
+            sum_ += losses[t, b]
+    return sum_

@@ -1,0 +1,1 @@
+"""A network with its parameters, the buffers of a window, a team of threads, and the model file."""

@@ -1,0 +1,156 @@
+"""The influence of a layer's parameters on its states, which real-time recurrent learning carries from step to step."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charrnn.cells.architecture import Architecture
+from charrnn.cells.real_time import influence_shape, why_not_in_real_time
+from charrnn.errors import CharrnnError
+from charrnn.kernels.llvm.vector import padded
+from charrnn.kernels.product import PANEL, TILE_ROWS
+from charrnn.model.parameters import Array, aligned
+from charrnn.storage.archive import MAXIMUM_BYTES
+
+
+def require_room(architecture: Architecture, streams: int, steps: int) -> None:
+    """Raise CharrnnError for a network that cannot learn in real time, or not on this machine, before it is tried."""
+    if reason := why_not_in_real_time(architecture):
+        raise CharrnnError(reason)
+    units, parameters = influence_shape(architecture)
+    stored = 4 * streams * units * parameters
+    needed, free = stored + needed_bytes(architecture, streams, steps), available_bytes()
+    what = (
+        f"real-time recurrent learning of {architecture.cell} with {architecture.hidden:,} units needs "
+        f"{needed / 2**30:.1f} GiB for the influence of each weight on each unit"
+    )
+    if stored + 16 * architecture.parameter_count() > MAXIMUM_BYTES:
+        raise CharrnnError(f"{what}, more than a model file may have; use fewer --hidden")
+    if free is not None and needed > free:
+        raise CharrnnError(f"{what}; there is {free / 2**30:.1f} GiB; use fewer --hidden")
+
+
+def needed_bytes(architecture: Architecture, streams: int, steps: int) -> int:
+    """Return the bytes that the influence takes, and the probes of a window of so many steps."""
+    cell, size = architecture.row, padded(architecture.hidden)
+    units = len(cell.states) * architecture.hidden
+    columns = sum(rows * size * len(gates) for rows, gates in _parts(architecture))
+    a_step = size * (len(cell.gates) + len(cell.recurrent_gates) + len(cell.states) + 1)
+    return 4 * units * (streams * columns + (steps + 1) * a_step)
+
+
+def available_bytes() -> int | None:
+    """Return how much memory there is to spare, or there is at all where the system tells no more, or None."""
+    try:
+        for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) << 10
+    except (OSError, ValueError, IndexError):
+        pass
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):
+        return None
+
+
+def _parts(architecture: Architecture) -> tuple[tuple[int, tuple[str, ...]], ...]:
+    """Return the rows and the gates of U, W and b."""
+    cell = architecture.row
+    return (
+        (architecture.vocabulary, cell.input_gates),
+        (architecture.hidden, cell.recurrent_gates),
+        (1, cell.gates),
+    )
+
+
+class Influence:
+    """The influence of each stream as kernels lay it out, and the probes that carry it over a window.
+
+    Without padding it is [streams, S·H, P]: ∂(a unit's state)/∂(a parameter of the layer), the states in their order
+    (h's units, then c's), the parameters in that of ``Architecture.parameter_shapes()``.
+    """
+
+    def __init__(self, architecture: Architecture, streams: int, steps: int, workers: int) -> None:
+        """Make room for it; raise CharrnnError where it cannot be."""
+        require_room(architecture, streams, steps)
+        cell, size = architecture.row, padded(architecture.hidden)
+        self.architecture = architecture
+        self._count = N = len(cell.states) * architecture.hidden
+        gates, recurrent, S = size * len(cell.gates), size * len(cell.recurrent_gates), len(cell.states)
+        columns = sum(rows * size * len(names) for rows, names in _parts(architecture))
+        # Zeros that nobody writes to take no memory: the rows of symbols that never come.
+        self._values = aligned(streams, columns * N)
+        self._live = np.zeros((streams, architecture.vocabulary + architecture.hidden + 1), np.int32)
+        probes = (
+            aligned(steps, N, gates),
+            aligned(S, 1, steps + 1, N, size),
+            aligned(1, steps + 1, N, size),
+            aligned(S - 1, 1, 1, N, size),
+            aligned(N, steps * recurrent),
+            aligned(-(-N // TILE_ROWS), N, TILE_ROWS),
+            aligned(workers, N * PANEL),
+        )
+        self.arguments = (self._values, self._live), probes
+        self.nbytes = sum(array.nbytes for arrays in self.arguments for array in arrays)  # once every symbol has come
+
+    def begin(self) -> None:
+        """Begin all streams anew: their states depend on nothing."""
+        self._values[:] = 0.0
+        self._live[:] = 0
+
+    def next_epoch(self) -> None:
+        """Hand each stream's influence to the next stream, as `Window.next_epoch` does with its state."""
+        for array in (self._values, self._live):
+            for b in range(len(array) - 1, 0, -1):
+                array[b] = array[b - 1]
+
+    def sound(self) -> bool:
+        """Tell whether all of it is numbers."""
+        return all(
+            bool(np.isfinite(block[b, row]).all()) for _, block, live in self._blocks() for b, row in np.argwhere(live)
+        )
+
+    def carried(self) -> Array:
+        """Return a copy without padding."""
+        values = np.zeros((len(self._values), *influence_shape(self.architecture)), np.float32)
+        for outer, inner in self._pieces(values):
+            outer[...] = inner
+        return values
+
+    def assign_carried(self, values: NDArray[Any]) -> None:
+        """Undo `carried`; raise ValueError where the shape does not fit."""
+        if values.shape != (len(self._values), *influence_shape(self.architecture)):
+            raise ValueError("the influence is that of another network")
+        for outer, inner in self._pieces(values):
+            inner[...] = outer
+        for _, block, live in self._blocks():
+            live[...] = block.any(axis=2)
+
+    def _blocks(self) -> Iterator[tuple[tuple[str, ...], NDArray[Any], NDArray[Any]]]:
+        """Yield the gates of U, W and b, their part of P [streams, rows, columns·N], and which rows are not zero."""
+        row = place = 0
+        for rows, gates in _parts(self.architecture):
+            columns = padded(self.architecture.hidden) * len(gates) * self._count
+            block = self._values[:, place : place + rows * columns].reshape(-1, rows, columns)
+            yield gates, block, self._live[:, row : row + rows]
+            row, place = row + rows, place + rows * columns
+
+    def _pieces(self, values: NDArray[Any]) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
+        """Yield every piece of the unpadded `values`, and that of a panel that it is: both [streams, N, rows, ·]."""
+        hidden, size, N = self.architecture.hidden, padded(self.architecture.hidden), self._count
+        begin = 0
+        for gates, block, _ in self._blocks():
+            rows, columns = block.shape[1], size * len(gates)
+            for gate in range(len(gates)):
+                whole = values[:, :, begin : begin + rows * hidden].reshape(-1, N, rows, hidden)
+                begin += rows * hidden
+                first, last = gate * size, gate * size + hidden
+                for left in range(first - first % PANEL, last, PANEL):
+                    right = min(left + PANEL, columns)
+                    panel = block[:, :, left * N : right * N].reshape(-1, rows, N, right - left).swapaxes(1, 2)
+                    a, b = max(first, left), min(last, right)
+                    yield whole[..., a - first : b - first], panel[..., a - left : b - left]

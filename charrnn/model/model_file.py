@@ -1,0 +1,267 @@
+"""The model file: what a checkpoint is, and which arrays and which JSON it is stored as."""
+
+import json
+import math
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charrnn import __version__
+from charrnn.cells.architecture import Architecture
+from charrnn.cells.real_time import influence_shape, why_not_in_real_time
+from charrnn.errors import CharrnnError
+from charrnn.storage import archive
+from charrnn.storage.archive import Form, UnfitError, check_writable
+from charrnn.text.vocabulary import Vocabulary
+
+__all__ = ["FORMAT", "LONGEST_SEPARATOR", "Checkpoint", "Resume", "check_writable", "load", "save"]
+
+FORMAT = 3  # of the file; to be raised whenever a reader of the old one would misunderstand the new
+# Formats 1 and 2 are still read: the one had no vocabularies of documents, both had no options of the network.
+
+_FLOATS = "<f4"
+# Room for a vocabulary of all characters that there are, each as twelve bytes of escapes, and for 10,000 validations.
+_META = Form("|u1", (None,), limit=16 << 20)
+_VALUES = 500_000  # in the JSON: as objects, short ones take many times the room that they have in the file
+_DEPTH = 8  # of lists and records in one another; ours has four
+LONGEST_SEPARATOR = 4096  # characters: to look for where one begins takes time that grows with its square
+_CHUNK = 1 << 20  # numbers tested for being finite at a time
+
+_FIELDS = {
+    "format": int,
+    "charrnn": str,
+    "network": dict,
+    "vocabulary": dict,
+    "training": dict,
+    "history": list,
+    "corpus": dict,
+}
+_NETWORK = {"cell": str, "hidden": int, "layers": int}
+_OPTIONS = {"activation": str, "projection": int, "periods": list, "bidirectional": bool, "learned_state": bool}
+_VOCABULARY = {"byte_level": bool, "characters": str, "separator": str}
+
+
+@dataclass
+class Resume:
+    """What a run needs to go on exactly where it was."""
+
+    progress: dict[str, Any]  # JSON: step, epoch, seconds and so on; only training knows what it means
+    weights: NDArray[np.float32]  # [P] the last weights: all end to end, in the order of parameter_shapes()
+    moments: tuple[NDArray[np.float32], ...]  # each [P]: the optimizer's
+    carried: NDArray[np.float32]  # [layers, states, B, H] the hidden state that the next window starts from
+    influence: NDArray[np.float32] | None = None  # [B, states·H, P] in real-time recurrent learning: of P parameters
+
+
+@dataclass
+class Checkpoint:
+    """A network, what its symbols mean, and where it came from."""
+
+    architecture: Architecture
+    vocabulary: Vocabulary
+    parameters: dict[str, NDArray[np.float32]]  # the best weights so far, by name, as parameter_shapes() says
+    training: dict[str, Any]  # JSON: the settings of the run
+    history: list[dict[str, Any]]  # JSON: one record a validation
+    corpus: dict[str, Any]  # JSON: sources, SHA-256, how many characters
+    resume: Resume | None = None  # None: a slim file, good for sampling and scoring only
+
+
+def save(path: str | Path, checkpoint: Checkpoint) -> None:
+    """Write a model file in place of the one at ``path``, if there is one: whole, or not at all.
+
+    Raises CharrnnError, and leaves the old file alone, if it cannot be written, if an array or the JSON holds
+    a number that is not finite (None stands for a loss that is not known yet), or if it would be too large to
+    load. Raises ValueError for arrays that are not of the network's shapes, TypeError for what is no JSON.
+    """
+    resume, architecture = checkpoint.resume, checkpoint.architecture
+    if architecture.vocabulary != len(checkpoint.vocabulary):
+        raise ValueError("the network is for a vocabulary of another size")
+    arrays = {f"param/{name}": values for name, values in checkpoint.parameters.items()}
+    if resume:
+        moments = {f"state/moment{k}": values for k, values in enumerate(resume.moments)}
+        arrays |= {"state/weights": resume.weights, **moments, "state/carried": resume.carried}
+        arrays |= {} if resume.influence is None else {"state/influence": resume.influence}
+    forms = _forms(architecture, len(resume.moments) if resume else None, influence="state/influence" in arrays)
+    if set(arrays) != set(forms):
+        raise ValueError("the parameters are not those of the network")
+    stored = {"meta": np.frombuffer(_encode(path, checkpoint), np.uint8)}
+    for name, form in forms.items():
+        values = np.ascontiguousarray(arrays[name], _FLOATS)
+        if form.filled(values.nbytes) != values.shape:
+            raise ValueError(f"{name} has shape {values.shape}, not {form.shape}")
+        if not _finite(values):
+            raise CharrnnError(f"{archive.shown(path)} was not written: a number in {name} is not finite")
+        stored[name] = values
+    archive.write(path, stored)
+
+
+def load(path: str | Path, *, resume: bool = False) -> Checkpoint:
+    """Read a model file; of its state, for going on with training, nothing unless ``resume``.
+
+    Raises CharrnnError that names the file and says what is wrong: it cannot be read, is no model, is
+    damaged, was written by a newer charrnn, or with ``resume`` is slim. No array is made before the file is
+    known to be large enough for it, and no array of the network before all are known to have the names, types and
+    shapes that its sizes call for.
+    """
+    with archive.reading(path) as reader:
+        meta = _decode(reader.read("meta", _META).tobytes())
+        try:
+            vocabulary = Vocabulary(**meta["vocabulary"])
+            architecture = Architecture(vocabulary=len(vocabulary), **meta["network"])
+            if architecture.bidirectional and vocabulary.separator:
+                raise ValueError("a bidirectional network reads a text as one, not as documents")
+        except (ValueError, CharrnnError) as fault:
+            raise UnfitError(f"is not a charrnn model: {fault}") from None
+        if resume and "progress" not in meta:
+            raise UnfitError("is a slim model: it can be sampled and scored, but not trained further")
+        moments = 0
+        while f"state/moment{moments}" in reader:
+            moments += 1
+        influence = "state/influence" in reader
+        forms = _forms(architecture, moments if "progress" in meta else None, influence=influence)
+        reader.require({"meta": _META, **forms})
+        arrays = {}
+        for name, form in forms.items():
+            if resume or name.startswith("param/"):
+                arrays[name] = reader.read(name, form).astype(np.float32, copy=False)
+                if not _finite(arrays[name]):
+                    raise UnfitError(f"is damaged: a number in its entry {name!r} is not finite")
+    return Checkpoint(
+        architecture,
+        vocabulary,
+        {name: arrays[f"param/{name}"] for name in architecture.parameter_shapes()},
+        meta["training"],
+        meta["history"],
+        meta["corpus"],
+        Resume(
+            meta["progress"],
+            arrays["state/weights"],
+            tuple(arrays[f"state/moment{k}"] for k in range(moments)),
+            arrays["state/carried"],
+            arrays.get("state/influence"),
+        )
+        if resume
+        else None,
+    )
+
+
+def _forms(architecture: Architecture, moments: int | None, *, influence: bool) -> dict[str, Form]:
+    """Return every array of a file but ``meta``, in order; without a number of ``moments``, of a slim one.
+
+    There may be an ``influence`` where the network can learn in real time.
+    """
+    forms = {f"param/{name}": Form(_FLOATS, shape) for name, shape in architecture.parameter_shapes().items()}
+    if moments is not None:
+        flat = Form(_FLOATS, (architecture.stored_count(),))
+        forms["state/weights"] = flat
+        forms |= {f"state/moment{k}": flat for k in range(moments)}
+        layers = architecture.directions * architecture.layers
+        sizes = layers, len(architecture.row.states), None, architecture.hidden
+        forms["state/carried"] = Form(_FLOATS, sizes)
+        if influence and why_not_in_real_time(architecture) is None:
+            forms["state/influence"] = Form(_FLOATS, (None, *influence_shape(architecture)))
+    return forms
+
+
+def _encode(path: str | Path, checkpoint: Checkpoint) -> bytes:
+    network, vocabulary = checkpoint.architecture, checkpoint.vocabulary
+    meta = {
+        "format": FORMAT,
+        "charrnn": __version__,
+        "network": {name: getattr(network, name) for name in _NETWORK} | network.options,
+        "vocabulary": {name: getattr(vocabulary, name) for name in _VOCABULARY},
+        "training": checkpoint.training,
+        "history": checkpoint.history,
+        "corpus": checkpoint.corpus,
+    }
+    if checkpoint.resume:
+        meta["progress"] = checkpoint.resume.progress
+    try:
+        # Escapes, not UTF-8: names of files may hold what UTF-8 cannot.
+        encoded = json.dumps(meta, allow_nan=False).encode("ascii")
+        if len(encoded) > _META.limit:
+            raise UnfitError(f"has more than {_META.limit >> 20} MiB in its entry 'meta'")
+        _decode(encoded)  # whatever could not be read again
+    except (ValueError, RecursionError):
+        what = "a number in its settings or history is not finite, or they are nested too deep"
+        raise CharrnnError(f"{archive.shown(path)} was not written: {what}") from None
+    except UnfitError as fault:
+        raise CharrnnError(f"{archive.shown(path)} was not written, as what was to be written {fault!s:.300}") from None
+    return encoded
+
+
+def _decode(encoded: bytes) -> dict[str, Any]:
+    """Return the JSON of ``meta`` with all fields that this format has and no other."""
+    # Each value but the first follows one of these. Those in strings count as well: we have few.
+    if sum(map(encoded.count, (b"[", b"{", b",", b":"))) > _VALUES:
+        raise UnfitError(f"is not a charrnn model: its entry 'meta' has more than {_VALUES:,} values")
+    hooks: dict[str, Any] = {"parse_constant": _finite_float, "parse_float": _finite_float}
+    try:
+        meta = json.loads(encoded.decode(), object_pairs_hook=_record, **hooks)
+    except (ValueError, RecursionError):
+        raise UnfitError("is not a charrnn model: its entry 'meta' is no JSON of finite numbers") from None
+    if _is_deeper(meta, _DEPTH):
+        raise UnfitError("is not a charrnn model: what is in its entry 'meta' is nested too deep")
+    version = meta.get("format") if isinstance(meta, dict) else None
+    if type(version) is not int or version < 1:
+        raise UnfitError("is not a charrnn model: its entry 'meta' names no format that there is")
+    if version > FORMAT:
+        raise UnfitError(f"was written by a newer charrnn (format {version}); this one reads formats up to {FORMAT}")
+    fields = _check("meta", meta, _FIELDS | ({"progress": dict} if "progress" in meta else {}))
+    if version == 1 and "separator" not in fields["vocabulary"]:
+        fields["vocabulary"]["separator"] = ""
+    network = fields["network"]
+    options = {name: kind for name, kind in _OPTIONS.items() if name in network}
+    _check("meta: network", network, _NETWORK | options)
+    if "periods" in options:
+        if not all(type(period) is int for period in network["periods"]):
+            raise UnfitError("is not a charrnn model: its periods are no whole numbers")
+        network["periods"] = tuple(network["periods"])
+    _check("meta: vocabulary", fields["vocabulary"], _VOCABULARY)
+    for name, most in (("characters", sys.maxunicode), ("separator", LONGEST_SEPARATOR)):
+        if len(fields["vocabulary"][name]) > most:
+            raise UnfitError(f"is not a charrnn model: {name!r} in its entry 'meta: vocabulary' is too long")
+    if not all(isinstance(record, dict) for record in fields["history"]):
+        raise UnfitError("is not a charrnn model: the history in its entry 'meta' is no list of records")
+    return fields
+
+
+def _check(where: str, record: dict[str, Any], types: dict[str, type]) -> dict[str, Any]:
+    """Return the record. Raises UnfitError if it lacks a field, or has one of another type or too many."""
+    where = f"in its entry {where!r}"
+    for name, kind in types.items():
+        if type(record.get(name)) is not kind:  # not isinstance, as True is no size
+            raise UnfitError(f"is not a charrnn model: {name!r} {where} is missing or of a wrong type")
+    for name in record:
+        if name not in types:  # it might change what the others mean
+            raise UnfitError(f"is not a charrnn model: nothing calls for {name[:60]!r} {where}")
+    return record
+
+
+def _record(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    record = dict(pairs)
+    if len(record) < len(pairs):  # another reader might take the other one
+        raise ValueError("a name is there twice")
+    return record
+
+
+def _is_deeper(value: Any, most: int) -> bool:
+    """Tell whether more than so many lists and records are in one another."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+    return inner is not None and (most == 0 or any(_is_deeper(item, most - 1) for item in inner))
+
+
+def _finite_float(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError("not finite")
+    return number
+
+
+def _finite(values: NDArray[Any]) -> bool:
+    """Say whether all numbers of a C-ordered array are finite, without a second array of its size."""
+    flat = values.reshape(-1)
+    return all(bool(np.isfinite(flat[k : k + _CHUNK]).all()) for k in range(0, flat.size, _CHUNK))

@@ -1,0 +1,113 @@
+"""A network's parameters in one flat vector."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charrnn.cells.architecture import Architecture, gate_name
+from charrnn.kernels.llvm.vector import padded, whole_blocks
+
+Array = NDArray[np.float32]
+
+
+def aligned(*shape: int) -> Array:
+    """Return zeros that begin on a cache line, so that no vector load straddles two."""
+    size = int(np.prod(shape))
+    raw = np.zeros(size + 32, np.float32)  # for the alignment, and a vector read at the end
+    skip = (-raw.ctypes.data % 64) // 4
+    return raw[skip : skip + size].reshape(shape)
+
+
+def nbytes_of(values: Sequence[object]) -> int:
+    """Add up the arrays in nested lists."""
+    arrays = [value.nbytes for value in values if isinstance(value, np.ndarray)]
+    return sum(arrays) + sum(nbytes_of(value) for value in values if isinstance(value, list | tuple))
+
+
+class Parameters:
+    """All parameters of a network, or their gradient, or a moment of it: one flat vector and views into it.
+
+    ``blocks`` are what kernels read, padded, as `kernels.passes` lists them. ``named`` maps the names of
+    ``Architecture.parameter_shapes()`` to views without the padding. The padding is zero and stays zero: nothing flows
+    into it, so its gradient is zero too.
+    """
+
+    def __init__(self, architecture: Architecture, flat: Array | None = None) -> None:
+        """Make room for them, or use a vector that there is."""
+        self.architecture = architecture
+        cell, size, stacks = architecture.row, padded(architecture.hidden), architecture.directions
+        inner, symbols = padded(architecture.outputs), padded(architecture.vocabulary)
+        layers = stacks * architecture.layers
+        fed, gates = len(cell.input_gates) * size, len(cell.gates) * size
+        columns = len(cell.further[0]) * padded(architecture.further_size) if cell.further else 0
+        learned = len(cell.learnable_states) if architecture.learned_state else 0
+        shapes: dict[str, tuple[int, ...]] = {
+            "first_U": (stacks, architecture.symbols(stacks - 1), fed),
+            "U": (layers - stacks, inner, fed),
+            "W": (layers, inner, len(cell.recurrent_gates) * size),
+            "b": (layers, gates),
+            "V": (stacks, inner, symbols),
+            "c": (symbols,),
+            "further": (layers, len(cell.further), size, columns),
+            "peepholes": (layers, len(cell.peepholes), size),
+            "initial": (layers, learned, size),
+        }
+        sizes = [int(np.prod(shape)) for shape in shapes.values()]
+        self.flat = aligned(whole_blocks(sum(sizes))) if flat is None else flat
+        views, begin = {}, 0
+        for (name, shape), length in zip(shapes.items(), sizes, strict=True):
+            views[name] = self.flat[begin : begin + length].reshape(shape)
+            begin += length
+        periods = aligned(size)
+        periods[: architecture.hidden] = architecture.unit_periods()
+        order = ("first_U", "U", "W", "further", "peepholes", "b", "initial", "V", "c")
+        self.blocks = (*(views[name] for name in order), periods)
+        named = dict(self._name(views, size))
+        self.named: dict[str, Array] = {name: named[name] for name in architecture.parameter_shapes()}
+
+    def _name(self, views: Mapping[str, Array], size: int) -> Iterator[tuple[str, Array]]:
+        architecture = self.architecture
+        cell, hidden, outputs, depth = architecture.row, architecture.hidden, architecture.outputs, architecture.layers
+        learned = cell.learnable_states if architecture.learned_state else ()
+        for layer in range(architecture.directions * depth):
+            stack, level = divmod(layer, depth)
+            prefix = f"{'reverse.' * stack}layer{level}."
+            rows = architecture.inputs(level, stack)
+            for letter, block, gates in (
+                ("U", views["U"][layer - 1 - stack] if level else views["first_U"][stack], cell.input_gates),
+                ("W", views["W"][layer], cell.recurrent_gates),
+                ("b", views["b"][layer], cell.gates),
+            ):
+                height = {"U": rows, "W": outputs}.get(letter)
+                for place, gate in enumerate(gates):
+                    columns = slice(place * size, place * size + hidden)
+                    view = block[columns] if height is None else block[:height, columns]
+                    yield prefix + gate_name(letter, gate), view
+            width = padded(architecture.further_size)
+            for block, names in zip(views["further"][layer], cell.further, strict=True):
+                for place, name in enumerate(names):
+                    yield prefix + name, block[:hidden, place * width : place * width + architecture.further_size]
+            for vector, gate in zip(views["peepholes"][layer], cell.peepholes, strict=True):
+                yield f"{prefix}p_{gate}", vector[:hidden]
+            for vector, state in zip(views["initial"][layer], learned, strict=True):
+                yield f"{prefix}{state}0", vector[: architecture.width(state)]
+        for stack in range(architecture.directions):
+            yield f"output.V{'_reverse' * stack}", views["V"][stack][:outputs, : architecture.vocabulary]
+        yield "output.c", views["c"][: architecture.vocabulary]
+
+    def assign(self, values: Mapping[str, Array]) -> None:
+        """Copy named arrays in."""
+        for name, view in self.named.items():
+            view[...] = values[name]
+
+    def concatenated(self) -> Array:
+        """Return all named arrays end to end, without padding: how checkpoints store what is not the model itself."""
+        return np.concatenate([view.ravel() for view in self.named.values()])
+
+    def assign_concatenated(self, values: Array) -> None:
+        """Undo `concatenated`."""
+        begin = 0
+        for view in self.named.values():
+            view[...] = values[begin : begin + view.size].reshape(view.shape)
+            begin += view.size

@@ -1,0 +1,52 @@
+"""Starting a new run from the weights of another model."""
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charrnn.cells.initial import initialize
+from charrnn.errors import CharrnnError
+from charrnn.model.model_file import Checkpoint
+from charrnn.text.vocabulary import Vocabulary
+
+
+def common_vocabulary(model: Vocabulary, text: Vocabulary, *, remap: bool) -> Vocabulary:
+    """Return the vocabulary for a new run on a text from the weights of a model.
+
+    A text that the model's vocabulary covers is encoded with it. Otherwise CharrnnError is raised, unless ``remap``
+    asks for the union of both vocabularies.
+    """
+    unknown = sorted(set(text.characters) - set(model.characters))
+    if model.byte_level or not unknown:
+        return model
+    if not remap:
+        shown = ", ".join(repr(c) for c in unknown[:5]) + (" …" if len(unknown) > 5 else "")
+        raise CharrnnError(
+            f"the text has {len(unknown):,} characters that the model does not know ({shown}); "
+            "--remap adds them to its vocabulary"
+        )
+    return replace(model, characters="".join(sorted({*model.characters, *text.characters})))
+
+
+def starting_weights(model: Checkpoint, vocabulary: Vocabulary, *, seed: int) -> dict[str, NDArray[np.float32]]:
+    """Return a model's weights for its own vocabulary or a larger one, as ``common_vocabulary`` gives it.
+
+    What the model learnt of a character goes with the character; those new to it begin like those of a new network.
+    """
+    if vocabulary == model.vocabulary:
+        return model.parameters
+    parameters = initialize(replace(model.architecture, vocabulary=len(vocabulary)), seed)
+    places = vocabulary.encode(model.vocabulary.characters, documents=False).astype(np.int64)
+    if vocabulary.boundary is not None:
+        places = np.append(places, vocabulary.boundary)
+    for name, values in model.parameters.items():
+        if name.removeprefix("reverse.").startswith("layer0.U"):
+            gap = len(values) - model.architecture.vocabulary  # what the right stack of a bidirectional network reads
+            parameters[name][places] = values[: len(places)]
+            parameters[name][len(vocabulary) :] = values[len(values) - gap :]
+        elif name.startswith("output."):
+            parameters[name][..., places] = values
+        else:
+            parameters[name] = values
+    return parameters

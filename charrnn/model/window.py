@@ -1,0 +1,85 @@
+"""The buffers of a window of text, on its way through a network and back."""
+
+import numpy as np
+
+from charrnn.cells.architecture import Architecture
+from charrnn.kernels import inputs
+from charrnn.kernels.llvm.vector import padded
+from charrnn.model.parameters import Array, aligned, nbytes_of
+
+
+class Window:
+    """The buffers of B streams over T steps: inputs, states, gates, losses, and the gradients for the way back.
+
+    ``ids`` [D·T, B], of a bidirectional network what is read from the left and then what is read from the right;
+    ``targets`` [T, B]; ``z`` [D·L, T, B, G·H], the gates; ``states`` [S, D·L, T+1, B, H], slot 0 being the carried
+    ones, and behind them what else is kept of each step; ``dh`` [D·L, T+1, B, H] and ``other_gradients``
+    [S−1, D·L, 1, B, H], their gradients; ``losses`` [T, B] in nats. H and V are padded.
+    """
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        batch_size: int,
+        seq_length: int,
+        *,
+        dropout: float = 0.0,
+        training: bool = False,
+    ) -> None:
+        cell, size, symbols = architecture.row, padded(architecture.hidden), padded(architecture.vocabulary)
+        B, T, L = batch_size, seq_length, architecture.directions * architecture.layers
+        self.batch_size, self.seq_length, self.dropout = B, T, dropout
+        self.hidden, self._carried = architecture.hidden, len(cell.states)
+        kept = self._carried + len(cell.kept)
+        learned = len(cell.learnable_states) if architecture.learned_state and training else 0
+        self.ids = np.zeros((architecture.directions * T, B), np.int32)
+        self.targets = np.zeros((T, B), np.int32)
+        self.losses = np.zeros((T, B), np.float32)
+        self.z = aligned(L, T, B, len(cell.gates) * size)
+        self.states = aligned(kept, L, T + 1, B, size)
+        # The gradient of h has a slot for each step; those of further states live for a step only.
+        self.dh = aligned(L, T + 1 if training else 0, B, size)
+        self.other_gradients = aligned(kept - 1, L, 1 if training else 0, B, size)
+        self.dropped = aligned(L, T + 1 if dropout else 0, B, size)
+        self.masks = aligned(L, T if dropout else 0, B, size)
+        self.logits = aligned(T, B, symbols)
+        self.begun = aligned(learned, L, B, size)
+        self.buffers = (
+            self.z,
+            self.states,
+            self.dh,
+            self.other_gradients,
+            self.dropped,
+            self.masks,
+            self.logits,
+            self.losses,
+            self.begun,
+        )
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the buffers take."""
+        return nbytes_of([self.ids, self.targets, self.buffers])
+
+    def carry(self, first: int, last: int, steps: int) -> None:
+        """Make the last states of rows `first` to `last` the carried ones."""
+        inputs.carry(self.states, first, last, steps)
+
+    def carried(self) -> Array:
+        """Return a copy of the carried states [layers, states, B, H]."""
+        return self._carried_view().copy()
+
+    def assign_carried(self, values: Array) -> None:
+        """Set the carried states from [layers, states, B, H]; raise ValueError where they do not fit."""
+        carried = self._carried_view()
+        if values.shape != carried.shape:
+            raise ValueError("the carried states are those of another network")
+        carried[...] = values
+
+    def _carried_view(self) -> Array:
+        return self.states[: self._carried, :, 0, :, : self.hidden].swapaxes(0, 1)
+
+    def next_epoch(self) -> None:
+        """Hand each stream's state to the next stream, which goes on where it ended; the first has to begin anew."""
+        carried = self.states[:, :, 0]
+        carried[:, :, 1:] = carried[:, :, :-1].copy()

@@ -1,0 +1,289 @@
+"""How well a network predicts a text, of any length: as a whole, line by line, or character by character."""
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charrnn.errors import CharrnnError
+from charrnn.model.bidirectional import read_both
+from charrnn.model.network import Network
+from charrnn.model.team import Team
+from charrnn.model.window import Window
+from charrnn.text.streams import Streams
+from charrnn.text.vocabulary import Ids, Vocabulary
+
+PIECE = 1 << 20  # symbols of a text that are scored before the next are read: what bounds memory
+STREAMS = 64  # parts of a piece that are read side by side, so that the weights are read once for all
+STREAM_LENGTH = 2048  # a piece too short for two parts of this length is read in one
+WARM_UP = 256  # characters that a stream reads before its part, unscored, to have the state of one that read all
+SEQ_LENGTH = 32
+CONTEXT, PART = 64, 128  # characters that a bidirectional network reads on each side of a part, and of the part
+SIDE_BY_SIDE = 16  # such parts
+AT_ONCE = 16  # windows read in one go: what Ctrl-C waits for
+RECORDS = 1 << 13  # characters whose records are made in one go
+LONGEST = 1 << 16  # characters of a line that are kept to be shown
+
+Nats: TypeAlias = NDArray[np.float32]
+Scored: TypeAlias = tuple[Ids, Nats]  # symbols [n] of a text, and what each one cost [n]
+# Its place in the text, its line (or document) and its place there, all from 1; itself; its bits and its probability.
+Character: TypeAlias = tuple[int, int, int, str, float | None, float | None]
+
+
+@dataclass(frozen=True)
+class Score:
+    """The loss over a text: `nats` in all, over `characters` predictions."""
+
+    nats: float
+    characters: int
+
+    @property
+    def nats_per_char(self) -> float:
+        """Mean loss in natural units, as in training."""
+        return self.nats / self.characters
+
+    @property
+    def bits_per_char(self) -> float:
+        """Mean loss in bits: nats / ln 2."""
+        return self.nats_per_char / math.log(2.0)
+
+    @property
+    def perplexity(self) -> float:
+        """E to the mean loss: as unsure as a fair choice between that many characters."""
+        return math.exp(min(self.nats_per_char, 700.0))
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of a text, or a document: its `number` from 1, and its loss over `characters` predictions.
+
+    The line feed, or the document's end, is predicted too, and counts; but `text` is without it, and is cut where it
+    is longer than `LONGEST`.
+    """
+
+    number: int
+    characters: int
+    nats: float
+    text: str
+
+    @property
+    def bits(self) -> float:
+        """The loss in bits."""
+        return self.nats / math.log(2.0)
+
+    @property
+    def bits_per_char(self) -> float | None:
+        """The mean loss in bits, or None where nothing was predicted."""
+        return self.bits / self.characters if self.characters else None
+
+
+def score(network: Network, ids: Ids, team: Team, *, boundary: int | None = None) -> Score:
+    """Score an encoded text [N], N ≥ 2, as `score_pieces` does. An endless loss counts as such."""
+    return total(score_pieces(network, [ids], team, boundary), boundary)
+
+
+def total(pieces: Iterable[Scored], boundary: int | None = None) -> Score:
+    """Add up what `score_pieces` yields."""
+    nats, characters = 0.0, -given(boundary)
+    for _, costs in pieces:
+        nats += float(costs.sum(dtype=np.float64))
+        characters += costs.size
+    return Score(nats, characters)
+
+
+def given(boundary: int | None) -> int:
+    """Return how many characters at a text's beginning are not predicted."""
+    return 1 if boundary is None else 0
+
+
+def score_pieces(network: Network, blocks: Iterable[Ids], team: Team, boundary: int | None = None) -> Iterator[Scored]:
+    """Score each character of a text that comes in blocks by its probability given all before it.
+
+    Yields the symbols [n] in order, with their losses in nats [n], piece by piece. The first character of a text is
+    given, and costs nothing. Where texts are documents, a ``boundary`` begins each: that is left out, the end is not.
+
+    A bidirectional network predicts each symbol from those on both of its sides, up to 64 or more.
+
+    The state runs on through the text from zero, or through each document. A piece is read in up to 64 streams, each
+    of which reads the 256 characters before its part first. The result depends neither on the blocks nor on the number
+    of threads. An endless loss counts as such.
+    """
+    before: Ids = np.zeros(0, np.uint8)
+    for piece in _cut(blocks):
+        whole = np.concatenate([before, piece]) if before.size else piece
+        nats = np.zeros(piece.size, np.float32)
+        if whole.size > 1:
+            nats[0 if before.size else 1 :] = _nats(network, whole, max(before.size - 1, 0), team, boundary)
+        before = whole[-WARM_UP - 1 :]
+        predicted = slice(None) if boundary is None else piece != boundary
+        yield piece[predicted], nats[predicted]
+
+
+def lines(pieces: Iterable[Scored], vocabulary: Vocabulary) -> Iterator[Line]:
+    """Turn what `score_pieces` yields into lines, or into documents where texts are such."""
+    end_symbol = _end_of_line(vocabulary)
+    number, characters, nats, text = 1, -given(vocabulary.boundary), 0.0, ""  # of the line that is being read
+    for ids, costs in pieces:
+        spelt, begin = vocabulary.spell(ids), 0
+        ends = np.flatnonzero(ids == end_symbol) + 1
+        sums = np.add.reduceat(costs, [0, *ends[ends < ids.size]], dtype=np.float64).tolist()
+        for end, more in zip(ends.tolist(), sums, strict=False):
+            yield Line(number, characters + end - begin, nats + more, _shown(text + spelt[begin : end - 1], vocabulary))
+            number, characters, nats, text, begin = number + 1, 0, 0.0, "", end
+        if begin < ids.size:
+            characters, nats = characters + ids.size - begin, nats + sums[-1]
+            text = text[: LONGEST + 1] + spelt[begin : begin + LONGEST + 1]
+    if text:
+        yield Line(number, characters, nats, _shown(text, vocabulary))
+
+
+def characters(pieces: Iterable[Scored], vocabulary: Vocabulary) -> Iterator[Character]:
+    """Turn what `score_pieces` yields into a record for each character, which is called as `symbol_names` says."""
+    names = symbol_names(vocabulary)
+    end_symbol = _end_of_line(vocabulary)
+    place, line, start = 1, 1, 1  # of the next character, and where its line begins
+    for ids, costs in pieces:
+        for begin in range(0, ids.size, RECORDS):
+            part, nats = ids[begin : begin + RECORDS], np.maximum(costs[begin : begin + RECORDS], 0.0)
+            ended = part == end_symbol
+            places = np.arange(place, place + part.size)
+            numbers = line + np.cumsum(ended) - ended
+            starts = np.maximum.accumulate(np.concatenate([[start], np.where(ended, places + 1, 0)]))
+            bits: list[float | None] = (nats / math.log(2.0)).tolist()
+            chances: list[float | None] = np.exp(-nats).tolist()
+            if place == 1 and given(vocabulary.boundary):
+                bits[0] = chances[0] = None
+            within = (places - starts[:-1] + 1).tolist()
+            yield from zip(
+                places.tolist(),
+                numbers.tolist(),
+                within,
+                map(names.__getitem__, part.tolist()),
+                bits,
+                chances,
+                strict=True,
+            )
+            place, line, start = place + part.size, int(numbers[-1] + ended[-1]), int(starts[-1])
+
+
+def symbol_names(vocabulary: Vocabulary) -> list[str]:
+    """Return what each symbol of an encoded text is called in a list of characters: itself, by its number.
+
+    A byte beyond ASCII is called by its hexadecimal number, and the end of a document by what separates them; where one
+    begins there is nothing to call.
+    """
+    names = list(vocabulary.spell(np.arange(256 if vocabulary.byte_level else len(vocabulary.characters))))
+    if vocabulary.byte_level:
+        names[128:] = [f"\\x{byte:02x}" for byte in range(128, 256)]
+    return names if vocabulary.boundary is None else [*names, "", vocabulary.separator]
+
+
+def _end_of_line(vocabulary: Vocabulary) -> int:
+    """Return the symbol that ends a line, or a document; −1 if there is none."""
+    if vocabulary.boundary is not None:
+        return vocabulary.boundary + 1
+    return ord("\n") if vocabulary.byte_level else vocabulary.characters.find("\n")
+
+
+def _shown(line: str, vocabulary: Vocabulary) -> str:
+    """Return a line that was spelt as text, cut where it is too long."""
+    cut = line[:LONGEST]
+    if vocabulary.byte_level:
+        cut = cut.encode("latin-1").decode("utf-8", "replace")
+    return cut + "…" if len(line) > LONGEST else cut
+
+
+def _cut(blocks: Iterable[Ids]) -> Iterator[Ids]:
+    """Cut a text that comes in blocks into pieces of one size, but for the last; what is before a fault comes first."""
+    held: list[Ids] = []
+    size = 0
+    fault: CharrnnError | None = None
+    try:
+        for block in blocks:
+            begin = 0
+            while block.size - begin >= PIECE - size:
+                end = begin + PIECE - size
+                yield np.concatenate([*held, block[begin:end]]) if held else block[begin:end]
+                held, size, begin = [], 0, end
+            if begin < block.size:
+                held.append(block[begin:])
+                size += block.size - begin
+    except CharrnnError as error:
+        fault = error
+    if held:
+        yield np.concatenate(held)
+    if fault:
+        raise fault
+
+
+def _nats_from_both_sides(network: Network, ids: Ids, begin: int, team: Team) -> Nats:
+    """Return what `_nats` does, of a bidirectional network: of each symbol given up to so many on each side of it."""
+    length = min(ids.size, 2 * CONTEXT + PART)
+    parts = np.arange(begin + 1, ids.size, PART)  # the first symbol of each
+    starts = np.clip(parts - CONTEXT, 0, ids.size - length)  # where what is read for it begins
+    batch = min(SIDE_BY_SIDE, parts.size)
+    window = Window(network.architecture, batch, length)
+    losses = np.empty(ids.size, np.float32)
+
+    def read(rows: int, worker: int) -> None:
+        first, last = team.share(rows, worker)
+        network.begin(window, first, last)
+        network.forward(window, first, last, length)
+        network.losses(window, first, last, length)
+
+    for k in range(0, parts.size, batch):
+        rows = min(batch, parts.size - k)
+        read_now = ids[starts[k : k + rows] + np.arange(length)[:, np.newaxis]].astype(np.int32)
+        window.ids[:, :rows] = read_both(read_now, length, network.architecture.vocabulary)
+        window.targets[:, :rows] = read_now
+        team.run(partial(read, rows))
+        for row in range(rows):
+            start, part = int(starts[k + row]), int(parts[k + row])
+            losses[part : part + PART] = window.losses[part - start : part - start + PART, row][: ids.size - part]
+    return losses[begin + 1 :]
+
+
+def _nats(network: Network, ids: Ids, begin: int, team: Team, boundary: int | None) -> Nats:
+    """Return the losses of a text's symbols from place ``begin`` + 1 on: [N − 1 − begin], in nats."""
+    if network.architecture.bidirectional:
+        return _nats_from_both_sides(network, ids, begin, team)
+    count = ids.size - 1 - begin
+    streams = Streams.plan(ids[begin:], max(1, min(STREAMS, (count + 1) // STREAM_LENGTH)), SEQ_LENGTH, boundary)
+    batch = streams.batch_size
+    window = Window(network.architecture, batch, SEQ_LENGTH)
+    network.begin(window, 0, batch)
+    losses = np.empty((batch, streams.windows * SEQ_LENGTH), np.float32)
+
+    def warm_up(worker: int) -> None:
+        first, last = team.share(batch, worker)
+        rows = slice(first, last)
+        for step in range(begin - WARM_UP, begin, SEQ_LENGTH):
+            at = streams.start[:-1][rows] + np.arange(step, step + SEQ_LENGTH)[:, np.newaxis]
+            window.ids[:, rows] = ids[np.maximum(at, 0)]
+            if boundary is not None:
+                window.ids[:, rows][window.ids[:, rows] > boundary] = -1
+            network.forward(window, first, last, SEQ_LENGTH)
+            window.carry(first, last, SEQ_LENGTH)
+
+    def read(start: int, worker: int) -> None:
+        first, last = team.share(batch, worker)
+        rows = slice(first, last)
+        for w in range(start, min(start + AT_ONCE, streams.windows)):
+            steps = streams.window(w, window.ids, window.targets, rows)
+            network.forward(window, first, last, steps)
+            network.losses(window, first, last, steps)
+            window.carry(first, last, steps)
+            losses[rows, w * SEQ_LENGTH : w * SEQ_LENGTH + steps] = window.losses[:steps, rows].T
+
+    if batch > 1 or begin:
+        team.run(warm_up)
+    if not begin:
+        network.begin(window, 0, 1)  # nothing is before the first stream
+    for start in range(0, streams.windows, AT_ONCE):
+        team.run(partial(read, start))
+    lengths = np.diff(streams.start)
+    return np.concatenate([row[:length] for row, length in zip(losses, lengths, strict=True)])

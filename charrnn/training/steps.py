@@ -1,0 +1,77 @@
+"""What each step of a run is given: its windows of text, where streams begin anew, what is dropped.
+
+All of it follows from the settings and the step's number, so that a run that goes on needs none of it stored.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charrnn.cells.architecture import Architecture
+from charrnn.model.bidirectional import made_gaps, read_both
+from charrnn.text.streams import Streams
+from charrnn.training.settings import Settings
+
+# Share of the windows at which a stream begins anew from the first state. A network that sees it only in its first
+# steps may run away from there for ever, and that is where sampling begins.
+FRESH = 0.01
+
+
+def random_bits(seed: int, step: int, count: int, *, purpose: int) -> NDArray[np.uint64]:
+    """Return random bits that depend on the seed, the step and their purpose alone: no generator to save."""
+    return np.asarray(np.random.Philox(key=seed, counter=[0, step, purpose, 0]).random_raw(count), np.uint64)
+
+
+def by_chance(seed: int, step: int, streams: int) -> NDArray[np.bool_]:
+    """Draw which streams [B] begin anew at a step."""
+    return random_bits(seed, step, streams, purpose=2) < np.uint64(FRESH * 2.0**64)
+
+
+class Steps:
+    """The steps of a run over a text in streams, numbered from 0 on through all epochs."""
+
+    def __init__(self, settings: Settings, architecture: Architecture, streams: Streams) -> None:
+        self.settings, self.architecture, self.streams = settings, architecture, streams
+        # With real-time recurrent learning a window is no more than the time between two updates.
+        self._carries = architecture.carries or settings.gradient == "rtrl"
+
+    def windows(self, begin: int, steps: int) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int64]]:
+        """Return the windows of some steps of one epoch: ids [N, D·T, B], targets [N, T, B], and their lengths [N]."""
+        inputs, targets, lengths = self.streams.span(begin % self.streams.windows, steps)
+        if not self.architecture.bidirectional:
+            return inputs, targets, lengths
+        length, batch = inputs.shape[1:]
+        both = np.zeros((steps, 2 * length, batch), np.int32)
+        for k, size in enumerate(lengths.tolist()):  # what is read is what is predicted
+            bits = random_bits(self.settings.seed, begin + k, (length + 1) * batch, purpose=3)
+            beyond = targets[k] < 0  # a stream that has ended
+            hidden = made_gaps(bits, length, batch) | beyond
+            both[k] = read_both(inputs[k], size, self.architecture.vocabulary, hidden)
+            targets[k] = np.where(beyond, -1, inputs[k])
+        return both, targets, lengths
+
+    def whole(self, begin: int, steps: int) -> NDArray[np.int64]:
+        """Return from which stream on [N] windows end one step early: in an epoch's last some streams do."""
+        batch = self.settings.batch_size
+        whole = np.full(steps, batch)
+        if steps and (begin + steps) % self.streams.windows == 0:
+            whole[-1] = self.streams.steps % batch or batch
+        return whole
+
+    def dropout_keys(self, begin: int, steps: int) -> NDArray[np.int32]:
+        """Return the seeds of dropout [N, layers of all stacks], or none [N, 0] where nothing is dropped."""
+        layers = self.architecture.directions * self.architecture.layers if self.settings.dropout else 0
+        keys = [random_bits(self.settings.seed, begin + k, layers, purpose=1) >> np.uint64(32) for k in range(steps)]
+        return np.array(keys, np.uint32).astype(np.int32).reshape(steps, layers)
+
+    def anew(self, begin: int, steps: int) -> NDArray[np.bool_]:
+        """Return which streams begin from the first state [N, B]: all at the run's begin, and some by chance."""
+        anew = np.zeros((steps, self.settings.batch_size), np.bool_)
+        for k in range(steps):
+            step = begin + k
+            if step == 0 or not self._carries:
+                anew[k] = True
+            elif self.streams.boundary is None:  # every document does that by itself
+                anew[k] = by_chance(self.settings.seed, step, self.settings.batch_size)
+            if step % self.streams.windows == 0:  # an epoch's: nothing is before the first stream
+                anew[k, 0] = True
+        return anew

@@ -1,0 +1,1 @@
+"""Writing text with a network: how a character is chosen, samples, conversations, gaps."""

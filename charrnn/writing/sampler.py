@@ -1,0 +1,179 @@
+"""Drawing characters from a network."""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from charrnn.errors import CharrnnError
+from charrnn.kernels import barrier
+from charrnn.kernels.llvm.vector import padded
+from charrnn.model.bidirectional import require_left_to_right
+from charrnn.model.network import Network
+from charrnn.model.team import Team
+from charrnn.model.window import Window
+from charrnn.text.vocabulary import Vocabulary
+from charrnn.writing.controls import Controls
+
+LENGTH = 64  # characters of a prime that are read in one go
+BLOCK_SECONDS = 0.02  # of drawing between two blocks: no reader sees it stutter, and Ctrl-C need not wait
+
+
+def first_symbol(vocabulary: Vocabulary) -> int:
+    """Return what a text begins after: a document's boundary, the end of a line where there is one, else symbol 0."""
+    if vocabulary.boundary is not None:
+        return vocabulary.boundary
+    if vocabulary.byte_level:
+        return ord("\n")
+    return max(0, vocabulary.characters.find("\n"))
+
+
+def compile_sampling(network: Network) -> None:
+    """Compile what a sampler needs, by drawing nothing."""
+    sampler = Sampler(network)
+    sampler.read([0])
+    sampler.draw(0)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A block of characters that were drawn: ``symbols`` [N, B], and by how many ``nats`` [N, B] each is a surprise.
+
+    The nats are −log p of the network's own prediction, whatever the controls made of it.
+    """
+
+    symbols: NDArray[np.int32]
+    nats: NDArray[np.float32]
+
+
+class Sampler:
+    """B streams of a network, each with a state of its own, that read texts and draw characters.
+
+    Each stream draws by the chances of its own seed: the same seed draws the same symbols, whatever streams there are
+    beside it and however many threads the team has. The weights are read once for all streams. Before anything is
+    drawn, something must have been read.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        *,
+        seeds: Sequence[int] = (0,),
+        controls: Controls | None = None,
+        team: Team | None = None,
+    ) -> None:
+        require_left_to_right(network.architecture)
+        self.network, self.team = network, team
+        self.streams = len(seeds)
+        self._length = max(4, LENGTH // self.streams)  # memory for the predictions of many streams would grow large
+        self._window = Window(network.architecture, self.streams, self._length)
+        network.begin(self._window, 0, self.streams)
+        self._slot = 0  # of the states after what was read last
+        self._generators = [np.random.default_rng([seed, 0]) for seed in seeds]
+        self._weights = np.zeros((self.streams, padded(network.architecture.vocabulary)), np.float32)
+        self._controls = Controls() if controls is None else controls
+        self._remember(np.zeros((0, self.streams), np.int32))
+
+    @property
+    def controls(self) -> Controls:
+        """How characters are chosen; new ones hold from the next character on."""
+        return self._controls
+
+    @controls.setter
+    def controls(self, controls: Controls) -> None:
+        last = self._last_characters()
+        self._controls = controls
+        self._remember(last)
+
+    def read(self, ids: ArrayLike) -> None:
+        """Let every stream read the symbols [N] after what it has read or drawn so far.
+
+        Raises ValueError for a number that is no symbol's, such as that of a document's end.
+        """
+        symbols = np.asarray(ids, np.int32)
+        if len(symbols) and not 0 <= symbols.min() <= symbols.max() < self.network.architecture.vocabulary:
+            raise ValueError("there is a number that is no symbol's")
+        mode = barrier.flush_denormals()
+        for begin in range(0, len(symbols), self._length):
+            if self._slot:
+                self._window.carry(0, self.streams, self._slot)
+            self._slot = min(self._length, len(symbols) - begin)
+            self._window.ids[: self._slot] = symbols[begin : begin + self._slot, np.newaxis]
+            self.network.forward(self._window, 0, self.streams, self._slot)
+        barrier.restore_denormals(mode)
+        read = np.repeat(symbols[-int(self.controls.repeat_window) :, np.newaxis], self.streams, axis=1)
+        self._remember(np.concatenate([self._last_characters(), read]))
+
+    def draw(self, count: int) -> Drawn:
+        """Draw, and read, so many characters in each stream.
+
+        Raises CharrnnError where the predictions are no numbers, ValueError where nothing has been read yet.
+        """
+        if not self._slot:
+            raise ValueError("nothing has been read yet")
+        chances = np.stack([generator.random(count) for generator in self._generators], axis=1)
+        drawn = Drawn(np.zeros((count, self.streams), np.int32), np.zeros((count, self.streams), np.float32))
+        size = 1 if self.team is None else self.team.size
+        slots = [0] * size
+
+        def job(worker: int) -> None:
+            part = worker * self.streams // size, (worker + 1) * self.streams // size
+            slots[worker] = self.network.sample(
+                self._window,
+                self.controls.arguments,
+                self._recent,
+                self._weights,
+                chances,
+                (drawn.symbols, drawn.nats),
+                self._slot,
+                part,
+            )
+
+        if self.team is None:
+            job(0)
+        else:
+            self.team.run(job)
+        if min(slots) < 0:
+            raise CharrnnError("the model's weights are so large that its predictions are no numbers")
+        self._slot = slots[0]
+        return drawn
+
+    def blocks(self) -> Iterator[Drawn]:
+        """Draw without end, in blocks: the first of one character, later ones of some hundredths of a second."""
+        size = 1
+        while True:
+            began = time.perf_counter()
+            drawn = self.draw(size)
+            if time.perf_counter() - began < BLOCK_SECONDS / 2:
+                size *= 2
+            yield drawn
+
+    def fork(self, seeds: Sequence[int], team: Team | None = None) -> "Sampler":
+        """Return another sampler, whose streams go on from where this one's first stream is."""
+        other = Sampler(self.network, seeds=seeds, controls=self.controls, team=team)
+        if self._slot:
+            other._window.states[:, :, 1] = self._window.states[:, :, self._slot, :1]
+            other._window.logits[0] = self._window.logits[self._slot - 1, :1]
+            other._slot = 1
+        other._remember(np.repeat(self._last_characters()[:, :1], other.streams, axis=1))
+        return other
+
+    def _last_characters(self) -> NDArray[np.int32]:
+        """Return the characters [≤ N, B] in the window of the last ones, the oldest first."""
+        _, _, ring, places = self._recent
+        ordered = np.roll(ring, -int(places[0]), axis=0)
+        return ordered[ordered[:, 0] >= 0]
+
+    def _remember(self, last: NDArray[np.int32]) -> None:
+        """Set the window of the last characters, and the penalties for those in it."""
+        size = int(self.controls.repeat_window)
+        last = last[-size:]
+        ring = np.full((size, self.streams), -1, np.int32)
+        ring[: len(last)] = last
+        counts = np.zeros(self._weights.shape, np.int32)
+        for stream in range(self.streams):
+            counts[stream] = np.bincount(last[:, stream], minlength=counts.shape[1])
+        penalties = np.where(counts > 0, np.float32(self.controls.arguments[0]), np.float32(0.0))
+        self._recent = (penalties, counts, ring, np.full(self.streams, len(last) % size))
