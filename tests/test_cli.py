@@ -175,12 +175,12 @@ def test_choices_are_the_tables():
     """The choices that ``train`` offers are the rows of the tables that compute them."""
     from charrnn.cells.table import CELLS
     from charrnn.cli import train
-    from charrnn.training import optimizer
+    from charrnn.training import rules
 
     assert len(set(train.CELLS)) == len(train.CELLS)
     assert set(train.CELLS) == set(CELLS)
-    assert set(train.OPTIMIZERS) == set(optimizer.RULES)
-    assert set(train.SCHEDULES) == set(optimizer.SCHEDULES)
+    assert set(train.OPTIMIZERS) == set(rules.OPTIMIZERS)
+    assert set(train.SCHEDULES) == set(rules.SCHEDULES)
 
 
 def test_version(run):

@@ -20,7 +20,7 @@ from charrnn.model.team import Team
 from charrnn.model.window import Window
 from charrnn.reading import scoring
 from charrnn.training import trainer as training
-from charrnn.training.optimizer import RULES
+from charrnn.training.rules import OPTIMIZERS
 from charrnn.training.settings import Settings
 from charrnn.training.trainer import Trainer
 from charrnn.writing.sampler import Sampler
@@ -374,7 +374,7 @@ def test_denormals_are_zeros_on_the_way_back(step, cell):
 
 
 @flushes
-@pytest.mark.parametrize("optimizer", RULES)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_denormals_are_zeros_in_an_update(step, optimizer):
     """A moment of a symbol that does not come again falls to zero, and not to a denormal number for ever."""
     settings = replace(SMALL, optimizer=optimizer)

@@ -7,7 +7,8 @@ from charrnn.cells.architecture import Architecture
 from charrnn.errors import CharrnnError
 from charrnn.model.parameters import Parameters
 from charrnn.model.team import Team
-from charrnn.training.optimizer import RULES, SCHEDULES, Optimizer, learning_rate
+from charrnn.training.optimizer import Optimizer
+from charrnn.training.rules import OPTIMIZERS, SCHEDULES, learning_rate
 from tests import naive
 
 ARCHITECTURE = Architecture("gru", 11, 20)
@@ -38,7 +39,7 @@ def _random(rng, parameters, scale=1.0):
     return [(scale * rng.standard_normal(view.shape)).astype(np.float32) for view in parameters.named.values()]
 
 
-@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize("name", OPTIMIZERS)
 @pytest.mark.parametrize(("clip", "clip_value"), [(None, None), (1.0, None), (None, 0.5), (2.0, 0.1), (1e9, None)])
 def test_an_optimizer_equals_its_twin(name, clip, clip_value):
     """Five steps give the twin's weights, with each kind of clipping; the gradient is left clear."""
@@ -48,7 +49,7 @@ def test_an_optimizer_equals_its_twin(name, clip, clip_value):
     twin = {key: view.astype(np.float64) for key, view in weights.named.items()}
     optimizer = Optimizer(name, weights, gradient, clip=clip, clip_value=clip_value)
     memory = {key: {} for key in twin}
-    constants = dict(zip(NAMES[name], RULES[name].constants, strict=True))
+    constants = dict(zip(NAMES[name], OPTIMIZERS[name].constants, strict=True))
     for step in range(1, 6):
         values = _random(rng, weights)
         gradients = {key: value.astype(np.float64) for key, value in zip(twin, values, strict=True)}
@@ -67,7 +68,7 @@ def test_an_optimizer_equals_its_twin(name, clip, clip_value):
         np.testing.assert_allclose(view, twin[key], rtol=2e-4, atol=2e-6, err_msg=key)
 
 
-@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize("name", OPTIMIZERS)
 def test_an_optimizer_finds_the_bottom_of_a_parabola(name):
     """Following the gradient of ½‖p − 1‖², every optimizer comes near 1."""
     weights, gradient = Parameters(ARCHITECTURE), Parameters(ARCHITECTURE)
@@ -82,7 +83,7 @@ def test_an_optimizer_finds_the_bottom_of_a_parabola(name):
         np.testing.assert_allclose(view, 1.0, atol=0.05)
 
 
-@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize("name", OPTIMIZERS)
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_a_gradient_that_is_no_number_changes_nothing(name, bad):
     """Weights and moments stay, the norm tells, and the gradient is clear for another try."""

@@ -23,7 +23,7 @@ from charrnn.text.ingest import Corpus
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training import progress
 from charrnn.training import trainer as training
-from charrnn.training.optimizer import RULES
+from charrnn.training.rules import OPTIMIZERS
 from charrnn.training.settings import Settings
 from charrnn.training.trainer import Trainer
 from tests.rows import NAMES, PLAIN, ROWS, fitted, settings_of
@@ -138,7 +138,7 @@ def vary(choose, cell, optimizer):
     )
 
 
-KINDS = [*itertools.product(PLAIN, RULES)]
+KINDS = [*itertools.product(PLAIN, OPTIMIZERS)]
 
 
 def begin_somehow(choose, folder, monkeypatch, cell, optimizer):

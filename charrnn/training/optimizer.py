@@ -1,8 +1,4 @@
-"""From a gradient to new weights: clipping, the optimizers, and schedules of the learning rate."""
-
-import math
-from collections.abc import Callable
-from dataclasses import dataclass
+"""From a gradient to new weights: clipping and the optimizers."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,43 +8,10 @@ from charrnn.kernels import update
 from charrnn.kernels.llvm.vector import BLOCK
 from charrnn.model.parameters import Parameters, aligned
 from charrnn.model.team import Team
+from charrnn.training.rules import OPTIMIZERS
 
-
-@dataclass(frozen=True)
-class Rule:
-    """One optimizer: its number in `kernels.update`, how many moments it keeps for each weight, and its constants."""
-
-    number: int
-    moments: int
-    constants: tuple[float, ...]
-    source: str
-
-
-RULES: dict[str, Rule] = {
-    "adam": Rule(update.ADAM, 2, (0.9, 0.999, 1e-8), "Kingma & Ba 2015"),
-    "rmsprop": Rule(update.RMSPROP, 1, (0.95, 1e-8), "Tieleman & Hinton 2012"),
-    "adagrad": Rule(update.ADAGRAD, 1, (1e-8,), "Duchi, Hazan & Singer 2011"),
-    "sgd": Rule(update.SGD, 1, (0.9,), "with momentum: Polyak 1964"),
-}
-
-# A schedule gives the share of the peak rate that is left when a share s of the run after warm-up is over.
-SCHEDULES: dict[str, Callable[[float, float], float]] = {
-    "cosine": lambda s, final: final + (1.0 - final) * (1.0 + math.cos(math.pi * s)) / 2.0,
-    "exponential": lambda s, final: final**s,
-    "constant": lambda s, final: 1.0,
-}
-
-
-def learning_rate(schedule: str, progress: float, *, peak: float, warmup: float, final: float) -> float:
-    """Return the rate when a share `progress` of the run is over.
-
-    It rises in a line from 0 to `peak` over the share `warmup`, then falls over the rest to `final` times the peak: by
-    half a cosine (Loshchilov & Hutter 2017), exponentially, or not at all.
-    """
-    if progress < warmup:
-        return peak * progress / warmup
-    rest = min(1.0, (progress - warmup) / (1.0 - warmup)) if warmup < 1.0 else 0.0
-    return peak * SCHEDULES[schedule](rest, final)
+# What the compiled update calls each row of the table.
+NUMBERS = {"adam": update.ADAM, "rmsprop": update.RMSPROP, "adagrad": update.ADAGRAD, "sgd": update.SGD}
 
 
 class Optimizer:
@@ -61,15 +24,15 @@ class Optimizer:
     def __init__(
         self, name: str, weights: Parameters, gradient: Parameters, *, clip: float | None, clip_value: float | None
     ) -> None:
-        if name not in RULES:
-            raise CharrnnError(f"there is no optimizer {name!r}; there are {', '.join(RULES)}")
-        rule = RULES[name]
+        if name not in OPTIMIZERS:
+            raise CharrnnError(f"there is no optimizer {name!r}; there are {', '.join(OPTIMIZERS)}")
+        rule = OPTIMIZERS[name]
         flats = aligned(rule.moments, weights.flat.size)
         self.moments = tuple(Parameters(weights.architecture, flat) for flat in flats)
         sums: NDArray[np.float64] = np.zeros(weights.flat.size // BLOCK)
         constants = np.array(rule.constants)
         limits = (float(clip or 0.0), float(clip_value or 0.0))
-        self.arguments = (weights.flat, gradient.flat, flats, sums, rule.number, constants, *limits)
+        self.arguments = (weights.flat, gradient.flat, flats, sums, NUMBERS[name], constants, *limits)
 
     def update(self, team: Team, worker: int, rate: float, step: int) -> float:
         """Do a member's share of step number `step` (1, 2, …) within a job; return the gradient's norm before clipping.

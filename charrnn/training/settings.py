@@ -8,7 +8,7 @@ from typing import Any, get_args
 from charrnn.cells.architecture import Architecture
 from charrnn.cells.table import cell_named
 from charrnn.errors import CharrnnError
-from charrnn.training.optimizer import RULES, SCHEDULES
+from charrnn.training.rules import OPTIMIZERS, SCHEDULES
 
 GRADIENTS = ("bptt", "rtrl")  # truncated back-propagation through time, or real-time recurrent learning
 MOST_EPOCHS = 1e6
@@ -96,7 +96,9 @@ class Settings:
             not self.online or (self.gradient, self.batch_size, self.dropout) == ("rtrl", 1, 0.0),
             "a run learns online by real-time recurrent learning, from one stream, without dropout",
         )
-        need(self.optimizer in RULES, f"there is no optimizer {self.optimizer!r}; there are {', '.join(RULES)}")
+        need(
+            self.optimizer in OPTIMIZERS, f"there is no optimizer {self.optimizer!r}; there are {', '.join(OPTIMIZERS)}"
+        )
         need(
             self.schedule in SCHEDULES,
             f"there is no schedule {self.schedule!r}; there are {', '.join(SCHEDULES)}",

@@ -21,8 +21,9 @@ from charrnn.reading.scoring import score
 from charrnn.storage.archive import MAXIMUM_BYTES
 from charrnn.text.ingest import Corpus, require_learnable
 from charrnn.text.streams import Streams, fit_streams, split
-from charrnn.training.optimizer import RULES, Optimizer, learning_rate
+from charrnn.training.optimizer import Optimizer
 from charrnn.training.progress import Progress, State
+from charrnn.training.rules import OPTIMIZERS, learning_rate
 from charrnn.training.settings import Settings
 from charrnn.training.steps import Steps
 
@@ -71,7 +72,9 @@ class Trainer:
         """Prepare a new run, from `initial` weights where they are given; raise CharrnnError for a text too short."""
         require_learnable(corpus)
         architecture = settings.architecture(len(corpus.vocabulary))
-        arrays = 2 + RULES[settings.optimizer].moments  # in a model file: the best weights, the last ones, the moments
+        arrays = (
+            2 + OPTIMIZERS[settings.optimizer].moments
+        )  # in a model file: the best weights, the last ones, the moments
         needed = 4 * architecture.stored_count() * arrays
         if needed > MAXIMUM_BYTES:
             raise CharrnnError(

@@ -1,0 +1,41 @@
+"""The tables of optimizers and of learning rate schedules. Light: the command line offers what stands here."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One optimizer: how many moments it keeps for each weight, its constants, and its source."""
+
+    moments: int
+    constants: tuple[float, ...]
+    source: str
+
+
+OPTIMIZERS: dict[str, Rule] = {
+    "adam": Rule(2, (0.9, 0.999, 1e-8), "Kingma & Ba 2015"),
+    "rmsprop": Rule(1, (0.95, 1e-8), "Tieleman & Hinton 2012"),
+    "adagrad": Rule(1, (1e-8,), "Duchi, Hazan & Singer 2011"),
+    "sgd": Rule(1, (0.9,), "with momentum: Polyak 1964"),
+}
+
+# A schedule gives the share of the peak rate that is left when a share s of the run after warm-up is over.
+SCHEDULES: dict[str, Callable[[float, float], float]] = {
+    "cosine": lambda s, final: final + (1.0 - final) * (1.0 + math.cos(math.pi * s)) / 2.0,
+    "exponential": lambda s, final: final**s,
+    "constant": lambda s, final: 1.0,
+}
+
+
+def learning_rate(schedule: str, progress: float, *, peak: float, warmup: float, final: float) -> float:
+    """Return the rate when a share `progress` of the run is over.
+
+    It rises in a line from 0 to `peak` over the share `warmup`, then falls over the rest to `final` times the peak: by
+    half a cosine (Loshchilov & Hutter 2017), exponentially, or not at all.
+    """
+    if progress < warmup:
+        return peak * progress / warmup
+    rest = min(1.0, (progress - warmup) / (1.0 - warmup)) if warmup < 1.0 else 0.0
+    return peak * SCHEDULES[schedule](rest, final)
