@@ -14,6 +14,7 @@ from charrnn.cells.initial import initialize
 from charrnn.cells.real_time import REAL_TIME_CELLS
 from charrnn.cells.table import CELLS
 from charrnn.errors import CharrnnError
+from charrnn.kernels.arguments import Plan, Windows
 from charrnn.model import influence as influence_module
 from charrnn.model.influence import Influence
 from charrnn.model.model_file import load, save
@@ -61,7 +62,7 @@ class Case:
         inputs = np.zeros((1, self.capacity, self.batch), np.int32)
         outputs = np.full_like(inputs, -1)
         inputs[0, :steps], outputs[0, :steps] = ids, targets
-        plan = (
+        plan = Plan(
             np.array([1.0 / (counted or (targets >= 0).sum())]),
             np.zeros(1),
             np.ones(1),
@@ -72,11 +73,9 @@ class Case:
             np.zeros(1),
             np.zeros(1),
         )
-        windows = inputs, outputs, np.array([steps])
+        windows = Windows(inputs, outputs, np.array([steps]))
         with Team(self.threads) as team:
-            team.run(
-                lambda worker: self.network.train(self.window, optimizer.arguments, windows, plan, worker, team.meeting)
-            )
+            self.network.train(team, self.window, optimizer.arguments, windows, plan)
         return {name: view.copy() for name, view in optimizer.moments[0].named.items()}  # at first it is the gradient
 
     def texts(self, steps, *, seed=1):

@@ -210,8 +210,7 @@ def train(
     scratch,
 ):
     """Do what `training.train` does, for one layer whose gradient goes on beyond a window: by way of its influence."""
-    ids, targets, lengths = windows
-    _, _, _, keep, keys, anew, whole, _, _ = plan
+    ids, targets, lengths = windows.ids, windows.targets, windows.lengths
     batch, workers = ids.shape[2], meeting[1]
     first, last = worker * batch // workers, (worker + 1) * batch // workers
     count = probes[0].shape[1]
@@ -222,12 +221,14 @@ def train(
         arguments = ids[k], targets[k], symbols, plan, k, steps, worker, meeting
         go_through(scans, weights, packed, back, gradient, buffers, *arguments, scratch)
         wait(meeting)  # until the window's own gradient is whole
-        layers_forward(reader, weights, packed, buffers, ids[k], keep, keys[k], first, last, 0, steps)  # gates again
+        layers_forward(
+            reader, weights, packed, buffers, ids[k], plan.keep, plan.keys[k], first, last, 0, steps
+        )  # gates again
         wait(meeting)
         for b in range(batch):
-            end = steps if b < whole[k] else steps - 1
+            end = steps if b < plan.full_rows[k] else steps - 1
             begin = inputs.gap_before(ids[k], b, b + 1, 0, end) + 1
-            span = (b, begin, end, 0 if anew[k, b] or begin else 1)
+            span = (b, begin, end, 0 if plan.fresh[k, b] or begin else 1)
             probe(scans, weights, back, buffers, probes, span, first_probe, last_probe)
             wait(meeting)  # until all probes are back
             carry_influence(gradient, buffers, influence, probes, ids[k], span, worker, workers)

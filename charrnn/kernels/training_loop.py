@@ -201,11 +201,10 @@ def go_through(
     scans, weights, packed, back, gradient, buffers, ids, targets, symbols, plan, k, steps, worker, meeting, scratch
 ):
     """Begin step k: go forward and back with a worker's rows, then add its columns of the gradient, and the loss."""
-    scales, _, _, keep, keys, anew, _, losses, _ = plan
-    batch, workers = anew.shape[1], meeting[1]
+    batch, workers = plan.fresh.shape[1], meeting[1]
     first, last = worker * batch // workers, (worker + 1) * batch // workers
     for b in range(first, last):
-        if anew[k, b]:
+        if plan.fresh[k, b]:
             inputs.forget(buffers[1], weights[6], b)
     wait(meeting)  # until all weights are packed
     forward_backward(
@@ -217,31 +216,30 @@ def go_through(
         ids,
         targets,
         symbols,
-        scales[k],
-        keep,
-        keys[k],
-        anew[k],
+        plan.scales[k],
+        plan.keep,
+        plan.keys[k],
+        plan.fresh[k],
         first,
         last,
         steps,
     )
     wait(meeting)  # until all rows have gone back
-    add_gradients(scans, gradient, buffers, ids, keys.shape[1], worker, workers, steps, scratch)
+    add_gradients(scans, gradient, buffers, ids, plan.keys.shape[1], worker, workers, steps, scratch)
     if worker == 0:
-        losses[k] = output.total(buffers[7], steps)
+        plan.losses[k] = output.total(buffers[7], steps)
 
 
 @jit
 def take_step(weights, packed, back, buffers, optimizer, plan, k, steps, worker, meeting):
     """End step k: update, carry and pack a worker's share; return whether the gradient's norm was finite."""
-    _, rates, counts, _, _, anew, whole, _, norms = plan
-    states, batch, workers = buffers[1], anew.shape[1], meeting[1]
+    states, batch, workers = buffers[1], plan.fresh.shape[1], meeting[1]
     first, last = worker * batch // workers, (worker + 1) * batch // workers
-    norm = update.step(optimizer, rates[k], counts[k], worker, meeting)
-    norms[k] = norm
+    norm = update.step(optimizer, plan.rates[k], plan.updates[k], worker, meeting)
+    plan.norms[k] = norm
     if not math.isfinite(norm):
         return False
-    ended = min(max(whole[k], first), last)
+    ended = min(max(plan.full_rows[k], first), last)
     inputs.carry(states, first, ended, steps)
     inputs.carry(states, ended, last, steps - 1)
     wait(meeting)  # until all weights are new
@@ -267,17 +265,13 @@ def train(
 ):
     """Train on window after window, each thread its share; return how many steps were done.
 
-    `windows` (ids and targets [N, T, B], their steps [N]) is the text. `plan` holds for each step 1/predictions of the
-    window, the learning rate and the number of updates there will have been [N]; the share dropout keeps (a number) and
-    its keys [N, L]; which streams begin anew [N, B] and from which on they end one step early [N]; and room for each
-    step's loss and norm [N]. It ends at once where a norm is not finite.
+    It ends at once where a norm is not finite.
     """
-    ids, targets, lengths = windows
-    for k in range(lengths.size):
-        arguments = ids[k], targets[k], symbols, plan, k, lengths[k], worker, meeting
+    for k in range(windows.lengths.size):
+        arguments = windows.ids[k], windows.targets[k], symbols, plan, k, windows.lengths[k], worker, meeting
         go_through(scans, weights, packed, back, gradient, buffers, *arguments, scratch)
         wait(meeting)  # until the gradient is whole
-        if not take_step(weights, packed, back, buffers, optimizer, plan, k, lengths[k], worker, meeting):
+        if not take_step(weights, packed, back, buffers, optimizer, plan, k, windows.lengths[k], worker, meeting):
             return k + 1
     wait(meeting)
-    return lengths.size
+    return windows.lengths.size

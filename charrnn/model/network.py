@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 from charrnn.cells.architecture import Architecture
 from charrnn.cells.initial import heard
 from charrnn.kernels import forward_pass, softmax
+from charrnn.kernels.arguments import Plan, Windows
 from charrnn.kernels.llvm.cache import cache_folder, is_warm
 from charrnn.model.parameters import Array, Parameters, aligned, nbytes_of
+from charrnn.model.team import Team
 from charrnn.model.window import Window
-
-Meeting = tuple[NDArray[np.int64], int]  # a barrier, and how many threads meet there
-
 
 NOTHING: NDArray[np.int32] = np.zeros(0, np.int32)
 
@@ -191,24 +190,33 @@ class Network:
             self._scans, self.gradient.blocks, window.buffers, window.ids, dropped, worker, workers, steps, scratch
         )
 
-    def train(self, window: Window, optimizer: Any, windows: Any, plan: Any, worker: int, meeting: Meeting) -> int:
-        """Do a member's share of many steps of training, as `kernels.training.train` says; return their number."""
+    def train(self, team: Team, window: Window, optimizer: Any, windows: Windows, plan: Plan) -> int:
+        """Take a step of training for each window, on all threads of a team; return how many were taken.
+
+        It ends after a step whose gradient has a norm that is not finite. Losses and norms are written to the plan.
+        """
         assert self.gradient is not None
+        gradient = self.gradient
         self._pack_once()
-        done: int = self._train(
-            self._scans,
-            self.weights.blocks,
-            self._packed,
-            self._back,
-            self.gradient.blocks,
-            window.buffers,
-            *self._influence,
-            optimizer,
-            windows,
-            plan,
-            self.architecture.vocabulary,
-            worker,
-            meeting,
-            self._scratch[worker],
-        )
-        return done
+        taken = [0] * team.size
+
+        def job(worker: int) -> None:
+            taken[worker] = self._train(
+                self._scans,
+                self.weights.blocks,
+                self._packed,
+                self._back,
+                gradient.blocks,
+                window.buffers,
+                *self._influence,
+                optimizer,
+                windows,
+                plan,
+                self.architecture.vocabulary,
+                worker,
+                team.meeting,
+                self._scratch[worker],
+            )
+
+        team.run(job)
+        return taken[0]

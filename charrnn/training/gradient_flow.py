@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.errors import CharrnnError
+from charrnn.kernels.arguments import Plan, Windows
 from charrnn.model.network import Network
 from charrnn.model.team import Team
 from charrnn.model.window import Window
@@ -17,7 +18,6 @@ from charrnn.text.vocabulary import Ids
 from charrnn.training.optimizer import Optimizer
 
 Norms: TypeAlias = NDArray[np.float64]
-Text: TypeAlias = tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int64]]  # windows, as `Streams.span` has them
 
 WARM_UP = 64  # characters that a stream reads at least before its first place, so that the state is that of a reader
 AT_ONCE = 4096  # steps of a window, in all its streams: what bounds memory
@@ -87,7 +87,9 @@ class Probe:
         """Compile all that is needed, by going over no window."""
         nothing = np.zeros((0, 1, 1), np.int32)
         self._run(
-            Window(self.network.architecture, 1, 1, training=True), (nothing, nothing, np.zeros(0, np.int64)), 1.0
+            Window(self.network.architecture, 1, 1, training=True),
+            Windows(nothing, nothing, np.zeros(0, np.int64)),
+            1.0,
         )
 
     def window(self, streams: Streams) -> Window:
@@ -116,11 +118,11 @@ class Probe:
         window = self.window(streams)
         found = []
         for w in range(windows):
-            text = streams.span(w, 1)
-            text[1][:, :-1] = -1  # one loss a stream
+            text = Windows(*streams.span(w, 1))
+            text.targets[:, :-1] = -1  # one loss a stream
             self._run(window, text, 1.0, anew=w == 0)
             if w >= warm:
-                found.append(_norms(window, text[0][0]))
+                found.append(_norms(window, text.ids[0]))
         return np.concatenate(found, axis=2)[:, :, :samples]
 
     def update_norms(self, ids: Ids, batch_size: int, seq_length: int, boundary: int | None = None) -> Norms:
@@ -134,16 +136,16 @@ class Probe:
         window = self.window(streams)
         norms = []
         for w in range(min(WINDOWS, streams.windows)):
-            text = streams.span(w, 1)
-            counted = int(np.count_nonzero(text[1] >= 0))
+            text = Windows(*streams.span(w, 1))
+            counted = int(np.count_nonzero(text.targets >= 0))
             norms.append(self._run(window, text, 1.0 / max(1, counted), anew=w == 0))
         return np.array(norms)
 
-    def _run(self, window: Window, text: Text, scale: float, *, anew: bool = False) -> float:
+    def _run(self, window: Window, text: Windows, scale: float, *, anew: bool = False) -> float:
         """Go over one window, or none; return the norm of the whole gradient of ``scale`` times the sum of losses."""
-        count, batch = len(text[0]), window.batch_size
+        count, batch = text.lengths.size, window.batch_size
         norms = np.zeros(count)
-        plan = (
+        plan = Plan(
             np.full(count, scale),
             np.zeros(count),
             np.ones(count),
@@ -154,11 +156,7 @@ class Probe:
             np.zeros(count),
             norms,
         )
-
-        def job(worker: int) -> None:
-            self.network.train(window, self._optimizer.arguments, text, plan, worker, self.team.meeting)
-
-        self.team.run(job)
+        self.network.train(self.team, window, self._optimizer.arguments, text, plan)
         if not np.isfinite(norms).all():
             raise CharrnnError("the weights are so large that the gradient is no number")
         return float(norms.sum())

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from charrnn.cells.initial import initialize
 from charrnn.errors import CharrnnError
+from charrnn.kernels.arguments import Plan, Windows
 from charrnn.model.influence import Influence
 from charrnn.model.model_file import Checkpoint, Resume
 from charrnn.model.network import Network
@@ -175,30 +176,25 @@ class OnlineLearner:
         numbers = range(state.step, state.step + steps)
         rate = self.settings.lr * state.rate_scale
         losses, norms = np.zeros(steps), np.zeros(steps)
-        anew = [k == 0 or bool(by_chance(self.settings.seed, k, 1)[0]) for k in numbers]
-        plan = (
+        fresh = [k == 0 or bool(by_chance(self.settings.seed, k, 1)[0]) for k in numbers]
+        plan = Plan(
             1.0 / lengths,
             np.full(steps, rate),
             np.arange(1.0, steps + 1.0) + (state.step - state.moments_begin),
             1.0,
             np.tile(NO_DROPOUT, (steps, 1)),
-            np.array(anew, np.bool_).reshape(steps, 1),
+            np.array(fresh, np.bool_).reshape(steps, 1),
             np.ones(steps, np.int64),
             losses,
             norms,
         )
-        windows = np.maximum(inputs, 0).astype(np.int32).reshape(*rows.shape, 1), rows[..., np.newaxis], lengths
-        done = [0] * self.team.size
-
-        def job(worker: int) -> None:
-            arguments = (self.window, self.optimizer.arguments, windows, plan)
-            done[worker] = self.network.train(*arguments, worker, self.team.meeting)
-
-        self.team.run(job)
+        ids = np.maximum(inputs, 0).astype(np.int32).reshape(*rows.shape, 1)
+        windows = Windows(ids, rows[..., np.newaxis], lengths)
+        done = self.network.train(self.team, self.window, self.optimizer.arguments, windows, plan)
         if steps:
             state.step += steps
             state.last = int(rows.reshape(-1)[count - 1])
-        return losses / lengths, float(norms[done[0] - 1]) if steps else 0.0, rate
+        return losses / lengths, float(norms[done - 1]) if steps else 0.0, rate
 
     def _judge(self, losses: NDArray[np.float64], count: int, norm: float, rate: float, elapsed: float) -> Heard:
         """Take account of some losses; go back to safe weights where they ran away."""

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.cells.architecture import Architecture
+from charrnn.kernels.arguments import Windows
 from charrnn.model.bidirectional import made_gaps, read_both
 from charrnn.text.streams import Streams
 from charrnn.training.settings import Settings
@@ -34,11 +35,11 @@ class Steps:
         # With real-time recurrent learning a window is no more than the time between two updates.
         self._carries = architecture.carries or settings.gradient == "rtrl"
 
-    def windows(self, begin: int, steps: int) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int64]]:
+    def windows(self, begin: int, steps: int) -> Windows:
         """Return the windows of some steps of one epoch: ids [N, D·T, B], targets [N, T, B], and their lengths [N]."""
         inputs, targets, lengths = self.streams.span(begin % self.streams.windows, steps)
         if not self.architecture.bidirectional:
-            return inputs, targets, lengths
+            return Windows(inputs, targets, lengths)
         length, batch = inputs.shape[1:]
         both = np.zeros((steps, 2 * length, batch), np.int32)
         for k, size in enumerate(lengths.tolist()):  # what is read is what is predicted
@@ -47,15 +48,15 @@ class Steps:
             hidden = made_gaps(bits, length, batch) | beyond
             both[k] = read_both(inputs[k], size, self.architecture.vocabulary, hidden)
             targets[k] = np.where(beyond, -1, inputs[k])
-        return both, targets, lengths
+        return Windows(both, targets, lengths)
 
-    def whole(self, begin: int, steps: int) -> NDArray[np.int64]:
-        """Return from which stream on [N] windows end one step early: in an epoch's last some streams do."""
+    def full_rows(self, begin: int, steps: int) -> NDArray[np.int64]:
+        """Return how many of the first streams [N] take all steps of a window: not all do in an epoch's last one."""
         batch = self.settings.batch_size
-        whole = np.full(steps, batch)
+        full_rows = np.full(steps, batch)
         if steps and (begin + steps) % self.streams.windows == 0:
-            whole[-1] = self.streams.steps % batch or batch
-        return whole
+            full_rows[-1] = self.streams.steps % batch or batch
+        return full_rows
 
     def dropout_keys(self, begin: int, steps: int) -> NDArray[np.int32]:
         """Return the seeds of dropout [N, layers of all stacks], or none [N, 0] where nothing is dropped."""
@@ -63,15 +64,15 @@ class Steps:
         keys = [random_bits(self.settings.seed, begin + k, layers, purpose=1) >> np.uint64(32) for k in range(steps)]
         return np.array(keys, np.uint32).astype(np.int32).reshape(steps, layers)
 
-    def anew(self, begin: int, steps: int) -> NDArray[np.bool_]:
+    def fresh(self, begin: int, steps: int) -> NDArray[np.bool_]:
         """Return which streams begin from the first state [N, B]: all at the run's begin, and some by chance."""
-        anew = np.zeros((steps, self.settings.batch_size), np.bool_)
+        fresh = np.zeros((steps, self.settings.batch_size), np.bool_)
         for k in range(steps):
             step = begin + k
             if step == 0 or not self._carries:
-                anew[k] = True
+                fresh[k] = True
             elif self.streams.boundary is None:  # every document does that by itself
-                anew[k] = by_chance(self.settings.seed, step, self.settings.batch_size)
+                fresh[k] = by_chance(self.settings.seed, step, self.settings.batch_size)
             if step % self.streams.windows == 0:  # an epoch's: nothing is before the first stream
-                anew[k, 0] = True
-        return anew
+                fresh[k, 0] = True
+        return fresh

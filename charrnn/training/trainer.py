@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from charrnn.cells.initial import initialize
 from charrnn.errors import CharrnnError
+from charrnn.kernels.arguments import Plan, Windows
 from charrnn.model.influence import Influence
 from charrnn.model.model_file import Checkpoint, Resume
 from charrnn.model.network import Network
@@ -176,12 +177,7 @@ class Trainer:
     def compile(self) -> None:
         """Compile all that a step needs, by no steps."""
         windows, plan = self._plan(0, 0)
-        arguments = (self.window, self.optimizer.arguments, windows, plan)
-
-        def job(worker: int) -> None:
-            self.network.train(*arguments, worker, self.team.meeting)
-
-        self.team.run(job)
+        self.network.train(self.team, self.window, self.optimizer.arguments, windows, plan)
 
     def run(self) -> Iterator[Progress]:
         """Train until the run's end, its early end, or ``stop``; raise CharrnnError if the loss cannot be mended.
@@ -312,18 +308,18 @@ class Trainer:
         rate = learning_rate(s.schedule, self._fraction(step), peak=s.lr, warmup=s.warmup, final=s.final_lr)
         return rate * self.state.rate_scale
 
-    def _plan(self, begin: int, steps: int) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-        """Return the windows of text of some steps of one epoch, and what `kernels.training.train` needs for each."""
+    def _plan(self, begin: int, steps: int) -> tuple[Windows, Plan]:
+        """Return the windows of text of some steps of one epoch, and what is to be done with each."""
         windows = self._steps.windows(begin, steps)
-        counts = np.maximum(1, np.count_nonzero(windows[1] >= 0, axis=(1, 2)))
-        plan = (
+        counts = np.maximum(1, np.count_nonzero(windows.targets >= 0, axis=(1, 2)))
+        plan = Plan(
             1.0 / counts,
             np.array([self._rate(k + 1) for k in range(begin, begin + steps)]),
             np.arange(1.0, steps + 1.0) + (begin - self.state.moments_begin),
             1.0 - self.settings.dropout,
             self._steps.dropout_keys(begin, steps),
-            self._steps.anew(begin, steps),
-            self._steps.whole(begin, steps),
+            self._steps.fresh(begin, steps),
+            self._steps.full_rows(begin, steps),
             np.zeros(steps),
             np.zeros(steps),
         )
@@ -337,21 +333,15 @@ class Trainer:
             if self.influence is not None:
                 self.influence.next_epoch()
         text, plan = self._plan(begin, steps)
-        scales, rates, *_, losses, norms = plan
-        done = [0] * self.team.size
-
-        def job(worker: int) -> None:
-            arguments = (self.window, self.optimizer.arguments, text, plan)
-            done[worker] = self.network.train(*arguments, worker, self.team.meeting)
-
-        self.team.run(job)
-        last = done[0] - 1
-        self.state.step += done[0]
-        characters = round(float((1.0 / scales[: done[0]]).sum()))
-        for loss in losses[: done[0]].tolist():  # one by one, so that the sum does not depend on how many at once
+        scales, rates, losses, norms = plan.scales, plan.rates, plan.losses, plan.norms
+        done = self.network.train(self.team, self.window, self.optimizer.arguments, text, plan)
+        last = done - 1
+        self.state.step += done
+        characters = round(float((1.0 / scales[:done]).sum()))
+        for loss in losses[:done].tolist():  # one by one, so that the sum does not depend on how many at once
             self.state.loss_sum += loss
         self.state.loss_count += characters
-        worst = float((losses * scales)[: done[0]].max())
+        worst = float((losses * scales)[:done].max())
         return Advance(float(losses.sum() / characters), worst, characters, float(rates[last]), float(norms[last]))
 
     def _judge(self, record: Progress, loss: float | None) -> Progress:
