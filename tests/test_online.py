@@ -347,7 +347,7 @@ def test_a_log_that_is_the_model_is_refused_and_one_that_fails_costs_no_model(fo
 
 
 def test_choices_are_those_of_the_program():
-    """What the command line offers is what settings and vocabularies know, which --help does not import."""
+    """What the command line offers is what settings and vocabularies know."""
     choices = {param.name: getattr(param.type, "choices", None) for param in train.command.params}
     assert tuple(choices["gradient"]) == GRADIENTS
     assert tuple(choices["unknown"]) == UNKNOWN

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from charrnn.cli.train import CELLS
+from charrnn.cells.table import CELLS
 
 fcntl = pytest.importorskip("fcntl", reason="for POSIX systems")
 termios = pytest.importorskip("termios", reason="for POSIX systems")

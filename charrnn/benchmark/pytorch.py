@@ -17,6 +17,7 @@ from charrnn.training.trainer import Trainer
 
 WINDOWS = 256  # that lie ready, at the most
 ADAMS = ("foreach", "fused")
+LAYERS = {"lstm": "LSTM", "gru": "GRU", "rnn": "RNN"}  # what torch.nn calls a layer of a cell
 
 
 def require() -> Any:
@@ -77,7 +78,7 @@ def _network(architecture: Architecture, *, one_hot: bool) -> tuple[Any, Any, An
     """Return what turns symbols into inputs, the recurrent layers, and the output layer."""
     torch = require()
     symbols, hidden = architecture.vocabulary, architecture.hidden
-    kind: Any = {"lstm": torch.nn.LSTM, "gru": torch.nn.GRU, "rnn": torch.nn.RNN}[architecture.cell]
+    kind: Any = getattr(torch.nn, LAYERS[architecture.cell])
 
     class OneHot(torch.nn.Module):  # type: ignore[misc, name-defined, unused-ignore]
         def forward(self, ids: Any) -> Any:

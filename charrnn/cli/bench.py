@@ -7,18 +7,17 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from charrnn.cells.table import CELLS
+from charrnn.cli.bench_speed import PARTS
 from charrnn.cli.options import Duration, Number
-from charrnn.cli.train import CELLS
 
 if TYPE_CHECKING:
     from charrnn.model.team import Team
     from charrnn.text.ingest import Corpus
     from charrnn.training.settings import Settings
 
-PARTS = ("training", "sampling", "controls", "threads", "start-up", "memory")
 SIZES = ("cell", "hidden", "layers", "seq_length", "batch_size")
 SPEED = ("threads", "rounds", "as_json")
-IN_PYTORCH = ("lstm", "gru", "rnn")
 
 # What can be given with each way to measure, by the option that asks for it; "" is the plain command.
 TAKEN = {
@@ -38,7 +37,7 @@ TAKEN = {
 @click.argument("corpus", nargs=-1, type=click.Path(), metavar="[CORPUS…]")
 @click.option(
     "--cell",
-    type=click.Choice(CELLS),
+    type=click.Choice(list(CELLS)),
     multiple=True,
     metavar="CELL",
     help="Kind of network; with --cells and --memory it may be given repeatedly.  [default: lstm, or all to compare]",
@@ -52,7 +51,9 @@ TAKEN = {
 @click.option("--threads", type=click.IntRange(1, 1024), help="Threads to use; by default one a processor.")
 @click.option("--rounds", type=click.IntRange(1), default=7, show_default=True, help="Times each side is measured.")
 @click.option("--against", type=click.Choice(["torch"]), help="Measure PyTorch too, on the same work, in turns.")
-@click.option("--only", type=click.Choice(PARTS), multiple=True, help="Measure only this; may be given repeatedly.")
+@click.option(
+    "--only", type=click.Choice(list(PARTS)), multiple=True, help="Measure only this; may be given repeatedly."
+)
 @click.option("--suite", is_flag=True, help="Measure a list of networks instead, one by one; takes minutes.")
 @click.option("--growth", is_flag=True, help="Measure instead how the time of training grows with each size.")
 @click.option("--rtrl", is_flag=True, help="Measure instead what --gradient rtrl costs, from 16 units to 128.")
@@ -196,8 +197,11 @@ def _refuse_contradictions(
         raise click.UsageError("--cell can be given more than once with --cells and --memory only.")
     if len(set(cells)) < len(cells):
         raise click.UsageError("The same --cell is given twice.")
-    if against and not set(cells) <= set(IN_PYTORCH):
-        raise click.UsageError(f"PyTorch has no {cells[0]}; --against is for {', '.join(IN_PYTORCH)}.")
+    if against:
+        from charrnn.benchmark.pytorch import LAYERS
+
+        if not set(cells) <= set(LAYERS):
+            raise click.UsageError(f"PyTorch has no {cells[0]}; --against is for {', '.join(LAYERS)}.")
     if against and only and not {"training", "sampling"} & set(only):
         raise click.UsageError("--against is for training, sampling and --suite.")
     if threads == 1 and set(only) == {"threads"}:

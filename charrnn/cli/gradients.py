@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import click
 from click.core import ParameterSource
 
+from charrnn.cells.architecture import ACTIVATIONS
 from charrnn.cli.options import unknown_option
 from charrnn.cli.records import Column, fitting, write
-from charrnn.cli.train import ACTIVATIONS
 from charrnn.errors import CharrnnError
 
 if TYPE_CHECKING:

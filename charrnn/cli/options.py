@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from charrnn.text.unknown import UNKNOWN
 from charrnn.writing.controls import CONTROLS, Controls
 
 COMPARABLE = 20_000_000  # characters of texts to compare with a corpus: each takes some 100 bytes of memory
@@ -105,7 +106,7 @@ def unknown_option(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add --unknown: the same rule in every command that reads a text with a trained model."""
     return click.option(
         "--unknown",
-        type=click.Choice(["error", "skip", "replace"]),
+        type=click.Choice(UNKNOWN),
         default="error",
         show_default=True,
         help="What to do with a character that the model has never seen: refuse it, leave it out, or put �, ? or a "

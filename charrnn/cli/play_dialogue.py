@@ -11,6 +11,7 @@ import click
 
 from charrnn.cli.options import Text
 from charrnn.errors import CharrnnError
+from charrnn.text.unknown import UNKNOWN
 from charrnn.writing.controls import CONTROLS, Control, Controls
 
 if TYPE_CHECKING:
@@ -162,8 +163,6 @@ class Play:
 
     def set_unknown(self, typed: str) -> None:
         """Set what becomes of characters that the model does not know."""
-        from charrnn.text.vocabulary import UNKNOWN
-
         rule = "error" if typed.strip() == "off" else typed.strip()
         if rule not in UNKNOWN:
             raise CharrnnError(f"/unknown takes one of {', '.join(UNKNOWN)}, not {rule[:60]!r}")
@@ -261,7 +260,7 @@ TABLE = (
     Command(
         "unknown",
         "RULE",
-        "What to do with characters the model has never seen: error, skip or replace.",
+        f"What to do with characters the model has never seen: {', '.join(UNKNOWN[:-1])} or {UNKNOWN[-1]}.",
         lambda play, typed: play.set_unknown(typed),
         lambda play: play.conversation.unknown,
     ),

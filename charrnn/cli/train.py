@@ -7,6 +7,8 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from charrnn.cells.architecture import ACTIVATIONS
+from charrnn.cells.table import CELLS
 from charrnn.cli import train_online as online
 from charrnn.cli import train_real_time as real_time
 from charrnn.cli.options import Duration, Number, Text
@@ -14,14 +16,7 @@ from charrnn.cli.train_log import Log
 from charrnn.cli.train_preparation import INHERITED, new_run, resumed_run
 from charrnn.cli.train_session import orderly, train
 from charrnn.errors import CharrnnError
-
-CELLS = (  # a test holds these lists to their tables, which are slower to import
-    *("rnn", "irnn", "clockwork", "lstm", "lstm-peephole", "lstm-coupled", "lstm-nig", "lstm-nfg", "lstm-nog"),
-    *("lstm-niaf", "lstm-noaf", "lstm-fgr", "lstm-projection", "gru", "gru-reset-before"),
-)
-ACTIVATIONS = ("tanh", "relu", "sigmoid")
-OPTIMIZERS = ("adam", "rmsprop", "adagrad", "sgd")
-SCHEDULES = ("cosine", "exponential", "constant")
+from charrnn.training.rules import OPTIMIZERS, SCHEDULES
 
 # Options that a resumed run may be given anew; all others are the run's own.
 RESUMABLE = {
@@ -56,7 +51,7 @@ RESUMABLE = {
 @click.option("--remap", is_flag=True, help="With --init-from: add the text's characters that MODEL does not know.")
 @click.option(
     "--cell",
-    type=click.Choice(CELLS),
+    type=click.Choice(list(CELLS)),
     default="lstm",
     show_default=True,
     metavar="CELL",
@@ -120,7 +115,7 @@ RESUMABLE = {
 )
 @click.option(
     "--optimizer",
-    type=click.Choice(OPTIMIZERS),
+    type=click.Choice(list(OPTIMIZERS)),
     default="adam",
     show_default=True,
     help="How to follow the gradient.",
@@ -130,7 +125,9 @@ RESUMABLE = {
     type=Number(0.0, min_open=True),
     help="Peak learning rate.  [default: 0.01 for lstm…, 0.006 for gru…, 0.004 for the others]",
 )
-@click.option("--schedule", type=click.Choice(SCHEDULES), default="cosine", show_default=True, help="How it falls.")
+@click.option(
+    "--schedule", type=click.Choice(list(SCHEDULES)), default="cosine", show_default=True, help="How it falls."
+)
 @click.option(
     "--warmup",
     type=Number(0.0, 1.0),
@@ -264,11 +261,9 @@ def _check_usage(ctx: click.Context, options: dict[str, Any]) -> None:
 
 def _check_cell(options: dict[str, Any]) -> None:
     """Refuse options that the kind of network does not have."""
-    from charrnn.cells.table import CELLS as TABLE
-
     for name in ("activation", "projection", "periods"):
-        if options[name] is not None and name not in TABLE[options["cell"]].options:
-            having = ", ".join(cell.name for cell in TABLE.values() if name in cell.options)
+        if options[name] is not None and name not in CELLS[options["cell"]].options:
+            having = ", ".join(cell.name for cell in CELLS.values() if name in cell.options)
             raise click.UsageError(f"--{name} is an option of {having}, and not of {options['cell']}.")
     if options["bidirectional"] and options["separator"] is not None:
         raise click.UsageError("Give --bidirectional or --documents: a bidirectional network reads a text as one.")

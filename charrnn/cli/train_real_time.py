@@ -5,6 +5,9 @@ from typing import Any
 
 import click
 
+from charrnn.text.unknown import UNKNOWN
+from charrnn.training.settings import GRADIENTS
+
 # What is usual for it in the place of an option's default: its cost grows with the streams, and with the fourth power
 # of the units.
 DEFAULTS = {"hidden": 32, "batch_size": 1, "dropout": 0.0}
@@ -33,7 +36,7 @@ def options(function: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
         click.option(
             "--unknown",
-            type=click.Choice(["error", "skip", "replace"]),
+            type=click.Choice(UNKNOWN),
             default="error",
             show_default=True,
             help="With --online: what to do with a character that the model has never seen.",
@@ -45,7 +48,7 @@ def options(function: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option(
             "--gradient",
-            type=click.Choice(["bptt", "rtrl"]),
+            type=click.Choice(GRADIENTS),
             default="bptt",
             show_default=True,
             help="bptt goes back through --seq-length characters. rtrl goes back to the text's begin: for one small "

@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from charrnn.errors import CharrnnError
+from charrnn.text.unknown import UNKNOWN
 
 Ids: TypeAlias = NDArray[np.unsignedinteger[Any]]
 
 LARGE = 5_000  # symbols: above this the output layer outweighs the rest of the network
-UNKNOWN = ("error", "skip", "replace")  # what may be done with a character outside the vocabulary
 STAND_INS = "\N{REPLACEMENT CHARACTER}? "  # what "replace" puts in its place: the first that there is
 BLOCK = 1 << 20  # a text is converted in blocks of this size: memory hardly exceeds text and result
 MARKS = (  # what a text in another of Unicode's encodings may begin with: the longer ones first, as they begin alike

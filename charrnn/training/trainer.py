@@ -73,9 +73,8 @@ class Trainer:
         """Prepare a new run, from `initial` weights where they are given; raise CharrnnError for a text too short."""
         require_learnable(corpus)
         architecture = settings.architecture(len(corpus.vocabulary))
-        arrays = (
-            2 + OPTIMIZERS[settings.optimizer].moments
-        )  # in a model file: the best weights, the last ones, the moments
+        # In a model file: the best weights, the last ones, the moments.
+        arrays = 2 + OPTIMIZERS[settings.optimizer].moments
         needed = 4 * architecture.stored_count() * arrays
         if needed > MAXIMUM_BYTES:
             raise CharrnnError(
