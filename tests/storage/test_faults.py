@@ -25,9 +25,9 @@ from charrnn.errors import CharrnnError
 from charrnn.model.model_file import check_writable, load, save
 from charrnn.storage import files
 from charrnn.storage.files import locked, replacing
-from tests.test_checkpoint import assert_same, make, names, sentence
+from tests.model.test_model_file import assert_same, make, names, sentence
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PATIENCE = 60.0  # seconds that a process may take on a busy machine before a test gives up on it
 NOBODY = 65534
 BUSY = r" is being written by another run, process (\d+); wait until it ends, or name another file with -o"
@@ -52,7 +52,7 @@ def unsaved(path, checkpoint):
 
 def elsewhere(function, *arguments, before=()):
     """Call a function of this file in a process of its own, with strings; return what it prints as JSON."""
-    program = f"import sys; from tests import test_faults; test_faults.{function.__name__}(*sys.argv[1:])"
+    program = f"import sys; from tests.storage import test_faults; test_faults.{function.__name__}(*sys.argv[1:])"
     command = [*before, sys.executable, "-c", program, *map(str, arguments)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -763,7 +763,9 @@ def test_two_that_write_and_one_that_reads(path):
         save(path.with_name("one"), make(seed=seed))
         whole[path.with_name("one").read_bytes()] = seed
     path.with_name("one").unlink()
-    program = "import sys; from tests.test_faults import save_often; save_often(sys.argv[1], int(sys.argv[2]), 30)"
+    program = (
+        "import sys; from tests.storage.test_faults import save_often; save_often(sys.argv[1], int(sys.argv[2]), 30)"
+    )
     command = [sys.executable, "-c", program, str(path)]
     writers = [subprocess.Popen([*command, seed], cwd=ROOT) for seed in "12"]
     seen = []

@@ -12,8 +12,7 @@ import pytest
 from charrnn.model.model_file import load
 from charrnn.model.network import Network
 from charrnn.writing.sampler import Sampler
-
-from .conftest import enter
+from tests.conftest import enter
 
 NAMES = sorted({"".join(random.Random(k).choices(["an", "be", "ri", "lo", "ma", "el"], k=3)) for k in range(120)})
 

@@ -24,9 +24,9 @@ from charrnn.training.rules import OPTIMIZERS
 from charrnn.training.settings import Settings
 from charrnn.training.trainer import Trainer
 from charrnn.writing.sampler import Sampler
+from tests.cli.test_cli import strict_json
 from tests.rows import PLAIN
-from tests.test_cli import strict_json
-from tests.test_resume import INTERVAL, TINY, assert_same, corpus, rhyme
+from tests.training.test_resume import INTERVAL, TINY, assert_same, corpus, rhyme
 
 SMALL = Settings(hidden=8, seq_length=8, batch_size=5, epochs=1.5, lr=0.005, dropout=0.2, seed=3, patience=0)
 LAST = 51  # step of such a run

@@ -22,9 +22,9 @@ from charrnn.model import model_file as checkpoint
 from charrnn.model.model_file import load
 from charrnn.storage import archive
 from tests import fuzz_model, hostile
+from tests.cli.test_cli import ERROR, UNEXPECTED
 from tests.hostile import meta_of, model, packed, placed, stored, unpacked, with_meta
-from tests.test_checkpoint import assert_same, sentence, slimmed
-from tests.test_cli import ERROR, UNEXPECTED
+from tests.model.test_model_file import assert_same, sentence, slimmed
 
 CAP = 256 << 20  # bytes of memory that loading any file of the corpus may take: most for 1.1 million characters
 PATIENCE = 300.0  # seconds for all of them: no figure of speed, but nothing may hang
@@ -42,9 +42,9 @@ def corpus(tmp_path_factory):
 
 def in_a_child(call, folder):
     """Run a function of this file in a process of its own; return what it prints, read as JSON."""
-    program = f"import sys; from tests import test_hostile; test_hostile.{call}(sys.argv[1])"
+    program = f"import sys; from tests.model import test_hostile; test_hostile.{call}(sys.argv[1])"
     command = [sys.executable, "-c", program, str(folder)]
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent)}
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
     done = subprocess.run(command, capture_output=True, timeout=PATIENCE, env=environment, cwd=folder.parent)
     assert done.returncode == 0, done.stderr.decode()
     return json.loads(done.stdout)

@@ -260,7 +260,7 @@ def start(cache, program, **environment):
     """Start a process that runs a program with its cache in a folder."""
     return subprocess.Popen(
         [sys.executable, "-c", program, str(cache)],
-        cwd=Path(__file__).parents[1],
+        cwd=Path(__file__).parents[2],
         env=os.environ | environment,
         stdout=subprocess.PIPE,
         text=True,
@@ -502,7 +502,7 @@ print(json.dumps(found + [run()["hits"], len(os.listdir(cache_folder().parent))]
 @pytest.mark.slow
 def test_a_sample_needs_no_cache(tmp_path):
     """Real samples are the same by two first runs at once, from the disk, from damaged files and without a place."""
-    model = Path(__file__).parents[1] / "models" / "shakespeare.npz"
+    model = Path(__file__).parents[2] / "models" / "shakespeare.npz"
     program = (
         "import sys, pathlib, platformdirs\n"
         "platformdirs.user_cache_path = lambda name: pathlib.Path(sys.argv[1], name)\n"

@@ -18,7 +18,7 @@ from charrnn.corpora.fables import fables
 from charrnn.corpora.library import python_library
 from charrnn.errors import CharrnnError
 
-FOLDER = Path(__file__).parent.parent / "corpora"
+FOLDER = Path(__file__).parents[2] / "corpora"
 PLURALS = {"geese", "mice", "calves", "oxen"}
 
 

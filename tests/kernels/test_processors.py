@@ -68,9 +68,9 @@ def main():
 
 def start(cells, **environment):
     """Start a child process that computes it, for another processor where the environment names one."""
-    command = [sys.executable, "-m", "tests.test_processors", *cells]
+    command = [sys.executable, "-m", "tests.kernels.test_processors", *cells]
     ours = {name: value for name, value in os.environ.items() if not name.startswith("NUMBA_CPU_")}
-    folder = Path(__file__).parents[1]
+    folder = Path(__file__).parents[2]
     return subprocess.Popen(command, cwd=folder, env=ours | environment, stdout=subprocess.PIPE, text=True)
 
 

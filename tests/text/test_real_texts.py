@@ -32,8 +32,8 @@ from charrnn.text.vocabulary import BLOCK, Vocabulary, cut, decoded
 from charrnn.writing import samples as generation
 from charrnn.writing.sampler import Sampler
 from charrnn.writing.samples import Ending, novelty, samples
-from tests.test_cli import misused, refused
-from tests.test_copying import ids, naive, over
+from tests.cli.test_cli import misused, refused
+from tests.reading.test_copying import ids, naive, over
 
 POSIX = pytest.mark.skipif(os.name == "nt", reason="for POSIX systems")
 LINUX = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="asks Linux for a process's memory")

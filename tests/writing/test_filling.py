@@ -16,8 +16,8 @@ from charrnn.writing import filling
 from charrnn.writing.filling import Filler, Gapped
 from tests import naive
 from tests.conftest import enter
+from tests.model.test_bidirectional import H, V, make, wide
 from tests.rows import KINDS
-from tests.test_bidirectional import H, V, make, wide
 
 GAP = V  # the symbol for what is not known
 ALL = V**5  # a beam from which nothing falls here

@@ -27,11 +27,11 @@ from charrnn.text.vocabulary import Vocabulary, decoded
 from charrnn.training.settings import Settings
 from charrnn.training.trainer import Trainer
 from tests import naive
+from tests.cli.test_cli import misused, refused
+from tests.model.test_model_file import with_meta
+from tests.model.test_network import Case, assert_close, assert_gradients, assert_same_bits
 from tests.rows import KINDS
-from tests.test_checkpoint import with_meta
-from tests.test_cli import misused, refused
-from tests.test_network import Case, assert_close, assert_gradients, assert_same_bits
-from tests.test_training import finish, state_of
+from tests.training.test_trainer import finish, state_of
 
 TINY = ("--hidden", 8, "--batch-size", 2, "--seq-length", 8, "--threads", 1, "--quiet")
 

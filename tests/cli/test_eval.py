@@ -18,7 +18,7 @@ from charrnn.cli import records as reports
 from charrnn.cli.records import Column, write
 from charrnn.reading import scoring
 from charrnn.text import sources
-from tests.test_cli import ERROR, TINY, meta_of, misused, refused, rewrite, strict_json
+from tests.cli.test_cli import ERROR, TINY, meta_of, misused, refused, rewrite, strict_json
 
 BITS = 1 / math.log(2)
 

@@ -118,7 +118,7 @@ def test_info_in_a_c_locale(trained):
     """Whatever the locale, what is written is UTF-8."""
     environment = {"LC_ALL": "C", "PATH": "/usr/bin:/bin", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     command = [sys.executable, "-m", "charrnn", "info", str(trained)]
-    done = subprocess.run(command, env=environment, capture_output=True, cwd=Path(__file__).parent.parent, check=True)
+    done = subprocess.run(command, env=environment, capture_output=True, cwd=Path(__file__).parents[2], check=True)
     assert "⠒ loss" in done.stdout.decode("utf-8")
 
 

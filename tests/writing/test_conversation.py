@@ -28,8 +28,8 @@ from charrnn.writing.controls import Controls
 from charrnn.writing.conversation import Conversation
 from charrnn.writing.sampler import Sampler, first_symbol
 from charrnn.writing.samples import Ending
-from tests import test_shell
-from tests.test_shell import ESCAPE, PATIENCE, Terminal, colors, finish
+from tests.cli import test_shell
+from tests.cli.test_shell import ESCAPE, PATIENCE, Terminal, colors, finish
 
 launch = test_shell.launch  # a fixture
 

@@ -24,9 +24,9 @@ from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.settings import Settings, periods_of
 from charrnn.training.trainer import Trainer
 from tests import naive
+from tests.model.test_network import Case, assert_close
 from tests.rows import NAMES, ROWS, fitted
-from tests.test_network import Case, assert_close
-from tests.test_resume import corpus, rhyme
+from tests.training.test_resume import corpus, rhyme
 
 # Names and shapes in the first layer: V = 5, H = 6, R = 4. A model file holds them so; to change them is to break it.
 GOLDEN = {
