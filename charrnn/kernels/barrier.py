@@ -1,6 +1,8 @@
 """Where threads wait for each other, spinning first and then napping, and the floating-point mode they run in."""
 
 import ctypes
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import llvmlite.binding
@@ -128,3 +130,13 @@ def flush_denormals():
 def restore_denormals(before):
     """Put this thread's floating-point mode back."""
     set_float_control(before)
+
+
+@contextmanager
+def flushed_denormals() -> Iterator[None]:
+    """Take denormal numbers for zeros in this thread; put its mode back at the end, whatever happens."""
+    before = flush_denormals()
+    try:
+        yield
+    finally:
+        restore_denormals(before)

@@ -31,7 +31,8 @@ class Team:
         if not 1 <= self.size <= MAXIMUM_THREADS:
             raise CharrnnError(f"the number of threads must be from 1 to {MAXIMUM_THREADS}, not {self.size}")
         # What keeps kernels from being compiled at all is raised here, and not where a thread would end of it.
-        barrier.restore_denormals(barrier.flush_denormals())
+        with barrier.flushed_denormals():
+            pass
         self._barrier = barrier.new()
         self.meeting = (self._barrier, self.size)  # where kernels of this team wait for each other
         self._job: Callable[[int], None] | None = None

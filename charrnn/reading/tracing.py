@@ -9,13 +9,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from charrnn.cells.architecture import Architecture
 from charrnn.errors import CharrnnError
-from charrnn.kernels import barrier
 from charrnn.model.bidirectional import require_left_to_right
 from charrnn.model.network import Network
-from charrnn.model.window import Window
+from charrnn.model.reader import Reader
 from charrnn.reading.features import FEATURES, Characters, Feature
 
-STEPS = 64  # characters read in one go
 LEAST = 10  # characters in each half of a text that must have a feature, and that must not: fewer tell nothing
 STILL = 1e-4  # standard deviation of a unit that hardly moves: what rounding does to it must not count
 
@@ -164,18 +162,12 @@ def _read(network: Network, ids: NDArray[np.integer]) -> Iterator[NDArray[np.flo
     there = kinds(architecture)
     named = [gates.index(kind) for kind in there if kind not in architecture.row.states]
     kept = len(there) - len(named)
-    window = Window(architecture, 1, STEPS)
-    network.begin(window, 0, 1)
-    steps = 0
-    for begin in range(0, len(ids), STEPS):
-        window.carry(0, 1, steps)
-        symbols = ids[begin : begin + STEPS].astype(np.int32)
-        steps = len(symbols)
-        # The end of a document is no symbol that is read, but a gap, after which a network begins anew.
-        window.ids[:steps, 0] = np.where(symbols < architecture.vocabulary, symbols, -1)
-        mode = barrier.flush_denormals()
-        network.forward(window, 0, 1, steps)
-        barrier.restore_denormals(mode)
+    reader = Reader(network)
+    window = reader.window
+    # The end of a document is no symbol that is read, but a gap, after which a network begins anew.
+    symbols = ids.astype(np.int32)
+    symbols[symbols >= architecture.vocabulary] = -1
+    for steps in reader.pieces(symbols[:, np.newaxis]):
         states = window.states[:kept, :, 1 : steps + 1, 0, : architecture.hidden].transpose(2, 1, 0, 3)
         z = window.z[:, :steps, 0].reshape(architecture.layers, steps, len(gates), -1)
         of_gates = z[:, :, named, : architecture.hidden].transpose(1, 0, 2, 3)

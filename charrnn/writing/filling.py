@@ -15,10 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.errors import CharrnnError
-from charrnn.kernels import barrier
 from charrnn.model.network import Network
 from charrnn.model.parameters import Array
-from charrnn.model.window import Window
+from charrnn.model.reader import Reader
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.writing.controls import COLDEST
 
@@ -33,7 +32,6 @@ Chooser = Callable[[Floats, Floats], Choice]
 # stands in one then has no bearing on the other, and a long text is read only where it has gaps.
 CONTEXT = 128
 BEAM = 16
-LENGTH = 256  # symbols that are read in one go, of all rows together
 MOST = 50_000_000  # numbers that are kept for the unknown characters of a text: 200 MB
 
 
@@ -90,23 +88,27 @@ class Filling:
 
 
 class Filler:
-    """A bidirectional network that fills gaps. Raises CharrnnError for any other."""
+    """A bidirectional network that fills gaps. Raises CharrnnError for any other.
 
-    def __init__(self, network: Network) -> None:
+    It reads up to `at_once` symbols before it carries the states on, of all rows together.
+    """
+
+    def __init__(self, network: Network, *, at_once: int = 256) -> None:
         if not network.architecture.bidirectional:
             raise CharrnnError(
                 "this model reads from left to right alone and does not know what is behind a gap; one that fills gaps "
                 "is trained with charrnn train --bidirectional"
             )
         self.symbols = network.architecture.vocabulary
-        self._left, self._right = _Stack(network, 0), _Stack(network, 1)
+        self._left, self._right = _stack(network, 0), _stack(network, 1)
+        self._at_once = at_once
         named = network.weights.named
         self._V, self._V_reverse = (named[name].astype(np.float64) for name in ("output.V", "output.V_reverse"))
         self._c = named["output.c"].astype(np.float64)
 
     def compile(self) -> None:
         """Compile what is needed, if it is not yet."""
-        self._left.network.compile()
+        self._left.compile()
 
     def best(self, ids: Ids, count: int = 1, beam: int = BEAM) -> list[Filling]:
         """Return the likeliest fillings of a text [N], at most so many, the likeliest first.
@@ -155,77 +157,46 @@ class Filler:
     def _search(self, ids: Ids, choose: Chooser, most: int, count: int) -> list[Filling]:
         """Fill a stretch from left to right, in `most` ways at most; return the first ones at the end."""
         places = np.flatnonzero(ids == self.symbols)
-        behind = self._right.read_back(ids, places)
-        self._left.begin(most)
+        behind = self._read_back(ids, places)
+        left = Reader(self._left, most, at_once=self._at_once)
         scores, start, chosen = np.zeros(1), 0, np.zeros((0, 1), np.int32)
         steps: list[tuple[NDArray[np.intp], Ids, Floats]] = []
         for k, place in enumerate(places.tolist()):
-            self._left.read(np.concatenate([chosen, np.repeat(ids[start:place, np.newaxis], scores.size, axis=1)]))
-            heard = self._left.states(scores.size) @ self._V + behind[k] @ self._V_reverse
+            left.read(np.concatenate([chosen, np.repeat(ids[start:place, np.newaxis], scores.size, axis=1)]))
+            heard = left.outputs(scores.size) @ self._V + behind[k] @ self._V_reverse
             log_p = _log_softmax(heard + self._c)
             parents, symbols = choose(scores, log_p)
             nats = -log_p[parents, symbols]
             scores = scores[parents] - nats
-            self._left.fork(parents)
+            left.fork(parents)
             chosen, start = symbols[np.newaxis].astype(np.int32), place + 1
             steps.append((parents, chosen[0], nats))
         return _traced(steps, count)
 
-
-class _Stack:
-    """One of the two stacks of a bidirectional network, as a network of its own, that reads texts in rows."""
-
-    def __init__(self, network: Network, direction: int) -> None:
-        both = network.architecture
-        alone = replace(both, vocabulary=both.symbols(direction), bidirectional=False)
-        # What it makes of its own outputs is not wanted: the two stacks' are added up before the softmax.
-        parameters = {
-            name: np.zeros(shape, np.float32)
-            if name.startswith("output.")
-            else network.weights.named["reverse." * direction + name]
-            for name, shape in alone.parameter_shapes().items()
-        }
-        self.network = Network(alone, parameters)
-        self.begin(1)
-
-    def begin(self, rows: int) -> None:
-        """Begin anew, with one row, and with room for so many."""
-        self._length = max(4, LENGTH // rows)
-        self._window = Window(self.network.architecture, rows, self._length)
-        self.network.begin(self._window, 0, rows)
-        self._slot = 0  # of the states after what was read last
-
-    def read(self, ids: Ids) -> None:
-        """Let each row read its symbols [N, B]."""
-        mode = barrier.flush_denormals()
-        for begin in range(0, len(ids), self._length):
-            part = ids[begin : begin + self._length]
-            rows = part.shape[1]
-            self._window.carry(0, rows, self._slot)
-            self._window.ids[: len(part), :rows] = part
-            self._slot = len(part)
-            self.network.forward(self._window, 0, rows, self._slot)
-        barrier.restore_denormals(mode)
-
-    def fork(self, parents: NDArray[np.intp]) -> None:
-        """Let each row [B] go on from where one of the rows is."""
-        states = self._window.states
-        states[:, :, self._slot, : parents.size] = states[:, :, self._slot, parents]
-
-    def states(self, rows: int) -> Array:
-        """Return what the top layer's state is after what was read last [B, H], in the first rows."""
-        return self._window.states[0, -1, self._slot, :rows, : self.network.architecture.outputs]
-
-    def read_back(self, ids: Ids, places: NDArray[np.intp]) -> Array:
-        """Read a text [N] from its end, in one row; return the states [n, H] beside some places."""
-        self.begin(1)
-        states = np.empty((places.size, self.network.architecture.outputs), np.float32)
+    def _read_back(self, ids: Ids, places: NDArray[np.intp]) -> Array:
+        """Read a text [N] from its end; return the right stack's outputs beside some places [n, H]."""
+        reader = Reader(self._right, at_once=self._at_once)
+        outputs = np.empty((places.size, self._right.architecture.outputs), np.float32)
         end = ids.size
         for k in reversed(range(places.size)):
-            self.read(ids[end - 1 : places[k] : -1, np.newaxis])
-            states[k] = self.states(1)[0]
+            reader.read(ids[end - 1 : places[k] : -1, np.newaxis])
+            outputs[k] = reader.outputs(1)[0]
             end = places[k] + 1
-        return states
+        return outputs
+
+
+def _stack(network: Network, direction: int) -> Network:
+    """Return one of the two stacks of a bidirectional network, as a network of its own."""
+    both = network.architecture
+    alone = replace(both, vocabulary=both.symbols(direction), bidirectional=False)
+    # What it makes of its own outputs is not wanted: the two stacks' are added up before the softmax.
+    parameters = {
+        name: np.zeros(shape, np.float32)
+        if name.startswith("output.")
+        else network.weights.named["reverse." * direction + name]
+        for name, shape in alone.parameter_shapes().items()
+    }
+    return Network(alone, parameters)
 
 
 def _log_softmax(logits: Floats) -> Floats:

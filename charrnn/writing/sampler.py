@@ -8,16 +8,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from charrnn.errors import CharrnnError
-from charrnn.kernels import barrier
 from charrnn.kernels.llvm.vector import padded
 from charrnn.model.bidirectional import require_left_to_right
 from charrnn.model.network import Network
+from charrnn.model.reader import Reader
 from charrnn.model.team import Team
-from charrnn.model.window import Window
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.writing.controls import Controls
 
-LENGTH = 64  # characters of a prime that are read in one go
 BLOCK_SECONDS = 0.02  # of drawing between two blocks: no reader sees it stutter, and Ctrl-C need not wait
 
 
@@ -67,10 +65,7 @@ class Sampler:
         require_left_to_right(network.architecture)
         self.network, self.team = network, team
         self.streams = len(seeds)
-        self._length = max(4, LENGTH // self.streams)  # memory for the predictions of many streams would grow large
-        self._window = Window(network.architecture, self.streams, self._length)
-        network.begin(self._window, 0, self.streams)
-        self._slot = 0  # of the states after what was read last
+        self._reader = Reader(network, self.streams)
         self._generators = [np.random.default_rng([seed, 0]) for seed in seeds]
         self._weights = np.zeros((self.streams, padded(network.architecture.vocabulary)), np.float32)
         self._controls = Controls() if controls is None else controls
@@ -95,23 +90,17 @@ class Sampler:
         symbols = np.asarray(ids, np.int32)
         if len(symbols) and not 0 <= symbols.min() <= symbols.max() < self.network.architecture.vocabulary:
             raise ValueError("there is a number that is no symbol's")
-        mode = barrier.flush_denormals()
-        for begin in range(0, len(symbols), self._length):
-            if self._slot:
-                self._window.carry(0, self.streams, self._slot)
-            self._slot = min(self._length, len(symbols) - begin)
-            self._window.ids[: self._slot] = symbols[begin : begin + self._slot, np.newaxis]
-            self.network.forward(self._window, 0, self.streams, self._slot)
-        barrier.restore_denormals(mode)
-        read = np.repeat(symbols[-int(self.controls.repeat_window) :, np.newaxis], self.streams, axis=1)
-        self._remember(np.concatenate([self._last_characters(), read]))
+        for_all = np.broadcast_to(symbols[:, np.newaxis], (len(symbols), self.streams))
+        self._reader.read(for_all)
+        self._remember(np.concatenate([self._last_characters(), for_all[-int(self.controls.repeat_window) :]]))
 
     def draw(self, count: int) -> Drawn:
         """Draw, and read, so many characters in each stream.
 
         Raises CharrnnError where the predictions are no numbers, ValueError where nothing has been read yet.
         """
-        if not self._slot:
+        reader = self._reader
+        if not reader.slot:
             raise ValueError("nothing has been read yet")
         chances = np.stack([generator.random(count) for generator in self._generators], axis=1)
         drawn = Drawn(np.zeros((count, self.streams), np.int32), np.zeros((count, self.streams), np.float32))
@@ -121,13 +110,13 @@ class Sampler:
         def job(worker: int) -> None:
             part = worker * self.streams // size, (worker + 1) * self.streams // size
             slots[worker] = self.network.sample(
-                self._window,
+                reader.window,
                 self.controls.arguments,
                 self._recent,
                 self._weights,
                 chances,
                 (drawn.symbols, drawn.nats),
-                self._slot,
+                reader.slot,
                 part,
             )
 
@@ -137,7 +126,7 @@ class Sampler:
             self.team.run(job)
         if min(slots) < 0:
             raise CharrnnError("the model's weights are so large that its predictions are no numbers")
-        self._slot = slots[0]
+        reader.slot = slots[0]
         return drawn
 
     def blocks(self) -> Iterator[Drawn]:
@@ -153,10 +142,7 @@ class Sampler:
     def fork(self, seeds: Sequence[int], team: Team | None = None) -> "Sampler":
         """Return another sampler, whose streams go on from where this one's first stream is."""
         other = Sampler(self.network, seeds=seeds, controls=self.controls, team=team)
-        if self._slot:
-            other._window.states[:, :, 1] = self._window.states[:, :, self._slot, :1]
-            other._window.logits[0] = self._window.logits[self._slot - 1, :1]
-            other._slot = 1
+        other._reader.follow(self._reader)
         other._remember(np.repeat(self._last_characters()[:, :1], other.streams, axis=1))
         return other
 

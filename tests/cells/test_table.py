@@ -382,7 +382,8 @@ def test_a_learned_first_state_is_learnt_and_read(tmp_path):
     sampler = Sampler(network)
     sampler.read(ids[:1])
     first = naive.forward("lstm", twin, ids[:1, np.newaxis].astype(np.int32), None)[0]
-    np.testing.assert_allclose(sampler._window.logits[0, 0, : len(text.vocabulary)], first[0, 0], rtol=1e-4, atol=1e-5)
+    logits = sampler._reader.window.logits[0, 0, : len(text.vocabulary)]
+    np.testing.assert_allclose(logits, first[0, 0], rtol=1e-4, atol=1e-5)
 
 
 # ---- The clock --------------------------------------------------------------------------------------------

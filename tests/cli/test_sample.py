@@ -122,8 +122,9 @@ def test_json_tells_all(trained, run):
         bits = 0.0
         sampler = Sampler(network)
         sampler.read(vocabulary.encode("Die "))
+        reader = sampler._reader
         for symbol in vocabulary.encode(record["text"][4:]):
-            logits = sampler._window.logits[sampler._slot - 1, 0, : len(vocabulary)].astype(np.float64)
+            logits = reader.window.logits[reader.slot - 1, 0, : len(vocabulary)].astype(np.float64)
             bits -= (logits[symbol] - logits.max() - math.log(np.exp(logits - logits.max()).sum())) / math.log(2)
             sampler.read([symbol])
         assert record["bits_per_char"] == pytest.approx(bits / 40, rel=1e-4)

@@ -17,8 +17,9 @@ from charrnn.display.color import BLUE_WHITE_RED, LEVELS, YELLOW_RED, ColoredTex
 from charrnn.display.words import harmless
 from charrnn.errors import CharrnnError
 from charrnn.model.network import Network
+from charrnn.model.reader import SYMBOLS_AT_ONCE
 from charrnn.reading.features import FEATURES, Characters
-from charrnn.reading.tracing import STEPS, Unit, activations, follow, kinds, scale_of, unit_named
+from charrnn.reading.tracing import Unit, activations, follow, kinds, scale_of, unit_named
 from charrnn.text.vocabulary import Vocabulary
 from tests.rows import PLAIN
 
@@ -148,7 +149,7 @@ def test_units_are_what_their_names_say(cell):
     """States and gates, in both layers and across windows, are those of the cell's equations."""
     network, parameters = random_network(cell)
     architecture = network.architecture
-    ids = np.random.default_rng(1).integers(0, 7, 2 * STEPS + 5)
+    ids = np.random.default_rng(1).integers(0, 7, 2 * SYMBOLS_AT_ONCE + 5)
     values = activations(network, ids, all_units(architecture)).astype(np.float64)
     values = values.reshape(len(ids), 2, len(kinds(architecture)), 5)
     x = np.eye(7)[ids]
@@ -212,7 +213,7 @@ def test_a_unit_that_is_not_there(name):
 @pytest.mark.parametrize("cell", PLAIN)
 def test_correlations(cell):
     """The unit has the greatest correlation of all in the first half; both halves' are those that NumPy computes."""
-    text = "".join(np.random.default_rng(5).choice(list("abcDE. \n1("), 5 * STEPS + 13))
+    text = "".join(np.random.default_rng(5).choice(list("abcDE. \n1("), 5 * SYMBOLS_AT_ONCE + 13))
     vocabulary = Vocabulary.of(text)
     network, _ = random_network(cell, vocabulary=len(vocabulary))
     ids, half = vocabulary.encode(text), len(text) // 2

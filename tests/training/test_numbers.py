@@ -398,7 +398,7 @@ def test_denormals_are_zeros_where_text_is_written():
         sampler.read([1, 2])
         if draws:
             sampler.draw(draws)
-        assert not sampler._window.states.any()
+        assert not sampler._reader.window.states.any()
         assert TINIEST * np.float32(0.5) > 0.0
     window = Window(architecture, 1, 2)
     network.forward(window, 0, 1, 2)

@@ -112,15 +112,15 @@ def test_a_gap_longer_than_what_is_read_at_once(beam):
         np.testing.assert_allclose(f.nats[:320], costs, rtol=1e-4, atol=1e-5)
 
 
-def test_known_text_beside_gaps_is_read_whatever_its_length(monkeypatch):
+def test_known_text_beside_gaps_is_read_whatever_its_length():
     """It makes no difference how much is read in one go."""
     network, _ = make("lstm", layers=2)
     ids = np.random.default_rng(2).integers(0, V, 200).astype(np.int32)
     ids[[40, 41, 42, 120, 199]] = GAP
     found = []
-    for length in (filling.LENGTH, 4, 7, 10_000):
-        monkeypatch.setattr(filling, "LENGTH", length)
-        found.append([(f.symbols.tolist(), f.nats.tolist()) for f in Filler(network).best(ids, 5)])
+    for at_once in (256, 4, 7, 10_000):
+        fillings = Filler(network, at_once=at_once).best(ids, 5)
+        found.append([(f.symbols.tolist(), f.nats.tolist()) for f in fillings])
     assert found[0] == found[1] == found[2] == found[3]
 
 
@@ -151,10 +151,8 @@ def test_a_long_text_is_read_where_it_has_gaps_alone(monkeypatch):
     ids[[0, 500_000, -1]] = GAP
     filler, steps = Filler(network), []
     for stack in (filler._left, filler._right):
-        forward = stack.network.forward
-        monkeypatch.setattr(
-            stack.network, "forward", lambda *args, forward=forward: steps.append(args[3]) or forward(*args)
-        )
+        forward = stack.forward
+        monkeypatch.setattr(stack, "forward", lambda *args, forward=forward: steps.append(args[3]) or forward(*args))
     assert filler.best(ids)[0].symbols.size == 3
     assert 3 * filling.CONTEXT < sum(steps) < 10 * filling.CONTEXT
 

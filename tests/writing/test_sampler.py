@@ -16,11 +16,12 @@ from charrnn.kernels.drawing import draw
 from charrnn.kernels.llvm.vector import padded
 from charrnn.model.network import Network
 from charrnn.model.parameters import aligned
+from charrnn.model.reader import SYMBOLS_AT_ONCE
 from charrnn.model.team import Team
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.writing import sampler as sampling
 from charrnn.writing.controls import CONTROLS, Controls
-from charrnn.writing.sampler import LENGTH, Sampler, first_symbol
+from charrnn.writing.sampler import Sampler, first_symbol
 from tests import naive
 from tests.rows import PLAIN
 
@@ -371,7 +372,7 @@ def test_a_sample_is_what_the_twin_would_write(cell, size):
     net = network(cell, scale=1.0)
     prime = np.random.default_rng(0).integers(0, 9, size)
     ours = taken(net, prime, 200, controls=Controls(temperature=0.0))
-    assert size + len(ours.symbols) > 3 * LENGTH
+    assert size + len(ours.symbols) > 3 * SYMBOLS_AT_ONCE
     twin = Twin(net, [0])
     twin.read(prime[:, np.newaxis])
     for symbol in ours.symbols[:, 0]:
@@ -403,7 +404,7 @@ def test_streams_draw_what_the_twin_would(cell, symbols, hidden, streams, size, 
 def test_the_window_of_the_last_characters_is_exact(penalty):
     """Each stream has its own, and the prime counts; it may be one character, or longer than all that is written."""
     net = network("gru", 12, layers=1, scale=1.0)
-    for window in (1, 2, 7, LENGTH, 65, 1000):
+    for window in (1, 2, 7, SYMBOLS_AT_ONCE, 65, 1000):
         controls = Controls(repeat_penalty=penalty, repeat_window=window)
         sampler, twin = Sampler(net, seeds=[1, 2, 3], controls=controls), Twin(net, [1, 2, 3])
         for size, count in ((5, 1), (0, 30), (90, 40), (1, 75)):
@@ -596,7 +597,7 @@ def test_streams_that_are_not_a_threads_own_are_left_alone():
     sampler = Sampler(net, seeds=range(4), controls=TOGETHER)
     sampler.read([1, 2, 3])
     rest = [0, 3]
-    window, recent = sampler._window, sampler._recent
+    window, recent = sampler._reader.window, sampler._recent
     window.states[:, :, :, rest] = np.random.default_rng(1).random(window.states[:, :, :, rest].shape)
     drawn = np.full((100, 4), -1, np.int32), np.full((100, 4), -1, np.float32)
 
