@@ -50,11 +50,14 @@ def cells(
     """Measure how well cells learn a text: a row, or an object, a network. `settings` tell all but cell and size."""
     from charrnn.benchmark import comparison, report
     from charrnn.cells.table import CELLS
+    from charrnn.display import sentences
     from charrnn.display.console import note
     from charrnn.training.trainer import Trainer
 
     networks = comparison.candidates(chosen or tuple(CELLS), settings, len(text.vocabulary), parameters)
-    shortened = Trainer(next(iter(networks.values())), text, team).note
+    asked = next(iter(networks.values()))
+    trainer = Trainer(asked, text, team)
+    shortened = sentences.short_text(trainer.streams.ids.size, asked, trainer.settings)
     if shortened is not None and not as_json:
         note(shortened)
     for own in networks.values():

@@ -46,10 +46,11 @@ class Bench:
         """Tell how fast it trains."""
         from charrnn.benchmark import report
         from charrnn.benchmark.speed import training_speed
+        from charrnn.display import sentences
         from charrnn.training.trainer import Trainer
 
         trainer = Trainer(self.settings, self.text, self.team)
-        self.note(trainer.note)
+        self.note(sentences.short_text(trainer.streams.ids.size, self.settings, trainer.settings))
         speed = training_speed(trainer, rounds=self.rounds, against_torch=self.torch)
         self.show(report.training(speed))
         return speed.as_dict()

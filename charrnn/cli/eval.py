@@ -178,6 +178,7 @@ def _whole(pieces: "Iterable[Scored]", vocabulary: "Vocabulary", copied: str | N
     """Tell the figures of a text, and how much of it is copied, if that is asked."""
     import numpy as np
 
+    from charrnn.display import sentences
     from charrnn.display.words import harmless
     from charrnn.reading.copying import comparison
     from charrnn.reading.scoring import total
@@ -196,7 +197,7 @@ def _whole(pieces: "Iterable[Scored]", vocabulary: "Vocabulary", copied: str | N
     click.echo(f"{score.bits_per_char:.4f} bits per character")
     click.echo(f"{score.perplexity:.3f} perplexity: as unsure as a fair choice between so many characters")
     click.echo(f"{score.characters:,} characters predicted")
-    for sentence in found.sentences(run, name_of(copied)) if found and copied else ():
+    for sentence in sentences.copied(found, run, name_of(copied)) if found and copied else ():
         click.echo(harmless(sentence))
 
 

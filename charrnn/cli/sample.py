@@ -150,10 +150,11 @@ def command(ctx: click.Context, /, **options: Any) -> None:
                     raise CharrnnError(f"there is more to write than --copied takes, {COMPARABLE:,} characters")
     output.close()
     if compare and later:
+        from charrnn.display import sentences
         from charrnn.display.words import harmless
 
         found = compare([np.concatenate(parts) for parts in texts], options["copied_run"])
-        for sentence in found.sentences(options["copied_run"], options["copied"]):
+        for sentence in sentences.copied(found, options["copied_run"], options["copied"]):
             click.echo(harmless(sentence), err=True)
 
 

@@ -22,11 +22,11 @@ INHERITED = ("cell", "hidden", "layers", *OPTIONS)  # options that the weights o
 
 def new_run(ctx: click.Context, options: dict[str, Any], team: "Team") -> "Trainer":
     """Prepare a new run, from the weights of another model if asked to."""
+    from charrnn.display import sentences
     from charrnn.display.console import note
     from charrnn.model.model_file import LONGEST_SEPARATOR, load
     from charrnn.model.transfer import common_vocabulary, starting_weights
     from charrnn.text.ingest import read_corpus
-    from charrnn.text.vocabulary import size_warning
     from charrnn.training.trainer import Trainer
 
     source = load(options["init_from"]) if options["init_from"] is not None else None
@@ -49,19 +49,21 @@ def new_run(ctx: click.Context, options: dict[str, Any], team: "Team") -> "Train
         byte_level=options["byte_level"],
         separator=separator,
         vocabulary=choose,
-        tell=None if options["quiet"] else note,
+        on_large=None if options["quiet"] else lambda size: note(sentences.reading(size)),
     )
     if corpus.documents == 1:
         raise CharrnnError(f"the whole text is one document: {separator[:60]!r} stands nowhere between two parts of it")
     if corpus.skipped and not options["quiet"]:
         note(f"{len(corpus.skipped)} files are not text and were left out, such as {corpus.skipped[0]}")
-    warning = size_warning(corpus.vocabulary)
+    warning = sentences.many_symbols(len(corpus.vocabulary))
     if warning and not options["quiet"]:
         note(warning)
     initial = starting_weights(source, corpus.vocabulary, seed=options["seed"]) if source else None
-    trainer = Trainer(_settings(options, corpus), corpus, team, initial)
-    if trainer.note and not options["quiet"]:
-        note(trainer.note)
+    settings = _settings(options, corpus)
+    trainer = Trainer(settings, corpus, team, initial)
+    shortened = sentences.short_text(trainer.streams.ids.size, settings, trainer.settings)
+    if shortened and not options["quiet"]:
+        note(shortened)
     return trainer
 
 
@@ -87,6 +89,7 @@ def resumed_run(options: dict[str, Any], team: "Team") -> "Trainer":
     """Take up a run where it was, on the text it was trained on."""
     from dataclasses import replace
 
+    from charrnn.display import sentences
     from charrnn.display.console import note
     from charrnn.display.words import duration
     from charrnn.model.model_file import load
@@ -104,7 +107,7 @@ def resumed_run(options: dict[str, Any], team: "Team") -> "Trainer":
             sources,
             vocabulary=checkpoint.vocabulary,
             sha256=str(checkpoint.corpus.get("sha256")),
-            tell=None if options["quiet"] else note,
+            on_large=None if options["quiet"] else lambda size: note(sentences.reading(size)),
         )
     except AnotherTextError:
         raise CharrnnError(

@@ -63,17 +63,6 @@ class Copied:
             "longest_run_at": self.at_corpus,
         }
 
-    def sentences(self, least: int, corpus: str) -> list[str]:
-        """Return what is to be told, in words; what they cite may hold anything that a text does."""
-        told = [
-            f"{100 * self.share:.1f} % copied: {self.copied:,} of {self.characters:,} characters stand word for word"
-            f" in {corpus}, in runs of {least:,} or more"
-        ]
-        if self.longest:
-            cited = self.run.replace("\n", "↵").replace("\t", "⇥") + "…" * (self.longest > SHOWN)
-            told.append(f"{self.longest:,} character{'s' * (self.longest > 1)} in the longest run: {cited}")
-        return told
-
 
 def measure(corpus: Ids, texts: Sequence[Ids], least: int = LEAST) -> Copied:
     """Find the runs of `least` symbols or more that stand both in the texts and in the corpus, and the longest of any.

@@ -69,7 +69,7 @@ def read_corpus(
     unknown: str = "error",
     sha256: str | None = None,
     stdin: BinaryIO | None = None,
-    tell: Callable[[str], None] | None = None,
+    on_large: Callable[[int], None] | None = None,
 ) -> Corpus:
     """Read files, folders and standard input (``-``), in the order given, as one encoded text.
 
@@ -86,7 +86,7 @@ def read_corpus(
 
     The text is read twice: for its SHA-256 and its characters, and to be encoded. If it has more than LARGE_TEXT bytes
     it is never in memory whole: encoded, it is kept in the cache and memory-mapped, and need not be encoded again.
-    That takes a while, which ``tell`` is told, if given, in a sentence.
+    That takes a while: ``on_large``, if given, is called with the size in bytes first.
 
     Raises CharrnnError for what cannot be read, is a device, changes while it is read, is not UTF-8 or has a character
     that the vocabulary lacks, for a folder without text, and if all files are empty; AnotherTextError where
@@ -105,8 +105,8 @@ def read_corpus(
                 stack.callback(source.close)
                 found.append(source)
         size = sum(source.size_now() for source in found)
-        if tell and size > LARGE_TEXT:
-            tell(f"reading {size / 1e9:.1f} GB of text, which takes a while")
+        if on_large and size > LARGE_TEXT:
+            on_large(size)
         opened = ((source.name, source.read(digest)) for source in found)
         if given is None and not byte_level:
             own = _vocabulary_of(_texts(opened, byte_level, line_feeds=not separator), separator)

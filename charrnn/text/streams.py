@@ -116,21 +116,18 @@ class Streams:
         return inputs, targets, steps
 
 
-def fit_streams(characters: int, batch_size: int, seq_length: int) -> tuple[int, int, str | None]:
-    """Fit streams and windows to a short text: (streams, window length, what was changed).
+def fit_streams(characters: int, batch_size: int, seq_length: int) -> tuple[int, int]:
+    """Fit streams and windows to a short text; return how many streams, and the length of a window.
 
     What was asked for is kept if each stream then has at least one full window. If not, there are fewer streams, down
     to 4, then shorter windows, down to 8 characters, so as to have 4 windows a stream; and fewer streams again where
-    even that does not fit. The last item is a sentence for the user, or None. Raises CharrnnError below ``MINIMUM``.
+    even that does not fit. Raises CharrnnError below ``MINIMUM``.
     """
     if characters < MINIMUM:
         raise CharrnnError(f"training needs at least {MINIMUM} characters, but here there are {characters}")
     predictions = characters - 1
     if predictions >= batch_size * seq_length:
-        return batch_size, seq_length, None
+        return batch_size, seq_length
     streams = max(min(batch_size, 4), predictions // (4 * seq_length))
     length = min(seq_length, max(8, predictions // (4 * streams)))
-    streams = min(streams, predictions // length)
-    fitted = f"{streams} stream{'s' * (streams > 1)} of {length} character{'s' * (length > 1)}"
-    short = f"the text is short ({characters:,} characters)"
-    return streams, length, f"{short}: {fitted} instead of {batch_size} of {seq_length}"
+    return min(streams, predictions // length), length

@@ -19,7 +19,6 @@ from charrnn.text.unknown import UNKNOWN
 
 Ids: TypeAlias = NDArray[np.unsignedinteger[Any]]
 
-LARGE = 5_000  # symbols: above this the output layer outweighs the rest of the network
 STAND_INS = "\N{REPLACEMENT CHARACTER}? "  # what "replace" puts in its place: the first that there is
 BLOCK = 1 << 20  # a text is converted in blocks of this size: memory hardly exceeds text and result
 MARKS = (  # what a text in another of Unicode's encodings may begin with: the longer ones first, as they begin alike
@@ -208,7 +207,7 @@ def decoded(chunks: Iterable[bytes], where: str, *, newlines: bool = False) -> I
         try:
             text = decoder.decode(chunk, last)
         except UnicodeDecodeError as error:
-            fault, last = error, True
+            fault, last = error.with_traceback(None), True  # its frames would keep the file open
             # What comes before it is told first, but of a binary file that is no text either.
             text = "" if binary else fault.object[: fault.start].decode()
         if newlines:
@@ -233,12 +232,6 @@ def decoded(chunks: Iterable[bytes], where: str, *, newlines: bool = False) -> I
 def cut(text: Any) -> Iterator[Any]:
     """Yield a string, or bytes, in pieces of bounded size."""
     return (text[k : k + BLOCK] for k in range(0, len(text), BLOCK))
-
-
-def size_warning(vocabulary: Vocabulary) -> str | None:
-    """Return a sentence if there are so many symbols that the model will be large and slow, else None."""
-    many = f"the text has {len(vocabulary):,} distinct characters, which makes the model large and slow"
-    return f"{many}; --bytes makes do with 256 symbols" if len(vocabulary) > LARGE else None
 
 
 class _Place:

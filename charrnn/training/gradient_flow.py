@@ -131,7 +131,7 @@ class Probe:
         Windows are those of training: ``batch_size`` streams of ``seq_length`` steps, or as large as the text allows;
         but the weights stay as they are, and nothing is dropped. Raises CharrnnError as `state_gradients` does.
         """
-        batch, length, _ = fit_streams(ids.size, batch_size, seq_length)
+        batch, length = fit_streams(ids.size, batch_size, seq_length)
         streams = Streams.plan(ids, batch, length, boundary)
         window = self.window(streams)
         norms = []

@@ -87,7 +87,7 @@ class Trainer:
         if architecture.bidirectional and boundary is not None:
             raise CharrnnError("a bidirectional network reads a text as one, not as documents")
         train, self.validation = split(corpus.ids, settings.val_fraction, boundary)
-        batch, length, self.note = fit_streams(train.size, settings.batch_size, settings.seq_length)
+        batch, length = fit_streams(train.size, settings.batch_size, settings.seq_length)
         self.settings = replace(settings, batch_size=batch, seq_length=length)
         self.streams = Streams.plan(train, batch, length, boundary)
         self._steps = Steps(self.settings, architecture, self.streams)

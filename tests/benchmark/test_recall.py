@@ -103,8 +103,9 @@ def test_questions_come_in_fours():
 def test_each_window_is_one_sentence(small, team, distance):
     """No sentence is cut by a window's end, so the gradient reaches all the way; fresh ones are held out."""
     text = corpus(distance, recall.STREAMS * recall.STEPS + recall.VALIDATION, 0)
-    trainer = Trainer(recall.settings("rnn", distance, 7), text, team)
-    assert trainer.note is None
+    settings = recall.settings("rnn", distance, 7)
+    trainer = Trainer(settings, text, team)
+    assert trainer.settings == settings  # nothing had to be fitted to the text
     assert (trainer.settings.seed, trainer.settings.patience) == (7, 0)
     assert trainer.steps == trainer.streams.windows == recall.STEPS
     inputs, targets, steps = trainer.streams.span(0, recall.STEPS)

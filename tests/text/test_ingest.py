@@ -16,7 +16,7 @@ from charrnn.errors import CharrnnError
 from charrnn.text import sources, vocabulary
 from charrnn.text.ingest import read_again, read_corpus, read_stream, read_text, require_learnable
 from charrnn.text.streams import MINIMUM, Streams, fit_streams, split
-from charrnn.text.vocabulary import LARGE, Vocabulary, size_warning
+from charrnn.text.vocabulary import Vocabulary
 
 Write = Callable[[str, bytes], str]
 
@@ -615,17 +615,6 @@ def test_one_distinct_character(write: Write) -> None:
     require_learnable(read_corpus([write("b.txt", b"ab")]))
 
 
-def test_size_warning() -> None:
-    """More than 5,000 symbols get a warning with their number and the way out."""
-    characters = "".join(map(chr, range(0x4E00, 0x4E00 + LARGE + 1)))
-    assert size_warning(Vocabulary(characters[:-1])) is None
-    assert size_warning(Vocabulary.of_bytes()) is None
-    said = size_warning(Vocabulary(characters))
-    assert said is not None
-    assert "5,001" in said
-    assert "--bytes" in said
-
-
 # Streams
 
 
@@ -705,42 +694,32 @@ def test_streams_refuse_nonsense() -> None:
 def test_any_small_text_fits(batch_size: int, seq_length: int) -> None:
     """From the minimum on, every size gets streams that have a full window each, and no more than asked for."""
     for characters in range(MINIMUM, 700):
-        b, t, note = fit_streams(characters, batch_size, seq_length)
+        b, t = fit_streams(characters, batch_size, seq_length)
         assert 1 <= b <= batch_size
         assert 1 <= t <= seq_length
         assert np.diff(Streams.plan(np.zeros(characters, np.uint8), b, t).start).min() >= t
-        assert (note is None) == ((b, t) == (batch_size, seq_length))
-        assert (note is None) == (characters > batch_size * seq_length)
-        if note is not None and characters - 1 >= 4 * 4 * 8 and batch_size >= 4 and seq_length >= 8:
+        changed = (b, t) != (batch_size, seq_length)
+        assert changed == (characters <= batch_size * seq_length)
+        if changed and characters - 1 >= 4 * 4 * 8 and batch_size >= 4 and seq_length >= 8:
             assert (characters - 1) // b >= 4 * t
 
 
 @given(st.integers(MINIMUM, 300), st.integers(1, 64), st.integers(1, 100))
 def test_fitted_streams_use_every_prediction_once(characters: int, batch_size: int, seq_length: int) -> None:
     """What fits also covers the text: every prediction once."""
-    b, t, _ = fit_streams(characters, batch_size, seq_length)
+    b, t = fit_streams(characters, batch_size, seq_length)
     inputs, _ = epoch(Streams.plan(np.arange(characters, dtype=np.uint16), b, t))
     assert [k for row in inputs for k in row] == list(range(characters - 1))
 
 
-def test_what_was_changed_is_said() -> None:
-    """The note has the size of the text, what it gets, and what was asked for; nothing is said if all is kept."""
-    assert fit_streams(100_000, 16, 32) == (16, 32, None)
-    assert fit_streams(513, 16, 32) == (16, 32, None)
-    note = "the text is short (180 characters): 4 streams of 11 characters instead of 16 of 32"
-    assert fit_streams(180, 16, 32) == (4, 11, note)
-    note = "the text is short (1,500 characters): 11 streams of 32 characters instead of 64 of 32"
-    assert fit_streams(1_500, 64, 32) == (11, 32, note)
-    assert fit_streams(24, 2, 32) == (
-        2,
-        8,
-        "the text is short (24 characters): 2 streams of 8 characters instead of 2 of 32",
-    )
-    assert fit_streams(24, 1, 32) == (
-        1,
-        8,
-        "the text is short (24 characters): 1 stream of 8 characters instead of 1 of 32",
-    )
+def test_fewer_streams_then_shorter_windows() -> None:
+    """What was asked for is kept if it fits; else there are fewer streams, and shorter windows where these are few."""
+    assert fit_streams(100_000, 16, 32) == (16, 32)
+    assert fit_streams(513, 16, 32) == (16, 32)
+    assert fit_streams(180, 16, 32) == (4, 11)
+    assert fit_streams(1_500, 64, 32) == (11, 32)
+    assert fit_streams(24, 2, 32) == (2, 8)
+    assert fit_streams(24, 1, 32) == (1, 8)
 
 
 @pytest.mark.parametrize("characters", [0, 1, 23])

@@ -341,12 +341,12 @@ def test_training_on_the_disk_is_training_in_memory(cache, path, monkeypatch, se
 
 
 def test_a_long_wait_is_said(cache, path):
-    """Before a large text is read, one sentence says that it takes a while; nothing is said of a small one."""
+    """Before a large text is read its size is told, as that takes a while; nothing is told of a small one."""
     said = []
-    read_corpus([path], tell=said.append)
+    read_corpus([path], on_large=said.append)
     (Path(path).parent / "small.txt").write_bytes(b"abc" * 10)
-    read_corpus([str(Path(path).parent / "small.txt")], tell=said.append)
-    assert said == ["reading 0.0 GB of text, which takes a while"]
+    read_corpus([str(Path(path).parent / "small.txt")], on_large=said.append)
+    assert said == [Path(path).stat().st_size]
 
 
 TRAIN = """

@@ -1,0 +1,44 @@
+"""Sentences that several commands tell people."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from charrnn.reading.copying import Copied
+    from charrnn.training.settings import Settings
+
+LARGE_VOCABULARY = 5_000  # symbols: above this the output layer outweighs the rest of the network
+
+
+def reading(size: int) -> str:
+    """Say that a text of so many bytes is read."""
+    return f"reading {size / 1e9:.1f} GB of text, which takes a while"
+
+
+def many_symbols(symbols: int) -> str | None:
+    """Warn of so many symbols that the model will be large and slow; None where there are not."""
+    many = f"the text has {symbols:,} distinct characters, which makes the model large and slow"
+    return f"{many}; --bytes makes do with 256 symbols" if symbols > LARGE_VOCABULARY else None
+
+
+def short_text(characters: int, asked: "Settings", fitted: "Settings") -> str | None:
+    """Say to what streams a text was too short for those that were asked for; None where it was not."""
+    streams, length = fitted.batch_size, fitted.seq_length
+    if (streams, length) == (asked.batch_size, asked.seq_length):
+        return None
+    these = f"{streams} stream{'s' * (streams > 1)} of {length} character{'s' * (length > 1)}"
+    short = f"the text is short ({characters:,} characters)"
+    return f"{short}: {these} instead of {asked.batch_size} of {asked.seq_length}"
+
+
+def copied(found: "Copied", least: int, corpus: str) -> list[str]:
+    """Tell what stands in a corpus, in runs of `least` characters; what is cited may hold anything a text does."""
+    told = [
+        f"{100 * found.share:.1f} % copied: {found.copied:,} of {found.characters:,} characters stand word for word"
+        f" in {corpus}, in runs of {least:,} or more"
+    ]
+    if found.longest:
+        from charrnn.reading.copying import SHOWN
+
+        cited = found.run.replace("\n", "↵").replace("\t", "⇥") + "…" * (found.longest > SHOWN)
+        told.append(f"{found.longest:,} character{'s' * (found.longest > 1)} in the longest run: {cited}")
+    return told
