@@ -1,42 +1,20 @@
-"""What tests of the command line share: a made-up text, a small model trained on it, and a way to type a command."""
+"""What tests of all rooms share: a made-up text, a model trained on it, ways to type a command or start a process."""
 
 import io
 import random
 import signal
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from tests.helpers import processes
+from tests.helpers.commands import TINY, Result, enter
 
 WORDS = """
     der die das ein eine Mann Frau Kind Haus Garten Straße Tür Vögel Bäume grüne alte kleine große sieht findet hört
     über unter hinter vor im am und aber dann — …
 """
-
-
-@dataclass
-class Result:
-    """What a command left behind: its exit code, and what it wrote."""
-
-    code: int
-    stdout: bytes
-    err: str
-
-    @property
-    def out(self):
-        """Standard output as text, which is UTF-8 whatever the locale."""
-        return self.stdout.decode("utf-8")
-
-
-def enter(*arguments):
-    """Run the program in this process and return its exit code."""
-    from charrnn.cli import run
-
-    try:
-        return run([str(argument) for argument in arguments])
-    except SystemExit as end:
-        return end.code
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -72,8 +50,7 @@ def trained(tmp_path_factory, text):
     corpus = folder / "corpus.txt"
     corpus.write_text(text, encoding="utf-8")
     model = folder / "model.npz"
-    options = ("--hidden", 16, "--epochs", 20, "--threads", 1, "--quiet", "-o", model)
-    assert enter("train", corpus, *options) == 0
+    assert enter("train", corpus, *TINY, "--epochs", 20, "--quiet", "-o", model) == 0
     assert enter("sample", model, "--length", 1) == 0  # so that nothing says later that it compiles
     return model
 
@@ -101,3 +78,17 @@ def run(capsysbinary, monkeypatch):
         return Result(code, out, err.decode("utf-8"))
 
     return typed
+
+
+@pytest.fixture
+def launch(folder):
+    """Start the program in a process of its own, as ``helpers.processes.start`` does."""
+    started = []
+
+    def launched(*arguments, **options):
+        started.append(processes.start(*arguments, **options))
+        return started[-1]
+
+    yield launched
+    for process in started:
+        processes.clear_up(process)

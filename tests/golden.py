@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.conftest import enter
+from tests.helpers.commands import enter
 from tests.rows import ROWS, settings_of
 
 SHAKESPEARE = Path(__file__).parents[1] / "models" / "shakespeare.npz"

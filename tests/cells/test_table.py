@@ -24,9 +24,9 @@ from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.settings import Settings, periods_of
 from charrnn.training.trainer import Trainer
 from tests import naive
-from tests.model.test_network import Case, assert_close
+from tests.helpers.networks import Case, assert_close
+from tests.helpers.runs import corpus_of, rhyme
 from tests.rows import NAMES, ROWS, fitted
-from tests.training.test_resume import corpus, rhyme
 
 # Names and shapes in the first layer: V = 5, H = 6, R = 4. A model file holds them so; to change them is to break it.
 GOLDEN = {
@@ -360,7 +360,7 @@ def test_a_learned_first_state_is_learnt_and_read(tmp_path):
     from charrnn.reading.scoring import score
     from charrnn.writing.sampler import Sampler
 
-    text = corpus(rhyme(800), "\n")
+    text = corpus_of(rhyme(800), "\n")
     settings = Settings(hidden=8, seq_length=8, batch_size=4, epochs=4.0, dropout=0.0, learned_state=True, patience=0)
     with Team(1) as team:
         trainer = Trainer(settings, text, team)
@@ -391,7 +391,7 @@ def test_a_learned_first_state_is_learnt_and_read(tmp_path):
 
 def test_a_clockwork_network_never_hears_faster_groups(tmp_path):
     """Training leaves zero what a slower unit would hear of faster ones; a file that says otherwise is not heeded."""
-    text = corpus(rhyme(600))
+    text = corpus_of(rhyme(600))
     settings = Settings(cell="clockwork", hidden=8, seq_length=8, batch_size=4, epochs=1.0, dropout=0.0, patience=0)
     with Team(2) as team:
         trainer = Trainer(settings, text, team)
@@ -449,7 +449,7 @@ def test_a_new_variant_is_a_new_row(monkeypatch, tmp_path):
     for name, gradient in case.gradients.items():
         assert_close(gradient, expected.pop(name), name)
     assert not expected
-    text = corpus(rhyme(600))
+    text = corpus_of(rhyme(600))
     settings = Settings(cell=row.name, hidden=8, seq_length=8, batch_size=4, epochs=2.0, dropout=0.0, patience=0)
     with Team(2) as team:
         whole = Trainer(settings, text, team)
@@ -477,7 +477,7 @@ DEARER = {"lstm": ("lstm-peephole", "lstm-fgr"), "rnn": ("clockwork",)}
 @pytest.mark.parametrize("family", NO_DEARER)
 def test_a_variant_costs_no_more_than_its_familys_plain_row(family, hidden):
     """A flag costs nothing: where there is no more arithmetic, a step takes at most 15 % longer, measured in turns."""
-    text = corpus(rhyme(200_000))
+    text = corpus_of(rhyme(200_000))
     names = (family, *NO_DEARER[family], *DEARER.get(family, ()))
     times = {name: [] for name in names}
     with Team() as team:

@@ -25,76 +25,8 @@ import charrnn.cli
 from charrnn import __version__
 from charrnn.cli import COMMANDS
 from charrnn.errors import CharrnnError
-
-TINY = ("--hidden", 16, "--threads", 1)
-ERROR = "charrnn: error: "
-UNEXPECTED = "should not have happened"
-
-
-def refused(result, *words):
-    """Hold that a command ended with exit code 1 and one plain line that has these words."""
-    assert result.code == 1
-    assert result.stdout == b""
-    assert result.err.startswith(ERROR)
-    assert result.err.endswith("\n")
-    assert result.err.count("\n") == 1
-    assert UNEXPECTED not in result.err
-    for word in words:
-        assert word in result.err
-
-
-def misused(result, *words):
-    """Hold that a command ended with exit code 2, how it is used, and an error that has these words."""
-    assert result.code == 2
-    assert result.stdout == b""
-    assert result.err.startswith("Usage: charrnn")
-    error = result.err.splitlines()[-1]
-    assert error.startswith("Error: ")
-    for word in words:
-        assert word in error
-
-
-def contents(folder):
-    """Return all files below a folder with what is in them: hidden ones and temporary ones too."""
-    return {path: path.read_bytes() if path.is_file() else None for path in Path(folder).rglob("*")}
-
-
-def meta_of(model):
-    """Return what a model file says about itself, read with NumPy alone."""
-    with np.load(model) as file:
-        return json.loads(file["meta"].tobytes())
-
-
-def arrays_of(model):
-    """Return the arrays in a model file that its bits depend on."""
-    with np.load(model) as file:
-        return {name: file[name] for name in file.files if name != "meta"}
-
-
-def assert_same_bits(one, other):
-    """Hold that two model files have the same weights and the same state."""
-    one, other = arrays_of(one), arrays_of(other)
-    assert list(one) == list(other)
-    assert any(name.startswith("param/") for name in one)
-    assert any(name.startswith("state/") for name in one)
-    for name, values in one.items():
-        assert values.tobytes() == other[name].tobytes(), name
-
-
-def rewrite(source, target, change):
-    """Copy a model file, with ``change(meta, arrays)`` done to it."""
-    arrays, meta = arrays_of(source), meta_of(source)
-    change(meta, arrays)
-    np.savez(target, meta=np.frombuffer(json.dumps(meta).encode(), np.uint8), **arrays)
-
-
-def strict_json(line):
-    """Read JSON as its standard has it: without NaN and Infinity."""
-
-    def fail(word):
-        raise AssertionError(f"{word} is no JSON")
-
-    return json.loads(line, parse_constant=fail)
+from tests.helpers.commands import ERROR, TINY, UNEXPECTED, contents, misused, refused, strict_json
+from tests.helpers.model_files import arrays_of, assert_same_bits, meta_of, rewrite
 
 
 def interrupt(monkeypatch, after):

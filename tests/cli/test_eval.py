@@ -18,7 +18,8 @@ from charrnn.cli import records as reports
 from charrnn.cli.records import Column, write
 from charrnn.reading import scoring
 from charrnn.text import sources
-from tests.cli.test_cli import ERROR, TINY, meta_of, misused, refused, rewrite, strict_json
+from tests.helpers.commands import ERROR, TINY, enter, misused, refused, strict_json
+from tests.helpers.model_files import meta_of, rewrite
 
 BITS = 1 / math.log(2)
 
@@ -40,12 +41,8 @@ def of_documents(tmp_path_factory, text):
     """Train a small model of documents, a line each."""
     folder = tmp_path_factory.mktemp("documents")
     (folder / "corpus.txt").write_text(text, encoding="utf-8")
-    code = subprocess.run(
-        [sys.executable, "-m", "charrnn", "train", "corpus.txt", "--documents", "lines", "--epochs", "1", "--quiet"]
-        + [str(option) for option in TINY],
-        cwd=folder,
-    ).returncode
-    assert code == 0
+    options = (*TINY, "--documents", "lines", "--epochs", 1, "--quiet", "-o", folder / "model.npz")
+    assert enter("train", folder / "corpus.txt", *options) == 0
     return folder / "model.npz"
 
 
@@ -54,8 +51,6 @@ def of_bytes(tmp_path_factory, text):
     """Train a small model of bytes."""
     folder = tmp_path_factory.mktemp("bytes")
     (folder / "corpus.txt").write_text(text, encoding="utf-8")
-    from tests.conftest import enter
-
     options = (*TINY, "--bytes", "--epochs", 1, "--quiet", "-o", folder / "model.npz")
     assert enter("train", folder / "corpus.txt", *options) == 0
     return folder / "model.npz"

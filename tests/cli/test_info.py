@@ -1,6 +1,5 @@
 """The learning curve, in the terminal and as a picture."""
 
-import io
 import json
 import shutil
 import subprocess
@@ -11,6 +10,7 @@ import pytest
 
 from charrnn.display.curve import HEIGHT, draw
 from charrnn.model.model_file import load, save
+from tests.helpers.commands import enter, on_a_terminal
 
 FALLING = [(1.0, 3.0, 3.2), (2.0, 2.0, 2.4), (3.0, 1.5, 2.0), (5.0, 1.0, 2.0)]
 
@@ -100,18 +100,12 @@ def test_info_on_a_narrow_terminal(trained, run, monkeypatch):
 
 def test_info_on_a_dumb_terminal(trained, monkeypatch):
     """A terminal that says it is dumb gets ASCII."""
-    from charrnn.cli import run
-
-    screen = io.StringIO()
-    screen.isatty = lambda: True
-    monkeypatch.setattr(sys, "stdout", screen)
     for term, ascii_only in (("dumb", True), ("xterm", False)):
-        monkeypatch.setenv("TERM", term)
-        assert run(["info", str(trained)]) == 0
+        screen = on_a_terminal(monkeypatch, TERM=term)
+        assert enter("info", trained) == 0
         curve = screen.getvalue().splitlines()[-HEIGHT - 2 :]
         assert [line for line in curve if " loss " in line] == curve[:1]
         assert all(line.isascii() for line in curve) == ascii_only
-        screen.truncate(0)
 
 
 def test_info_in_a_c_locale(trained):

@@ -3,7 +3,7 @@
 import json
 import math
 import random
-import sys
+import re
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ import pytest
 from charrnn.model.model_file import load
 from charrnn.model.network import Network
 from charrnn.writing.sampler import Sampler
-from tests.conftest import enter
+from tests.helpers.commands import enter, json_lines, on_a_terminal
 
 NAMES = sorted({"".join(random.Random(k).choices(["an", "be", "ri", "lo", "ma", "el"], k=3)) for k in range(120)})
 
@@ -31,11 +31,6 @@ def lines(result):
     """Return the lines that a command wrote, after it went well."""
     assert result.code == 0, result.err
     return result.out.splitlines()
-
-
-def objects(result):
-    """Return the JSON objects that a command wrote, one a line."""
-    return [json.loads(line) for line in lines(result)]
 
 
 def test_names_are_drawn_one_a_line(names_model, run):
@@ -103,14 +98,14 @@ def test_several_samples(trained, run):
     assert several.startswith(alone)
     assert several.count("der ") >= 3
     assert several.endswith("\n")
-    records = objects(run("sample", trained, "--seed", 4, "--length", 30, "--prime", "der ", "--count", 3, "--json"))
+    records = json_lines(run("sample", trained, "--seed", 4, "--length", 30, "--prime", "der ", "--count", 3, "--json"))
     assert "".join(record["text"] for record in records).replace("\n", "") == several.replace("\n", "")
 
 
 def test_json_tells_all(trained, run):
     """Each object has its text, the seed that draws it alone, and the model's own bits per character of it."""
     options = ("--length", 40, "--temp", 0.6, "--top-k", 5, "--prime", "Die ")
-    records = objects(run("sample", trained, *options, "--count", 3, "--json", "--seed", 9))
+    records = json_lines(run("sample", trained, *options, "--count", 3, "--json", "--seed", 9))
     assert [record["sample"] for record in records] == [0, 1, 2]
     assert records[0]["seed"] == 9
     assert len({record["seed"] for record in records}) == 3
@@ -128,7 +123,7 @@ def test_json_tells_all(trained, run):
             bits -= (logits[symbol] - logits.max() - math.log(np.exp(logits - logits.max()).sum())) / math.log(2)
             sampler.read([symbol])
         assert record["bits_per_char"] == pytest.approx(bits / 40, rel=1e-4)
-    (bare,) = objects(run("sample", trained, *options, "--json", "--seed", 9, "--no-prime"))
+    (bare,) = json_lines(run("sample", trained, *options, "--json", "--seed", 9, "--no-prime"))
     assert "Die " + bare["text"] == records[0]["text"]
 
 
@@ -138,7 +133,7 @@ def test_json_of_bytes(tmp_path, run):
     model = tmp_path / "model.npz"
     options = ("--bytes", "--hidden", 4, "--epochs", 1, "--threads", 1, "--quiet", "-o", model)
     assert run("train", tmp_path / "binary", *options).code == 0
-    (record,) = objects(run("sample", model, "--seed", 1, "--json", "--length", 200))
+    (record,) = json_lines(run("sample", model, "--seed", 1, "--json", "--length", 200))
     assert record["characters"] == 200
     assert "\\x" in record["text"]
 
@@ -165,7 +160,7 @@ def test_copied_is_told(trained, run):
     assert "% copied" in few.err
     assert not few.err.startswith("0.0 %")
     assert "copied" not in few.out
-    (record,) = objects(run(*options, "--copied-run", 4, "--json"))
+    (record,) = json_lines(run(*options, "--copied-run", 4, "--json"))
     assert 0.5 < record["copied"] <= 1.0
     assert record["longest_run"] >= 4
 
@@ -239,23 +234,10 @@ def test_surprise_in_a_pipe_is_plain(trained, run):
 
 def test_surprise_on_a_terminal(trained, run, monkeypatch):
     """On a terminal the text is colored, and the same text."""
-    import io
-    import re
-
-    from charrnn.cli import run as program
-
-    class Terminal(io.TextIOWrapper):
-        def isatty(self):
-            return True
-
-    monkeypatch.setenv("TERM", "xterm-256color")
     plain = run("sample", trained, "--seed", 2, "--length", 200, "--prime", "Der ").out
-    raw = io.BytesIO()
-    monkeypatch.setattr(sys, "stdout", Terminal(raw, encoding="utf-8"))
-    options = ["--seed", "2", "--length", "200", "--prime", "Der ", "--surprise"]
-    assert program(["sample", str(trained), *options]) == 0
-    sys.stdout.flush()
-    written = raw.getvalue().decode()
+    screen = on_a_terminal(monkeypatch)
+    assert enter("sample", trained, "--seed", 2, "--length", 200, "--prime", "Der ", "--surprise") == 0
+    written = screen.getvalue()
     assert "\x1b[" in written
     bare = re.sub(r"\x1b\[[0-9;]*m", "", written)
     assert bare.replace(" \n", "\n").rstrip("\n") == plain.replace(" \n", "\n").rstrip("\n")
@@ -279,7 +261,7 @@ def test_a_folder_of_documents_is_known(tmp_path, run):
     options = ("--documents", r"\n\n", "--hidden", 8, "--epochs", 20, "--threads", 1, "--quiet", "-o", model)
     (tmp_path / "longer").write_text("ab\n\nac\n\nbb\n\nbc\n\n" * 10)
     assert run("train", tmp_path / "longer", *options).code == 0
-    records = objects(run("sample", model, "--count", 8, "--seed", 1, "--json", "--novel", tmp_path / "corpus"))
+    records = json_lines(run("sample", model, "--count", 8, "--seed", 1, "--json", "--novel", tmp_path / "corpus"))
     texts = [record["text"] for record in records]
     assert len(texts) == 8
     assert not {"", "ab", "ac", "bb", "bc"} & set(texts)
@@ -313,14 +295,6 @@ def test_bytes_become_characters_with_their_bits():
 
 def test_a_terminal_is_not_commanded(tmp_path, run, monkeypatch):
     """Control characters that a model writes do nothing to a terminal, and go as they are into a pipe."""
-    import io
-
-    from charrnn.cli import run as program
-
-    class Terminal(io.TextIOWrapper):
-        def isatty(self):
-            return True
-
     (tmp_path / "text").write_text("a\x1b[2Jb\n" * 60)
     model = tmp_path / "model.npz"
     assert (
@@ -328,10 +302,7 @@ def test_a_terminal_is_not_commanded(tmp_path, run, monkeypatch):
     )
     assert "\x1b" in run("sample", model, "--seed", 1, "--length", 300).out
     for more in ([], ["--surprise"]):
-        monkeypatch.setenv("NO_COLOR", "1")
-        raw = io.BytesIO()
-        monkeypatch.setattr(sys, "stdout", Terminal(raw, encoding="utf-8"))
-        assert program(["sample", str(model), "--seed", "1", "--length", "300", *more]) == 0
-        sys.stdout.flush()
-        assert b"\x1b" not in raw.getvalue()
-        assert "\ufffd" in raw.getvalue().decode()
+        screen = on_a_terminal(monkeypatch, NO_COLOR="1")
+        assert enter("sample", model, "--seed", 1, "--length", 300, *more) == 0
+        assert "\x1b" not in screen.getvalue()
+        assert "\ufffd" in screen.getvalue()

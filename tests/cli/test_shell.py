@@ -3,103 +3,22 @@
 import json
 import os
 import re
-import select
 import signal
-import struct
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from charrnn.cells.table import CELLS
+from tests.helpers.commands import TINY, enter
+from tests.helpers.model_files import assert_same_bits, steps_of
+from tests.helpers.processes import PATIENCE, finish, until_line
+from tests.helpers.terminals import ESCAPE, Terminal, colors
 
-fcntl = pytest.importorskip("fcntl", reason="for POSIX systems")
-termios = pytest.importorskip("termios", reason="for POSIX systems")
-
-PATIENCE = 60.0  # seconds that a process may take on a busy machine before a test gives up on it
-TINY = ("--hidden", 16, "--threads", 1)  # one thread, as there are not always more processors than processes
 RUN = (*TINY, "--epochs", 150, "--patience", 0)  # a run of a second, long enough to be interrupted
 LONG = (*TINY, "--time", "60s", "--patience", 0)  # a run that is not waited for
-
-# Beginnings of names in the environment that would change what is tested, wherever the tests are run.
-ELSEWHERE = ("PYTHONUTF8", "PYTHONCO", "PYTHONIO", "LC_", "NO_COLOR", "FORCE_COLOR", "TTY_", "COLUMNS", "LINES")
-
-# What a process does before it becomes the program: it has the signals as an interactive shell leaves them, whatever
-# they are here, but for those to ignore; it closes streams; it takes a terminal as its own.
-LAUNCH = """if True:
-    import os, signal, sys
-    ignored, closed, terminal, *arguments = sys.argv[1:]
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        signal.signal(getattr(signal, name), signal.SIG_IGN if name in ignored.split() else signal.SIG_DFL)
-    if terminal:
-        import fcntl, termios
-        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-    for stream in closed.split():
-        os.close(("stdin", "stdout", "stderr").index(stream))
-    os.execv(sys.executable, [sys.executable, "-m", "charrnn", *arguments])
-    """
-
-
-@pytest.fixture
-def launch(folder):
-    """Start the program: its arguments, what Popen takes, and what is to be otherwise than in a plain pipe."""
-    started = []
-
-    def start(*arguments, ignored="", closed="", terminal=False, env=None, **streams):
-        surroundings = {name: value for name, value in os.environ.items() if not name.startswith(ELSEWHERE)}
-        surroundings |= {"TERM": "xterm-256color", **(env or {})}
-        for name in ("stdin", "stdout", "stderr"):
-            streams.setdefault(name, subprocess.DEVNULL if name == "stdin" else subprocess.PIPE)
-        command = [sys.executable, "-c", LAUNCH, ignored, closed, "terminal" if terminal else "", *map(str, arguments)]
-        process = subprocess.Popen(command, env=surroundings, start_new_session=terminal, **streams)
-        started.append(process)
-        return process
-
-    yield start
-    for process in started:
-        if process.poll() is None:
-            process.kill()
-            process.wait()
-        for stream in (process.stdin, process.stdout, process.stderr):
-            if stream is not None:
-                stream.close()
-
-
-def finish(process, data=None):
-    """Hand a process what it is to read, and wait for it: (exit code, its stdout, its stderr as text)."""
-    out, err = process.communicate(data, timeout=PATIENCE)
-    return process.returncode, out, (err or b"").decode("utf-8")
-
-
-def until_line(process, beginning):
-    """Read stderr up to a line that begins so; return what was read."""
-    watchdog = threading.Timer(PATIENCE, process.kill)
-    watchdog.start()
-    read = b""
-    for line in process.stderr:
-        read += line
-        if line.startswith(beginning.encode()):
-            break
-    else:
-        raise AssertionError(f"{beginning!r} was never written, but {read!r}")
-    watchdog.cancel()
-    return read.decode("utf-8")
-
-
-def steps_of(model):
-    """Return how many steps a model file says were trained."""
-    with np.load(model) as file:
-        return json.loads(file["meta"].tobytes())["progress"]["step"]
-
-
-def arrays_of(model):
-    """Return what a model file holds beside its settings, as bytes."""
-    with np.load(model) as file:
-        return {name: file[name].tobytes() for name in file.files if name != "meta"}
 
 
 # Pipes
@@ -347,13 +266,11 @@ def test_a_reader_of_stderr_that_goes_away(launch):
 
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory, text):
-    """Train the run that others interrupt, to its end; return what it learnt."""
-    from tests.conftest import enter
-
+    """Train the run that others interrupt, to its end."""
     folder = tmp_path_factory.mktemp("uninterrupted")
     (folder / "corpus.txt").write_text(text, encoding="utf-8")
     assert enter("train", folder / "corpus.txt", *RUN, "--quiet", "-o", folder / "model.npz") == 0
-    return arrays_of(folder / "model.npz")
+    return folder / "model.npz"
 
 
 def test_ctrl_c_saves_a_run(launch, run, uninterrupted):
@@ -370,7 +287,7 @@ def test_ctrl_c_saves_a_run(launch, run, uninterrupted):
     done = steps_of("model.npz")
     assert run("train", "--resume", "model.npz", "--threads", 2, "--quiet").code == 0
     assert 0 < done < steps_of("model.npz")
-    assert arrays_of("model.npz") == uninterrupted
+    assert_same_bits("model.npz", uninterrupted)
 
 
 def test_other_signals_save_a_run(launch):
@@ -398,55 +315,6 @@ def test_a_signal_that_is_ignored_stays_ignored(launch):
         until_line(process, "epoch")
         process.send_signal(getattr(signal, name))
     assert [finish(process)[0] for process in runs.values()] == [0, 0]
-
-
-# Terminals
-
-
-class Terminal:
-    """A pseudo-terminal with so many columns, and the program on it."""
-
-    def __init__(self, launch, columns, *arguments, env=None):
-        self.screen, inner = os.openpty()
-        fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-        streams = dict.fromkeys(("stdin", "stdout", "stderr"), inner)
-        self.process = launch(*arguments, terminal=True, env=env, **streams)
-        os.close(inner)
-        self.shown = b""
-
-    def read(self, until=None):
-        """Read what is shown, to the end or until something is; return it."""
-        end = time.monotonic() + PATIENCE
-        while until is None or until not in self.shown:
-            assert select.select([self.screen], [], [], end - time.monotonic())[0]
-            try:
-                piece = os.read(self.screen, 1 << 16)
-            except OSError:  # how Linux says that the program has ended
-                break
-            if not piece:
-                break
-            self.shown += piece
-        return self.shown.decode("utf-8", "replace")
-
-    def finish(self):
-        """Read to the end and hold that the program ended well; return all that was shown."""
-        shown = self.read()
-        os.close(self.screen)
-        assert self.process.wait(PATIENCE) == 0
-        return shown
-
-    def hang_up(self):
-        """Close the window."""
-        os.close(self.screen)
-
-
-ESCAPE = re.compile(r"\x1b\[([?0-9;]*)([A-Za-z])")
-
-
-def colors(shown):
-    """Return the colors in escape codes, as numbers."""
-    numbers = [int(n or 0) for codes, kind in ESCAPE.findall(shown) if kind == "m" for n in codes.split(";")]
-    return [n for n in numbers if 30 <= n <= 49 or 90 <= n <= 107]
 
 
 def bars(shown):

@@ -6,11 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from charrnn.cells.architecture import Architecture
-from charrnn.cells.initial import initialize
 from charrnn.model.bidirectional import LONGEST_GAP, MEAN_GAP, made_gaps, read_both
 from charrnn.model.model_file import Checkpoint, load, save
-from charrnn.model.network import Network
 from charrnn.model.team import Team
 from charrnn.model.window import Window
 from charrnn.text.ingest import Corpus
@@ -19,36 +16,16 @@ from charrnn.training import trainer as training
 from charrnn.training.settings import Settings
 from charrnn.training.trainer import Trainer
 from tests import naive
-from tests.rows import KINDS, fitted
-
-V, H = 4, 6
-OPTIONS = {"clockwork": {"periods": (1, 2, 5)}, "lstm-projection": {"projection": 4}}
-
-
-def make(cell, *, layers=1, vocabulary=V, hidden=H, seed=0, learned_state=True):
-    """Draw a bidirectional network, with biases and first states off zero so that each is seen; its twin's options."""
-    options = fitted(hidden, OPTIONS.get(cell, {}))
-    sizes = cell, vocabulary, hidden, layers
-    architecture = Architecture(*sizes, bidirectional=True, learned_state=learned_state, **options)
-    rng = np.random.default_rng([seed, layers])
-    parameters = initialize(architecture, seed)
-    for values in parameters.values():
-        if values.ndim == 1:
-            values += (0.3 * rng.standard_normal(values.shape)).astype(np.float32)
-    twins = {"activation": architecture.activation, "periods": architecture.periods}
-    return Network(architecture, parameters), {name: value for name, value in twins.items() if value is not None}
-
-
-def wide(network):
-    """Return a network's parameters for its twin."""
-    return {name: values.astype(np.float64) for name, values in network.weights.named.items()}
+from tests.helpers.model_files import assert_same_bits, steps_of
+from tests.helpers.networks import H, V, assert_close, bidirectional, wide
+from tests.rows import KINDS
 
 
 class Both:
     """A bidirectional network over a window with gaps."""
 
     def __init__(self, cell, layers, batch=3, steps=5, *, dropout=0.0, hidden=H, vocabulary=V):
-        self.network, self.options = make(cell, layers=layers, hidden=hidden, vocabulary=vocabulary)
+        self.network, self.options = bidirectional(cell, layers=layers, hidden=hidden, vocabulary=vocabulary)
         rng = np.random.default_rng(5)
         self.ids = rng.integers(0, vocabulary, (steps, batch)).astype(np.int32)
         hidden_ones = rng.random((steps, batch)) < 0.4
@@ -104,12 +81,6 @@ class Both:
         ]
         layers = len(drawn) // 2
         return drawn[:layers], [mask[::-1] for mask in drawn[layers:]]
-
-
-def assert_close(ours, twin, name):
-    """Hold float32 results to the float64 twin's: an error of a few roundings of the largest entry."""
-    scale = max(np.abs(twin).max(), 1e-3)
-    np.testing.assert_allclose(ours, twin, rtol=2e-5, atol=3e-6 * scale + 1e-8, err_msg=name)
 
 
 @pytest.mark.parametrize("cell", KINDS)
@@ -249,7 +220,7 @@ def test_every_step_of_a_run_learns_from_both_sides(layers):
 def model(tmp_path):
     """Save a bidirectional model that was not trained."""
     vocabulary = Vocabulary.of("abcd\n")
-    network, _ = make("lstm", layers=2, vocabulary=len(vocabulary), hidden=8)
+    network, _ = bidirectional("lstm", layers=2, vocabulary=len(vocabulary), hidden=8)
     parameters = {name: values.copy() for name, values in network.weights.named.items()}
     path = tmp_path / "both.npz"
     save(path, Checkpoint(network.architecture, vocabulary, parameters, {}, [], {}))
@@ -314,15 +285,4 @@ def test_a_run_goes_on_to_the_same_bytes(folder, run, monkeypatch):
         begin = ("--resume", "model.npz", "--quiet") if state["step"] < steps_of("whole.npz") else ()
         threads, pauses = 1 + pauses % 3, pauses + 1
     assert pauses > 2
-    assert arrays("model.npz") == arrays("whole.npz")
-
-
-def steps_of(path):
-    """Return how many steps a run has done."""
-    return load(path, resume=True).resume.progress["step"]
-
-
-def arrays(path):
-    """Return the bytes of each array of a model file but the JSON, which has the time in it."""
-    with np.load(path) as file:
-        return {name: file[name].tobytes() for name in file.files if name != "meta"}
+    assert_same_bits("model.npz", "whole.npz")

@@ -22,9 +22,9 @@ from charrnn.model import model_file as checkpoint
 from charrnn.model.model_file import load
 from charrnn.storage import archive
 from tests import fuzz_model, hostile
-from tests.cli.test_cli import ERROR, UNEXPECTED
+from tests.helpers.commands import ERROR, UNEXPECTED
+from tests.helpers.model_files import assert_same_checkpoint, slimmed, unloadable
 from tests.hostile import meta_of, model, packed, placed, stored, unpacked, with_meta
-from tests.model.test_model_file import assert_same, sentence, slimmed
 
 CAP = 256 << 20  # bytes of memory that loading any file of the corpus may take: most for 1.1 million characters
 PATIENCE = 300.0  # seconds for all of them: no figure of speed, but nothing may hang
@@ -139,7 +139,7 @@ def test_the_attacks_are_made_of_a_good_file(tmp_path):
         hostile.listed()(hostile.headed()(hostile.ended()(data))),
     ):
         path.write_bytes(same)
-        assert_same(load(path, resume=True), whole)
+        assert_same_checkpoint(load(path, resume=True), whole)
 
 
 # Through the commands
@@ -247,30 +247,23 @@ def path(tmp_path):
     return tmp_path / "model.npz"
 
 
-def refused(path, *, resume=False):
-    """Return why a file is refused: one sentence that begins with its name."""
-    with pytest.raises(CharrnnError) as caught:
-        load(path, resume=resume)
-    return sentence(caught, path)
-
-
 def test_paths_that_cannot_be_read(path, monkeypatch):
     """A missing file, a folder, and a file that may not be read are told apart."""
-    assert refused(path.parent / "none") == "there is no file"
-    assert refused(path.parent) == "is a folder, not a file"
+    assert unloadable(path.parent / "none") == "there is no file"
+    assert unloadable(path.parent) == "is a folder, not a file"
 
     def refuse(path):
         raise PermissionError(errno.EACCES, "Permission denied", str(path))
 
     monkeypatch.setattr(archive.io, "FileIO", refuse)
-    assert refused(path) == "cannot be read: permission denied"
+    assert unloadable(path) == "cannot be read: permission denied"
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs symbolic links")
 def test_a_link_to_a_model_is_followed(path, tmp_path):
     """A link is as good as what it leads to."""
     (tmp_path / "link.npz").symlink_to(path)
-    assert_same(load(tmp_path / "link.npz"), load(path))
+    assert_same_checkpoint(load(tmp_path / "link.npz"), load(path))
 
 
 def test_a_disk_that_fails_while_reading(path, monkeypatch):
@@ -292,13 +285,13 @@ def test_a_disk_that_fails_while_reading(path, monkeypatch):
             found = load(path)
         except CharrnnError:
             left = reads
-            said = refused(path)
+            said = unloadable(path)
             assert said in ("cannot be read: input/output error", f"is damaged: its list of entries {CHANGED}")
         else:
             break
     assert reads >= 3
     assert said == "cannot be read: input/output error"
-    assert_same(found, whole)
+    assert_same_checkpoint(found, whole)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs names that are odd")
@@ -306,7 +299,7 @@ def test_odd_names_are_shown_on_one_line(tmp_path):
     """A file's name is quoted where it would break the line or the terminal."""
     for name in ("two\nlines", "\x1b[31mred"):
         (tmp_path / name).write_text("no model")
-        assert refused(tmp_path / name).endswith("it is no .npz file")
+        assert unloadable(tmp_path / name).endswith("it is no .npz file")
 
 
 def test_a_truncated_file_is_refused(path):
@@ -314,7 +307,7 @@ def test_a_truncated_file_is_refused(path):
     whole = path.read_bytes()
     for k in range(256):
         path.write_bytes(whole[: len(whole) * k // 256])
-        refused(path, resume=k % 2 == 0)
+        unloadable(path, resume=k % 2 == 0)
 
 
 def test_one_changed_bit_is_noticed(path):
@@ -322,16 +315,16 @@ def test_one_changed_bit_is_noticed(path):
     values = load(path).parameters["output.V"].tobytes()
     assert path.read_bytes().count(values) == 1
     path.write_bytes(path.read_bytes().replace(values, bytes([values[0] ^ 1]) + values[1:]))
-    assert refused(path) == f"is damaged: its entry 'param/output.V' {CHANGED}"
+    assert unloadable(path) == f"is damaged: its entry 'param/output.V' {CHANGED}"
 
 
 def test_state_and_progress_belong_together(path):
     """A file has progress and state, or neither."""
     full, slim = unpacked(model()), unpacked(model(slim=True))
     path.write_bytes(packed(full | {"meta.npy": slim["meta.npy"]}))
-    assert "nothing calls for its entry 'state/weights'" in refused(path)
+    assert "nothing calls for its entry 'state/weights'" in unloadable(path)
     path.write_bytes(packed(slim | {"meta.npy": full["meta.npy"]}))
-    assert "has no entry 'state/weights'" in refused(path)
+    assert "has no entry 'state/weights'" in unloadable(path)
 
 
 def test_all_forms_are_known_before_the_first_array(path, monkeypatch):
@@ -340,7 +333,7 @@ def test_all_forms_are_known_before_the_first_array(path, monkeypatch):
     empty = archive.np.empty
     monkeypatch.setattr(archive.np, "empty", lambda *form: made.append(form) or empty(*form))
     path.write_bytes(packed(unpacked(model()) | {"state/carried.npy": stored(np.zeros(12, "<f8"))}))
-    assert "'state/carried' has a wrong type or shape" in refused(path)
+    assert "'state/carried' has a wrong type or shape" in unloadable(path)
     assert [dtype for _, dtype in made] == ["|u1"]
     path.write_bytes(model())
     load(path)
@@ -350,7 +343,7 @@ def test_all_forms_are_known_before_the_first_array(path, monkeypatch):
 def test_more_than_the_cap_is_refused(path, monkeypatch):
     """All entries together may not claim more than MAXIMUM_BYTES."""
     monkeypatch.setattr(archive, "MAXIMUM_BYTES", path.stat().st_size // 2)
-    assert "is too large" in refused(path)
+    assert "is too large" in unloadable(path)
 
 
 def test_too_little_memory_is_a_sentence(path, monkeypatch):
@@ -360,7 +353,7 @@ def test_too_little_memory_is_a_sentence(path, monkeypatch):
         raise MemoryError
 
     monkeypatch.setattr(archive.np, "empty", nothing_left)
-    assert refused(path) == "needs more memory than there is"
+    assert unloadable(path) == "needs more memory than there is"
 
 
 @pytest.mark.parametrize(
@@ -371,7 +364,7 @@ def test_claims_take_no_memory(path, name):
     path.write_bytes(hostile.attack(name))
     tracemalloc.start()
     try:
-        refused(path)
+        unloadable(path)
         assert tracemalloc.get_traced_memory()[1] < 5 << 20
     finally:
         tracemalloc.stop()
@@ -399,7 +392,7 @@ def loads_or_is_refused(path):
         try:
             models.append(load(path, resume=resume))
         except CharrnnError:
-            refused(path, resume=resume)
+            unloadable(path, resume=resume)
     return models
 
 
@@ -416,7 +409,7 @@ def assert_no_other(original, data):
     path, _, whole = original
     path.write_bytes(data)
     for found in loads_or_is_refused(path):
-        assert_same(found, whole if found.resume else slimmed(whole))
+        assert_same_checkpoint(found, whole if found.resume else slimmed(whole))
 
 
 @quickly
@@ -463,7 +456,7 @@ def test_entries_in_another_order_are_the_same_model(original, data, method):
     path, whole, expected = original
     entries = [*unpacked(whole).items()]
     path.write_bytes(packed(data.draw(st.permutations(entries)), method))
-    assert_same(load(path, resume=True), expected)
+    assert_same_checkpoint(load(path, resume=True), expected)
 
 
 @quickly
@@ -509,7 +502,7 @@ def test_any_json_is_a_model_or_one_sentence(original, place, value):
         if place in ("training", "history", "corpus"):
             assert getattr(found, place) == value
         else:
-            assert_same(slimmed(found), slimmed(expected))
+            assert_same_checkpoint(slimmed(found), slimmed(expected))
 
 
 # The fuzzer, which is run by hand

@@ -21,12 +21,11 @@ from charrnn.model.model_file import load, save
 from charrnn.model.network import Network
 from charrnn.model.team import Team
 from charrnn.model.window import Window
-from charrnn.text.ingest import Corpus
-from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.optimizer import Optimizer
 from charrnn.training.settings import Settings
 from charrnn.training.trainer import Trainer
 from tests import hostile, naive
+from tests.helpers.runs import corpus_of, rhyme, state_of
 
 KINDS = [*((cell, None) for cell in REAL_TIME_CELLS), ("rnn", "relu"), ("rnn", "sigmoid")]
 SMALL = Settings(
@@ -249,33 +248,11 @@ def test_the_influence_is_stored_and_read_again(cell, hidden):
         other.assign_carried(values[:1])
 
 
-def corpus(text, separator=""):
-    """Make a corpus of a string."""
-    vocabulary = Vocabulary.of_blocks([text], separator)
-    return Corpus(vocabulary.encode(text), vocabulary, ("a text",), "0" * 64)
-
-
-def rhyme(characters):
-    """Make a text with something to learn, in lines."""
-    rng = np.random.default_rng(7)
-    words = ["the cat ", "a dog ", "was full.\n", "were out.\n", "and ", "then "]
-    return "".join(words[i] for i in rng.integers(0, len(words), characters))[:characters]
-
-
-def state_of(trainer):
-    """Return everything that a run is, as bytes."""
-    checkpoint = trainer.checkpoint()
-    resume = checkpoint.resume
-    progress = {key: value for key, value in resume.progress.items() if key != "seconds"}
-    arrays = [*checkpoint.parameters.values(), resume.weights, *resume.moments, resume.carried, resume.influence]
-    return [array.tobytes() for array in arrays], progress
-
-
 @pytest.mark.parametrize("separator", ["", "\n"])
 @pytest.mark.parametrize(("cell", "dropout"), [("lstm", 0.0), ("gru", 0.3)])
 def test_a_resumed_run_equals_one_that_never_stopped(tmp_path, cell, dropout, separator):
     """Stopped, saved, loaded and taken up with another number of threads, a run ends with the same bits."""
-    text = corpus(rhyme(500), separator)
+    text = corpus_of(rhyme(500), separator)
     settings = replace(SMALL, cell=cell, dropout=dropout)
     with Team(2) as team:
         whole = Trainer(settings, text, team)
@@ -309,7 +286,7 @@ def test_an_epoch_hands_each_stream_s_influence_to_the_next(monkeypatch):
 
     monkeypatch.setattr(Influence, "next_epoch", watched)
     with Team(1) as team:
-        trainer = Trainer(SMALL, corpus(rhyme(400)), team)
+        trainer = Trainer(SMALL, corpus_of(rhyme(400)), team)
         list(trainer.run())
     ((before, after),) = handed
     assert np.array_equal(after[1:], before[:-1])
@@ -319,7 +296,7 @@ def test_an_epoch_hands_each_stream_s_influence_to_the_next(monkeypatch):
 def test_it_learns_beyond_the_characters_between_two_updates():
     """With an update at every character, what returns after five is learnt; going back one character it is not."""
     rng = np.random.default_rng(0)
-    text = corpus("".join(f"{c}----{c}\n" for c in rng.choice(list("abcd"), 500)))
+    text = corpus_of("".join(f"{c}----{c}\n" for c in rng.choice(list("abcd"), 500)))
     losses = {}
     with Team(1) as team:
         for gradient in ("rtrl", "bptt"):
@@ -333,7 +310,7 @@ def test_it_learns_beyond_the_characters_between_two_updates():
 
 def test_a_run_that_ran_away_begins_with_no_influence():
     """Where the loss is absurd, the run goes back to its best weights, and its influence begins anew."""
-    text = corpus(rhyme(400))
+    text = corpus_of(rhyme(400))
     with Team(1) as team:
         trainer = Trainer(replace(SMALL, cell="rnn", patience=0), text, team)
         steps = trainer.run()
@@ -350,7 +327,7 @@ def test_a_run_that_ran_away_begins_with_no_influence():
 def test_an_influence_that_is_no_number_is_not_saved():
     """A run with such a one is not sound, though nothing else tells yet."""
     with Team(1) as team:
-        trainer = Trainer(SMALL, corpus(rhyme(400)), team)
+        trainer = Trainer(SMALL, corpus_of(rhyme(400)), team)
         next(trainer.run())
         assert trainer.sound()
         values = trainer.influence.carried()
@@ -362,7 +339,7 @@ def test_an_influence_that_is_no_number_is_not_saved():
 @pytest.mark.parametrize("change", ["none", "streams", "bptt"])
 def test_an_influence_of_another_run_is_refused(change):
     """A file that lacks one, has one of other streams, or has one that no run of its settings has, is not resumed."""
-    text = corpus(rhyme(400))
+    text = corpus_of(rhyme(400))
     with Team(1) as team:
         checkpoint = Trainer(SMALL, text, team).checkpoint()
         if change == "none":
@@ -406,7 +383,7 @@ def test_an_influence_that_nothing_calls_for_is_refused(tmp_path):
 def test_what_cannot_learn_in_real_time_is_refused_in_a_sentence(change, sentence, monkeypatch):
     """Before anything large is made: a cell, depth or direction that it is not for, and too little memory."""
     monkeypatch.setattr(influence_module, "available_bytes", lambda: 1 << 30)
-    text = corpus("ab" * 20_000)
+    text = corpus_of("ab" * 20_000)
     settings = replace(SMALL, **{"hidden": 8, "batch_size": 1, **change})
     with Team(1) as team, pytest.raises(CharrnnError, match=sentence):
         Trainer(settings, text, team)
@@ -423,7 +400,7 @@ def test_its_cost_is_measured_beside_going_back(monkeypatch):
     monkeypatch.setattr(timing, "ROUND_SECONDS", 0.01)
     monkeypatch.setattr(timing, "REST_SECONDS", 0.0)
     monkeypatch.setattr(real_time, "HIDDEN", (4, 8))
-    text = corpus(rhyme(2000))
+    text = corpus_of(rhyme(2000))
     with Team(1) as team:
         small, large = real_time.costs(text, "gru", team, rounds=1)
     told = large.as_dict()

@@ -12,100 +12,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from charrnn.cells.architecture import Architecture
-from charrnn.cells.initial import initialize
 from charrnn.errors import CharrnnError
-from charrnn.model.model_file import Checkpoint, Resume, check_writable, load, save
+from charrnn.model.model_file import check_writable, load, save
 from charrnn.storage import archive
 from charrnn.storage.archive import Form
 from charrnn.text.vocabulary import Vocabulary
 from tests import hostile
+from tests.helpers.model_files import (
+    CHARACTERS,
+    assert_identical,
+    assert_same_checkpoint,
+    made_up,
+    names_in,
+    sentence,
+    slimmed,
+    unloadable,
+)
 from tests.rows import KINDS
-
-CHARACTERS = "\n aé\U0001f600"
-
-
-def make(cell="lstm", *, layers=1, hidden=3, byte_level=False, slim=False, seed=0, batch=2, moments=2):
-    """Return a small checkpoint with some value everywhere."""
-    vocabulary = Vocabulary.of_bytes() if byte_level else Vocabulary(CHARACTERS)
-    architecture = Architecture(cell, len(vocabulary), hidden, layers)
-    rng = np.random.default_rng(seed)
-    count = architecture.parameter_count()
-
-    def draw(*shape):
-        return rng.standard_normal(shape).astype(np.float32)
-
-    resume = Resume(
-        progress={"step": 17, "seconds": 0.1 + 0.2, "best_loss": None, "generator": 1 << 127},
-        weights=draw(count),
-        moments=tuple(draw(count) for _ in range(moments)),
-        carried=draw(layers, len(architecture.row.states), batch, hidden),
-    )
-    return Checkpoint(
-        architecture,
-        vocabulary,
-        initialize(architecture, seed),
-        {"lr": 0.002, "cell": cell, "clip": None},
-        [{"step": 8, "loss": 3.25}, {"step": 16, "loss": 1 / 3}],
-        {"sources": ["naïve.txt", "byte \udcff.txt"], "sha256": "ab" * 32, "characters": 1234},
-        None if slim else resume,
-    )
-
-
-def assert_same(ours, theirs):
-    """Hold two checkpoints to be equal, bit for bit."""
-    for name in ("architecture", "vocabulary", "training", "history", "corpus"):
-        assert getattr(ours, name) == getattr(theirs, name)
-    assert list(ours.parameters) == list(theirs.parameters)
-    for name, values in ours.parameters.items():
-        assert_identical(values, theirs.parameters[name])
-    assert (ours.resume is None) == (theirs.resume is None)
-    if ours.resume:
-        assert ours.resume.progress == theirs.resume.progress
-        assert len(ours.resume.moments) == len(theirs.resume.moments)
-        assert_identical(ours.resume.weights, theirs.resume.weights)
-        assert_identical(ours.resume.carried, theirs.resume.carried)
-        for one, other in zip(ours.resume.moments, theirs.resume.moments, strict=True):
-            assert_identical(one, other)
-
-
-def assert_identical(one, other):
-    """Hold two arrays to be the same bits of the same type and shape."""
-    assert (one.dtype, one.shape, one.tobytes()) == (other.dtype, other.shape, other.tobytes())
-
-
-def slimmed(checkpoint):
-    """Return what is to be seen of a checkpoint that was not loaded to be resumed."""
-    return Checkpoint(**{**vars(checkpoint), "resume": None})
-
-
-def refused(path, *, resume=False):
-    """Return why a file is refused: one sentence that begins with its name."""
-    with pytest.raises(CharrnnError) as caught:
-        load(path, resume=resume)
-    return sentence(caught, path)
-
-
-def sentence(caught, path):
-    """Return what an error says of a file after its name, being one short sentence."""
-    said = str(caught.value)
-    name = str(path) if str(path).isprintable() else repr(str(path))
-    assert said.isprintable()
-    assert not said.endswith(".")
-    assert len(said) < 400 + len(name)
-    assert name in said
-    return said.replace(name, "", 1).strip()
-
-
-def names(folder):
-    """Return what is in a folder."""
-    return sorted(path.name for path in folder.iterdir())
-
-
-def with_meta(path, change):
-    """Save a checkpoint and then change its meta: JSON by a function, or all of it for other bytes."""
-    save(path, make())
-    path.write_bytes(hostile.with_meta(path.read_bytes(), change))
 
 
 @pytest.fixture
@@ -122,34 +45,34 @@ def path(tmp_path):
 @pytest.mark.parametrize("cell", KINDS)
 def test_round_trip(path, cell, layers, byte_level):
     """Every cell, depth and kind of symbol comes back bit for bit, with its state or, if so asked, without."""
-    checkpoint = make(cell, layers=layers, byte_level=byte_level)
+    checkpoint = made_up(cell, layers=layers, byte_level=byte_level)
     save(path, checkpoint)
-    assert_same(load(path, resume=True), checkpoint)
-    assert_same(load(path), slimmed(checkpoint))
+    assert_same_checkpoint(load(path, resume=True), checkpoint)
+    assert_same_checkpoint(load(path), slimmed(checkpoint))
 
 
 @pytest.mark.parametrize("moments", [0, 1, 3])
 @pytest.mark.parametrize("batch", [1, 5])
 def test_any_optimizer_and_batch_round_trip(path, moments, batch):
     """However many moments and streams there are, all come back."""
-    checkpoint = make("gru", moments=moments, batch=batch)
+    checkpoint = made_up("gru", moments=moments, batch=batch)
     save(path, checkpoint)
-    assert_same(load(path, resume=True), checkpoint)
+    assert_same_checkpoint(load(path, resume=True), checkpoint)
 
 
 def test_slim_file_cannot_be_resumed(path):
     """A slim file is smaller and gives the model, and resuming it is an error that says what it is good for."""
-    save(path, make())
+    save(path, made_up())
     size = path.stat().st_size
-    save(path, make(slim=True))
+    save(path, made_up(slim=True))
     assert path.stat().st_size < size
-    assert_same(load(path), make(slim=True))
-    assert "slim model: it can be sampled and scored" in refused(path, resume=True)
+    assert_same_checkpoint(load(path), made_up(slim=True))
+    assert "slim model: it can be sampled and scored" in unloadable(path, resume=True)
 
 
 def test_numpy_alone_can_read_the_file(path):
     """The documented names, types and shapes are there for numpy.load without pickles."""
-    checkpoint = make("gru", layers=2)
+    checkpoint = made_up("gru", layers=2)
     save(path, checkpoint)
     with np.load(path, allow_pickle=False) as arrays:
         meta = json.loads(arrays["meta"].tobytes())
@@ -167,46 +90,46 @@ def test_numpy_alone_can_read_the_file(path):
 @pytest.mark.parametrize("writer", [np.savez, np.savez_compressed])
 def test_a_file_written_by_numpy_is_read(path, writer):
     """What numpy.savez and numpy.savez_compressed write from the arrays is the same model."""
-    save(path, make())
+    save(path, made_up())
     with np.load(path) as arrays:
         copied = {name: arrays[name] for name in arrays.files}
     writer(path, **copied)
-    assert_same(load(path, resume=True), make())
+    assert_same_checkpoint(load(path, resume=True), made_up())
 
 
 @pytest.mark.parametrize("version", [(1, 0), (2, 0)])
 def test_both_plain_headers_are_read(path, version):
     """Versions 1 and 2 of the .npy header are read alike."""
-    save(path, make())
+    save(path, made_up())
     entries = hostile.unpacked(path.read_bytes())
-    array = hostile.stored(make().parameters["output.V"], version)
+    array = hostile.stored(made_up().parameters["output.V"], version)
     path.write_bytes(hostile.packed(entries | {hostile.V: array}))
-    assert_same(load(path, resume=True), make())
+    assert_same_checkpoint(load(path, resume=True), made_up())
 
 
 def test_files_with_64_bit_sizes_are_read(path, monkeypatch):
     """The form that entries and directories of more than 2 GiB need is written and read."""
     monkeypatch.setattr(zipfile, "ZIP64_LIMIT", 100)
-    save(path, make())
+    save(path, made_up())
     assert b"PK\x06\x06" in path.read_bytes()
-    assert_same(load(path, resume=True), make())
+    assert_same_checkpoint(load(path, resume=True), made_up())
 
 
 def test_views_with_padding_are_saved(path):
     """Parameters may be views into something larger."""
-    checkpoint = make(slim=True)
+    checkpoint = made_up(slim=True)
     wide = np.zeros((3, 16), np.float32)
     wide[:, :5] = checkpoint.parameters["output.V"]
     checkpoint.parameters["output.V"] = wide[:, :5]
     save(path, checkpoint)
-    assert_same(load(path), make(slim=True))
+    assert_same_checkpoint(load(path), made_up(slim=True))
 
 
 def test_same_checkpoint_gives_same_bytes(path, tmp_path):
     """A file depends on nothing but the checkpoint: not on the time, nor on its name."""
-    save(path, make())
+    save(path, made_up())
     time.sleep(0.01)
-    save(tmp_path / "other", make())
+    save(tmp_path / "other", made_up())
     assert path.read_bytes() == (tmp_path / "other").read_bytes()
 
 
@@ -217,7 +140,7 @@ def test_same_checkpoint_gives_same_bytes(path, tmp_path):
 @pytest.mark.parametrize("where", ["parameters", "weights", "moments", "carried"])
 def test_numbers_that_are_not_finite_are_not_saved(path, where, value):
     """A network that has blown up does not replace a good one."""
-    good, bad = make(), make(seed=3)
+    good, bad = made_up(), made_up(seed=3)
     save(path, good)
     arrays = {
         "parameters": bad.parameters["layer0.W_f"],
@@ -229,13 +152,13 @@ def test_numbers_that_are_not_finite_are_not_saved(path, where, value):
     with pytest.raises(CharrnnError) as caught:
         save(path, bad)
     assert "is not finite" in sentence(caught, path)
-    assert_same(load(path, resume=True), good)
+    assert_same_checkpoint(load(path, resume=True), good)
 
 
 @pytest.mark.parametrize("field", ["training", "corpus", "progress", "history"])
 def test_json_that_is_not_finite_is_not_saved(path, field):
     """NaN and infinity, which are no JSON, are refused wherever they stand; the old file stays."""
-    good = make()
+    good = made_up()
     save(path, good)
     for value in (float("nan"), float("inf")):
         bad = copy.deepcopy(good)
@@ -244,15 +167,15 @@ def test_json_that_is_not_finite_is_not_saved(path, field):
         with pytest.raises(CharrnnError) as caught:
             save(path, bad)
         assert "is not finite" in sentence(caught, path)
-    assert_same(load(path, resume=True), good)
+    assert_same_checkpoint(load(path, resume=True), good)
 
 
 def test_what_could_not_be_loaded_is_not_saved(path, monkeypatch):
     """Too much JSON, JSON nested too deep, or too many bytes are refused before anything is written."""
-    deep = make()
+    deep = made_up()
     for _ in range(100_000):
         deep.corpus = {"in": deep.corpus}
-    long = make()
+    long = made_up()
     long.corpus["sources"] = ["x" * 10_000]
     monkeypatch.setattr("charrnn.model.model_file._META", Form("|u1", (None,), limit=10_000))
     for model in (deep, long):
@@ -262,14 +185,14 @@ def test_what_could_not_be_loaded_is_not_saved(path, monkeypatch):
         deep.corpus = deep.corpus["in"]
     monkeypatch.setattr(archive, "MAXIMUM_BYTES", 1000)
     with pytest.raises(CharrnnError, match="cannot be written: it would have more than"):
-        save(path, make())
+        save(path, made_up())
     assert not path.exists()
 
 
 @pytest.mark.parametrize("change", ["shape", "missing", "additional", "weights", "carried", "vocabulary"])
 def test_arrays_of_another_network_are_a_mistake(path, change):
     """A checkpoint whose parts do not belong together is a ValueError, and nothing is written."""
-    checkpoint = make()
+    checkpoint = made_up()
     if change == "shape":
         checkpoint.parameters["output.V"] = checkpoint.parameters["output.V"].T
     elif change == "missing":
@@ -292,7 +215,7 @@ def test_permissions_are_those_of_a_normal_file(path):
     """The file is as readable as any other that this user makes."""
     before = os.umask(0o027)
     try:
-        save(path, make())
+        save(path, made_up())
     finally:
         os.umask(before)
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
@@ -305,18 +228,18 @@ def test_a_link_stays_a_link(path, tmp_path):
     path.symlink_to(tmp_path / "disk" / "real.npz")
     for seed in (1, 2):
         check_writable(path, force=True)
-        save(path, make(seed=seed))
+        save(path, made_up(seed=seed))
         assert path.is_symlink()
-        assert_same(load(tmp_path / "disk" / "real.npz", resume=True), make(seed=seed))
-    assert names(tmp_path / "disk") == ["real.npz"]
+        assert_same_checkpoint(load(tmp_path / "disk" / "real.npz", resume=True), made_up(seed=seed))
+    assert names_in(tmp_path / "disk") == ["real.npz"]
 
 
 def test_a_long_name_leaves_room_for_the_temporary_one(tmp_path):
     """A name as long as the file system has room for can be saved to, in any script."""
     for name in ("m" * 251 + ".npz", "é" * 120 + ".npz", "\U0001f600" * 60 + ".npz"):
         check_writable(tmp_path / name, force=False)
-        save(tmp_path / name, make(slim=True))
-        assert_same(load(tmp_path / name), make(slim=True))
+        save(tmp_path / name, made_up(slim=True))
+        assert_same_checkpoint(load(tmp_path / name), made_up(slim=True))
 
 
 # Whether a file could be written
@@ -332,7 +255,7 @@ def unwritable(path, *, force=False):
 def test_a_new_file_in_a_folder_can_be_written(path):
     """Nothing is said, and nothing left, where all is well."""
     check_writable(path, force=False)
-    assert names(path.parent) == []
+    assert names_in(path.parent) == []
 
 
 def test_an_old_file_is_kept_unless_forced(path):
@@ -341,7 +264,7 @@ def test_an_old_file_is_kept_unless_forced(path):
     assert unwritable(path) == "exists already; --force replaces it"
     check_writable(path, force=True)
     assert path.read_text() == "old"
-    assert names(path.parent) == [path.name]
+    assert names_in(path.parent) == [path.name]
 
 
 @pytest.mark.parametrize("force", [False, True])
@@ -353,14 +276,14 @@ def test_places_where_no_file_can_be(tmp_path, force):
     assert unwritable(missing, force=force) == f"cannot be written: there is no folder {missing.parent}"
     unwritable(tmp_path / "file" / "model.npz", force=force)
     with pytest.raises(CharrnnError, match="cannot be written: no such file"):
-        save(missing, make())
+        save(missing, made_up())
     with pytest.raises(CharrnnError, match="is a folder"):
-        save(tmp_path, make())
+        save(tmp_path, made_up())
     if os.name == "posix":
         os.mkfifo(tmp_path / "pipe")
         assert unwritable(tmp_path / "pipe", force=force) == "is a device or a pipe, not a file"
         with pytest.raises(CharrnnError, match="is a device or a pipe"):
-            save(tmp_path / "pipe", make())
+            save(tmp_path / "pipe", made_up())
         (tmp_path / "circle").symlink_to("circle")
         assert "cannot be written: too many" in unwritable(tmp_path / "circle", force=force)
         assert "cannot be written: file name too long" in unwritable(tmp_path / ("x" * 300), force=force)
@@ -375,5 +298,5 @@ def test_a_folder_that_cannot_be_written(path, monkeypatch):
     monkeypatch.setattr(Path, "open", refuse)
     assert unwritable(path) == "cannot be written: permission denied"
     with pytest.raises(CharrnnError) as caught:
-        save(path, make())
+        save(path, made_up())
     assert sentence(caught, path) == "cannot be written: permission denied"

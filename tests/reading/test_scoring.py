@@ -8,31 +8,19 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from charrnn.cells.architecture import Architecture
-from charrnn.cells.initial import initialize
-from charrnn.model.network import Network
 from charrnn.model.team import Team
 from charrnn.reading import scoring
 from charrnn.reading.scoring import STREAM_LENGTH, characters, lines, score, score_pieces, symbol_names, total
 from charrnn.text.vocabulary import Vocabulary
 from tests import naive
-
-
-def network(cell="lstm", symbols=9, hidden=20, layers=2, scale=1.0):
-    """Make a network with an opinion."""
-    architecture = Architecture(cell, symbols, hidden, layers)
-    return Network(architecture, {k: v * np.float32(scale) for k, v in initialize(architecture, 5).items()})
+from tests.helpers.networks import opinionated, wide, zero_state
 
 
 def twin_losses(net, inputs, targets):
     """Return what the naive twin loses at each step [n], from the zero state."""
     architecture = net.architecture
-    state = [
-        {name: np.zeros((1, architecture.hidden)) for name in architecture.row.states}
-        for _ in range(architecture.layers)
-    ]
-    parameters = {name: view.astype(np.float64) for name, view in net.weights.named.items()}
-    logits, _, _ = naive.forward(architecture.cell, parameters, np.asarray(inputs)[:, np.newaxis], state)
+    ids = np.asarray(inputs)[:, np.newaxis]
+    logits, _, _ = naive.forward(architecture.cell, wide(net), ids, zero_state(architecture))
     return -naive.log_softmax(logits[:, 0])[np.arange(len(targets)), targets]
 
 
@@ -61,7 +49,7 @@ def small(monkeypatch):
 @pytest.mark.parametrize("size", [2, 3, 50, 1000])
 def test_the_score_of_a_short_text_is_the_twins(size):
     """A short text is read in one go: the loss is exactly that of the twin."""
-    net = network("gru", scale=2.0)
+    net = opinionated("gru", scale=2.0)
     ids = np.random.default_rng(size).integers(0, 9, size).astype(np.uint8)
     expected = twin_losses(net, ids[:-1], ids[1:]).mean()
     with Team(2) as team:
@@ -74,7 +62,7 @@ def test_the_score_of_a_short_text_is_the_twins(size):
 
 def test_a_long_text_read_side_by_side_scores_nearly_as_in_one_go():
     """Streams that warm up on what comes before them lose next to nothing, and threads change no bit of it."""
-    net = network()
+    net = opinionated(scale=1.0)
     ids = np.random.default_rng(1).integers(0, 9, 5 * STREAM_LENGTH + 77).astype(np.uint8)
     results = []
     for threads in (1, 2, 3):
@@ -87,7 +75,7 @@ def test_a_long_text_read_side_by_side_scores_nearly_as_in_one_go():
 
 def test_a_thread_with_one_stream_scores_as_one_with_many(monkeypatch):
     """The order of a sum does not depend on how many rows a thread has, though losses differ by orders of magnitude."""
-    net = network("rnn", layers=1)
+    net = opinionated("rnn", layers=1, scale=1.0)
     rng = np.random.default_rng(2)
     ids = rng.integers(0, 9, 7 * STREAM_LENGTH).astype(np.uint8)
     table = 10 ** rng.uniform(-14, 1.3, (9, 64))
@@ -109,7 +97,7 @@ def test_a_thread_with_one_stream_scores_as_one_with_many(monkeypatch):
 @pytest.mark.parametrize("size", [1, 2, 2499, 2500, 2501, 2502, 5000, 9001])
 def test_every_character_costs_what_the_twin_says(cell, size):
     """In order, each character of a text in many pieces costs what it would in one go; the first one costs nothing."""
-    net = network(cell, layers=1)
+    net = opinionated(cell, layers=1, scale=1.0)
     text = np.random.default_rng(3).integers(0, 9, size).astype(np.uint8)
     ids, nats, pieces = pieces_of(net, [text])
     assert pieces == -(-size // 2500)
@@ -123,7 +111,7 @@ def test_every_character_costs_what_the_twin_says(cell, size):
 @pytest.mark.usefixtures("small")
 def test_blocks_and_threads_change_no_bit():
     """However a text arrives, and however many threads read it, every figure has the same bits."""
-    net, rng = network(), np.random.default_rng(4)
+    net, rng = opinionated(scale=1.0), np.random.default_rng(4)
     text = rng.integers(0, 9, 8000).astype(np.uint8)
     expected = pieces_of(net, [text])
     for threads, places in ((1, [1, 2, 2500]), (3, range(1, 8000, 7)), (2, [5000]), (5, rng.integers(1, 8000, 9))):
@@ -146,7 +134,7 @@ def documents(sizes, boundary):
 @pytest.mark.parametrize("sizes", [[1], [3, 1, 4], [30] * 300, [2498, 2498, 3, 2495, 1], [7000, 1, 1]])
 def test_documents_are_scored_one_by_one(sizes):
     """Each document costs what the twin says from the zero state, its end included, wherever pieces are cut."""
-    net = network("gru", symbols=9, layers=1)
+    net = opinionated("gru", symbols=9, layers=1, scale=1.0)
     made, text = documents(sizes, 8)
     ids, nats, _ = pieces_of(net, [text], boundary=8)
     assert np.array_equal(ids, text[text != 8])
@@ -170,13 +158,13 @@ def test_a_text_is_read_as_it_is_scored():
             yield np.zeros(100, np.uint8)
 
     with Team(1) as team:
-        for pieces, _ in enumerate(islice(score_pieces(network(), endless(), team), 3), 1):
+        for pieces, _ in enumerate(islice(score_pieces(opinionated(scale=1.0), endless(), team), 3), 1):
             assert taken == 25 * pieces
 
 
 def test_an_endless_loss_counts_as_such():
     """Predictions that are no numbers make no number of a score, and no error: training goes back after such a one."""
-    net = network()
+    net = opinionated(scale=1.0)
     net.weights.named["output.V"][...] = np.inf
     net.pack()
     with Team(1) as team:

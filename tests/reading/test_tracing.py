@@ -21,6 +21,7 @@ from charrnn.model.reader import SYMBOLS_AT_ONCE
 from charrnn.reading.features import FEATURES, Characters
 from charrnn.reading.tracing import Unit, activations, follow, kinds, scale_of, unit_named
 from charrnn.text.vocabulary import Vocabulary
+from tests.helpers.commands import enter, on_a_terminal, refused
 from tests.rows import PLAIN
 
 CODES = re.compile(r"\x1b\[[0-9;]*m")
@@ -82,35 +83,11 @@ def capital_network(vocabulary, *, layers=1):
     return Network(architecture, parameters)
 
 
-def terminal(monkeypatch, **environment):
-    """Make stdout a terminal that keeps what is written to it."""
-    for name in ("NO_COLOR", "FORCE_COLOR", "COLORTERM", "TTY_COMPATIBLE"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("TERM", "xterm-256color")
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    screen = io.StringIO()
-    screen.isatty = lambda: True
-    monkeypatch.setattr(sys, "stdout", screen)
-    return screen
-
-
 @pytest.fixture
 def traced(trained, folder, monkeypatch):
     """Work in a folder with a model and two texts."""
     Path("model.npz").write_bytes(trained.read_bytes())
     return folder
-
-
-def refused(result, *words):
-    """Hold that a command ended with exit code 1 and one plain line that has these words."""
-    assert result.code == 1
-    assert result.stdout == b""
-    assert result.err.startswith("charrnn: error: ")
-    assert result.err.count("\n") == 1
-    assert "should not have happened" not in result.err
-    for word in words:
-        assert word in result.err
 
 
 # What a reader sees
@@ -319,7 +296,7 @@ def test_harmless():
 def test_colored_text(monkeypatch, system):
     """On a terminal each character has its value's color, piece by piece; without the codes it is the text."""
     terms = {"truecolor": {"COLORTERM": "truecolor"}, "256": {}, "16": {"TERM": "xterm"}}
-    screen = terminal(monkeypatch, **terms[system])
+    screen = on_a_terminal(monkeypatch, **terms[system])
     writer = ColoredText(Scale(0.0, 1.0))
     assert writer.colored
     writer.write("ab", [0.0, 0.0])
@@ -336,7 +313,7 @@ def test_colored_text(monkeypatch, system):
 
 def test_a_color_ends_with_its_line(monkeypatch):
     """No color is on when a line ends, as it would run on to the screen's edge; a line feed's color is a space's."""
-    screen = terminal(monkeypatch)
+    screen = on_a_terminal(monkeypatch)
     ColoredText(Scale(0.0, 1.0)).write("a\n\nb", [1.0, 1.0, 0.0, 0.0])
     lines = screen.getvalue().split("\n")
     assert [CODES.sub("", line) for line in lines] == ["a ", " ", "b"]
@@ -346,7 +323,7 @@ def test_a_color_ends_with_its_line(monkeypatch):
 
 def test_the_lowest_shade_may_be_none(monkeypatch):
     """With ``bare`` what has the lowest shade is written as it is."""
-    screen = terminal(monkeypatch)
+    screen = on_a_terminal(monkeypatch)
     ColoredText(Scale(0.0, 8.0, YELLOW_RED, bare=True)).write("ab\nc", [0.0, 8.0, 0.0, 0.1])
     assert re.fullmatch(r"a\x1b\[[0-9;]+mb\x1b\[0m\nc", screen.getvalue())
 
@@ -354,7 +331,7 @@ def test_the_lowest_shade_may_be_none(monkeypatch):
 @pytest.mark.parametrize("environment", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
 def test_no_colors_where_none_are_wanted(monkeypatch, environment):
     """NO_COLOR and TERM=dumb leave plain text, in which nothing commands the terminal."""
-    screen = terminal(monkeypatch, **environment)
+    screen = on_a_terminal(monkeypatch, **environment)
     writer = ColoredText(Scale(0.0, 1.0))
     writer.write("a\x1bb\n", [0.0, 0.5, 1.0, 1.0])
     assert not writer.colored
@@ -402,8 +379,6 @@ def test_standard_input_and_length(traced, run, text):
 
 def test_no_more_is_read_than_is_asked_for(traced, monkeypatch, capsys, text):
     """Of a text without end no more is read than --length takes, and with 0 all of one that ends."""
-    from charrnn.cli import run
-
     asked, ends_after = 0, 5
 
     def read(_size):
@@ -415,7 +390,7 @@ def test_no_more_is_read_than_is_asked_for(traced, monkeypatch, capsys, text):
     outputs = []
     for length, expected in ((10, 1), (len(text), 1), (len(text) + 1, 2), (0, ends_after + 1)):
         asked = 0
-        assert run(["trace", "model.npz", "-", "--unit", "h1", "--length", str(length), "--show", "99999"]) == 0
+        assert enter("trace", "model.npz", "-", "--unit", "h1", "--length", length, "--show", 99999) == 0
         assert asked == expected
         outputs.append(capsys.readouterr().out.count("\n") - 1)
     assert outputs == [10, len(text), len(text) + 1, 5 * len(text)]
@@ -449,25 +424,21 @@ def test_a_unit_in_a_pipe(traced, run, text):
 
 def test_a_unit_without_colors_on_a_terminal(traced, monkeypatch, capsys):
     """NO_COLOR, --json and --tsv each turn the colors off, as the help says of the two; the correlation is told."""
-    from charrnn.cli import run
-
-    command = ["trace", "model.npz", "corpus.txt", "--unit", "h2"]
-    for environment, options in (({"NO_COLOR": "1"}, []), ({}, ["--json"]), ({}, ["--tsv"])):
-        screen = terminal(monkeypatch, **environment)
-        assert run(command + options) == 0
+    command = ("trace", "model.npz", "corpus.txt", "--unit", "h2")
+    for environment, options in (({"NO_COLOR": "1"}, ()), ({}, ("--json",)), ({}, ("--tsv",))):
+        screen = on_a_terminal(monkeypatch, **environment)
+        assert enter(*command, *options) == 0
         assert "\x1b" not in screen.getvalue()
         assert "h2: Correlation with “" in capsys.readouterr().err
-    screen = terminal(monkeypatch)
-    assert run(["trace", "--help"]) == 0
+    screen = on_a_terminal(monkeypatch)
+    assert enter("trace", "--help") == 0
     assert "and with --json or --tsv, it lists the characters" in " ".join(screen.getvalue().split())
 
 
 def test_a_unit_on_a_terminal(traced, monkeypatch, text):
     """On a terminal --unit writes the text itself in colors, and a line that says what they mean."""
-    from charrnn.cli import run
-
-    screen = terminal(monkeypatch)
-    assert run(["trace", "model.npz", "corpus.txt", "--unit", "h2", "--show", "200"]) == 0
+    screen = on_a_terminal(monkeypatch)
+    assert enter("trace", "model.npz", "corpus.txt", "--unit", "h2", "--show", 200) == 0
     written = CODES.sub("", screen.getvalue())
     assert written.replace(" \n", "\n").startswith(text[:200])
     assert "h2:" in written
@@ -478,10 +449,8 @@ def test_a_unit_on_a_terminal(traced, monkeypatch, text):
 
 def test_the_table_on_a_terminal(traced, monkeypatch):
     """On a terminal the table is one to read, and stderr says how its units were chosen."""
-    from charrnn.cli import run
-
-    screen = terminal(monkeypatch, COLUMNS="90")
-    assert run(["trace", "model.npz", "corpus.txt"]) == 0
+    screen = on_a_terminal(monkeypatch, COLUMNS="90")
+    assert enter("trace", "model.npz", "corpus.txt") == 0
     assert "\t" not in screen.getvalue()
     assert re.search(r"capital +[a-z]+\d+ +[+-]\d\.\d\d +[+-]\d\.\d\d  a capital letter", screen.getvalue())
 

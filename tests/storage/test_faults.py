@@ -25,10 +25,10 @@ from charrnn.errors import CharrnnError
 from charrnn.model.model_file import check_writable, load, save
 from charrnn.storage import files
 from charrnn.storage.files import locked, replacing
-from tests.model.test_model_file import assert_same, make, names, sentence
+from tests.helpers.model_files import assert_same_checkpoint, made_up, names_in, sentence, unsaved
+from tests.helpers.processes import PATIENCE
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 60.0  # seconds that a process may take on a busy machine before a test gives up on it
 NOBODY = 65534
 BUSY = r" is being written by another run, process (\d+); wait until it ends, or name another file with -o"
 LOCK = ".model.npz.lock"
@@ -41,13 +41,6 @@ posix = pytest.mark.skipif(os.name != "posix", reason="for POSIX systems")
 def path(tmp_path):
     """Where a test's model file is."""
     return tmp_path / "model.npz"
-
-
-def unsaved(path, checkpoint):
-    """Return why a file cannot be saved: one sentence with its name."""
-    with pytest.raises(CharrnnError) as caught:
-        save(path, checkpoint)
-    return sentence(caught, path)
 
 
 def elsewhere(function, *arguments, before=()):
@@ -102,7 +95,7 @@ def asking(before):
 )
 def test_a_failure_at_any_moment_keeps_the_old_file(path, fault, sticky):
     """Whichever open, write, flush or rename fails, the old file or the new one is there, whole, and nothing else."""
-    old, new = make(seed=1), make(seed=2)
+    old, new = made_up(seed=1), made_up(seed=2)
     save(path, old)
     before = path.read_bytes()
     save(path, new)
@@ -135,9 +128,9 @@ def test_a_failure_at_any_moment_keeps_the_old_file(path, fault, sticky):
         else:  # once the new file is there, an interrupt does not bring the old one back
             assert error is fault
             assert found in (before, after)
-        assert names(path.parent) == [path.name]
+        assert names_in(path.parent) == [path.name]
     assert failed >= 20
-    assert_same(load(path, resume=True), new)
+    assert_same_checkpoint(load(path, resume=True), new)
 
 
 def test_a_trial_leaves_nothing(path, monkeypatch):
@@ -150,7 +143,7 @@ def test_a_trial_leaves_nothing(path, monkeypatch):
     monkeypatch.setattr(Path, "open", interrupted)
     with pytest.raises(KeyboardInterrupt):
         check_writable(path, force=False)
-    assert names(path.parent) == []
+    assert names_in(path.parent) == []
 
 
 @posix
@@ -166,7 +159,7 @@ def test_the_disk_has_the_file_before_its_name(path, monkeypatch):
 
     monkeypatch.setattr(os, "fsync", flush)
     monkeypatch.setattr(os, "replace", lambda *names: (events.append("rename"), rename(*names)))
-    save(path, make())
+    save(path, made_up())
     assert events == [path.stat().st_size, "rename", "folder"]
 
 
@@ -207,9 +200,9 @@ def stamp(checkpoint):
 def killed_at_each_call(folder):
     """Save in processes that kill themselves, each at a later call; print what each left behind."""
     path = Path(folder, "model.npz")
-    save(path, make(seed=2))
+    save(path, made_up(seed=2))
     after = path.read_bytes()
-    save(path, make(seed=1))
+    save(path, made_up(seed=1))
     before = path.read_bytes()
     found = []
     for failing in itertools.count(1):
@@ -217,15 +210,15 @@ def killed_at_each_call(folder):
         calls = itertools.count(1)
         if not (child := os.fork()):
             with asking(lambda calls=calls, failing=failing: next(calls) == failing and os.kill(os.getpid(), 9)):
-                save(path, make(seed=2))
+                save(path, made_up(seed=2))
             os._exit(0)
         if os.waitpid(child, 0)[1] == 0:
             break
         state = {before: "old", after: "new"}.get(path.read_bytes(), "torn")
         found.append((state, len(list(path.parent.iterdir()))))
         with locked(path):  # as the next run does
-            assert names(path.parent) == [LOCK, path.name]
-    print(json.dumps([found, names(path.parent)]))  # noqa: T201
+            assert names_in(path.parent) == [LOCK, path.name]
+    print(json.dumps([found, names_in(path.parent)]))  # noqa: T201
 
 
 @posix
@@ -289,7 +282,7 @@ def killed_runs(folder, kills):
         time.sleep(chance.uniform(0.0, 5.0 * period))
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
-        left = names(path.parent)
+        left = names_in(path.parent)
         checkpoint = load(path, resume=True)
         kept.append((checkpoint.resume.progress["step"], any(name.endswith(".tmp") for name in left)))
         assert len(left) <= 4, left  # the text, the model, the lock, and what was being written
@@ -302,7 +295,7 @@ def killed_runs(folder, kills):
             path.write_bytes(beginning)
     with locked(path):
         pass
-    print(json.dumps([kept, len(stamps), names(path.parent)]))  # noqa: T201
+    print(json.dumps([kept, len(stamps), names_in(path.parent)]))  # noqa: T201
 
 
 @posix
@@ -327,27 +320,27 @@ def test_a_limit_of_size(path):
     """A file that may not be so large is a sentence, whatever the limit; with room again, the next save succeeds."""
     resource = pytest.importorskip("resource")
     assert signal.getsignal(signal.SIGXFSZ) is signal.SIG_IGN  # Python's doing: the signal would end the process
-    save(path, make(seed=1))
+    save(path, made_up(seed=1))
     size = path.stat().st_size
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     for limit in (0, 1, 100, size // 2, size - 1):
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
         try:
-            said = unsaved(path, make(seed=2))
+            said = unsaved(path, made_up(seed=2))
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, before)
         assert said == "cannot be written: file too large"
-        assert_same(load(path, resume=True), make(seed=1))
-        assert names(path.parent) == [path.name]
-    save(path, make(seed=2))
-    assert_same(load(path, resume=True), make(seed=2))
+        assert_same_checkpoint(load(path, resume=True), made_up(seed=1))
+        assert names_in(path.parent) == [path.name]
+    save(path, made_up(seed=2))
+    assert_same_checkpoint(load(path, resume=True), made_up(seed=2))
 
 
 def fill_disk(folder):
     """Save to a small disk with less and less room; print what was said each time."""
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k,nr_inodes=20", "none", folder], check=True)
     path, filler, said = Path(folder, "model.npz"), Path(folder, "filler"), []
-    old, new = make(hidden=40, seed=1), make(hidden=40, seed=2)
+    old, new = made_up(hidden=40, seed=1), made_up(hidden=40, seed=2)
     save(path, old)
     for free in (40_000, 4096, 0):
         with filler.open("wb", buffering=0) as file, suppress(OSError):
@@ -356,8 +349,8 @@ def fill_disk(folder):
         os.truncate(filler, filler.stat().st_size - free)
         with locked(path):
             said.append(unsaved(path, new))
-        assert_same(load(path, resume=True), old)
-        assert names(path.parent) == ["filler", "model.npz"]
+        assert_same_checkpoint(load(path, resume=True), old)
+        assert names_in(path.parent) == ["filler", "model.npz"]
         filler.unlink()
     for number in itertools.count():  # there may be room for bytes, but for no more files
         try:
@@ -369,7 +362,7 @@ def fill_disk(folder):
         check_writable(path, force=True)
     Path(folder, "0").unlink()
     save(path, new)
-    assert_same(load(path, resume=True), new)
+    assert_same_checkpoint(load(path, resume=True), new)
     print(json.dumps(said))  # noqa: T201
 
 
@@ -405,7 +398,7 @@ def test_a_run_on_a_full_disk(folder, trained):
     assert "\nmodel.npz cannot be written: file too large; the run goes on, and saves again later\n" in done.stderr
     assert done.stderr.endswith("\ncharrnn: error: model.npz cannot be written: file too large\n")
     assert "Traceback" not in done.stderr
-    assert names(folder) == ["corpus.txt", "model.npz"]
+    assert names_in(folder) == ["corpus.txt", "model.npz"]
     assert Path("model.npz").read_bytes() == before
     assert load("model.npz", resume=True)
 
@@ -445,36 +438,36 @@ def unwritable(path):
 def test_a_folder_that_is_read_only(plain):
     """It is found out before a run, and while saving; the old file stays."""
     path = plain / "model.npz"
-    save(path, make(seed=1))
+    save(path, made_up(seed=1))
     plain.chmod(0o555)
-    assert unwritable(path) == unsaved(path, make(seed=2)) == "cannot be written: permission denied"
-    assert names(plain) == ["model.npz"]
-    assert_same(load(path, resume=True), make(seed=1))
+    assert unwritable(path) == unsaved(path, made_up(seed=2)) == "cannot be written: permission denied"
+    assert names_in(plain) == ["model.npz"]
+    assert_same_checkpoint(load(path, resume=True), made_up(seed=1))
 
 
 @posix
 def test_a_file_that_is_read_only(plain):
     """Who protects a model is asked before a run; the work of a run that had begun is saved, and protected as well."""
     path = plain / "model.npz"
-    save(path, make(seed=1))
+    save(path, made_up(seed=1))
     path.chmod(0o444)
     assert unwritable(path) == "cannot be written: it is read-only"
-    save(path, make(seed=2))
-    assert_same(load(path, resume=True), make(seed=2))
+    save(path, made_up(seed=2))
+    assert_same_checkpoint(load(path, resume=True), made_up(seed=2))
     assert stat.S_IMODE(path.stat().st_mode) == 0o444
 
 
 def test_a_folder_in_the_place_of_the_file(path):
     """What takes the file's place during a run is not written to; when it is gone, saving succeeds."""
     with locked(path):
-        save(path, make(seed=1))
+        save(path, made_up(seed=1))
         path.unlink()
         path.mkdir()
-        assert unsaved(path, make()) == "is a folder, not a file"
+        assert unsaved(path, made_up()) == "is a folder, not a file"
         path.rmdir()
-        save(path, make(seed=2))
-    assert_same(load(path, resume=True), make(seed=2))
-    assert names(path.parent) == [path.name]
+        save(path, made_up(seed=2))
+    assert_same_checkpoint(load(path, resume=True), made_up(seed=2))
+    assert names_in(path.parent) == [path.name]
 
 
 @posix
@@ -483,16 +476,16 @@ def test_a_folder_that_goes_away(tmp_path):
     path, away = tmp_path / "models" / "model.npz", tmp_path / "away"
     path.parent.mkdir()
     with locked(path):
-        save(path, make(seed=1))
+        save(path, made_up(seed=1))
         path.parent.rename(away)
-        assert unsaved(path, make(seed=2)) == "cannot be written: no such file or directory"
-        assert_same(load(away / path.name, resume=True), make(seed=1))
+        assert unsaved(path, made_up(seed=2)) == "cannot be written: no such file or directory"
+        assert_same_checkpoint(load(away / path.name, resume=True), made_up(seed=1))
         away.rename(path.parent)
-        save(path, make(seed=2))
-        assert_same(load(path, resume=True), make(seed=2))
+        save(path, made_up(seed=2))
+        assert_same_checkpoint(load(path, resume=True), made_up(seed=2))
         shutil.rmtree(path.parent)
-        assert unsaved(path, make(seed=3)) == "cannot be written: no such file or directory"
-    assert names(tmp_path) == []
+        assert unsaved(path, made_up(seed=3)) == "cannot be written: no such file or directory"
+    assert names_in(tmp_path) == []
 
 
 @posix
@@ -501,21 +494,21 @@ def test_a_link_to_no_file(path, tmp_path):
     path.symlink_to("disk/real.npz")
     folder = tmp_path / "disk"
     assert unwritable(path) == f"cannot be written: there is no folder {os.path.realpath(folder)}"
-    assert unsaved(path, make()) == "cannot be written: no such file or directory"
+    assert unsaved(path, made_up()) == "cannot be written: no such file or directory"
     folder.mkdir()
     with locked(path):
         check_writable(path, force=False)
-        save(path, make())
-        assert names(folder) == [".real.npz.lock", "real.npz"]
+        save(path, made_up())
+        assert names_in(folder) == [".real.npz.lock", "real.npz"]
     assert path.is_symlink()
-    assert_same(load(folder / "real.npz", resume=True), make())
-    assert (names(folder), names(tmp_path)) == (["real.npz"], ["disk", path.name])
+    assert_same_checkpoint(load(folder / "real.npz", resume=True), made_up())
+    assert (names_in(folder), names_in(tmp_path)) == (["real.npz"], ["disk", path.name])
 
 
 @posix
 def test_permissions_stay(path):
     """A model that its owner has hidden is never shown: not the next one either, nor while it is written."""
-    save(path, make())
+    save(path, made_up())
     for mode in (0o600, 0o640, 0o664):
         path.chmod(mode)
         with replacing(path) as file:
@@ -535,18 +528,18 @@ def test_what_was_for_another_group_is_not_for_ours(path, monkeypatch):
     for before, after in ((0o660, 0o600), (0o664, 0o644), (0o600, 0o600)):
         path.touch()
         path.chmod(before)
-        save(path, make())
+        save(path, made_up())
         assert stat.S_IMODE(path.stat().st_mode) == after
 
 
 @posix
 def test_other_names_of_a_file_keep_the_old_one(path, tmp_path):
     """A hard link is a copy that costs nothing: what is saved under the one name leaves the other alone."""
-    save(path, make(seed=1))
+    save(path, made_up(seed=1))
     os.link(path, tmp_path / "kept")
-    save(path, make(seed=2))
-    assert_same(load(tmp_path / "kept", resume=True), make(seed=1))
-    assert_same(load(path, resume=True), make(seed=2))
+    save(path, made_up(seed=2))
+    assert_same_checkpoint(load(tmp_path / "kept", resume=True), made_up(seed=1))
+    assert_same_checkpoint(load(path, resume=True), made_up(seed=2))
 
 
 # Two runs
@@ -576,7 +569,7 @@ def test_a_second_run_is_noticed(path, tmp_path, monkeypatch):
     (tmp_path / "link").symlink_to("model.npz")
     monkeypatch.chdir(tmp_path)
     with locked(path):
-        assert names(tmp_path) == [LOCK, "link"]
+        assert names_in(tmp_path) == [LOCK, "link"]
         for name in (path, "model.npz", "./model.npz", tmp_path / "link", f"../{tmp_path.name}/link"):
             with pytest.raises(CharrnnError) as caught, locked(name):
                 pass
@@ -589,8 +582,8 @@ def test_a_second_run_is_noticed(path, tmp_path, monkeypatch):
             locked(b"\xff.npz".decode("utf-8", "surrogateescape")),
         ):
             pass
-        save(path, make())
-    assert names(tmp_path) == ["link", "model.npz"]
+        save(path, made_up())
+    assert names_in(tmp_path) == ["link", "model.npz"]
     with locked(path):
         pass
 
@@ -602,7 +595,7 @@ def test_of_many_runs_one_at_a_time(path, tmp_path):
     started = [subprocess.Popen(command, stderr=subprocess.PIPE) for _ in range(4)]
     assert [process.communicate(timeout=PATIENCE)[1] for process in started] == [b""] * 4
     assert [process.returncode for process in started] == [0] * 4
-    assert names(tmp_path) == []
+    assert names_in(tmp_path) == []
 
 
 @posix
@@ -624,12 +617,12 @@ def test_a_killed_run_is_not_in_the_way(path):
         (path.parent / ORPHAN).write_text("half a model")
         run.kill()
         run.wait()
-        assert names(path.parent) == [ORPHAN, LOCK]
+        assert names_in(path.parent) == [ORPHAN, LOCK]
         with locked(path):
             assert (path.parent / LOCK).read_text() == f"{os.getpid()}\n"
-            assert names(path.parent) == [LOCK]
+            assert names_in(path.parent) == [LOCK]
         os.kill(child, signal.SIGKILL)
-    assert names(path.parent) == []
+    assert names_in(path.parent) == []
 
 
 @posix
@@ -648,7 +641,7 @@ def test_only_what_is_left_of_this_file_is_removed(path, tmp_path):
     for name in (path, long):
         with locked(name):
             pass
-        assert names(tmp_path) == sorted(kept)
+        assert names_in(tmp_path) == sorted(kept)
 
 
 @posix
@@ -659,7 +652,7 @@ def test_what_is_planted_is_not_followed(path, tmp_path):
         plant()
         said = unwritable(path)
         assert said == f"cannot be written: {place} is in its way; remove that"
-        assert names(tmp_path) == [LOCK]
+        assert names_in(tmp_path) == [LOCK]
         place.rmdir() if place.is_dir() else place.unlink()
 
 
@@ -674,13 +667,13 @@ def test_where_there_are_no_locks(path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(fcntl, "flock", refuse)
         with locked(path), locked(path):
-            save(path, make())
-            assert names(path.parent) == [path.name]
+            save(path, made_up())
+            assert names_in(path.parent) == [path.name]
     with monkeypatch.context() as patch:
         patch.setattr(os, "write", refuse)
         with locked(path), pytest.raises(CharrnnError, match="is being written by another run; wait"), locked(path):
             pass
-    assert names(path.parent) == [path.name]
+    assert names_in(path.parent) == [path.name]
     with locked(path.parent / "none" / "model.npz"):
         pass
 
@@ -689,8 +682,8 @@ def test_a_system_without_locks(path, monkeypatch):
     """On Windows, nobody is kept from anything."""
     monkeypatch.setattr(sys, "platform", "win32")
     with locked(path), locked(path):
-        save(path, make())
-    assert names(path.parent) == [path.name]
+        save(path, made_up())
+    assert names_in(path.parent) == [path.name]
 
 
 @posix
@@ -704,7 +697,7 @@ def test_another_users_lock(plain):
         place.chmod(0o444)
         with pytest.raises(CharrnnError, match=f"process {os.getpid()};"), locked(path):
             pass
-    assert names(plain) == []
+    assert names_in(plain) == []
 
 
 @posix
@@ -714,9 +707,9 @@ def test_a_lock_that_somebody_removed(path):
         (path.parent / LOCK).unlink()
         second = locked(path)
         second.__enter__()
-    assert names(path.parent) == [LOCK]
+    assert names_in(path.parent) == [LOCK]
     second.__exit__(None, None, None)
-    assert names(path.parent) == []
+    assert names_in(path.parent) == []
 
 
 @posix
@@ -745,22 +738,22 @@ def test_a_second_command_ends_at_once(folder, run):
             first.terminate()
     assert first.returncode == 128 + signal.SIGTERM
     assert load("model.npz", resume=True)
-    assert names(folder) == ["corpus.txt", "link.npz", "model.npz"]
+    assert names_in(folder) == ["corpus.txt", "link.npz", "model.npz"]
 
 
 def save_often(path, seed, times):
     """Save the same over and over."""
     for _ in range(times):
-        save(path, make(seed=seed))
+        save(path, made_up(seed=seed))
 
 
 @posix
 def test_two_that_write_and_one_that_reads(path):
     """Without a lock, whoever wrote last has the file, and every look at it finds one of them, whole."""
-    save(path, make(seed=0))
+    save(path, made_up(seed=0))
     whole = {}
     for seed in (0, 1, 2):
-        save(path.with_name("one"), make(seed=seed))
+        save(path.with_name("one"), made_up(seed=seed))
         whole[path.with_name("one").read_bytes()] = seed
     path.with_name("one").unlink()
     program = (
@@ -774,4 +767,4 @@ def test_two_that_write_and_one_that_reads(path):
         load(path, resume=True)
     assert [writer.returncode for writer in writers] == [0, 0]
     assert set(seen) == {0, 1, 2}
-    assert names(path.parent) == [path.name]
+    assert names_in(path.parent) == [path.name]

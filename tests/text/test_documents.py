@@ -21,17 +21,17 @@ from charrnn.model.team import Team
 from charrnn.model.transfer import common_vocabulary, starting_weights
 from charrnn.reading.scoring import score
 from charrnn.text import vocabulary
-from charrnn.text.ingest import Corpus, read_corpus
+from charrnn.text.ingest import read_corpus
 from charrnn.text.streams import Streams, split
 from charrnn.text.vocabulary import Vocabulary, decoded
 from charrnn.training.settings import Settings
 from charrnn.training.trainer import Trainer
 from tests import naive
-from tests.cli.test_cli import misused, refused
-from tests.model.test_model_file import with_meta
-from tests.model.test_network import Case, assert_close, assert_gradients, assert_same_bits
+from tests.helpers.commands import misused, refused
+from tests.helpers.model_files import with_meta
+from tests.helpers.networks import Case, assert_close, assert_gradients, assert_same_bits
+from tests.helpers.runs import corpus_of, finish, state_of
 from tests.rows import KINDS
-from tests.training.test_trainer import finish, state_of
 
 TINY = ("--hidden", 8, "--batch-size", 2, "--seq-length", 8, "--threads", 1, "--quiet")
 
@@ -358,9 +358,7 @@ def test_no_document_knows_another(cell, gap):
 
 def corpus(documents, separator="\n"):
     """Make a corpus of documents."""
-    text = separator.join(documents)
-    vocabulary = Vocabulary.of_blocks([text], separator)
-    return Corpus(vocabulary.encode(text), vocabulary, ("a text",), "0" * 64)
+    return corpus_of(separator.join(documents), separator)
 
 
 def drawn(count, longest, seed=1):

@@ -6,7 +6,6 @@ import random
 import re
 import signal
 import subprocess
-import sys
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -22,7 +21,6 @@ from charrnn.cli import trace as trace_file
 from charrnn.cli.records import Column, fitting, write
 from charrnn.display.words import cells, harmless
 from charrnn.errors import CharrnnError
-from charrnn.model.model_file import Checkpoint, save
 from charrnn.model.network import Network
 from charrnn.reading import copying, scoring
 from charrnn.reading.copying import measure
@@ -32,20 +30,14 @@ from charrnn.text.vocabulary import BLOCK, Vocabulary, cut, decoded
 from charrnn.writing import samples as generation
 from charrnn.writing.sampler import Sampler
 from charrnn.writing.samples import Ending, novelty, samples
-from tests.cli.test_cli import misused, refused
+from tests.helpers.commands import misused, refused
+from tests.helpers.model_files import untrained
+from tests.helpers.processes import PATIENCE, start
 from tests.reading.test_copying import ids, naive, over
 
 POSIX = pytest.mark.skipif(os.name == "nt", reason="for POSIX systems")
 LINUX = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="asks Linux for a process's memory")
-PATIENCE = 60.0  # seconds that a process may take on a busy machine before a test gives up on it
 EMOJI = "👩\u200d👩\u200d👧\u200d👦 e\u0301 日本 \u202eabc\u202c \u2028\u0085\t\x1b[31m\x07\x00\ufeff\x9b2J שלום \u200c"
-
-
-def untrained(path, vocabulary, hidden=8):
-    """Save a model that has learnt nothing, which reads and writes these symbols."""
-    architecture = Architecture("lstm", len(vocabulary), hidden, 1)
-    save(path, Checkpoint(architecture, vocabulary, initialize(architecture, 1), {}, [], {}))
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -232,7 +224,7 @@ def test_nothing_commands_a_terminal(models, tmp_path):
             ("corpus", "fables", "-o", text),
         ):
             screen, inner = pty.openpty()
-            process = program(*command, stdin=inner, stdout=inner, stderr=inner, env=surroundings)
+            process = start(*command, stdin=inner, stdout=inner, stderr=inner, env=surroundings)
             os.close(inner)
             shown = b""
             with suppress(OSError):  # how Linux says that the program has ended
@@ -304,24 +296,13 @@ def test_a_file_that_changes_under_a_command(models, tmp_path, change, command):
     path.write_bytes(("ü" * 49 + "\n").encode() * 60_000)
     name, *options = command
     files = (*options, path) if name == "sample" else (path, *options)
-    process = program(name, models["text"], *files)
+    process = start(name, models["text"], *files)
     process.stdout.read(1000)
     CHANGES[change][0](path)
     _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == (1 if err else 0)
     assert err.count(b"\n") == bool(err)
     assert b"should not have happened" not in err
-
-
-# Texts without end, and what has to be kept of a text
-
-
-def program(*arguments, env=None, **streams):
-    """Start the program as a process of its own."""
-    for name in ("stdin", "stdout", "stderr"):
-        streams.setdefault(name, subprocess.DEVNULL if name == "stdin" else subprocess.PIPE)
-    command = [sys.executable, "-m", "charrnn", *map(str, arguments)]
-    return subprocess.Popen(command, env={**os.environ, **(env or {})}, **streams)
 
 
 def peak(process):
@@ -344,7 +325,7 @@ def test_a_pipe_in_which_nothing_comes(models, tmp_path):
     """A pipe with a name is waited for, until Ctrl-C, which ends that at once and without a word."""
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    process = program("sample", models["text"], "--prime-file", pipe)
+    process = start("sample", models["text"], "--prime-file", pipe)
     end = time.monotonic() + PATIENCE
     writer = None
     while writer is None and time.monotonic() < end:
@@ -381,7 +362,7 @@ def test_texts_without_end(models, command):
     if "<" in options:
         streams["stdin"] = os.open(options.pop(), os.O_RDONLY)
         options.pop()
-    process = program(name, models[model], *options, stdout=subprocess.DEVNULL, **streams)
+    process = start(name, models[model], *options, stdout=subprocess.DEVNULL, **streams)
     most = watched(process, 15)
     assert process.poll() is None
     process.send_signal(signal.SIGINT)
@@ -568,7 +549,7 @@ def test_sixty_thousand_characters(tmp_path):
     text, few, model = tmp_path / "many.txt", tmp_path / "few.txt", tmp_path / "many.npz"
     text.write_text("".join(characters) * 2, encoding="utf-8", newline="")
     few.write_text("".join(characters[:3000]), encoding="utf-8", newline="")
-    process = program("train", text, "--hidden", 16, "--epochs", 0.02, "--no-samples", "-o", model)
+    process = start("train", text, "--hidden", 16, "--epochs", 0.02, "--no-samples", "-o", model)
     most = watched(process, 600)
     _, err = process.communicate()
     assert (process.returncode, most < 1000) == (0, True)
@@ -583,7 +564,7 @@ def test_sixty_thousand_characters(tmp_path):
         ("info", model),
         ("play", model),
     ):
-        process = program(*command, stdout=subprocess.DEVNULL)
+        process = start(*command, stdout=subprocess.DEVNULL)
         most = watched(process, 300)
         print(f"{command[0]}: {most} MB")  # noqa: T201
         process.communicate()
@@ -608,7 +589,7 @@ def test_a_line_of_500_megabytes(models, tmp_path):
     ):
         (models["text"].parent / "none.txt").write_text("abc")
         with (tmp_path / "out").open("w+b") as told:  # more than a pipe holds
-            process = program(*command, stdout=told)
+            process = start(*command, stdout=told)
             most = watched(process, 3600)
             _, err = process.communicate()
             told.seek(0)

@@ -24,19 +24,15 @@ from charrnn.training.rules import OPTIMIZERS
 from charrnn.training.settings import Settings
 from charrnn.training.trainer import Trainer
 from charrnn.writing.sampler import Sampler
-from tests.cli.test_cli import strict_json
+from tests.helpers.commands import TINY, strict_json
+from tests.helpers.model_files import assert_same_file
+from tests.helpers.runs import INTERVAL, corpus_of, rhyme
 from tests.rows import PLAIN
-from tests.training.test_resume import INTERVAL, TINY, assert_same, corpus, rhyme
+
+pytestmark = pytest.mark.usefixtures("validate_often")
 
 SMALL = Settings(hidden=8, seq_length=8, batch_size=5, epochs=1.5, lr=0.005, dropout=0.2, seed=3, patience=0)
 LAST = 51  # step of such a run
-
-
-@pytest.fixture(autouse=True)
-def validate_often(monkeypatch):
-    """Validate several times an epoch, and not always at its end."""
-    monkeypatch.setattr(training, "VALIDATE_SELDOM", 1)
-    monkeypatch.setattr(training, "VALIDATE_EVERY", 400)
 
 
 # Faults
@@ -94,7 +90,7 @@ def finish(path, settings, monkeypatch, *, chunk=1e9, threads=1, stop=None):
     monkeypatch.setattr(training, "CHUNK_SECONDS", chunk)
     records = []
     with Team(threads) as team:
-        text = corpus(rhyme())
+        text = corpus_of(rhyme())
         trainer = (
             Trainer.resumed(load(path, resume=True), text, team) if path.exists() else Trainer(settings, text, team)
         )
@@ -133,7 +129,7 @@ def test_what_is_no_number_is_never_kept(tmp_path, monkeypatch, fault, value, st
     finish(tmp_path / "stopped.npz", settings, monkeypatch, stop=step)  # right then
     finish(tmp_path / "stopped.npz", settings, monkeypatch)
     for name in ("slow.npz", "stopped.npz"):
-        assert_same(tmp_path / name, tmp_path / "model.npz")
+        assert_same_file(tmp_path / name, tmp_path / "model.npz")
 
 
 @pytest.mark.parametrize("cell", PLAIN)
@@ -145,7 +141,7 @@ def test_going_back_leaves_nothing_of_what_went_wrong(tmp_path, monkeypatch, cel
         with monkeypatch.context() as patch:
             inject(patch, fault, np.nan, step)
             finish(tmp_path / f"{fault.__name__}.npz", replace(SMALL, cell=cell, layers=2), patch)
-    assert_same(tmp_path / "moments.npz", tmp_path / "everything.npz")
+    assert_same_file(tmp_path / "moments.npz", tmp_path / "everything.npz")
 
 
 def overshoot(monkeypatch, step, rate):
@@ -171,9 +167,9 @@ def test_an_update_that_overshoots_is_taken_back(tmp_path, monkeypatch, rate, st
     records = finish(tmp_path / "model.npz", settings, monkeypatch)
     assert [record.rolled_back for record in records].count(True) == 1
     finish(tmp_path / "slow.npz", settings, monkeypatch, chunk=0.0, threads=2)
-    assert_same(tmp_path / "slow.npz", tmp_path / "model.npz")
+    assert_same_file(tmp_path / "slow.npz", tmp_path / "model.npz")
     with Team(1) as team:
-        text = corpus(rhyme())
+        text = corpus_of(rhyme())
         network = Network(Architecture("lstm", len(text.vocabulary), 8), load(tmp_path / "model.npz").parameters)
         assert scoring.score(network, text.ids, team).nats_per_char < 3.0
 
@@ -196,7 +192,7 @@ def test_a_validation_that_is_no_number_takes_the_run_back(tmp_path, monkeypatch
 
 def test_weights_that_are_no_numbers_are_no_start(monkeypatch):
     """Nor are senseless ones where nothing is held out: one sentence says so."""
-    text = corpus(rhyme())
+    text = corpus_of(rhyme())
     with Team(1) as team:
         parameters = Trainer(SMALL, text, team).checkpoint().parameters
         for scale in (np.nan, np.inf, 1e30):
@@ -330,7 +326,7 @@ def step(monkeypatch):
 
     def trained(settings, *, denormals, **tiny):
         with team_with_denormals(monkeypatch, 2) if denormals else Team(2) as team:
-            trainer = Trainer(replace(settings, dropout=0.0, lr=1e-30, warmup=0.0), corpus(rhyme()), team)
+            trainer = Trainer(replace(settings, dropout=0.0, lr=1e-30, warmup=0.0), corpus_of(rhyme()), team)
             make_tiny(trainer, **tiny)
             trainer.advance(1)
         return trainer
@@ -420,7 +416,7 @@ TINY_CASES = {
 def test_denormals_cost_no_time(monkeypatch, cell, case):
     """Training and scoring take as long with numbers that would be denormal as with others; `-s` tells how long."""
     settings = replace(SMALL, cell=cell, hidden=128, seq_length=32, batch_size=16, dropout=0.0, lr=1e-30, warmup=0.0)
-    text = corpus(rhyme(20_000))
+    text = corpus_of(rhyme(20_000))
     with Team(1) as team, team_with_denormals(monkeypatch, 1) as careless:
         sides = {}
         for name, members, tiny in (

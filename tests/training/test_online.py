@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -26,8 +25,9 @@ from charrnn.text.feed import Feed
 from charrnn.text.vocabulary import UNKNOWN, Vocabulary
 from charrnn.training.online import OnlineLearner, OnlineState
 from charrnn.training.settings import GRADIENTS, Settings
+from tests.helpers.processes import PATIENCE, until
+from tests.helpers.runs import state_of
 
-PATIENCE = 120.0  # seconds that a process may take on a busy machine
 ONLINE = ("train", "-", "--online", "--gradient", "rtrl", "--hidden", 8, "--cell", "rnn", "--threads", 1)
 SMALL = Settings(cell="lstm", hidden=9, gradient="rtrl", online=True, batch_size=1, seq_length=8, dropout=0.0, lr=0.01)
 
@@ -49,15 +49,6 @@ def heard(learner, ids, *, rest=True):
     if rest and (record := learner.learn(rest=True)) is not None:
         records.append(record)
     return records
-
-
-def arrays_of(run):
-    """Return all numbers of a run, as bytes, and where it stands but for the clock."""
-    checkpoint = run if hasattr(run, "resume") else run.checkpoint()
-    resume = checkpoint.resume
-    progress = {key: value for key, value in resume.progress.items() if key != "seconds"}
-    arrays = [*checkpoint.parameters.values(), resume.weights, *resume.moments, resume.carried, resume.influence]
-    return [values.tobytes() for values in arrays], progress
 
 
 def test_each_symbol_is_predicted_once_before_it_is_learnt():
@@ -85,7 +76,7 @@ def test_what_is_learnt_does_not_depend_on_when_it_comes():
                 records += heard(learner, piece, rest=False)
             assert learner.waiting == 0
             assert records[-1].recent < 0.5 * records[-1].mean < 0.5 * np.log(256)
-            runs.append(arrays_of(learner))
+            runs.append(state_of(learner))
     assert runs[0] == runs[1] == runs[2]
 
 
@@ -100,7 +91,7 @@ def test_a_resumed_run_equals_one_that_never_stopped(tmp_path):
             heard(learner, piece)
             save(tmp_path / "model.npz", learner.checkpoint())
             learner = OnlineLearner.resumed(load(tmp_path / "model.npz", resume=True), team)
-    assert arrays_of(learner) == arrays_of(whole)
+    assert state_of(learner) == state_of(whole)
 
 
 def test_a_loss_that_runs_away_is_mended_by_safe_weights_and_half_the_rate():
@@ -395,33 +386,6 @@ def test_what_is_there_is_read_at_once(monkeypatch):
         assert waiting.ended
 
 
-@pytest.fixture
-def launch(folder):
-    """Start the program in a process of its own, with pipes."""
-    started = []
-
-    def start(*arguments):
-        line = [sys.executable, "-m", "charrnn", *map(str, arguments)]
-        process = subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        started.append(process)
-        watchdog = threading.Timer(PATIENCE, process.kill)
-        watchdog.daemon = True
-        watchdog.start()
-        return process
-
-    yield start
-    for process in started:
-        process.kill()
-        process.communicate()
-
-
-def until(condition, process):
-    """Wait for a condition, as long as a process runs."""
-    while not condition():
-        assert process.poll() is None, process.communicate()[1].decode()
-        time.sleep(0.02)
-
-
 def characters(path="m.log"):
     """Return how many characters a log tells were learnt from."""
     lines = Path(path).read_text().splitlines() if Path(path).exists() else []
@@ -432,12 +396,12 @@ def characters(path="m.log"):
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_slow_pipe_is_learnt_from_as_it_comes_and_a_signal_saves(launch, run, number, code):
     """With the pipe open, a few bytes are learnt from; a signal learns from the rest, saves and ends."""
-    process = launch(*ONLINE, "-o", "m.npz", "--log", "m.log", "--save-every", "0.2s")
+    process = launch(*ONLINE, "-o", "m.npz", "--log", "m.log", "--save-every", "0.2s", stdin=subprocess.PIPE)
     process.stdin.write(b"The cat was here, and the dog was not there.\n")
     process.stdin.flush()
     until(lambda: characters() == 32, process)
     until(Path("m.npz").exists, process)  # saved while nothing comes
-    first = arrays_of(load("m.npz", resume=True))
+    first = state_of(load("m.npz", resume=True))
     process.stdin.write(b"And then.\n")
     process.stdin.flush()
     time.sleep(0.3)
@@ -447,7 +411,7 @@ def test_a_slow_pipe_is_learnt_from_as_it_comes_and_a_signal_saves(launch, run, 
     assert b"stopped; saved in m.npz" in err
     checkpoint = load("m.npz", resume=True)
     assert checkpoint.resume.progress["characters"] == 54
-    assert arrays_of(checkpoint) != first
+    assert state_of(checkpoint) != first
     result = run("train", "-", "--resume", "m.npz", "--online", "--quiet", stdin=b"So it was.")
     assert (result.code, result.err) == (0, "")
     assert load("m.npz", resume=True).resume.progress["characters"] == 64
@@ -456,7 +420,7 @@ def test_a_slow_pipe_is_learnt_from_as_it_comes_and_a_signal_saves(launch, run, 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are those of POSIX")
 def test_a_signal_before_anything_came_saves_nothing(launch):
     """There is nothing to save; that is said."""
-    process = launch(*ONLINE, "-o", "m.npz", "--log", "m.log")
+    process = launch(*ONLINE, "-o", "m.npz", "--log", "m.log", stdin=subprocess.PIPE)
     until(Path("m.log").exists, process)
     time.sleep(1.0)
     process.send_signal(signal.SIGTERM)
@@ -468,7 +432,7 @@ def test_a_signal_before_anything_came_saves_nothing(launch):
 
 def test_time_ends_a_run_though_the_pipe_goes_on(launch):
     """After --time it saves, says how to go on, and ends well."""
-    process = launch(*ONLINE, "-o", "m.npz", "--time", "0.5s", "--log", "m.log")
+    process = launch(*ONLINE, "-o", "m.npz", "--time", "0.5s", "--log", "m.log", stdin=subprocess.PIPE)
     process.stdin.write(b"abc" * 50)
     process.stdin.flush()
     process.wait(timeout=PATIENCE)

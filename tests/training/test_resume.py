@@ -19,63 +19,21 @@ import charrnn.cli.train_session
 from charrnn.errors import CharrnnError
 from charrnn.model.model_file import load, save
 from charrnn.model.team import Team
-from charrnn.text.ingest import Corpus
-from charrnn.text.vocabulary import Vocabulary
 from charrnn.training import progress
 from charrnn.training import trainer as training
 from charrnn.training.rules import OPTIMIZERS
 from charrnn.training.settings import Settings
 from charrnn.training.trainer import Trainer
+from tests.helpers.commands import TINY
+from tests.helpers.model_files import assert_same_file
+from tests.helpers.processes import PATIENCE
+from tests.helpers.runs import INTERVAL, corpus_of, rhyme
 from tests.rows import NAMES, PLAIN, ROWS, fitted, settings_of
 
-PATIENCE = 120.0  # seconds that a process may take on a busy machine before a test gives up on it
+pytestmark = pytest.mark.usefixtures("validate_often")
+
 SMALL = Settings(hidden=8, seq_length=8, batch_size=5, epochs=3.0, lr=0.02, dropout=0.0, seed=3, patience=0)
 STEPS = 34  # of an epoch of `rhyme` with these settings, and a tenth held out
-INTERVAL = 10  # steps between two validations in most tests here
-
-
-@pytest.fixture(autouse=True)
-def validate_often(monkeypatch):
-    """Validate several times an epoch, and not always at its end."""
-    monkeypatch.setattr(training, "VALIDATE_SELDOM", 1)
-    monkeypatch.setattr(training, "VALIDATE_EVERY", 400)
-
-
-def rhyme(characters=1500, seed=7):
-    """Make a text with something to learn."""
-    rng = np.random.default_rng(seed)
-    words = ["the cat ", "a dog ", "was full.\n", "were out.\n", "and ", "then "]
-    return "".join(words[i] for i in rng.integers(0, len(words), characters))[:characters]
-
-
-def corpus(text, separator=""):
-    """Make a corpus of a string."""
-    vocabulary = Vocabulary.of_blocks([text], separator)
-    return Corpus(vocabulary.encode(text), vocabulary, ("a text",), "0" * 64)
-
-
-def timeless(facts):
-    """Return JSON without what a clock says."""
-    if isinstance(facts, dict):
-        return {name: timeless(value) for name, value in facts.items() if name != "seconds"}
-    return [timeless(value) for value in facts] if isinstance(facts, list) else facts
-
-
-def contents(path):
-    """Return all that a model file holds: each array's bytes, and what it says but for the clock."""
-    with np.load(path) as file:
-        meta = json.loads(file["meta"].tobytes())
-        training = {name: value for name, value in meta["training"].items() if name == "seconds"}
-        arrays = {name: (file[name].shape, file[name].tobytes()) for name in file.files if name != "meta"}
-    return arrays, timeless(meta) | training
-
-
-def assert_same(path, other):
-    """Hold that two model files are the same."""
-    (arrays, meta), (others, other_meta) = contents(path), contents(other)
-    assert meta == other_meta
-    assert list(arrays) == list(others)
-    assert {name for name in arrays if arrays[name] != others[name]} == set()
 
 
 class Run:
@@ -144,7 +102,7 @@ KINDS = [*itertools.product(PLAIN, OPTIMIZERS)]
 def begin_somehow(choose, folder, monkeypatch, cell, optimizer):
     """Draw a run, on a text or on documents, from new or from given weights: as it is in two folders."""
     settings = vary(choose, cell, optimizer)
-    text = corpus(rhyme(), choose.choice(("", "", "\n")))
+    text = corpus_of(rhyme(), choose.choice(("", "", "\n")))
     weights = None
     if choose.random() < 0.3:
         with Team(1) as team:
@@ -159,20 +117,20 @@ def test_any_interruption_leads_to_the_same_bytes(tmp_path, monkeypatch, cell, o
     whole, run = begin_somehow(choose, tmp_path, monkeypatch, cell, optimizer)
     whole.session(choose.randint(1, 3))
     interrupt_at_random(run, choose, 3)
-    assert_same(run.path, whole.path)
+    assert_same_file(run.path, whole.path)
 
 
 @pytest.mark.parametrize(("cell", "options"), ROWS, ids=NAMES)
 def test_every_cell_goes_on_to_the_same_bytes(tmp_path, monkeypatch, cell, options):
     """Every row of the table, two layers and a learned first state: stopped twice, with 1, 2 and 3 threads."""
     settings = replace(SMALL, cell=cell, layers=2, dropout=0.3, learned_state=True, **settings_of(fitted(8, options)))
-    text = corpus(rhyme())
+    text = corpus_of(rhyme())
     whole, run = (Run(tmp_path / name, text, settings, monkeypatch) for name in ("whole.npz", "model.npz"))
     whole.session()
     run.at(13, threads=2)
     run.at(47)
     run.session(3)
-    assert_same(run.path, whole.path)
+    assert_same_file(run.path, whole.path)
     if "periods" in options:
         with np.load(run.path) as file:
             assert set(np.unique(file["state/carried"][:, 1])) <= {0.0, 1.0, 2.0, 3.0, 4.0, 5.0}
@@ -187,21 +145,21 @@ def test_many_interruptions_lead_to_the_same_bytes(tmp_path, monkeypatch, cell, 
     whole, run = begin_somehow(choose, tmp_path, monkeypatch, cell, optimizer)
     whole.session(choose.randint(1, 3), chunk=choose.choice((0.0, 1e-3)))
     interrupt_at_random(run, choose, choose.randint(1, 8))
-    assert_same(run.path, whole.path)
+    assert_same_file(run.path, whole.path)
 
 
 @pytest.mark.parametrize("separator", ["", "\n"])
 def test_every_step_is_one_to_stop_at(tmp_path, monkeypatch, separator):
     """Stopped after every single step: in the warm-up, before, at and after validations and ends of epochs."""
     settings = replace(SMALL, dropout=0.2, warmup=0.2, layers=2, epochs=1.1)
-    text = corpus(rhyme(), separator)
+    text = corpus_of(rhyme(), separator)
     whole = Run(tmp_path / "whole.npz", text, settings, monkeypatch)
     trainer, _ = whole.session()
     assert trainer.streams.windows % trainer.validation_interval
     run = Run(tmp_path / "model.npz", text, settings, monkeypatch)
     for step in range(1, trainer.steps + 1):
         run.at(step)
-    assert_same(run.path, whole.path)
+    assert_same_file(run.path, whole.path)
 
 
 def poison_after(monkeypatch, step):
@@ -225,7 +183,7 @@ def test_a_run_that_goes_back_does_so_after_an_interruption_too(tmp_path, monkey
     """Before the first validation, too, a run goes back to where it began, or to the weights that it was given."""
     # The rate falls where validation does not improve; then it would not be known who has gone back already.
     monkeypatch.setattr(training, "HALVE_AFTER", 10**9)
-    text, settings = corpus(rhyme()), replace(SMALL, val_fraction=fraction, epochs=1.5, lr=0.005)
+    text, settings = corpus_of(rhyme()), replace(SMALL, val_fraction=fraction, epochs=1.5, lr=0.005)
     weights = None
     if given:
         with Team(1) as team:
@@ -240,12 +198,12 @@ def test_a_run_that_goes_back_does_so_after_an_interruption_too(tmp_path, monkey
     assert records[-1].rolled_back
     run.at(step + 3)
     run.session(2)
-    assert_same(run.path, whole.path)
+    assert_same_file(run.path, whole.path)
 
 
 def test_the_loss_of_a_history_is_that_since_the_last_validation(monkeypatch):
     """It is the mean over all that was predicted between two validations, however it was told on the way."""
-    text, histories = corpus(rhyme()), []
+    text, histories = corpus_of(rhyme()), []
     with Team(1) as team:
         for chunk in (0.0, 1e9):
             monkeypatch.setattr(training, "CHUNK_SECONDS", chunk)
@@ -264,7 +222,7 @@ def test_the_loss_of_a_history_is_that_since_the_last_validation(monkeypatch):
 
 def test_a_file_of_an_older_version_goes_on(tmp_path, monkeypatch):
     """Where the state does not say what later versions count, a run goes on all the same."""
-    run = Run(tmp_path / "model.npz", corpus(rhyme()), SMALL, monkeypatch)
+    run = Run(tmp_path / "model.npz", corpus_of(rhyme()), SMALL, monkeypatch)
     run.at(25)
     old = load(run.path, resume=True)
     for name in ("loss_sum", "loss_count", "given", "ended", "end_loss"):
@@ -292,7 +250,7 @@ def test_a_file_of_an_older_version_goes_on(tmp_path, monkeypatch):
 )
 def test_a_state_that_cannot_be_is_refused(tmp_path, monkeypatch, change):
     """One sentence says that the state is not one of such a run."""
-    run = Run(tmp_path / "model.npz", corpus(rhyme()), SMALL, monkeypatch)
+    run = Run(tmp_path / "model.npz", corpus_of(rhyme()), SMALL, monkeypatch)
     run.at(5)
     checkpoint = load(run.path, resume=True)
     checkpoint.resume.progress |= change
@@ -308,7 +266,7 @@ FOREVER = replace(SMALL, schedule="constant", warmup=0.0, lr=0.05, epochs=3.0)
 
 def test_an_extended_run_is_the_longer_one(tmp_path, monkeypatch):
     """At a constant rate, a run that ended anywhere and goes on ends on the bytes of one that was to be so long."""
-    whole = Run(tmp_path / "whole.npz", corpus(rhyme()), FOREVER, monkeypatch)
+    whole = Run(tmp_path / "whole.npz", corpus_of(rhyme()), FOREVER, monkeypatch)
     whole.session()
     ends = set()
     for steps in (4, 20, 37, 63, 99):
@@ -324,14 +282,14 @@ def test_an_extended_run_is_the_longer_one(tmp_path, monkeypatch):
             known = Settings.of(load(run.path).training)
             trainer, _ = run.session(settings=replace(known, epochs=longer))
             assert trainer.over
-        assert_same(run.path, whole.path)
+        assert_same_file(run.path, whole.path)
     assert ends == {(True, False), (False, False), (False, True)}
 
 
 def test_the_model_of_an_end_between_validations_is_the_best_there(tmp_path, monkeypatch):
     """The model is the last weights where they are better than those of all validations, and the best ones if not."""
     for steps in (25, 46):
-        run = Run(tmp_path / f"{steps}.npz", corpus(rhyme()), replace(FOREVER, epochs=steps / STEPS), monkeypatch)
+        run = Run(tmp_path / f"{steps}.npz", corpus_of(rhyme()), replace(FOREVER, epochs=steps / STEPS), monkeypatch)
         trainer, _ = run.session()
         with Team(1) as team:
             again = Trainer(FOREVER, run.text, team, load(run.path).parameters)
@@ -342,33 +300,27 @@ def test_an_extended_run_goes_back_as_the_longer_one(tmp_path, monkeypatch):
     """What was best at the old end is not what an extended run goes back to."""
     monkeypatch.setattr(training, "HALVE_AFTER", 10**9)
     poison_after(monkeypatch, 28)
-    whole = Run(tmp_path / "whole.npz", corpus(rhyme()), FOREVER, monkeypatch)
+    whole = Run(tmp_path / "whole.npz", corpus_of(rhyme()), FOREVER, monkeypatch)
     whole.session()
     run = Run(tmp_path / "model.npz", whole.text, replace(FOREVER, epochs=25 / STEPS), monkeypatch)
     run.session()
     run.session(settings=FOREVER)
-    assert_same(run.path, whole.path)
+    assert_same_file(run.path, whole.path)
 
 
 def test_the_rate_of_an_extended_run_is_that_of_the_longer_one(tmp_path, monkeypatch):
     """The schedule is laid anew over all epochs, from where the run is; also where it is extended before its end."""
     cosine = replace(SMALL, epochs=4.0, warmup=0.1)
     monkeypatch.setattr(training, "HALVE_AFTER", 10**9)
-    _, records = Run(tmp_path / "whole.npz", corpus(rhyme()), cosine, monkeypatch).session(chunk=0.0)
+    _, records = Run(tmp_path / "whole.npz", corpus_of(rhyme()), cosine, monkeypatch).session(chunk=0.0)
     rates = {record.step: record.learning_rate for record in records}
     for name, epochs, stop in (("a", 1.0, 34), ("b", 2.0, 50), ("c", 9.0, 50)):
         shorter = replace(cosine, epochs=epochs)
-        run = Run(tmp_path / f"{name}.npz", corpus(rhyme()), shorter, monkeypatch)
+        run = Run(tmp_path / f"{name}.npz", corpus_of(rhyme()), shorter, monkeypatch)
         run.at(stop)
         _, records = run.session(settings=cosine, chunk=0.0)
         assert [record.step for record in records] == list(range(stop + 1, 4 * STEPS + 1))
         assert all(record.learning_rate == rates[record.step] for record in records)
-
-
-# From the command line
-
-
-TINY = ("--hidden", 16, "--threads", 1, "--no-samples")
 
 
 def test_a_run_in_epochs_is_paused_by_time(folder, run):
@@ -386,7 +338,7 @@ def test_a_run_in_epochs_is_paused_by_time(folder, run):
     assert sorted(set(steps)) == steps
     result = run("train", "--resume", "model.npz", "--time", "500s")
     assert (result.code, "go on with" in result.err) == (0, False)
-    assert_same("model.npz", "whole.npz")
+    assert_same_file("model.npz", "whole.npz")
 
 
 def test_more_epochs_on_the_command_line(folder, run):
@@ -403,7 +355,7 @@ def test_more_epochs_on_the_command_line(folder, run):
     assert (result.code, "is complete; --epochs with" in result.err) == (1, True)
     assert Path("model.npz").read_bytes() == before
     assert run("train", "--resume", "model.npz", "--epochs", 3, "--time", "500s", "--quiet").code == 0
-    assert_same("model.npz", "whole.npz")
+    assert_same_file("model.npz", "whole.npz")
 
 
 def test_more_time_for_a_run_in_time(folder, run):
@@ -427,7 +379,7 @@ def test_waiting_for_a_better_validation_is_not_begun_anew(folder, run):
     assert run("train", *options, "--epochs", (waited["step"] - 1) / windows).code == 0
     assert load("model.npz", resume=True).resume.progress["waited"] == 1
     assert run("train", "--resume", "model.npz", "--epochs", 60, "--quiet").code == 0
-    assert_same("model.npz", "whole.npz")
+    assert_same_file("model.npz", "whole.npz")
 
 
 def test_a_validation_is_saved_where_that_costs_little(monkeypatch, tmp_path):
@@ -602,7 +554,7 @@ def interrupted(cases, rounds, folder, run, monkeypatch):
         meta = json.loads(np.load(f"{name}.npz")["meta"].tobytes())
         whole = json.loads(np.load(f"{name}-whole.npz")["meta"].tobytes())
         assert meta["corpus"] == whole["corpus"]
-        assert_same(f"{name}.npz", f"{name}-whole.npz")
+        assert_same_file(f"{name}.npz", f"{name}-whole.npz")
     return sum(process.interruptions for process in processes)
 
 

@@ -16,42 +16,16 @@ from charrnn.training import trainer as training
 from charrnn.training.settings import Settings, default_epochs
 from charrnn.training.trainer import Trainer
 from tests import naive
+from tests.helpers.runs import corpus_of, finish, rhyme, state_of
 from tests.rows import PLAIN
 
 SMALL = Settings(hidden=24, layers=1, seq_length=8, batch_size=5, epochs=3.0, lr=0.01, dropout=0.2, seed=3)
 
 
-def corpus(text):
-    """Make a corpus of a string."""
-    vocabulary = Vocabulary.of(text)
-    return Corpus(vocabulary.encode(text), vocabulary, ("a text",), "0" * 64)
-
-
-def rhyme(characters):
-    """Make a text with something to learn."""
-    rng = np.random.default_rng(7)
-    words = ["the cat ", "a dog ", "was full.\n", "were out.\n", "and ", "then "]
-    return "".join(words[i] for i in rng.integers(0, len(words), characters))[:characters]
-
-
-def finish(trainer):
-    """Run to the end and return all records."""
-    return list(trainer.run())
-
-
-def state_of(trainer):
-    """Return everything that a run is, as bytes."""
-    checkpoint = trainer.checkpoint()
-    resume = checkpoint.resume
-    progress = {key: value for key, value in resume.progress.items() if key != "seconds"}
-    arrays = [*checkpoint.parameters.values(), resume.weights, *resume.moments, resume.carried]
-    return [array.tobytes() for array in arrays], progress
-
-
 @pytest.mark.parametrize("cell", PLAIN)
 def test_a_run_learns(cell):
     """The validation loss falls far below that of blind guessing, and the best weights are those reported."""
-    text = corpus(rhyme(6000))
+    text = corpus_of(rhyme(6000))
     with Team(2) as team:
         trainer = Trainer(replace(SMALL, cell=cell, epochs=6.0, dropout=0.0), text, team)
         records = finish(trainer)
@@ -65,7 +39,7 @@ def test_a_run_learns(cell):
 @pytest.mark.parametrize("layers", [1, 2])
 def test_threads_do_not_change_a_run(cell, layers):
     """The same seed gives the same weights, moments and states with 1, 2 and 3 threads; another seed does not."""
-    text = corpus(rhyme(1500))
+    text = corpus_of(rhyme(1500))
     runs = []
     for threads, seed in ((1, 3), (2, 3), (3, 3), (1, 4)):
         with Team(threads) as team:
@@ -80,7 +54,7 @@ def test_threads_do_not_change_a_run(cell, layers):
 @pytest.mark.parametrize("optimizer", ["adam", "sgd", "rmsprop", "adagrad"])
 def test_a_resumed_run_equals_one_that_never_stopped(cell, optimizer):
     """Stopped at several points and taken up with another number of threads, a run ends with the same bits."""
-    text = corpus(rhyme(1500))
+    text = corpus_of(rhyme(1500))
     settings = replace(SMALL, cell=cell, optimizer=optimizer, lr=0.003)
     with Team(2) as team:
         whole = Trainer(settings, text, team)
@@ -101,7 +75,7 @@ def test_a_resumed_run_equals_one_that_never_stopped(cell, optimizer):
 
 def test_every_step_is_counted_and_validated_in_time():
     """A run of E epochs takes E times the windows of steps, and validates at its end."""
-    text = corpus(rhyme(2000))
+    text = corpus_of(rhyme(2000))
     with Team(1) as team:
         trainer = Trainer(SMALL, text, team)
         records = finish(trainer)
@@ -114,7 +88,7 @@ def test_every_step_is_counted_and_validated_in_time():
 
 def test_validating_does_not_disturb_training():
     """With and without a held-out text of its own, the same training text gives the same weights."""
-    text = corpus(rhyme(2000))
+    text = corpus_of(rhyme(2000))
     cut = round(2000 * 0.9)
     alone = replace(text, ids=text.ids[:cut])
     runs = []
@@ -131,7 +105,7 @@ def test_validating_does_not_disturb_training():
 def test_a_run_stops_when_it_learns_by_heart():
     """Where validation gets worse and worse, the run ends early and keeps its best weights."""
     rng = np.random.default_rng(0)
-    text = corpus("".join("abcdefgh"[i] for i in rng.integers(0, 8, 3000)))
+    text = corpus_of("".join("abcdefgh"[i] for i in rng.integers(0, 8, 3000)))
     with Team(1) as team:
         settings = replace(SMALL, epochs=1e6, dropout=0.0, patience=2, schedule="constant", hidden=32)
         trainer = Trainer(settings, text, team)
@@ -146,7 +120,7 @@ def test_a_run_stops_when_it_learns_by_heart():
 
 def test_a_rate_far_too_high_is_halved_and_given_up():
     """A loss that is no number goes back to the best weights with half the rate; in the end one sentence says so."""
-    text = corpus(rhyme(3000))
+    text = corpus_of(rhyme(3000))
     with Team(2) as team:
         trainer = Trainer(replace(SMALL, lr=1e30, warmup=0.0), text, team)
         initial = trainer.network.weights.flat.copy()
@@ -158,7 +132,7 @@ def test_a_rate_far_too_high_is_halved_and_given_up():
 
 def test_a_rate_that_is_mended_goes_on_to_learn():
     """After a loss that is no number, a run goes on from its best weights and still learns."""
-    text = corpus(rhyme(6000))
+    text = corpus_of(rhyme(6000))
     with Team(2) as team:
         trainer = Trainer(replace(SMALL, epochs=30.0, dropout=0.0), text, team)
         records, poisoned = [], False
@@ -180,7 +154,7 @@ def test_the_first_step_after_going_back_is_no_larger_than_the_rate(monkeypatch)
     """Moments that begin anew are corrected for it: Adam moves no weight by more than the halved rate."""
     monkeypatch.setattr("charrnn.training.steps.FRESH", 0.0)
     with Team(1) as team:
-        trainer = Trainer(replace(SMALL, epochs=30.0, dropout=0.0, schedule="constant"), corpus(rhyme(6000)), team)
+        trainer = Trainer(replace(SMALL, epochs=30.0, dropout=0.0, schedule="constant"), corpus_of(rhyme(6000)), team)
         poisoned = False
         for record in trainer.run():
             if record.rolled_back:
@@ -203,7 +177,7 @@ def test_the_first_step_after_going_back_is_no_larger_than_the_rate(monkeypatch)
 def test_a_state_is_that_of_the_text_before(monkeypatch, cell, epochs, fresh):
     """A stream carries the state at its own end, hands it to the next one for another epoch, or begins anew."""
     monkeypatch.setattr("charrnn.training.steps.FRESH", fresh)
-    text = corpus(rhyme(203))
+    text = corpus_of(rhyme(203))
     with Team(2) as team:
         settings = replace(SMALL, cell=cell, val_fraction=0.0, dropout=0.0, lr=1e-30, epochs=epochs)
         trainer = Trainer(settings, text, team)
@@ -226,7 +200,7 @@ def test_a_state_is_that_of_the_text_before(monkeypatch, cell, epochs, fresh):
 def test_weights_that_predict_nonsense_are_no_start():
     """A new run refuses weights whose loss is absurd, in one sentence, rather than fail when it saves."""
     with Team(1) as team:
-        trainer = Trainer(SMALL, corpus(rhyme(1500)), team)
+        trainer = Trainer(SMALL, corpus_of(rhyme(1500)), team)
         weights = {name: view * np.float32(1e30) for name, view in trainer.network.weights.named.items()}
         with pytest.raises(CharrnnError, match="no sensible predictions"):
             Trainer(SMALL, trainer.corpus, team, weights)
@@ -237,7 +211,7 @@ def test_a_history_stays_within_bounds(monkeypatch):
     monkeypatch.setattr(training, "HISTORY", 4)
     monkeypatch.setattr(training, "VALIDATE_SELDOM", 1)
     with Team(1) as team:
-        trainer = Trainer(replace(SMALL, epochs=23.0, patience=0), corpus(rhyme(600)), team)
+        trainer = Trainer(replace(SMALL, epochs=23.0, patience=0), corpus_of(rhyme(600)), team)
         validations = [record for record in trainer.run() if record.val_loss is not None]
     assert len(validations) > 10
     assert 2 <= len(trainer.history) <= 4
@@ -246,7 +220,7 @@ def test_a_history_stays_within_bounds(monkeypatch):
 
 def test_compiling_changes_nothing():
     """The step of no length that compiles the kernels leaves weights, moments and states as they were."""
-    text = corpus(rhyme(1500))
+    text = corpus_of(rhyme(1500))
     with Team(2) as team:
         trainer = Trainer(SMALL, text, team)
         before = state_of(trainer)
@@ -257,7 +231,7 @@ def test_compiling_changes_nothing():
 def test_weights_of_another_model_serve_a_text_it_knows():
     """A text within the model's vocabulary is encoded with it; the weights are used as they are."""
     with Team(1) as team:
-        trainer = Trainer(replace(SMALL, epochs=1.0), corpus(rhyme(1500)), team)
+        trainer = Trainer(replace(SMALL, epochs=1.0), corpus_of(rhyme(1500)), team)
         finish(trainer)
         source = trainer.checkpoint()
         vocabulary = common_vocabulary(source.vocabulary, Vocabulary.of("the cat was full.\n"), remap=False)
@@ -269,7 +243,7 @@ def test_weights_of_another_model_serve_a_text_it_knows():
 def test_remapped_weights_follow_their_characters():
     """New characters are refused unless they are to be added; what was learnt of a character stays with it."""
     with Team(1) as team:
-        trainer = Trainer(replace(SMALL, epochs=1.0), corpus(rhyme(1500)), team)
+        trainer = Trainer(replace(SMALL, epochs=1.0), corpus_of(rhyme(1500)), team)
         finish(trainer)
         source = trainer.checkpoint()
         other = "a Bag dog was Out! " * 30

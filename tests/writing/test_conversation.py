@@ -18,20 +18,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import charrnn.writing.conversation
-from charrnn.cells.architecture import Architecture
-from charrnn.cells.initial import initialize
 from charrnn.display.prompt import cells, rows
 from charrnn.errors import CharrnnError
-from charrnn.model.network import Network
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.writing.controls import Controls
 from charrnn.writing.conversation import Conversation
 from charrnn.writing.sampler import Sampler, first_symbol
 from charrnn.writing.samples import Ending
-from tests.cli import test_shell
-from tests.cli.test_shell import ESCAPE, PATIENCE, Terminal, colors, finish
-
-launch = test_shell.launch  # a fixture
+from tests.helpers.networks import opinionated
+from tests.helpers.processes import PATIENCE, finish
+from tests.helpers.terminals import ESCAPE, Terminal, colors
 
 KINDS = {
     "text": Vocabulary("\n abcü"),
@@ -44,9 +40,8 @@ KINDS = {
 
 @cache
 def network(kind):
-    """Make a network with an opinion."""
-    architecture = Architecture("lstm", len(KINDS[kind]), 12, 1)
-    return Network(architecture, {k: v * np.float32(2.0) for k, v in initialize(architecture, 5).items()})
+    """Make a network for such a vocabulary."""
+    return opinionated("lstm", len(KINDS[kind]), hidden=12, layers=1)
 
 
 def conversation(kind="text", **settings):

@@ -1,6 +1,5 @@
 """Filling gaps: against all fillings that there are, and as a command."""
 
-import io
 import itertools
 import json
 import math
@@ -10,13 +9,13 @@ import numpy as np
 import pytest
 
 from charrnn.errors import CharrnnError
-from charrnn.model.model_file import Checkpoint, save
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.writing import filling
 from charrnn.writing.filling import Filler, Gapped
 from tests import naive
-from tests.conftest import enter
-from tests.model.test_bidirectional import H, V, make, wide
+from tests.helpers.commands import Screen, enter, on_a_terminal
+from tests.helpers.model_files import untrained
+from tests.helpers.networks import V, bidirectional, wide
 from tests.rows import KINDS
 
 GAP = V  # the symbol for what is not known
@@ -50,7 +49,7 @@ def every_filling(network, cell, options, ids):
 )
 def test_probabilities_are_those_of_all_fillings(cell, text):
     """With a beam that drops nothing all fillings are found, the likeliest first; they add up to one."""
-    network, options = make(cell, layers=2)
+    network, options = bidirectional(cell, layers=2)
     expected = every_filling(network, cell, options, TEXTS[text])
     found = Filler(network).best(np.array(TEXTS[text], np.int32), len(expected), ALL)
     assert len(found) == len(expected)
@@ -63,7 +62,7 @@ def test_probabilities_are_those_of_all_fillings(cell, text):
 
 def test_what_is_chosen_bears_on_what_is_chosen_next():
     """A later gap's probabilities depend on what was filled in before it: it is no product of both gaps' own."""
-    network, options = make("lstm")
+    network, options = bidirectional("lstm")
     expected = every_filling(network, "lstm", options, TEXTS["several"])
     second = {filled: logs[1] for filled, logs in expected.items()}
     assert abs(second[0, 0, 0, 0] - second[3, 0, 0, 0]) > 1e-4
@@ -82,7 +81,7 @@ def greedy(network, options, ids):
 
 def test_the_narrowest_beam_takes_the_likeliest_at_each_place():
     """With a beam of one; a wider one finds nothing less likely."""
-    network, options = make("lstm", layers=2, seed=3)
+    network, options = bidirectional("lstm", layers=2, seed=3)
     ids = np.array(TEXTS["several"] * 3, np.int32)
     filler = Filler(network)
     (narrow,) = filler.best(ids, beam=1)
@@ -95,7 +94,7 @@ def test_the_narrowest_beam_takes_the_likeliest_at_each_place():
 @pytest.mark.parametrize("beam", [1, 3, 40])
 def test_a_gap_longer_than_what_is_read_at_once(beam):
     """What each character of a long gap costs is what the twin says of the text that came of it."""
-    network, options = make("gru", layers=2)
+    network, options = bidirectional("gru", layers=2)
     rng = np.random.default_rng(1)
     ids = rng.integers(0, V, 900).astype(np.int32)
     ids[300:620] = GAP
@@ -114,7 +113,7 @@ def test_a_gap_longer_than_what_is_read_at_once(beam):
 
 def test_known_text_beside_gaps_is_read_whatever_its_length():
     """It makes no difference how much is read in one go."""
-    network, _ = make("lstm", layers=2)
+    network, _ = bidirectional("lstm", layers=2)
     ids = np.random.default_rng(2).integers(0, V, 200).astype(np.int32)
     ids[[40, 41, 42, 120, 199]] = GAP
     found = []
@@ -127,7 +126,7 @@ def test_known_text_beside_gaps_is_read_whatever_its_length():
 def test_gaps_far_from_each_other_are_filled_apart(monkeypatch):
     """They are read with so many characters on each side; the likeliest ways for all are of the likeliest for each."""
     monkeypatch.setattr(filling, "CONTEXT", 3)
-    network, options = make("lstm", layers=2)
+    network, options = bidirectional("lstm", layers=2)
     ids = np.random.default_rng(6).integers(0, V, 30).astype(np.int32)
     ids[[0, 4, 9, 12, 29]] = GAP  # 0 and 4 have three known characters between them, 9 and 12 two
     parts = [ids[0:4], ids[1:8], ids[6:16], ids[26:30]]
@@ -146,7 +145,7 @@ def test_gaps_far_from_each_other_are_filled_apart(monkeypatch):
 
 def test_a_long_text_is_read_where_it_has_gaps_alone(monkeypatch):
     """A million characters with a gap at each end take no more steps than what is beside the gaps."""
-    network, _ = make("rnn", layers=1)
+    network, _ = bidirectional("rnn", layers=1)
     ids = np.zeros(1_000_000, np.int32)
     ids[[0, 500_000, -1]] = GAP
     filler, steps = Filler(network), []
@@ -159,7 +158,7 @@ def test_a_long_text_is_read_where_it_has_gaps_alone(monkeypatch):
 
 def test_draws_are_as_likely_as_they_should_be():
     """At temperature 1 each filling is drawn as often as it is likely; nats are the network's own."""
-    network, options = make("gru", layers=1, seed=2)
+    network, options = bidirectional("gru", layers=1, seed=2)
     ids = np.array([1, GAP, 2, GAP], np.int32)
     expected = every_filling(network, "gru", options, ids)
     count = 4000
@@ -175,7 +174,7 @@ def test_draws_are_as_likely_as_they_should_be():
 
 def test_the_temperature_of_draws():
     """A low one draws the likeliest, a high one all alike."""
-    network, _ = make("lstm", layers=1, seed=2)
+    network, _ = bidirectional("lstm", layers=1, seed=2)
     ids = np.array([1, GAP, 2, GAP, GAP], np.int32)
     filler = Filler(network)
     (greedy,) = filler.best(ids, beam=1)
@@ -189,7 +188,7 @@ def test_the_temperature_of_draws():
 def test_a_seed_draws_the_same_beside_any_others(monkeypatch):
     """A draw depends on its seed alone, with gaps far from each other too."""
     monkeypatch.setattr(filling, "CONTEXT", 2)
-    network, _ = make("lstm", layers=2)
+    network, _ = bidirectional("lstm", layers=2)
     ids = np.random.default_rng(3).integers(0, V, 60).astype(np.int32)
     ids[5::9] = GAP
     filler = Filler(network)
@@ -203,7 +202,7 @@ def test_a_seed_draws_the_same_beside_any_others(monkeypatch):
 def test_more_than_can_be_kept(monkeypatch):
     """Too many unknown characters are refused before any is filled in."""
     monkeypatch.setattr(filling, "MOST", 1000)
-    network, _ = make("lstm")
+    network, _ = bidirectional("lstm")
     assert Filler(network).best(np.full(14, GAP, np.int32), beam=16)
     with pytest.raises(CharrnnError, match="15 characters are to be filled in, and 14 are the most at once"):
         Filler(network).best(np.full(15, GAP, np.int32), beam=16)
@@ -211,7 +210,7 @@ def test_more_than_can_be_kept(monkeypatch):
 
 def test_predictions_that_are_no_numbers():
     """Weights near the limit of a float are refused, with the sentence that other commands have for it."""
-    network, _ = make("lstm")
+    network, _ = bidirectional("lstm")
     network.weights.named["output.V"][:] = 3e38
     network.weights.named["output.c"][:] = -3e38
     with np.errstate(all="raise"):
@@ -289,14 +288,6 @@ def both(tmp_path_factory):
     options = ("--bidirectional", "--hidden", 24, "--epochs", 40, "--threads", 1, "--quiet")
     assert enter("train", corpus, *options, "-o", folder / "both.npz") == 0
     return folder / "both.npz"
-
-
-def untrained(path, vocabulary, seed=0):
-    """Save a bidirectional model with random weights."""
-    network, _ = make("lstm", vocabulary=len(vocabulary), hidden=H, seed=seed)
-    parameters = {name: values.copy() for name, values in network.weights.named.items()}
-    save(path, Checkpoint(network.architecture, vocabulary, parameters, {}, [], {}))
-    return path
 
 
 @pytest.mark.parametrize(
@@ -480,19 +471,14 @@ def test_wrong_usage(both, run, arguments):
 
 def test_no_text_at_a_terminal(both, capsys, monkeypatch):
     """Nobody is left to wait for a text to be typed."""
-
-    class Typed(io.StringIO):
-        def isatty(self):
-            return True
-
-    monkeypatch.setattr(sys, "stdin", Typed())
+    monkeypatch.setattr(sys, "stdin", Screen())
     assert enter("fill", both) == 2
     assert "Give a text with gaps, or - for standard input." in capsys.readouterr().err
 
 
 def test_bytes(tmp_path, run):
     """A mark stands for a byte, in what is no UTF-8 too; nothing else is changed."""
-    model = untrained(tmp_path / "bytes.npz", Vocabulary.of_bytes())
+    model = untrained(tmp_path / "bytes.npz", Vocabulary.of_bytes(), bidirectional=True)
     given = b"\xff\xfe\r\n_\x00__\r"
     result = run("fill", model, stdin=given)
     assert (result.code, len(result.stdout)) == (0, len(given))
@@ -515,19 +501,13 @@ def test_a_text_of_gaps_alone(both, run):
 
 def test_a_terminal_is_not_commanded(tmp_path, run, monkeypatch):
     """What was filled in, or given, does nothing to a terminal, and goes as it is into a pipe."""
-    model = untrained(tmp_path / "escapes.npz", Vocabulary.of("\x1b\x07\n"))
+    model = untrained(tmp_path / "escapes.npz", Vocabulary.of("\x1b\x07\n"), bidirectional=True)
     given = b"\x1b\r\n\x07__"
     written = run("fill", model, stdin=given).stdout
     assert written.startswith(given[:4])
-
-    class Terminal(io.StringIO):
-        def isatty(self):
-            return True
-
     for arguments in ((), ("-k", 3), ("-k", 3, "--tsv")):
         with monkeypatch.context() as patch:
-            screen = Terminal()
-            patch.setattr(sys, "stdout", screen)
+            screen = on_a_terminal(patch)
             assert run("fill", model, *arguments, stdin=given).code == 0
             assert screen.getvalue().endswith("\n")
             assert not set(screen.getvalue()) & set("\x1b\x07\r")

@@ -9,12 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from charrnn.cells.architecture import Architecture
-from charrnn.cells.initial import initialize
 from charrnn.errors import CharrnnError
 from charrnn.kernels.drawing import draw
 from charrnn.kernels.llvm.vector import padded
-from charrnn.model.network import Network
 from charrnn.model.parameters import aligned
 from charrnn.model.reader import SYMBOLS_AT_ONCE
 from charrnn.model.team import Team
@@ -23,6 +20,7 @@ from charrnn.writing import sampler as sampling
 from charrnn.writing.controls import CONTROLS, Controls
 from charrnn.writing.sampler import Sampler, first_symbol
 from tests import naive
+from tests.helpers.networks import opinionated, wide, zero_state
 from tests.rows import PLAIN
 
 TEMPERATURES = (0.0, 1e-30, 1e-3, 0.3, 1.0, 2.5, 1e3)
@@ -38,20 +36,9 @@ ALONE = (
 )
 
 
-def network(cell="lstm", symbols=9, hidden=20, layers=2, scale=2.0):
-    """Make a network with an opinion."""
-    architecture = Architecture(cell, symbols, hidden, layers)
-    return Network(architecture, {k: v * np.float32(scale) for k, v in initialize(architecture, 5).items()})
-
-
 def twin_of(net, streams=1):
     """Return its parameters and zero states for the naive twin."""
-    architecture = net.architecture
-    state = [
-        {name: np.zeros((streams, architecture.hidden)) for name in architecture.row.states}
-        for _ in range(architecture.layers)
-    ]
-    return {name: view.astype(np.float64) for name, view in net.weights.named.items()}, state
+    return wide(net), zero_state(net.architecture, streams)
 
 
 def drawing(logits, controls=None, recent=()):
@@ -319,7 +306,7 @@ def test_values_at_the_ends_of_a_range_will_do(control):
     for value in (least, most):
         controls = Controls(**{control.name: int(value) if control.whole else value})
         hold_to_twin([0.0, 1.0, -1.0], controls, [1])
-        sampler = Sampler(network(layers=1), controls=controls)
+        sampler = Sampler(opinionated(layers=1), controls=controls)
         sampler.read([1, 2, 3])
         assert np.isfinite(sampler.draw(10).nats).all()
 
@@ -369,7 +356,7 @@ class Twin:
 @pytest.mark.parametrize("size", [1, 63, 64, 65, 128, 150])
 def test_a_sample_is_what_the_twin_would_write(cell, size):
     """At temperature 0 each character is the twin's likeliest, after a prime of any length, past the window's end."""
-    net = network(cell, scale=1.0)
+    net = opinionated(cell, scale=1.0)
     prime = np.random.default_rng(0).integers(0, 9, size)
     ours = taken(net, prime, 200, controls=Controls(temperature=0.0))
     assert size + len(ours.symbols) > 3 * SYMBOLS_AT_ONCE
@@ -389,7 +376,7 @@ def test_a_sample_is_what_the_twin_would_write(cell, size):
 @pytest.mark.parametrize("controls", [Controls(temperature=0.7), TOGETHER], ids=["temperature", "all"])
 def test_streams_draw_what_the_twin_would(cell, symbols, hidden, streams, size, controls):
     """Each stream has chances of its own, and draws the symbol in whose share of the twin's softmax they lie."""
-    net = network(cell, symbols, hidden, scale=1.0)
+    net = opinionated(cell, symbols, hidden, scale=1.0)
     prime = np.random.default_rng(0).integers(0, symbols, size)
     seeds = range(6, 6 + streams)
     with Team(2) as team:
@@ -403,7 +390,7 @@ def test_streams_draw_what_the_twin_would(cell, symbols, hidden, streams, size, 
 @pytest.mark.parametrize("penalty", [20.0, 0.05])
 def test_the_window_of_the_last_characters_is_exact(penalty):
     """Each stream has its own, and the prime counts; it may be one character, or longer than all that is written."""
-    net = network("gru", 12, layers=1, scale=1.0)
+    net = opinionated("gru", 12, layers=1, scale=1.0)
     for window in (1, 2, 7, SYMBOLS_AT_ONCE, 65, 1000):
         controls = Controls(repeat_penalty=penalty, repeat_window=window)
         sampler, twin = Sampler(net, seeds=[1, 2, 3], controls=controls), Twin(net, [1, 2, 3])
@@ -417,7 +404,7 @@ def test_the_window_of_the_last_characters_is_exact(penalty):
 
 def test_controls_may_change_between_two_characters():
     """New ones hold from the next character on, for what was written before them too."""
-    net = network("rnn", 12, layers=1, scale=1.0)
+    net = opinionated("rnn", 12, layers=1, scale=1.0)
     plain = Controls(repeat_window=40)
     sampler, twin = Sampler(net, seeds=[4, 5], controls=plain), Twin(net, [4, 5])
     sampler.read([3, 1, 4])
@@ -437,7 +424,7 @@ def test_controls_may_change_between_two_characters():
 
 def test_a_wider_window_begins_with_what_the_narrower_one_held():
     """What has left the window is forgotten, and does not come back with a wider one; a fork knows what was held."""
-    net = network("rnn", 12, layers=1, scale=1.0)
+    net = opinionated("rnn", 12, layers=1, scale=1.0)
     text = [0, 1, 2, 3, 4, 5, 6, 7]
     for forked in (False, True):
         sampler, twin = Sampler(net, controls=Controls(repeat_window=4)), Twin(net, [0])
@@ -453,7 +440,7 @@ def test_a_wider_window_begins_with_what_the_narrower_one_held():
 @pytest.mark.parametrize("prime", [1, 70])
 def test_controls_that_change_nothing_change_no_bit(prime):
     """Each control's neutral value, and all together, leave the text and its losses as they are."""
-    net = network(hidden=33)
+    net = opinionated(hidden=33)
     symbols = np.random.default_rng(1).integers(0, 9, prime)
     plain = taken(net, symbols, 300, seeds=[7, 8])
     neutral = {"repeat_penalty": 1.0, "repeat_window": 3, "temperature": 1.0, "top_k": 9, "min_p": 0.0, "top_p": 1.0}
@@ -464,7 +451,7 @@ def test_controls_that_change_nothing_change_no_bit(prime):
 @pytest.mark.parametrize("controls", [Controls(), TOGETHER, Controls(temperature=0.0, repeat_penalty=9.0)], ids=str)
 def test_reading_in_pieces_is_reading_in_one_go(controls):
     """However a text is cut before it is read, the same bits are drawn after it; nothing read is nothing changed."""
-    net = network("lstm", hidden=33)
+    net = opinionated("lstm", hidden=33)
     text = np.random.default_rng(2).integers(0, 9, 200)
     whole = taken(net, text, 100, seeds=[1, 2], controls=controls)
     for ends in (range(201), (0, 1, 64, 128, 200), (0, 63, 65, 65, 199, 200), (0, 0, 130, 200, 200)):
@@ -476,7 +463,7 @@ def test_reading_in_pieces_is_reading_in_one_go(controls):
 
 def test_drawing_in_blocks_is_drawing_in_one_go():
     """However many are drawn at once, the same bits are; what is drawn is as if it had been read."""
-    net = network("gru", hidden=33)
+    net = opinionated("gru", hidden=33)
     whole = taken(net, [1, 2], 200, seeds=[1, 2], controls=TOGETHER)
     sampler = Sampler(net, seeds=[1, 2], controls=TOGETHER)
     sampler.read([1, 2])
@@ -492,7 +479,7 @@ def test_drawing_in_blocks_is_drawing_in_one_go():
 @pytest.mark.parametrize("streams", [1, 3])
 def test_a_fork_is_a_sampler_that_read_the_same(size, streams):
     """Its streams draw what fresh samplers with their seeds would, and the one it is taken from goes on undisturbed."""
-    net = network(hidden=33)
+    net = opinionated(hidden=33)
     text = np.random.default_rng(size).integers(0, 9, size)
     origin = Sampler(net, seeds=range(streams), controls=TOGETHER)
     origin.read(text)
@@ -508,7 +495,7 @@ def test_a_fork_is_a_sampler_that_read_the_same(size, streams):
 @pytest.mark.parametrize("controls", [Controls(temperature=0.0), Controls(temperature=0.9), TOGETHER], ids=str)
 def test_a_stream_does_not_depend_on_others_or_on_threads(cell, controls):
     """A seed draws the same symbols beside any others, for any number of threads."""
-    net = network(cell, hidden=33)
+    net = opinionated(cell, hidden=33)
     prime = np.random.default_rng(1).integers(0, 9, 70)
     many = taken(net, prime, 150, seeds=range(65), controls=controls)
     assert many.symbols.dtype == np.int32
@@ -528,19 +515,19 @@ def test_hot_samples_are_finite_work():
     """However high the temperature, each character is drawn by its chance alone, each as often as any other."""
     chances = np.random.default_rng([2, 0]).random(300)
     for temperature in (1e30, 1e308):
-        ours = taken(network(), [1], 300, seeds=[2], controls=Controls(temperature=temperature))
+        ours = taken(opinionated(), [1], 300, seeds=[2], controls=Controls(temperature=temperature))
         assert ours.symbols[:, 0].tolist() == (chances * 9).astype(int).tolist()
 
 
 def test_the_first_block_is_one_symbol(monkeypatch):
     """Nobody waits for the first character as long as for many; later blocks grow while they take no time."""
-    sampler = Sampler(network(), seeds=[0, 1])
+    sampler = Sampler(opinionated(), seeds=[0, 1])
     sampler.read([1])
     monkeypatch.setattr(sampling, "BLOCK_SECONDS", 60.0)
     blocks = list(islice(sampler.blocks(), 5))
     assert [block.symbols.shape for block in blocks] == [(1, 2), (2, 2), (4, 2), (8, 2), (16, 2)]
     assert (
-        np.concatenate([block.symbols for block in blocks]) == taken(network(), [1], 31, seeds=[0, 1]).symbols
+        np.concatenate([block.symbols for block in blocks]) == taken(opinionated(), [1], 31, seeds=[0, 1]).symbols
     ).all()
     monkeypatch.setattr(sampling, "BLOCK_SECONDS", 0.0)
     assert [len(block.symbols) for block in islice(sampler.blocks(), 4)] == [1, 1, 1, 1]
@@ -548,7 +535,7 @@ def test_the_first_block_is_one_symbol(monkeypatch):
 
 def test_a_seed_repeats_a_sample():
     """The same seed draws the same characters, another one others."""
-    one, repeated, other = (taken(network(), [3], 60, seeds=[seed]) for seed in (1, 1, 2**63 - 1))
+    one, repeated, other = (taken(opinionated(), [3], 60, seeds=[seed]) for seed in (1, 1, 2**63 - 1))
     assert same(one, repeated)
     assert not same(one, other)
 
@@ -562,7 +549,7 @@ def test_a_seed_repeats_a_sample():
 )
 def test_a_model_that_predicts_no_numbers_says_so(name, value):
     """There is an error in one sentence, for one stream or many, on one thread or two."""
-    net = network()
+    net = opinionated()
     net.weights.named[name][...] = value
     net.pack()
     with pytest.raises(CharrnnError, match="no numbers"):
@@ -573,7 +560,7 @@ def test_a_model_that_predicts_no_numbers_says_so(name, value):
 
 def test_predictions_that_become_no_numbers_later_say_so():
     """Symbols are drawn until the predictions are no numbers, and then there is an error."""
-    net = network(symbols=3)
+    net = opinionated(symbols=3)
     net.weights.named["output.c"][...] = [0.0, 0.0, 1.0]
     for gate in "ifog":  # once symbol 2 was read there is no telling what comes next
         net.weights.named[f"layer0.U_{gate}"][2] = np.nan
@@ -593,7 +580,7 @@ def test_predictions_that_become_no_numbers_later_say_so():
 
 def test_streams_that_are_not_a_threads_own_are_left_alone():
     """A part draws for its streams, past the window's end, and touches nothing of the others."""
-    net = network(hidden=16)
+    net = opinionated(hidden=16)
     sampler = Sampler(net, seeds=range(4), controls=TOGETHER)
     sampler.read([1, 2, 3])
     rest = [0, 3]
@@ -632,7 +619,7 @@ def bound(freedom):
 @pytest.mark.parametrize("controls", [Controls(), *ALONE, TOGETHER], ids=str)
 def test_drawn_characters_are_distributed_as_stated(controls):
     """What thousands of streams draw after the same text: chi-square tells it from any other control's distribution."""
-    net = network("lstm", 9, 8, 1, scale=1.0)
+    net = opinionated("lstm", 9, 8, 1, scale=1.0)
     net.weights.named["output.c"][...] = np.arange(9) * 0.3
     context = [1, 5, 2, 2, 8, 0, 6]
     origin = Sampler(net, controls=controls)
@@ -654,7 +641,7 @@ def test_drawn_characters_are_distributed_as_stated(controls):
 def test_pairs_in_a_long_text_are_distributed_as_stated(controls):
     """After each character of a long text of a network that sees no further back: what follows has its distribution."""
     controls = replace(controls, repeat_window=1)
-    net = network("rnn", 7, 10, 1, scale=3.0)
+    net = opinionated("rnn", 7, 10, 1, scale=3.0)
     net.weights.named["layer0.W"][...] = 0.0
     net.pack()
     text = np.concatenate([[0], taken(net, [0], 30_000, seeds=[3], controls=controls).symbols[:, 0]])
@@ -682,7 +669,7 @@ def test_an_empty_prime_is_the_end_of_a_line():
 
 def test_nothing_is_drawn_before_anything_is_read():
     """There is no prediction yet, and a number that is no symbol's is not read."""
-    sampler = Sampler(network())
+    sampler = Sampler(opinionated())
     with pytest.raises(ValueError, match="nothing has been read"):
         sampler.draw(1)
     symbols = sampler.network.architecture.vocabulary

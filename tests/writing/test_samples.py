@@ -7,10 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from charrnn.cells.architecture import Architecture
-from charrnn.cells.initial import initialize
 from charrnn.errors import CharrnnError
-from charrnn.model.network import Network
 from charrnn.model.team import Team
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.writing import sampler as sampling
@@ -18,6 +15,7 @@ from charrnn.writing import samples as generation
 from charrnn.writing.controls import Controls
 from charrnn.writing.sampler import Sampler, first_symbol
 from charrnn.writing.samples import TRIES, Ending, samples, seeds
+from tests.helpers.networks import opinionated
 
 LETTERS = Vocabulary.of("ab\nc ")
 NAMES = Vocabulary("\nabcdefg", separator="\n")
@@ -27,9 +25,7 @@ CONTROLS = Controls(repeat_penalty=1.5, repeat_window=5, temperature=1.2, top_p=
 
 def sampler_of(vocabulary, controls=CONTROLS, prime=()):
     """Make a network for a vocabulary, and read what a text begins after, and a prime."""
-    architecture = Architecture("gru", len(vocabulary), 12, 1)
-    values = {name: array * np.float32(2) for name, array in initialize(architecture, 3).items()}
-    sampler = Sampler(Network(architecture, values), controls=controls)
+    sampler = Sampler(opinionated("gru", len(vocabulary), hidden=12, layers=1, seed=3), controls=controls)
     sampler.read([first_symbol(vocabulary), *prime])
     return sampler
 

@@ -1,0 +1,37 @@
+"""Texts to learn from, and runs of training as a whole."""
+
+import numpy as np
+
+from charrnn.text.ingest import Corpus
+from charrnn.text.vocabulary import Vocabulary
+
+INTERVAL = 10  # steps of 5 streams of 8 characters between two validations, with the fixture ``validate_often``
+
+
+def rhyme(characters=1500, seed=7):
+    """Make a text with something to learn, in lines."""
+    rng = np.random.default_rng(seed)
+    words = ["the cat ", "a dog ", "was full.\n", "were out.\n", "and ", "then "]
+    return "".join(words[i] for i in rng.integers(0, len(words), characters))[:characters]
+
+
+def corpus_of(text, separator=""):
+    """Make a corpus of a string."""
+    vocabulary = Vocabulary.of_blocks([text], separator)
+    return Corpus(vocabulary.encode(text), vocabulary, ("a text",), "0" * 64)
+
+
+def finish(trainer):
+    """Run to the end and return all records."""
+    return list(trainer.run())
+
+
+def state_of(run):
+    """Return everything that a run or its checkpoint is but the clock, as bytes and progress."""
+    checkpoint = run if hasattr(run, "resume") else run.checkpoint()
+    resume = checkpoint.resume
+    progress = {key: value for key, value in resume.progress.items() if key != "seconds"}
+    arrays = [*checkpoint.parameters.values(), resume.weights, *resume.moments, resume.carried]
+    if resume.influence is not None:
+        arrays.append(resume.influence)
+    return [array.tobytes() for array in arrays], progress
