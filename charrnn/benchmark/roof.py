@@ -11,7 +11,7 @@ import numpy as np
 from charrnn.benchmark import matrix_product
 from charrnn.benchmark.timing import Side
 from charrnn.errors import CharrnnError
-from charrnn.kernels import peak
+from charrnn.kernels.llvm import peak
 from charrnn.kernels.llvm.vector import LANES
 from charrnn.model.parameters import aligned
 from charrnn.model.team import Team

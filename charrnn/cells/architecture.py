@@ -146,9 +146,9 @@ class Architecture:
                     yield prefix + gate_name("U", gate), (self.inputs(layer, direction), size)
                 for gate in cell.recurrent_gates:
                     yield prefix + gate_name("W", gate), (outputs, size)
-                for names in cell.further:
+                for names in cell.extra:
                     for name in names:
-                        yield prefix + name, (size, self.further_size)
+                        yield prefix + name, (size, self.extra_size)
                 for gate in cell.gates:
                     yield prefix + gate_name("b", gate), (size,)
                 for gate in cell.peepholes:
@@ -161,7 +161,7 @@ class Architecture:
         yield "output.c", (self.vocabulary,)
 
     @property
-    def further_size(self) -> int:
+    def extra_size(self) -> int:
         """How wide each column block of the cell's further matrices is."""
         return self.outputs if self.projection else self.hidden
 

@@ -6,7 +6,7 @@ from charrnn.cells.table import CELLS, Cell
 
 def _can(cell: Cell) -> bool:
     """Tell whether a cell's only parameters are U, W and b, and h alone feeds W."""
-    return not (cell.further or cell.peepholes or "clock" in cell.states)
+    return not (cell.extra or cell.peepholes or "clock" in cell.states)
 
 
 REAL_TIME_CELLS = tuple(cell.name for cell in CELLS.values() if _can(cell))

@@ -27,7 +27,7 @@ class Cell:
     recurrent_start: str = "orthogonal"  # how W starts, or "identity"
     kept: tuple[str, ...] = ()  # what a step leaves for the way back, H wide, beside gates and states
     # Matrices beside U and W that stand in the recurrence: of each the names of its column blocks.
-    further: tuple[tuple[str, ...], ...] = ()
+    extra: tuple[tuple[str, ...], ...] = ()
     peepholes: tuple[str, ...] = ()  # gates that see c through a vector p
 
     @property
@@ -53,15 +53,15 @@ def lstm(name: str, formula: str, source: str, *flags: str) -> Cell:
     if "cifg" in flags and ("nfg" in flags or "nig" in flags):
         raise ValueError("coupled gates are an input and a forget gate")
     if "fgr" in flags and "projection" in flags:
-        raise ValueError("a cell has one kind of further matrices")
+        raise ValueError("a cell has one kind of extra matrices")
     absent = {flag[1] for flag in flags if flag in ("nig", "nfg", "nog")} | ({"i"} if "cifg" in flags else set())
     own = tuple(gate for gate in "ifo" if gate not in absent)
     gates = (*own, "g")
     recurrent = "fgr" in flags
     projected = "projection" in flags
-    further: tuple[tuple[str, ...], ...] = (("P",),) if projected else ()
+    extra: tuple[tuple[str, ...], ...] = (("P",),) if projected else ()
     if recurrent:
-        further = tuple(tuple(f"R_{source}{target}" for target in own) for source in own)
+        extra = tuple(tuple(f"R_{source}{target}" for target in own) for source in own)
     return Cell(
         name=name,
         family="lstm",
@@ -75,7 +75,7 @@ def lstm(name: str, formula: str, source: str, *flags: str) -> Cell:
         options=("projection",) if projected else (),
         bias_start=(("f", 1.0),) if "f" in own else (),  # remember until told to forget
         kept=("h",) if projected else (),
-        further=further,
+        extra=extra,
         peepholes=own if "peepholes" in flags else (),
     )
 
@@ -153,7 +153,7 @@ CELLS: dict[str, Cell] = {
             source="Cho et al. 2014",
             flags=("reset before",),
             kept=("rh",),
-            further=(("W_n",),),
+            extra=(("W_n",),),
         ),
     )
 }

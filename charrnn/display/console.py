@@ -59,7 +59,7 @@ def compiling(
         return
     began = time.monotonic()
     screen = console()
-    result.kept = network.keeps_compiled()
+    result.kept = network.can_keep_compiled()
     sentence = "compiling the kernels for this processor, for some seconds: " + (
         "only the first run does"
         if result.kept

@@ -1,10 +1,9 @@
 """How everything is computed: the only room that imports numba.
 
-Reading order: ``simd`` (a vector of 16 floats), ``activations``, ``gemm`` (products), then a family of cells, ``rnn``,
-``lstm``, ``gru``: a forward and a backward scan over time each. Around them: ``inputs`` (what enters a layer, dropout),
-``output`` (softmax, loss), ``gradients`` (the weights'), ``update`` (norm, optimizers). What Python calls: ``passes``
-(a whole network forward), ``training`` (many steps), ``rtrl`` (the same in real time), ``sampling`` (a block of
-characters). Below them: ``barrier`` (threads wait), ``compiler`` (Numba) and ``cache`` (what it compiled, on disk);
-aside, ``peak`` (the most the processor can do). Buffers are padded to whole vectors (see `padded`), so no loop has a
-remainder.
+Reading order: ``arguments`` (what kernels are given), ``activations``, ``product`` (of matrices), then a family of
+cells, ``rnn``, ``lstm``, ``gru``: a forward and a backward scan over time each, whose signatures are in ``scans``.
+Around them: ``inputs`` (what enters a layer, dropout), ``states``, ``softmax`` (and its loss), ``weight_gradients``,
+``update`` (norm, clipping, optimizers), ``barrier`` (threads wait). What Python calls: ``forward_pass``,
+``backward_pass``, ``training_loop`` (many steps), ``rtrl`` (the same in real time), ``drawing`` (a block of
+characters). Below them is ``llvm``. Buffers are padded to whole vectors (see `padded`), so no loop has a remainder.
 """

@@ -5,13 +5,17 @@ import math
 import numpy as np
 
 from charrnn.kernels.activations import exp
+from charrnn.kernels.arguments import Part
 from charrnn.kernels.barrier import flush_denormals, restore_denormals
 from charrnn.kernels.forward_pass import forward
-from charrnn.kernels.inputs import carry
 from charrnn.kernels.llvm.compiler import entry, jit
 from charrnn.kernels.llvm.vector import LANES, chosen_at_least, lane_maximum, lane_sum, load, maximum, splat, store
+from charrnn.kernels.states import carry
 
 NEVER = np.float32(1e-37)  # a weight that `exp` gives for its smallest argument or less: never drawn
+# Beyond these a temperature hardly makes a difference; its inverse may be infinite, and characters that are not equally
+# likely could no longer be told apart.
+COLDEST, HOTTEST = 1e-30, 1e5
 NO_LOGIT = np.float32(-np.inf)  # of a symbol that is none, but padding
 STRIDE = np.float32(32.0)
 
@@ -20,11 +24,9 @@ STRIDE = np.float32(32.0)
 def draw(logits, weights, penalties, symbols, controls, chance):
     """Draw a symbol from softmax(logits) as the controls change it; return it and its loss, −log p, unchanged by them.
 
-    logits, weights (room) and penalties (subtracted from log p) [V], padded. `controls` are log penalty (0 for none),
-    1/temperature (0 takes the likeliest), K, min p and top p, as in the table of controls; `chance` is a number
-    from [0, 1). Returns -1 where a logit is NaN or the largest infinite.
+    logits, weights (room) and penalties (subtracted from log p) [V], padded; `chance` is a number from [0, 1).
+    Temperature 0 takes the likeliest. Returns -1 where a logit is NaN or the largest infinite.
     """
-    penalty, inverse, top_k, min_p, top_p = controls
     for j in range(symbols, logits.shape[0]):
         logits[j] = NO_LOGIT
     scores, top = logits, largest(logits)
@@ -33,23 +35,24 @@ def draw(logits, weights, penalties, symbols, controls, chance):
     if not (math.isfinite(top) and math.isfinite(total)):
         return -1, 0.0
     log_total = math.log(total) + top
-    if penalty != 0.0:
+    if controls.repeat_penalty != 1.0:
         for j in range(0, weights.shape[0], LANES):
             store(weights, (j,), (load(logits, (j,)) - top) - load(penalties, (j,)))
         scores, top = weights, largest(weights)
-    if inverse == 0.0:
+    if controls.temperature <= 0.0:
         symbol = first_at_least(scores, top)
         return symbol, log_total - logits[symbol]
-    if penalty != 0.0 or inverse != 1.0:
+    inverse = 1.0 / min(max(controls.temperature, COLDEST), HOTTEST)
+    if controls.repeat_penalty != 1.0 or inverse != 1.0:
         weigh(weights, scores, symbols, top, inverse)
-    if top_k < symbols:
-        keep_likeliest(weights, top_k, True)
-    if min_p > 0.0:
+    if controls.top_k < symbols:
+        keep_likeliest(weights, controls.top_k, True)
+    if controls.min_p > 0.0:
         for j in range(0, weights.shape[0], LANES):
             w = load(weights, (j,))
-            store(weights, (j,), chosen_at_least(w, min_p, w))
-    if top_p < 1.0:
-        keep_likeliest(weights, top_p * mass(weights), False)
+            store(weights, (j,), chosen_at_least(w, controls.min_p, w))
+    if controls.top_p < 1.0:
+        keep_likeliest(weights, controls.top_p * mass(weights), False)
     symbol = pick(weights, chance)
     return symbol, log_total - logits[symbol]
 
@@ -160,51 +163,44 @@ def keep_likeliest(weights, goal, counted):
 
 @jit
 def remember(recent, penalty, symbol, b):
-    """Put a symbol in the window of the last ones of stream b, and the oldest out of it.
-
-    `recent` are the penalties [B, V], how often each symbol is in the window [B, V], the window [N, B], of which −1 is
-    empty, and the place of its oldest [B].
-    """
-    penalties, counts, ring, places = recent
-    place = places[b]
-    oldest = ring[place, b]
+    """Put a symbol in the window of the last ones of stream b, and the oldest out of it."""
+    slot = recent.oldest[b]
+    oldest = recent.ring[slot, b]
     if oldest >= 0:
-        counts[b, oldest] -= 1
-        if counts[b, oldest] == 0:
-            penalties[b, oldest] = 0.0
-    ring[place, b] = symbol
-    counts[b, symbol] += 1
-    penalties[b, symbol] = penalty
-    places[b] = (place + 1) % ring.shape[0]
+        recent.counts[b, oldest] -= 1
+        if recent.counts[b, oldest] == 0:
+            recent.penalties[b, oldest] = 0.0
+    recent.ring[slot, b] = symbol
+    recent.counts[b, symbol] += 1
+    recent.penalties[b, symbol] = penalty
+    recent.oldest[b] = (slot + 1) % recent.ring.shape[0]
 
 
 @entry
-def sample(reader, weights, packed, buffers, ids, nothing, symbols, controls, recent, room, chances, drawn, slot, part):
-    """Draw a block of characters for streams `first` to `last`, the `part`, and read each; return the next slot.
+def sample(net, buffers, ids, nothing, controls, recent, room, chances, drawn, slot, first, last):
+    """Draw a block of characters for streams `first` to `last`, and read each; return the next slot.
 
-    `drawn` are the symbols [N, B] that are drawn by chances [N, B], and their losses [N, B]; ids [T, B]; room [B, V].
-    The last character was read in step `slot` − 1 of the window, which begins anew when it is full. Returns -1 where
-    the network's predictions are no numbers.
+    They are drawn by chances [N, B]; ids [T, B]; room [B, V]. The last character was read in step `slot` − 1 of the
+    window, which begins anew when it is full. Returns -1 where the network's predictions are no numbers.
     """
     before = flush_denormals()
-    states, logits = buffers[1], buffers[6]
-    drawn_symbols, losses = drawn
-    first, last = part
+    penalty = math.log(controls.repeat_penalty)
     for n in range(chances.shape[0]):
         for b in range(first, last):
-            symbol, loss = draw(logits[slot - 1, b], room[b], recent[0][b], symbols, controls, chances[n, b])
+            logits, penalties = buffers.logits[slot - 1, b], recent.penalties[b]
+            symbol, loss = draw(logits, room[b], penalties, net.symbols, controls, chances[n, b])
             if symbol < 0:
                 restore_denormals(before)
                 return -1
-            drawn_symbols[n, b] = symbol
-            losses[n, b] = loss
-            remember(recent, controls[0], symbol, b)
+            drawn.symbols[n, b] = symbol
+            drawn.nats[n, b] = loss
+            remember(recent, penalty, symbol, b)
         if slot == ids.shape[0]:
-            carry(states, first, last, slot)
+            carry(buffers.states, first, last, slot)
             slot = 0
         for b in range(first, last):
-            ids[slot, b] = drawn_symbols[n, b]
-        forward(reader, weights, packed, buffers, ids, nothing, first, last, slot, slot + 1)
+            ids[slot, b] = drawn.symbols[n, b]
+        forward(net, buffers, ids, nothing, Part(first, last, slot, slot + 1))
         slot += 1
     restore_denormals(before)
     return slot

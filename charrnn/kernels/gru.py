@@ -9,28 +9,29 @@ kept of each step: n = tanh(x_t U_n + (r ⊙ h_{t-1}) W_n + b_n), a product that
 """
 
 from charrnn.kernels.activations import logistic, tanh
-from charrnn.kernels.forward_pass import BACKWARD_SCAN, FORWARD_SCAN
-from charrnn.kernels.inputs import clear
 from charrnn.kernels.llvm.compiler import separate
 from charrnn.kernels.llvm.vector import LANES, fma, load, store
 from charrnn.kernels.product import multiply_add
-from charrnn.kernels.weight_gradients import FURTHER, add_product
+from charrnn.kernels.scans import BACKWARD_SCAN, EXTRA_GRADIENTS, FORWARD_SCAN
+from charrnn.kernels.states import clear
+from charrnn.kernels.weight_gradients import add_product
 
 RESET_BEFORE = 1
 FLAGS = {"reset before": RESET_BEFORE}
 
 
 @separate(FORWARD_SCAN)
-def forward(z, states, layer, W, further, _peepholes, _periods, first, last, begin, end, flags):
-    """Run rows `first` to `last` of the batch through steps `begin` to `end` of a window.
+def forward(z, states, layer, weights, part, flags):
+    """Run a part of the batch through steps of a window.
 
     z [T, B, 4H] comes with x_t U and the biases, and leaves with n, r, z, m; h [T+1, B, H] holds the carried state in
     slot 0 and gets h_t in slot t+1; W is packed.
     """
     h = states[0, layer]
     size = h.shape[2]
-    for t in range(begin, end):
-        multiply_add(z[t : t + 1, first:last, size:], h[t : t + 1, first:last], W, t & 1)
+    first, last = part.first, part.last
+    for t in range(part.begin, part.end):
+        multiply_add(z[t : t + 1, first:last, size:], h[t : t + 1, first:last], weights.W, t & 1)
         if flags & RESET_BEFORE:
             for b in range(first, last):
                 for j in range(0, size, LANES):
@@ -38,7 +39,7 @@ def forward(z, states, layer, W, further, _peepholes, _periods, first, last, beg
                     store(z, (t, b, size + j), reset)
                     store(states, (1, layer, t + 1, b, j), reset * load(h, (t, b, j)))
             multiply_add(
-                z[t : t + 1, first:last, :size], states[1, layer, t + 1 : t + 2, first:last], further[0], t & 1
+                z[t : t + 1, first:last, :size], states[1, layer, t + 1 : t + 2, first:last], weights.extra[0], t & 1
             )
         for b in range(first, last):
             for j in range(0, size, LANES):
@@ -56,16 +57,17 @@ def forward(z, states, layer, W, further, _peepholes, _periods, first, last, beg
 
 
 @separate(BACKWARD_SCAN)
-def backward(z, states, dh, other, layer, W_transposed, further, _peepholes, _periods, first, last, begin, end, flags):
-    """Go back through steps `end` to `begin` of a window: n, r, z, m become the gradients of what entered them.
+def backward(z, states, dh, d_others, layer, weights, part, flags):
+    """Go back through steps of a window: n, r, z, m become the gradients of what entered them.
 
     dh [T+1, B, H] comes with ∂L/∂h_t from above in slot t+1 and zeros in slot 0, and leaves with the carried state's
-    gradient in slot 0. `other` [·, 1, B, H] is room for that of r ⊙ h.
+    gradient in slot 0. `d_others` [·, 1, B, H] is room for that of r ⊙ h.
     """
     h = states[0, layer]
     dh = dh[layer]
     size = h.shape[2]
-    for t in range(end - 1, begin - 1, -1):
+    first, last = part.first, part.last
+    for t in range(part.end - 1, part.begin - 1, -1):
         for b in range(first, last):
             for j in range(0, size, LANES):
                 new = load(z, (t, b, j))
@@ -80,22 +82,21 @@ def backward(z, states, dh, other, layer, W_transposed, further, _peepholes, _pe
                 store(z, (t, b, 2 * size + j), d_h * (load(h, (t, b, j)) - new) * (update * (1.0 - update)))
                 store(dh, (t, b, j), fma(d_h, update, load(dh, (t, b, j))))
         if flags & RESET_BEFORE:
-            clear(other[0, layer], first, last, 0, 1)
-            multiply_add(other[0, layer, :, first:last], z[t : t + 1, first:last, :size], further[0], t & 1)
+            clear(d_others[0, layer], first, last, 0, 1)
+            multiply_add(d_others[0, layer, :, first:last], z[t : t + 1, first:last, :size], weights.extra[0], t & 1)
             for b in range(first, last):
                 for j in range(0, size, LANES):
                     reset = load(z, (t, b, size + j))
-                    d_fed = load(other, (0, layer, 0, b, j))
+                    d_fed = load(d_others, (0, layer, 0, b, j))
                     store(z, (t, b, size + j), d_fed * load(h, (t, b, j)) * (reset * (1.0 - reset)))
                     store(dh, (t, b, j), fma(d_fed, reset, load(dh, (t, b, j))))
-        multiply_add(dh[t : t + 1, first:last], z[t : t + 1, first:last, size:], W_transposed, t & 1)
+        multiply_add(dh[t : t + 1, first:last], z[t : t + 1, first:last, size:], weights.W, t & 1)
 
 
-@separate(FURTHER)
-def further_gradients(
-    _dW, d_further, _d_peepholes, z, states, _dh, layer, _periods, worker, workers, steps, scratch, flags
-):
-    """Add a worker's columns of ∇W_n = Σ (r ⊙ h_{t-1})ᵀ δn_t, where the reset comes before the product."""
+@separate(EXTRA_GRADIENTS)
+def extra_gradients(gradient, buffers, layer, member, steps, scratch, flags):
+    """Add a member's columns of ∇W_n = Σ (r ⊙ h_{t-1})ᵀ δn_t, where the reset comes before the product."""
     if flags & RESET_BEFORE:
-        dz = z.reshape(-1, z.shape[2])
-        add_product(d_further[0], states[1, layer], 1, dz, 0, steps * z.shape[1], worker, workers, scratch)
+        batch, width = buffers.z.shape[2], buffers.z.shape[3]
+        dz = buffers.z[layer].reshape(-1, width)
+        add_product(gradient.extra[layer, 0], buffers.states[1, layer], 1, dz, 0, steps * batch, member, scratch)

@@ -7,11 +7,10 @@ value between them. Each unit's count of steps since then is a state, so that th
 """
 
 from charrnn.kernels.activations import logistic, tanh
-from charrnn.kernels.forward_pass import BACKWARD_SCAN, FORWARD_SCAN
 from charrnn.kernels.llvm.compiler import jit, separate
 from charrnn.kernels.llvm.vector import LANES, chosen_at_least, load, maximum, store
 from charrnn.kernels.product import PANEL, multiply_add, share
-from charrnn.kernels.weight_gradients import FURTHER
+from charrnn.kernels.scans import BACKWARD_SCAN, EXTRA_GRADIENTS, FORWARD_SCAN
 
 RELU, SIGMOID, CLOCKWORK = 1, 2, 4
 FLAGS = {"relu": RELU, "sigmoid": SIGMOID, "clockwork": CLOCKWORK}
@@ -19,18 +18,19 @@ NEXT = 1.1754944e-38  # the smallest number above 0, as smaller ones are flushed
 
 
 @separate(FORWARD_SCAN)
-def forward(z, states, layer, W, _further, _peepholes, periods, first, last, begin, end, flags):
-    """Run rows `first` to `last` of the batch through steps `begin` to `end` of a window.
+def forward(z, states, layer, weights, part, flags):
+    """Run a part of the batch through steps of a window.
 
     z [T, B, H] holds x_t U + b; h [T+1, B, H] holds the carried state in slot 0 and gets h_t in slot t+1; W is packed.
     """
     h = states[0, layer]
     size = h.shape[2]
-    for t in range(begin, end):
+    first, last, periods = part.first, part.last, weights.periods
+    for t in range(part.begin, part.end):
         busy = size
         if flags & CLOCKWORK:
             busy = until(states[1, layer], periods, t, first, last)
-        multiply_add(z[t : t + 1, first:last, :busy], h[t : t + 1, first:last], W[: size * busy], t & 1)
+        multiply_add(z[t : t + 1, first:last, :busy], h[t : t + 1, first:last], weights.W[: size * busy], t & 1)
         for b in range(first, last):
             for j in range(0, size, LANES):
                 a = load(z, (t, b, j))
@@ -49,8 +49,8 @@ def forward(z, states, layer, W, _further, _peepholes, periods, first, last, beg
 
 
 @separate(BACKWARD_SCAN)
-def backward(z, states, dh, _other, layer, W_transposed, _further, _peepholes, periods, first, last, begin, end, flags):
-    """Go back through steps `end` to `begin` of a window: z becomes ∂L/∂a_t.
+def backward(z, states, dh, _d_others, layer, weights, part, flags):
+    """Go back through steps of a window: z becomes ∂L/∂a_t.
 
     dh [T+1, B, H] comes with ∂L/∂h_t from above in slot t+1 and zeros in slot 0, and leaves with the whole of it, slot
     0 being the carried state's: δ_t = dh_t ⊙ f'(a_t) ;  dh_{t-1} += δ_t Wᵀ (Werbos 1990).
@@ -58,7 +58,8 @@ def backward(z, states, dh, _other, layer, W_transposed, _further, _peepholes, p
     h = states[0, layer]
     dh = dh[layer]
     size = h.shape[2]
-    for t in range(end - 1, begin - 1, -1):
+    first, last, periods = part.first, part.last, weights.periods
+    for t in range(part.end - 1, part.begin - 1, -1):
         busy = size
         if flags & CLOCKWORK:
             busy = until(states[1, layer], periods, t, first, last)
@@ -77,7 +78,7 @@ def backward(z, states, dh, _other, layer, W_transposed, _further, _peepholes, p
                     d_a = chosen_at_least(0.5 - count, 0.0, d_a)
                     store(dh, (t, b, j), load(dh, (t, b, j)) + chosen_at_least(count, 0.5, d_h))
                 store(z, (t, b, j), d_a)
-        multiply_add(dh[t : t + 1, first:last], z[t : t + 1, first:last, :busy], W_transposed, t & 1)
+        multiply_add(dh[t : t + 1, first:last], z[t : t + 1, first:last, :busy], weights.W, t & 1)
 
 
 @jit
@@ -94,13 +95,12 @@ def until(clock, periods, t, first, last):
     return min(size, PANEL)
 
 
-@separate(FURTHER)
-def further_gradients(
-    dW, _d_further, _d_peepholes, _z, _states, _dh, _layer, periods, worker, workers, _steps, _scratch, flags
-):
-    """Keep a worker's columns of ∇W zero where a clockwork network's unit does not hear another, as that is faster."""
+@separate(EXTRA_GRADIENTS)
+def extra_gradients(gradient, _buffers, layer, member, _steps, _scratch, flags):
+    """Keep a member's columns of ∇W zero where a clockwork network's unit does not hear another, as that is faster."""
     if flags & CLOCKWORK:
-        first, last = share(dW.shape[1], worker, workers)
+        dW, periods = gradient.W[layer], gradient.periods
+        first, last = share(dW.shape[1], member)
         for k in range(dW.shape[0]):
             for j in range(first * PANEL, min(last * PANEL, dW.shape[1])):
                 if periods[k] < periods[j]:

@@ -3,10 +3,10 @@
 import math
 
 from charrnn.kernels.activations import exp
-from charrnn.kernels.inputs import clear
 from charrnn.kernels.llvm.compiler import entry, jit
 from charrnn.kernels.llvm.vector import LANES, lane_maximum, lane_sum, load, maximum, splat, store
 from charrnn.kernels.product import multiply_add
+from charrnn.kernels.states import clear
 
 
 @entry
@@ -47,25 +47,42 @@ def softmax_cross_entropy(logits, targets, losses, symbols, scale, first, last, 
 
 
 @jit
-def add(logits, V, x, inner, ahead, first, last, begin, end):
+def add(logits, V, x, inner, ahead, part):
     """Add x V to logits [T, B, V] for some steps; x [T+1, B, ≥inner] holds that of step t in slot t + `ahead`."""
+    first, last, begin, end = part
     multiply_add(logits[begin:end, first:last], x[begin + ahead : end + ahead, first:last, :inner], V, begin & 1)
 
 
 @jit
-def add_reversed(logits, V, x, inner, first, last, begin, end):
+def add_reversed(logits, V, x, inner, part):
     """Add x V to logits [T, B, V]; x [T+1, B, ≥inner] was read from the end of `end` steps: that of t is in end−1−t."""
+    first, last, begin, end = part
     for t in range(begin, end):
         slot = end - 1 - t
         multiply_add(logits[t : t + 1, first:last], x[slot : slot + 1, first:last, :inner], V, t & 1)
 
 
 @jit
-def backward(dh, logits, V_transposed, inner, first, last, begin, end):
+def backward(dh, logits, V_transposed, inner, part):
     """Set dh [T+1, B, ≥inner] of the last layer from the logits' gradient, for some steps: dh_{t+1} = δᵒ_t Vᵀ."""
+    first, last, begin, end = part
     clear(dh, first, last, begin + 1, end + 1)
-    there = dh[begin + 1 : end + 1, first:last, :inner]
-    multiply_add(there, logits[begin:end, first:last], V_transposed, 0)
+    multiply_add(dh[begin + 1 : end + 1, first:last, :inner], logits[begin:end, first:last], V_transposed, 0)
+
+
+@jit
+def backward_both(left, right, logits, V_transposed, inner, part):
+    """Set dh [T+1, B, ≥inner] of both top layers: in slot t of the left one δᵒ_t Vᵀ, of the right one in end−1−t.
+
+    Nothing reads the last slot. V_transposed [2, ·] is packed.
+    """
+    first, last, _, end = part
+    clear(left, first, last, 0, end + 1)
+    clear(right, first, last, 0, end + 1)
+    for t in range(end):
+        slot = end - 1 - t
+        multiply_add(left[t : t + 1, first:last, :inner], logits[t : t + 1, first:last], V_transposed[0], t & 1)
+        multiply_add(right[slot : slot + 1, first:last, :inner], logits[t : t + 1, first:last], V_transposed[1], t & 1)
 
 
 @jit

@@ -2,28 +2,22 @@
 
 from numba import types
 
+from charrnn.kernels.arguments import FLOATS, INTEGER, Tile
 from charrnn.kernels.llvm.compiler import jit, shared
+from charrnn.kernels.llvm.tile import TILE_ROWS
 from charrnn.kernels.llvm.vector import LANES, address, fma, load, store
-from charrnn.kernels.product import FLAT, PANEL, TILE_ROWS, multiply_tile, share
+from charrnn.kernels.product import PANEL, multiply_tile, share
 
-BLOCK = 256  # rows of a window at a time: a packed panel of them is 48 kB, the tiles of 512 units half a megabyte
+ROWS = 256  # of a window at a time: a packed panel of them is 48 kB, the tiles of 512 units half a megabyte
 # A vector is left between packed tiles, and between panels: for spilling, and because addresses that differ by a
 # multiple of 4 kB compete for the same places of a cache.
-TILE_STRIDE, PANEL_STRIDE = BLOCK * TILE_ROWS + LANES, BLOCK * PANEL + LANES
-MATRIX = types.float32[:, ::1]
-
-# What a family adds to the gradients of what its cells have beside U, W and b, once all rows have gone back: ∇W, the
-# further matrices' [n, H, C] and the peepholes' [n, H], z and states as the way back leaves them, ∂L/∂h, the layer,
-# the units' periods, which share, the steps, scratch, and the cell's flags.
-_BLOCKS = (types.float32[:, ::1], types.float32[:, :, ::1], types.float32[:, ::1])
-_LEFT = (types.float32[:, :, ::1], types.float32[:, :, :, :, ::1], types.float32[:, :, :, ::1])
-FURTHER = types.void(*_BLOCKS, *_LEFT, types.intp, FLAT, *[types.intp] * 3, FLAT, types.intp)
+TILE_STRIDE, PANEL_STRIDE = ROWS * TILE_ROWS + LANES, ROWS * PANEL + LANES
 
 
 @jit
-def add_row_sums(db, dz, rows, worker, workers):
-    """Add the sum over rows of dz [≥rows, Z] to db [Z], for a worker's columns: ∇b = Σ δ_t."""
-    first, last = share(db.shape[0], worker, workers)
+def add_row_sums(db, dz, rows, member):
+    """Add the sum over rows of dz [≥rows, Z] to db [Z], for a member's columns: ∇b = Σ δ_t."""
+    first, last = share(db.shape[0], member)
     begin, end = first * PANEL, min(last * PANEL, db.shape[0])
     for r in range(rows):
         for j in range(begin, end, LANES):
@@ -31,12 +25,12 @@ def add_row_sums(db, dz, rows, worker, workers):
 
 
 @jit
-def add_row_sums_of_products(dp, dz, column, c, skipped, rows, worker, workers):
-    """Add Σ δ ⊙ c over rows to dp [H], for a worker's columns.
+def add_row_sums_of_products(dp, dz, column, c, skipped, rows, member):
+    """Add Σ δ ⊙ c over rows to dp [H], for a member's columns.
 
     δ is dz [≥rows, ≥column + H] from a column on, and c [≥rows, H] after `skipped` rows: ∇p = Σ δ_t ⊙ c.
     """
-    first, last = share(dp.shape[0], worker, workers)
+    first, last = share(dp.shape[0], member)
     begin, end = first * PANEL, min(last * PANEL, dp.shape[0])
     for r in range(rows):
         for j in range(begin, end, LANES):
@@ -44,12 +38,12 @@ def add_row_sums_of_products(dp, dz, column, c, skipped, rows, worker, workers):
 
 
 @jit
-def add_picked_rows(dU, ids, dz, worker, workers, rows):
-    """Add each row of dz [≥rows, ≥G] to the row of dU [V, G] that ids [T, B] picked, for a worker's columns.
+def add_picked_rows(dU, ids, dz, member, rows):
+    """Add each row of dz [≥rows, ≥G] to the row of dU [V, G] that ids [T, B] picked, for a member's columns.
 
     That is ∇U = Σ x_tᵀ δ_t with one-hot x_t.
     """
-    first, last = share(dU.shape[1], worker, workers)
+    first, last = share(dU.shape[1], member)
     begin, end = first * PANEL, min(last * PANEL, dU.shape[1])
     picked = ids.reshape(-1)
     for r in range(rows):
@@ -58,19 +52,19 @@ def add_picked_rows(dU, ids, dz, worker, workers, rows):
             store(dU, (symbol, j), load(dU, (symbol, j)) + load(dz, (r, j)))
 
 
-@shared(types.void(MATRIX, MATRIX, types.intp, MATRIX, *[types.intp] * 4, FLAT))
+@shared(types.void(FLOATS[2], FLOATS[2], INTEGER, FLOATS[2], *[INTEGER] * 4, FLOATS[1]))
 def multiply_transposed_add(c, a, skipped, b, skip, rows, first, last, scratch):
     """Add a weight gradient: c [M, N] += aᵀ b for the panels `first` to `last` of columns.
 
     a is [≥rows, M] after `skipped` rows, and b [≥rows, skip + N]; M and N are whole vectors. Both are packed into
-    scratch (of `scratch_size`), BLOCK rows at a time: a into tiles of TILE_ROWS columns, b into panels.
+    scratch (of `scratch_size`), ROWS rows at a time: a into tiles of TILE_ROWS columns, b into panels.
     """
     height, columns = c.shape
     begin, end = first * PANEL, min(last * PANEL, columns)
     tiles = (height + TILE_ROWS - 1) // TILE_ROWS
     panels_begin = tiles * TILE_STRIDE
-    for block in range(0, rows, BLOCK):
-        size = min(BLOCK, rows - block)
+    for block in range(0, rows, ROWS):
+        size = min(ROWS, rows - block)
         for k in range(size):
             for tile in range(tiles):  # a vector is more than a tile is wide: the next row's overwrites what it spills
                 store(scratch, (tile * TILE_STRIDE + k * TILE_ROWS,), load(a, (skipped + block + k, tile * TILE_ROWS)))
@@ -86,15 +80,17 @@ def multiply_transposed_add(c, a, skipped, b, skip, rows, first, last, scratch):
             for tile in range(tiles):
                 top = tile * TILE_ROWS
                 multiply_tile(
-                    min(TILE_ROWS, height - top),
-                    min(PANEL, columns - left) // LANES,
-                    address(c, (top, left)),
-                    columns,
-                    address(scratch, (tile * TILE_STRIDE,)),
-                    1,
-                    TILE_ROWS,
-                    address(scratch, (panels_begin + panel * PANEL_STRIDE,)),
-                    size,
+                    Tile(
+                        rows=min(TILE_ROWS, height - top),
+                        vectors=min(PANEL, columns - left) // LANES,
+                        c=address(c, (top, left)),
+                        c_row=columns,
+                        a=address(scratch, (tile * TILE_STRIDE,)),
+                        a_row=1,
+                        a_inner=TILE_ROWS,
+                        panel=address(scratch, (panels_begin + panel * PANEL_STRIDE,)),
+                        inner=size,
+                    )
                 )
 
 
@@ -104,17 +100,17 @@ def scratch_size(height: int, columns: int) -> int:
 
 
 @jit
-def add_product(dW, x, slot, dz, skip, rows, worker, workers, scratch):
-    """Add a worker's columns of ∇W = Σ x_tᵀ δ_t; x [·, B, ≥N] holds x_0 in `slot`, W fed dz from column `skip` on."""
-    first, last = share(dW.shape[1], worker, workers)
+def add_product(dW, x, slot, dz, skip, rows, member, scratch):
+    """Add a member's columns of ∇W = Σ x_tᵀ δ_t; x [·, B, ≥N] holds x_0 in `slot`, W fed dz from column `skip` on."""
+    first, last = share(dW.shape[1], member)
     flat = x.reshape(-1, x.shape[2])
     multiply_transposed_add(dW, flat, slot * x.shape[1], dz, skip, rows, first, last, scratch)
 
 
 @jit
-def add_reversed_product(dV, x, dz, steps, rows, worker, workers, scratch):
-    """Add a worker's columns of Σ x_{steps−1−t}ᵀ δ_t; x [T+1, B, ≥I] holds x_t in slot t, dz [≥steps·B, V] δ_t."""
-    first, last = share(dV.shape[1], worker, workers)
+def add_reversed_product(dV, x, dz, steps, rows, member, scratch):
+    """Add a member's columns of Σ x_{steps−1−t}ᵀ δ_t; x [T+1, B, ≥I] holds x_t in slot t, dz [≥steps·B, V] δ_t."""
+    first, last = share(dV.shape[1], member)
     flat = x.reshape(-1, x.shape[2])
     for t in range(steps):
         skipped = (steps - 1 - t) * rows

@@ -11,8 +11,11 @@ from numpy.typing import NDArray
 from charrnn.cells.architecture import Architecture
 from charrnn.cells.real_time import influence_shape, why_not_in_real_time
 from charrnn.errors import CharrnnError
+from charrnn.kernels import arguments
+from charrnn.kernels.arguments import Probes
+from charrnn.kernels.llvm.tile import TILE_ROWS
 from charrnn.kernels.llvm.vector import padded
-from charrnn.kernels.product import PANEL, TILE_ROWS
+from charrnn.kernels.product import PANEL
 from charrnn.model.parameters import Array, aligned
 from charrnn.storage.archive import MAXIMUM_BYTES
 
@@ -85,7 +88,7 @@ class Influence:
         # Zeros that nobody writes to take no memory: the rows of symbols that never come.
         self._values = aligned(streams, columns * N)
         self._live = np.zeros((streams, architecture.vocabulary + architecture.hidden + 1), np.int32)
-        probes = (
+        probes = Probes(
             aligned(steps, N, gates),
             aligned(S, 1, steps + 1, N, size),
             aligned(1, steps + 1, N, size),
@@ -94,7 +97,7 @@ class Influence:
             aligned(-(-N // TILE_ROWS), N, TILE_ROWS),
             aligned(workers, N * PANEL),
         )
-        self.arguments = (self._values, self._live), probes
+        self.arguments = arguments.Influence(self._values, self._live), probes
         self.nbytes = sum(array.nbytes for arrays in self.arguments for array in arrays)  # once every symbol has come
 
     def begin(self) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.cells.architecture import Architecture, gate_name
+from charrnn.kernels.arguments import Weights
 from charrnn.kernels.llvm.vector import padded, whole_blocks
 
 Array = NDArray[np.float32]
@@ -28,7 +29,7 @@ def nbytes_of(values: Sequence[object]) -> int:
 class Parameters:
     """All parameters of a network, or their gradient, or a moment of it: one flat vector and views into it.
 
-    ``blocks`` are what kernels read, padded, as `kernels.passes` lists them. ``named`` maps the names of
+    ``blocks`` are what kernels read, padded. ``named`` maps the names of
     ``Architecture.parameter_shapes()`` to views without the padding. The padding is zero and stays zero: nothing flows
     into it, so its gradient is zero too.
     """
@@ -40,7 +41,7 @@ class Parameters:
         inner, symbols = padded(architecture.outputs), padded(architecture.vocabulary)
         layers = stacks * architecture.layers
         fed, gates = len(cell.input_gates) * size, len(cell.gates) * size
-        columns = len(cell.further[0]) * padded(architecture.further_size) if cell.further else 0
+        columns = len(cell.extra[0]) * padded(architecture.extra_size) if cell.extra else 0
         learned = len(cell.learnable_states) if architecture.learned_state else 0
         shapes: dict[str, tuple[int, ...]] = {
             "first_U": (stacks, architecture.symbols(stacks - 1), fed),
@@ -49,7 +50,7 @@ class Parameters:
             "b": (layers, gates),
             "V": (stacks, inner, symbols),
             "c": (symbols,),
-            "further": (layers, len(cell.further), size, columns),
+            "extra": (layers, len(cell.extra), size, columns),
             "peepholes": (layers, len(cell.peepholes), size),
             "initial": (layers, learned, size),
         }
@@ -61,8 +62,7 @@ class Parameters:
             begin += length
         periods = aligned(size)
         periods[: architecture.hidden] = architecture.unit_periods()
-        order = ("first_U", "U", "W", "further", "peepholes", "b", "initial", "V", "c")
-        self.blocks = (*(views[name] for name in order), periods)
+        self.blocks = Weights(**views, periods=periods)
         named = dict(self._name(views, size))
         self.named: dict[str, Array] = {name: named[name] for name in architecture.parameter_shapes()}
 
@@ -84,10 +84,10 @@ class Parameters:
                     columns = slice(place * size, place * size + hidden)
                     view = block[columns] if height is None else block[:height, columns]
                     yield prefix + gate_name(letter, gate), view
-            width = padded(architecture.further_size)
-            for block, names in zip(views["further"][layer], cell.further, strict=True):
+            width = padded(architecture.extra_size)
+            for block, names in zip(views["extra"][layer], cell.extra, strict=True):
                 for place, name in enumerate(names):
-                    yield prefix + name, block[:hidden, place * width : place * width + architecture.further_size]
+                    yield prefix + name, block[:hidden, place * width : place * width + architecture.extra_size]
             for vector, gate in zip(views["peepholes"][layer], cell.peepholes, strict=True):
                 yield f"{prefix}p_{gate}", vector[:hidden]
             for vector, state in zip(views["initial"][layer], learned, strict=True):

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from charrnn.errors import CharrnnError
 from charrnn.kernels import barrier
+from charrnn.kernels.arguments import Member
 
 MAXIMUM_THREADS = 1024
 
@@ -21,9 +22,8 @@ class Team:
     """A team of `threads` threads (by default one a processor).
 
     ``run(job)`` calls ``job(worker)`` with worker = 0, 1, … on all of them at once and returns when all are done;
-    within a job,
-    ``wait()`` is a barrier. The calling thread only waits, so that Ctrl-C reaches it at once and never one of a team
-    that others wait for. Close it, or use it in a ``with`` statement.
+    within a job, ``wait()`` is a barrier. The calling thread only waits, so that Ctrl-C reaches it at once and never
+    one of a team that others wait for. Close it, or use it in a ``with`` statement.
     """
 
     def __init__(self, threads: int | None = None) -> None:
@@ -34,7 +34,6 @@ class Team:
         with barrier.flushed_denormals():
             pass
         self._barrier = barrier.new()
-        self.meeting = (self._barrier, self.size)  # where kernels of this team wait for each other
         self._job: Callable[[int], None] | None = None
         self._starts = [threading.Semaphore(0) for _ in range(self.size)]
         self._lock = threading.Lock()
@@ -73,9 +72,13 @@ class Team:
 
     def wait(self) -> None:
         """Wait, within a job, until every member has come here."""
-        barrier.wait(self.meeting)
+        barrier.wait(self.member(0))
         if self._failure is not None:
             raise RuntimeError("another thread of the team failed")
+
+    def member(self, worker: int) -> Member:
+        """Return what kernels need to know of a member."""
+        return Member(worker, self.size, self._barrier)
 
     def share(self, items: int, worker: int) -> tuple[int, int]:
         """Return the range [first, last) of so many items that falls to a member: sizes differ by one at most."""

@@ -3,7 +3,8 @@
 import numpy as np
 
 from charrnn.cells.architecture import Architecture
-from charrnn.kernels import inputs
+from charrnn.kernels import states
+from charrnn.kernels.arguments import Buffers
 from charrnn.kernels.llvm.vector import padded
 from charrnn.model.parameters import Array, aligned, nbytes_of
 
@@ -13,7 +14,7 @@ class Window:
 
     ``ids`` [D·T, B], of a bidirectional network what is read from the left and then what is read from the right;
     ``targets`` [T, B]; ``z`` [D·L, T, B, G·H], the gates; ``states`` [S, D·L, T+1, B, H], slot 0 being the carried
-    ones, and behind them what else is kept of each step; ``dh`` [D·L, T+1, B, H] and ``other_gradients``
+    ones, and behind them what else is kept of each step; ``dh`` [D·L, T+1, B, H] and ``d_others``
     [S−1, D·L, 1, B, H], their gradients; ``losses`` [T, B] in nats. H and V are padded.
     """
 
@@ -39,21 +40,21 @@ class Window:
         self.states = aligned(kept, L, T + 1, B, size)
         # The gradient of h has a slot for each step; those of further states live for a step only.
         self.dh = aligned(L, T + 1 if training else 0, B, size)
-        self.other_gradients = aligned(kept - 1, L, 1 if training else 0, B, size)
+        self.d_others = aligned(kept - 1, L, 1 if training else 0, B, size)
         self.dropped = aligned(L, T + 1 if dropout else 0, B, size)
         self.masks = aligned(L, T if dropout else 0, B, size)
         self.logits = aligned(T, B, symbols)
-        self.begun = aligned(learned, L, B, size)
-        self.buffers = (
+        self.d_initial = aligned(learned, L, B, size)
+        self.buffers = Buffers(
             self.z,
             self.states,
             self.dh,
-            self.other_gradients,
+            self.d_others,
             self.dropped,
             self.masks,
             self.logits,
             self.losses,
-            self.begun,
+            self.d_initial,
         )
 
     @property
@@ -63,7 +64,7 @@ class Window:
 
     def carry(self, first: int, last: int, steps: int) -> None:
         """Make the last states of rows `first` to `last` the carried ones."""
-        inputs.carry(self.states, first, last, steps)
+        states.carry(self.states, first, last, steps)
 
     def carried(self) -> Array:
         """Return a copy of the carried states [layers, states, B, H]."""

@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from charrnn.errors import CharrnnError
 from charrnn.kernels import update
+from charrnn.kernels.arguments import OptimizerArguments
 from charrnn.kernels.llvm.vector import BLOCK
 from charrnn.model.parameters import Parameters, aligned
 from charrnn.model.team import Team
@@ -30,9 +31,18 @@ class Optimizer:
         flats = aligned(rule.moments, weights.flat.size)
         self.moments = tuple(Parameters(weights.architecture, flat) for flat in flats)
         sums: NDArray[np.float64] = np.zeros(weights.flat.size // BLOCK)
-        constants = np.array(rule.constants)
-        limits = (float(clip or 0.0), float(clip_value or 0.0))
-        self.arguments = (weights.flat, gradient.flat, flats, sums, NUMBERS[name], constants, *limits)
+        self.arguments = OptimizerArguments(
+            weights=weights.flat,
+            gradient=gradient.flat,
+            moments=flats,
+            sums=sums,
+            rule=NUMBERS[name],
+            momentum=rule.momentum,
+            decay=rule.decay,
+            epsilon=rule.epsilon,
+            clip=float(clip or 0.0),
+            clip_value=float(clip_value or 0.0),
+        )
 
     def update(self, team: Team, worker: int, rate: float, step: int) -> float:
         """Do a member's share of step number `step` (1, 2, …) within a job; return the gradient's norm before clipping.
@@ -40,4 +50,4 @@ class Optimizer:
         All must have done their share of the gradient; the caller's next barrier ends the step. The gradient is cleared
         for the next one. Where the norm is not finite, the weights and moments stay as they are.
         """
-        return float(update.step(self.arguments, rate, float(step), worker, team.meeting))
+        return float(update.step(self.arguments, rate, float(step), team.member(worker)))

@@ -7,18 +7,20 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Rule:
-    """One optimizer: how many moments it keeps for each weight, its constants, and its source."""
+    """One optimizer: how many moments it keeps for each weight, its source, and its constants."""
 
     moments: int
-    constants: tuple[float, ...]
     source: str
+    momentum: float = 0.0
+    decay: float = 0.0
+    epsilon: float = 0.0
 
 
 OPTIMIZERS: dict[str, Rule] = {
-    "adam": Rule(2, (0.9, 0.999, 1e-8), "Kingma & Ba 2015"),
-    "rmsprop": Rule(1, (0.95, 1e-8), "Tieleman & Hinton 2012"),
-    "adagrad": Rule(1, (1e-8,), "Duchi, Hazan & Singer 2011"),
-    "sgd": Rule(1, (0.9,), "with momentum: Polyak 1964"),
+    "adam": Rule(2, "Kingma & Ba 2015", momentum=0.9, decay=0.999, epsilon=1e-8),
+    "rmsprop": Rule(1, "Tieleman & Hinton 2012", decay=0.95, epsilon=1e-8),
+    "adagrad": Rule(1, "Duchi, Hazan & Singer 2011", epsilon=1e-8),
+    "sgd": Rule(1, "with momentum: Polyak 1964", momentum=0.9),
 }
 
 # A schedule gives the share of the peak rate that is left when a share s of the run after warm-up is over.

@@ -5,10 +5,6 @@ from dataclasses import dataclass
 
 from charrnn.errors import CharrnnError
 
-# Beyond these a temperature hardly makes a difference; its inverse may be no number, and characters that are not
-# equally likely could no longer be told apart.
-COLDEST, HOTTEST = 1e-30, 1e5
-
 
 @dataclass(frozen=True)
 class Control:
@@ -93,10 +89,3 @@ class Controls:
                 most = f" and at most {control.most:.12g}" if math.isfinite(control.most) else ""
                 name = control.name.replace("_", " ")
                 raise CharrnnError(f"the {name} must be {kind}, {least}{most}, not {value:.12g}")
-
-    @property
-    def arguments(self) -> tuple[float, float, int, float, float]:
-        """What `kernels.sampling.sample` takes: log penalty, 1/temperature (0 for temperature 0), K, min p, top p."""
-        inverse = 0.0 if self.temperature <= 0.0 else 1.0 / min(max(self.temperature, COLDEST), HOTTEST)
-        top_k = 2**31 - 1 if self.top_k is None else self.top_k
-        return math.log(self.repeat_penalty), inverse, int(top_k), float(self.min_p), float(self.top_p)

@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.errors import CharrnnError
+from charrnn.kernels.drawing import COLDEST
 from charrnn.model.network import Network
 from charrnn.model.parameters import Array
 from charrnn.model.reader import Reader
 from charrnn.text.vocabulary import Vocabulary
-from charrnn.writing.controls import COLDEST
 
 Ids = NDArray[np.int32]
 Floats = NDArray[np.float64]

@@ -1,13 +1,14 @@
 """Drawing characters from a network."""
 
+import math
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from charrnn.errors import CharrnnError
+from charrnn.kernels.arguments import DrawingControls, Drawn, Recent
 from charrnn.kernels.llvm.vector import padded
 from charrnn.model.bidirectional import require_left_to_right
 from charrnn.model.network import Network
@@ -35,15 +36,15 @@ def compile_sampling(network: Network) -> None:
     sampler.draw(0)
 
 
-@dataclass(frozen=True)
-class Drawn:
-    """A block of characters that were drawn: ``symbols`` [N, B], and by how many ``nats`` [N, B] each is a surprise.
-
-    The nats are −log p of the network's own prediction, whatever the controls made of it.
-    """
-
-    symbols: NDArray[np.int32]
-    nats: NDArray[np.float32]
+def drawing_controls(controls: Controls) -> DrawingControls:
+    """Return controls as compiled code takes them: numbers of one type each, and no K as more than there are."""
+    return DrawingControls(
+        repeat_penalty=float(controls.repeat_penalty),
+        temperature=float(controls.temperature),
+        top_k=2**31 - 1 if controls.top_k is None else int(controls.top_k),
+        min_p=float(controls.min_p),
+        top_p=float(controls.top_p),
+    )
 
 
 class Sampler:
@@ -104,21 +105,14 @@ class Sampler:
             raise ValueError("nothing has been read yet")
         chances = np.stack([generator.random(count) for generator in self._generators], axis=1)
         drawn = Drawn(np.zeros((count, self.streams), np.int32), np.zeros((count, self.streams), np.float32))
+        controls = drawing_controls(self.controls)
         size = 1 if self.team is None else self.team.size
         slots = [0] * size
 
         def job(worker: int) -> None:
-            part = worker * self.streams // size, (worker + 1) * self.streams // size
-            slots[worker] = self.network.sample(
-                reader.window,
-                self.controls.arguments,
-                self._recent,
-                self._weights,
-                chances,
-                (drawn.symbols, drawn.nats),
-                reader.slot,
-                part,
-            )
+            first, last = worker * self.streams // size, (worker + 1) * self.streams // size
+            arguments = controls, self._recent, self._weights, chances, drawn, reader.slot, first, last
+            slots[worker] = self.network.sample(reader.window, *arguments)
 
         if self.team is None:
             job(0)
@@ -148,8 +142,7 @@ class Sampler:
 
     def _last_characters(self) -> NDArray[np.int32]:
         """Return the characters [≤ N, B] in the window of the last ones, the oldest first."""
-        _, _, ring, places = self._recent
-        ordered = np.roll(ring, -int(places[0]), axis=0)
+        ordered = np.roll(self._recent.ring, -int(self._recent.oldest[0]), axis=0)
         return ordered[ordered[:, 0] >= 0]
 
     def _remember(self, last: NDArray[np.int32]) -> None:
@@ -161,5 +154,5 @@ class Sampler:
         counts = np.zeros(self._weights.shape, np.int32)
         for stream in range(self.streams):
             counts[stream] = np.bincount(last[:, stream], minlength=counts.shape[1])
-        penalties = np.where(counts > 0, np.float32(self.controls.arguments[0]), np.float32(0.0))
-        self._recent = (penalties, counts, ring, np.full(self.streams, len(last) % size))
+        penalties = np.where(counts > 0, np.float32(math.log(self.controls.repeat_penalty)), np.float32(0.0))
+        self._recent = Recent(penalties, counts, ring, np.full(self.streams, len(last) % size))

@@ -18,7 +18,7 @@ from charrnn.benchmark.timing import Comparison, Timing, alternate, fastest
 from charrnn.cells.architecture import Architecture
 from charrnn.cells.initial import initialize
 from charrnn.errors import CharrnnError
-from charrnn.kernels import peak
+from charrnn.kernels.llvm import peak
 from charrnn.kernels.llvm.vector import LANES
 from charrnn.model.network import Network
 from charrnn.model.team import Team

@@ -135,7 +135,7 @@ def test_what_makes_no_network_is_refused(cell, hidden, options, sentence):
 
 
 def test_a_row_that_contradicts_itself_is_refused():
-    """Gates cannot be coupled and absent, and there is one kind of further matrices."""
+    """Gates cannot be coupled and absent, and there is one kind of extra matrices."""
     for flags in (("cifg", "nfg"), ("cifg", "nig"), ("fgr", "projection")):
         with pytest.raises(ValueError, match=r"coupled gates|one kind"):
             lstm("contradiction", "", "", *flags)
@@ -339,7 +339,8 @@ def test_first_states_are_learnt_wherever_a_text_begins(cell, options):
     network.begin(window, 0, 1)
     network.begin(window, 2, 3)
     network.forward_backward(window, 0, 3, 6, 1.0 / np.count_nonzero(window.targets >= 0), (), fresh)
-    network.add_gradients(window, 0, 1, 6)
+    with Team(1) as team:
+        network.add_gradients(window, team, 0, 6)
     # A row that goes on from a carried state is, for the twin, a batch of its own.
     expected = dict.fromkeys(network.gradient.named, 0.0)
     counted = np.count_nonzero(window.targets >= 0)

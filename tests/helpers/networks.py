@@ -103,7 +103,7 @@ class Case:
                 scale = 1.0 / self.counted
                 network.forward_backward(window, first, last, steps, scale, self.keys)
                 team.wait()
-                network.add_gradients(window, worker, team.size, steps, dropped=bool(self.keys))
+                network.add_gradients(window, team, worker, steps, dropped=bool(self.keys))
 
             team.run(job)
         return self
@@ -120,7 +120,7 @@ class Case:
         named = dict(self.network.gradient.named)
         for layer in range(self.architecture.layers):
             for k, name in enumerate(self.architecture.row.learnable_states):
-                gradient = self.window.other_gradients[k - 1, layer] if k else self.window.dh[layer]
+                gradient = self.window.d_others[k - 1, layer] if k else self.window.dh[layer]
                 named[f"layer{layer}.{name}"] = gradient[0, :, : self.architecture.width(name)]
         return named
 

@@ -3,11 +3,9 @@
 import numpy as np
 import pytest
 
-from charrnn.kernels import activations, update
-from charrnn.kernels import product as gemm
-from charrnn.kernels import softmax as output
-from charrnn.kernels import weight_gradients as gradients
-from charrnn.kernels.llvm import vector as simd
+from charrnn.kernels import activations, product, softmax, update, weight_gradients
+from charrnn.kernels.arguments import Member
+from charrnn.kernels.llvm import vector
 from charrnn.kernels.llvm.compiler import jit
 from charrnn.kernels.llvm.vector import LANES, padded
 from charrnn.model.parameters import aligned
@@ -18,11 +16,11 @@ from tests import naive
 def _apply(function, y, x):
     for j in range(0, x.shape[0], LANES):
         if function == 0:
-            simd.store(y, (j,), activations.tanh(simd.load(x, (j,))))
+            vector.store(y, (j,), activations.tanh(vector.load(x, (j,))))
         elif function == 1:
-            simd.store(y, (j,), activations.logistic(simd.load(x, (j,))))
+            vector.store(y, (j,), activations.logistic(vector.load(x, (j,))))
         else:
-            simd.store(y, (j,), activations.exp(simd.load(x, (j,))))
+            vector.store(y, (j,), activations.exp(vector.load(x, (j,))))
 
 
 def _applied(function, x):
@@ -64,12 +62,17 @@ def test_what_is_not_a_number_is_not_hidden(function):
 
 @jit
 def _multiply_add(c, a, packed, backwards):
-    gemm.multiply_add(c, a, packed, backwards)  # the compiled kernel that all others call, not a copy of it
+    product.multiply_add(c, a, packed, backwards)  # the compiled kernel that all others call, not a copy of it
 
 
 @jit
 def _multiply_transposed_add(c, a, skipped, b, skip, rows, first, last, scratch):
-    gradients.multiply_transposed_add(c, a, skipped, b, skip, rows, first, last, scratch)
+    weight_gradients.multiply_transposed_add(c, a, skipped, b, skip, rows, first, last, scratch)
+
+
+def member(worker, workers):
+    """Return a member of a team, for kernels that do not wait."""
+    return Member(worker, workers, np.zeros(1, np.int64))
 
 
 def _random(rng, *shape):
@@ -87,7 +90,7 @@ def test_products_equal_numpy(rows, inner, columns):
     a, b = _random(rng, 2, rows + 1, inner), _random(rng, inner, columns)
     c = _random(rng, 3, rows + 2, columns + 16)
     packed = aligned(b.size)
-    gemm.pack(packed, b, 0, gemm.panels(columns))
+    product.pack(packed, b, 0, product.panels(columns))
     expected = c.astype(np.float64)
     expected[1:, 2:, 16:] += a[:, 1:].astype(np.float64) @ b
     before = c.copy()
@@ -111,7 +114,7 @@ def test_a_product_of_no_rows_or_steps_is_nothing():
     assert (c == 1.0).all()
 
 
-@pytest.mark.parametrize("rows", [1, 2, 7, 8, 17, gradients.BLOCK, 2 * gradients.BLOCK + 5])
+@pytest.mark.parametrize("rows", [1, 2, 7, 8, 17, weight_gradients.ROWS, 2 * weight_gradients.ROWS + 5])
 @pytest.mark.parametrize(("inner", "columns"), [(1, 16), (33, 64), (100, 112), (48, 320)])
 @pytest.mark.parametrize("skipped", [0, 1, 3])
 def test_products_with_the_transpose_equal_numpy(rows, inner, columns, skipped):
@@ -123,15 +126,15 @@ def test_products_with_the_transpose_equal_numpy(rows, inner, columns, skipped):
     right, total = _random(rng, rows + 1, 16 + columns), _random(rng, width, columns)
     expected = total + left[skipped : skipped + rows].T.astype(np.float64) @ right[:rows, 16:]
     shares = total.copy()
-    size = gradients.scratch_size(width, columns)
+    size = weight_gradients.scratch_size(width, columns)
     scratch = aligned(size + 64)
     scratch[:] = np.nan  # what another product left there does not matter
-    _multiply_transposed_add(total, left, skipped, right, 16, rows, 0, gemm.panels(columns), scratch[:size])
+    _multiply_transposed_add(total, left, skipped, right, 16, rows, 0, product.panels(columns), scratch[:size])
     np.testing.assert_allclose(total, expected, rtol=1e-5, atol=2e-5 * np.sqrt(rows))
     assert np.isnan(scratch[size:]).all()
     for worker in range(3):
-        first, last = gemm.share(columns, worker, 3)
-        scratch = aligned(gradients.scratch_size(width, -(-columns // 3)))
+        first, last = product.share(columns, member(worker, 3))
+        scratch = aligned(weight_gradients.scratch_size(width, -(-columns // 3)))
         _multiply_transposed_add(shares, left, skipped, right, 16, rows, first, last, scratch)
     assert shares.tobytes() == total.tobytes()
 
@@ -144,12 +147,12 @@ def test_packing_the_transpose_packs_the_transpose(height, columns, workers):
     one, other = (aligned(2, matrix.size) for _ in range(2))
     one[0], one[1] = np.nan, np.nan
     for worker in range(workers):
-        gemm.pack_shares(one[0], one[1], matrix, worker, workers)
-    gemm.pack(other[0], matrix, 0, gemm.panels(columns))
-    gemm.pack(other[1], np.ascontiguousarray(matrix.T), 0, gemm.panels(height))
+        product.pack_shares(one[0], one[1], matrix, member(worker, workers))
+    product.pack(other[0], matrix, 0, product.panels(columns))
+    product.pack(other[1], np.ascontiguousarray(matrix.T), 0, product.panels(height))
     assert one.tobytes() == other.tobytes()
     alone = aligned(matrix.size)
-    gemm.pack_shares(alone, aligned(0), matrix, 0, 1)
+    product.pack_shares(alone, aligned(0), matrix, member(0, 1))
     assert alone.tobytes() == other[0].tobytes()
 
 
@@ -168,7 +171,7 @@ def test_softmax_cross_entropy_equals_the_twin(symbols):
     for t, b in np.ndindex(2, 3):
         expected[t, b, targets[t, b]] -= 1.0
     expected[0, 2] = 0.0
-    output.softmax_cross_entropy(logits, targets, losses, symbols, 0.5, 0, 3, 2)
+    softmax.softmax_cross_entropy(logits, targets, losses, symbols, 0.5, 0, 3, 2)
     for t, b in np.ndindex(2, 3):
         right = 0.0 if targets[t, b] < 0 else -logs[t, b, targets[t, b]]
         assert losses[t, b] == pytest.approx(right, rel=2e-6, abs=2e-6)

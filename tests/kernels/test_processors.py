@@ -12,7 +12,7 @@ import llvmlite.binding
 import numpy as np
 import pytest
 
-from charrnn.kernels import product as gemm
+from charrnn.kernels.llvm.tile import TILE_ROWS, TILE_VECTORS
 from charrnn.model.network import Network
 from charrnn.model.team import Team
 from charrnn.text.ingest import Corpus
@@ -63,7 +63,7 @@ def work(cell):
 def main():
     """Print what this process computes."""
     cells = {cell: work(cell) for cell in sys.argv[1:]}
-    print(json.dumps({"tile": [gemm.TILE_ROWS, gemm.TILE_VECTORS], "cells": cells}))  # noqa: T201
+    print(json.dumps({"tile": [TILE_ROWS, TILE_VECTORS], "cells": cells}))  # noqa: T201
 
 
 def start(cells, **environment):

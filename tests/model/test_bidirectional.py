@@ -64,7 +64,7 @@ class Both:
                 share = team.share(self.batch, worker)
                 network.forward_backward(window, *share, self.steps, 1.0 / self.counted, self.keys, fresh)
                 team.wait()
-                network.add_gradients(window, worker, team.size, self.steps, dropped=bool(self.keys))
+                network.add_gradients(window, team, worker, self.steps, dropped=bool(self.keys))
 
             team.run(job)
         return {name: values.copy() for name, values in network.gradient.named.items()}

@@ -70,7 +70,7 @@ def test_every_gradient_equals_the_complex_step_derivative(cell, options, layers
     expected = naive.loss_gradients(cell, case.parameters, *arguments, **case.options)
     for name, gradient in case.gradients.items():
         assert_close(gradient, expected.pop(name), name)
-    U = case.network.weights.blocks[0][0]
+    U = case.network.weights.blocks.first_U[0]
     assert_close(window.z[0][:steps, :, : U.shape[1]] @ U.T, expected.pop("x"), "x")
     assert not expected
 
@@ -111,7 +111,7 @@ def test_ragged_sizes_equal_the_naive_twin(row, sizes):
         assert set(np.unique(window.masks[:, :steps])) <= {np.float32(0.0), np.float32(1.0 / (1.0 - dropout))}
     assert_gradients(case)
     unread = np.setdiff1d(np.arange(vocabulary), ids)
-    assert not case.network.gradient.blocks[0][0][unread].any()
+    assert not case.network.gradient.blocks.first_U[0][unread].any()
     assert_last_states(case, final)
 
 

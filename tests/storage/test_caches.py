@@ -235,7 +235,7 @@ from pathlib import Path
 import platformdirs
 platformdirs.user_cache_path = lambda name: Path(sys.argv[1], name)
 from numba import types
-from charrnn.kernels.llvm.cache import Kept, cache_folder, is_warm
+from charrnn.kernels.llvm.cache import Kept, cache_folder, has_compiled
 from charrnn.kernels.llvm.compiler import entry, separate
 
 def add(x, y):
@@ -246,7 +246,7 @@ def nothing(x):
 
 def run():
     kernel, apart = entry(add), separate(types.void(types.int64))(nothing)
-    warm = is_warm("__main__", "add")
+    warm = has_compiled("__main__", "add")
     assert kernel(2, 3) == 5 and apart.compiled_address
     hits = sum(kernel.stats.cache_hits.values())
     assert sum(kernel.stats.cache_misses.values()) == 1 - hits

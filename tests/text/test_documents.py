@@ -350,7 +350,7 @@ def test_no_document_knows_another(cell, gap):
     assert one.network.gradient.flat.tobytes() == other.network.gradient.flat.tobytes()
     assert not one.window.z[:, : gap + 1].any()
     assert not one.window.dh[:, 0].any()
-    assert not one.window.other_gradients.any()
+    assert not one.window.d_others.any()
 
 
 # Training and scoring

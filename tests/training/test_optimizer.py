@@ -13,11 +13,12 @@ from tests import naive
 
 ARCHITECTURE = Architecture("gru", 11, 20)
 
+# What the twin calls the constants of each rule.
 NAMES = {
-    "adam": ("beta1", "beta2", "epsilon"),
-    "rmsprop": ("rho", "epsilon"),
-    "adagrad": ("epsilon",),
-    "sgd": ("momentum",),
+    "adam": {"momentum": "beta1", "decay": "beta2", "epsilon": "epsilon"},
+    "rmsprop": {"decay": "rho", "epsilon": "epsilon"},
+    "adagrad": {"epsilon": "epsilon"},
+    "sgd": {"momentum": "momentum"},
 }
 
 
@@ -49,7 +50,7 @@ def test_an_optimizer_equals_its_twin(name, clip, clip_value):
     twin = {key: view.astype(np.float64) for key, view in weights.named.items()}
     optimizer = Optimizer(name, weights, gradient, clip=clip, clip_value=clip_value)
     memory = {key: {} for key in twin}
-    constants = dict(zip(NAMES[name], OPTIMIZERS[name].constants, strict=True))
+    constants = {its: getattr(OPTIMIZERS[name], own) for own, its in NAMES[name].items()}
     for step in range(1, 6):
         values = _random(rng, weights)
         gradients = {key: value.astype(np.float64) for key, value in zip(twin, values, strict=True)}

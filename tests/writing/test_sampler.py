@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from charrnn.errors import CharrnnError
+from charrnn.kernels.arguments import Drawn
 from charrnn.kernels.drawing import draw
 from charrnn.kernels.llvm.vector import padded
 from charrnn.model.parameters import aligned
@@ -18,7 +19,7 @@ from charrnn.model.team import Team
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.writing import sampler as sampling
 from charrnn.writing.controls import CONTROLS, Controls
-from charrnn.writing.sampler import Sampler, first_symbol
+from charrnn.writing.sampler import Sampler, drawing_controls, first_symbol
 from tests import naive
 from tests.helpers.networks import opinionated, wide, zero_state
 from tests.rows import PLAIN
@@ -45,8 +46,8 @@ def drawing(logits, controls=None, recent=()):
     """Return a function that draws by a chance, and says the loss; `recent` is the window of the last characters."""
     row, penalties = aligned(padded(len(logits))), aligned(padded(len(logits)))  # padded by zeros as a network's are
     row[: len(logits)] = logits
-    arguments = (controls or Controls()).arguments
-    penalties[list(recent)] = arguments[0]
+    arguments = drawing_controls(controls or Controls())
+    penalties[list(recent)] = np.log(arguments.repeat_penalty)
     room = aligned(row.size)
     room[...] = np.nan  # what is there before does not matter
     return lambda chance: draw(row, room, penalties, len(logits), arguments, float(chance))
@@ -586,19 +587,19 @@ def test_streams_that_are_not_a_threads_own_are_left_alone():
     rest = [0, 3]
     window, recent = sampler._reader.window, sampler._recent
     window.states[:, :, :, rest] = np.random.default_rng(1).random(window.states[:, :, :, rest].shape)
-    drawn = np.full((100, 4), -1, np.int32), np.full((100, 4), -1, np.float32)
+    drawn = Drawn(np.full((100, 4), -1, np.int32), np.full((100, 4), -1, np.float32))
 
     def others():
         held = window.states[:, :, :, rest], window.logits[:, rest], window.ids[:, rest], sampler._weights[rest]
-        last = recent[0][rest], recent[1][rest], recent[2][:, rest], recent[3][rest]
-        return [array.tobytes() for array in (*held, *last, drawn[0][:, rest], drawn[1][:, rest])]
+        last = recent.penalties[rest], recent.counts[rest], recent.ring[:, rest], recent.oldest[rest]
+        return [array.tobytes() for array in (*held, *last, drawn.symbols[:, rest], drawn.nats[:, rest])]
 
     before = others()
     chances = np.random.default_rng(0).random((100, 4))
-    slot = net.sample(window, TOGETHER.arguments, recent, sampler._weights, chances, drawn, 3, (1, 3))
+    slot = net.sample(window, drawing_controls(TOGETHER), recent, sampler._weights, chances, drawn, 3, 1, 3)
     assert slot == (3 + 100) % window.seq_length
     assert others() == before
-    assert (drawn[0][:, 1:3] >= 0).all()
+    assert (drawn.symbols[:, 1:3] >= 0).all()
 
 
 # Statistics: drawn texts, and not chances of our own

@@ -41,8 +41,8 @@ def cache_folder() -> Path | None:
     return folder
 
 
-def is_warm(module: str, kernel: str) -> bool:
-    """Tell whether a kernel, such as a family's scan, was compiled here before; if not, a run says why it waits."""
+def has_compiled(module: str, kernel: str) -> bool:
+    """Return whether a kernel, such as a family's scan, was compiled here before; if not, a run says why it waits."""
     folder = cache_folder()
     return folder is not None and any(folder.glob(f"{module}.{kernel}-*.nbc"))
 

@@ -96,8 +96,8 @@ class Separate:
                 self._addresses[last] = self._compile(self._signature_for(last))
             return self._addresses[last]
 
-    def is_kept(self, last: int) -> bool:
-        """Tell whether what `address` needs was compiled on this machine before."""
+    def is_compiled(self, last: int) -> bool:
+        """Return whether what `address` needs was compiled on this machine before."""
         return last in self._addresses or Kept(self._function).has(self._signature_for(last))
 
     def _signature_for(self, last: int) -> Any:

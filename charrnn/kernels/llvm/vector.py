@@ -9,32 +9,16 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-import llvmlite.binding
 from llvmlite import ir
-from numba import config, types
+from numba import types
 from numba.core import cgutils
 from numba.core.typing.templates import ConcreteTemplate, infer_global, signature
 from numba.extending import lower_builtin, models, register_model
 
 from charrnn.kernels.llvm.compiler import intrinsic
+from charrnn.kernels.llvm.processor import FEATURES, X86
 
 LANES = 16  # floats in a vector: 64 bytes, a cache line
-
-_X86 = llvmlite.binding.get_process_triple().startswith(("x86_64", "i686", "amd64"))
-_ARM = llvmlite.binding.get_process_triple().startswith(("aarch64", "arm64"))
-
-
-def processor_features(override: str | None) -> dict[str, bool]:
-    """Return what the processor that is compiled for can do, by LLVM's names.
-
-    It is this one, unless NUMBA_CPU_FEATURES lists others, such as ``+avx2,+fma,-avx512f``.
-    """
-    if override is None:
-        return dict(llvmlite.binding.get_host_cpu_features())
-    return {name[1:]: name[0] == "+" for name in override.split(",") if name}
-
-
-FEATURES = processor_features(getattr(config, "CPU_FEATURES", None))
 
 FLOAT = ir.FloatType()
 INT32 = ir.IntType(32)
@@ -86,7 +70,7 @@ def call_llvm(builder: Any, name: str, *arguments: Any) -> Any:
 
 def fma_value(builder: Any, a: Any, b: Any, c: Any) -> Any:
     """Emit a·b + c, rounded once where the processor can."""
-    if _X86 and not FEATURES.get("fma"):  # an x86 before 2013, where LLVM would call a slow library function
+    if X86 and not FEATURES.get("fma"):  # an x86 before 2013, where LLVM would call a slow library function
         return builder.fadd(builder.fmul(a, b), c)
     return call_llvm(builder, "llvm.fma", a, b, c)
 
@@ -247,49 +231,3 @@ def _reduction(combine: Callable[..., Any]) -> Any:
 
 lane_sum = _reduction(lambda builder, a, b: builder.fadd(a, b))
 lane_maximum = _reduction(_choose(">"))
-
-
-# Denormal numbers slow an LSTM tenfold on some texts, and are worth nothing to it.
-
-
-@intrinsic
-def float_control(typing: Any) -> Any:
-    """Return this thread's floating-point control register (MXCSR on x86, FPCR on ARM; 0 elsewhere)."""
-
-    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        if _X86:
-            slot = cgutils.alloca_once(builder, INT32)
-            _x86_control(builder, "stmxcsr", slot)
-            return builder.zext(builder.load(slot), ir.IntType(64))
-        if _ARM:
-            return builder.asm(ir.FunctionType(ir.IntType(64), []), "mrs $0, fpcr", "=r,~{memory}", [], True)
-        return ir.IntType(64)(0)
-
-    return types.int64(), generate
-
-
-def _x86_control(builder: Any, name: str, slot: Any) -> None:
-    byte_pointer = ir.IntType(8).as_pointer()
-    function = cgutils.get_or_insert_function(
-        builder.module, ir.FunctionType(ir.VoidType(), [byte_pointer]), f"llvm.x86.sse.{name}"
-    )
-    builder.call(function, [builder.bitcast(slot, byte_pointer)])
-
-
-@intrinsic
-def set_float_control(typing: Any, register: Any) -> Any:
-    """Set this thread's floating-point control register."""
-
-    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        if _X86:
-            slot = cgutils.alloca_once_value(builder, builder.trunc(args[0], INT32))
-            _x86_control(builder, "ldmxcsr", slot)
-        elif _ARM:
-            kind = ir.FunctionType(ir.VoidType(), [ir.IntType(64)])
-            builder.asm(kind, "msr fpcr, $0", "r,~{memory}", [args[0]], True)
-        return context.get_dummy_value()
-
-    return types.void(register), generate
-
-
-FLUSH_TO_ZERO = 0x8040 if _X86 else 1 << 24  # x86: FTZ and DAZ; ARM: FZ

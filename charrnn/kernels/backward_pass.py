@@ -1,0 +1,146 @@
+"""A whole network back over a window of text, and the gradients of its weights.
+
+Each thread first takes some rows of the batch and goes forward and back over the whole window with them; then it takes
+some columns of every weight's gradient, summed over all rows (see `weight_gradients`).
+"""
+
+from numba import types
+
+from charrnn.kernels import inputs, softmax, weight_gradients
+from charrnn.kernels.arguments import (
+    BACK,
+    BUFFERS,
+    FLOATS,
+    INTEGER,
+    INTEGERS,
+    MEMBER,
+    NET,
+    STEP,
+    LayerWeights,
+    Member,
+    Part,
+)
+from charrnn.kernels.forward_pass import handed_up, layers_forward, logits_forward, read_by, steps_at_once
+from charrnn.kernels.llvm.compiler import call, entry, shared
+from charrnn.kernels.llvm.vector import LANES, load, store
+from charrnn.kernels.states import clear, gap_before
+
+
+@shared(types.void(FLOATS[4], FLOATS[3], FLOATS[5], INTEGER, INTEGER, INTEGER))
+def forget_gradients(d_initial, dh, d_others, layer, slot, b):
+    """Clear the gradient of a row's states in a slot, where these were set anew; keep it if first states are learned.
+
+    d_initial [S, L, B, H], or empty, adds it up; dh [T+1, B, H] is a layer's, d_others [S−1, L, 1, B, H].
+    """
+    for j in range(0, dh.shape[2], LANES):
+        if d_initial.shape[0]:
+            store(d_initial, (0, layer, b, j), load(d_initial, (0, layer, b, j)) + load(dh, (slot, b, j)))
+        store(dh, (slot, b, j), 0.0)
+    for k in range(d_others.shape[0]):
+        for j in range(0, dh.shape[2], LANES):
+            if k + 1 < d_initial.shape[0]:
+                total = load(d_initial, (k + 1, layer, b, j)) + load(d_others, (k, layer, 0, b, j))
+                store(d_initial, (k + 1, layer, b, j), total)
+            store(d_others, (k, layer, 0, b, j), 0.0)
+
+
+@shared(types.void(NET, BACK, BUFFERS, STEP, INTEGER, INTEGER))
+def forward_backward(net, back, buffers, step, first, last):
+    """Run rows `first` to `last` forward and back: losses, and each z the gradient of what entered its gates.
+
+    The gradient is that of the sum of losses times the step's scale; that of the carried states is left in slot 0, but
+    for rows that are fresh: where first states are learned, theirs is that of the first states.
+    """
+    steps, is_dropped = step.length, step.dropout.keys.size
+    whole = Part(first, last, 0, steps)
+    layers_forward(net, buffers, step.ids, step.dropout, whole)
+    logits_forward(net, buffers, is_dropped, whole)
+    weights, transposed = net.weights, back.transposed
+    dh, d_others, d_initial, logits = buffers.dh, buffers.d_others, buffers.d_initial, buffers.logits
+    softmax.softmax_cross_entropy(logits, step.targets, buffers.losses, net.symbols, step.scale, first, last, steps)
+    layers, stacks = buffers.z.shape[0], weights.first_U.shape[0]
+    depth, inner, fed = layers // stacks, weights.V.shape[1], weights.first_U.shape[2]
+    if stacks == 2:
+        softmax.backward_both(dh[depth - 1], dh[layers - 1], logits, transposed.V, inner, whole)
+    for k in range(d_initial.shape[0]):
+        for layer in range(layers):
+            clear(d_initial[k, layer : layer + 1], first, last, 0, 1)
+    stretch = steps_at_once(last - first)
+    for layer in range(layers - 1, -1, -1):
+        is_top, stack = layer % depth == depth - 1, layer // depth
+        read = read_by(step.ids, buffers, stack)
+        own = LayerWeights(transposed.W[layer], transposed.extra[layer], weights.peepholes[layer], weights.periods)
+        if stacks == 1 or not is_top:
+            clear(dh[layer], first, last, 0, 1)
+        for k in range(d_others.shape[0]):
+            clear(d_others[k, layer], first, last, 0, 1)
+        there = steps  # from here on dh has what comes from above: one step ahead of the scan, which adds to it
+        for stop in range(steps, 0, -stretch):
+            t = max(0, stop - stretch)
+            above = Part(first, last, max(0, t - 1), there)
+            if not is_top:
+                inputs.feed_back(dh[layer], buffers.z[layer + 1], fed, transposed.U[layer - stack], above)
+            elif stacks == 1:
+                softmax.backward(dh[layer], logits, transposed.V[0], inner, above)
+            if is_dropped:
+                inputs.drop_gradient(dh[layer], buffers.masks[layer], above)
+            there = above.begin
+            end = stop
+            while end > t:
+                for row in range(first, last):
+                    if read[end - 1, row] < 0:  # the first states that come after depend on nothing
+                        forget_gradients(d_initial, dh[layer], d_others, layer, end, row)
+                begin = gap_before(read, first, last, t, end - 1) + 1
+                span = Part(first, last, begin, end)
+                call(back.scan, (buffers.z[layer], buffers.states, dh, d_others, layer, own, span, net.scan.flags))
+                end = begin
+        for row in range(first, last):
+            if step.fresh[row]:
+                forget_gradients(d_initial, dh[layer], d_others, layer, 0, row)
+
+
+@shared(types.void(NET, BACK, BUFFERS, INTEGERS[2], INTEGER, INTEGER, MEMBER, FLOATS[1]))
+def add_gradients(net, back, buffers, ids, is_dropped, steps, member, scratch):
+    """Add a member's columns of every weight's gradient over the window, once all rows have gone back."""
+    gradient, states = back.gradient, buffers.states
+    layers, _, batch, width = buffers.z.shape
+    stacks = gradient.first_U.shape[0]
+    depth, rows = layers // stacks, steps * batch
+    for layer in range(layers):
+        stack, dW = layer // depth, gradient.W[layer]
+        dz = buffers.z[layer].reshape(-1, width)
+        if layer % depth == 0:
+            read = read_by(ids, buffers, stack)
+            weight_gradients.add_picked_rows(gradient.first_U[stack], read, dz, member, rows)
+        else:
+            below = handed_up(buffers, layer - 1, is_dropped)
+            weight_gradients.add_product(gradient.U[layer - 1 - stack], below, 1, dz, 0, rows, member, scratch)
+        weight_gradients.add_product(dW, states[0, layer], 0, dz, width - dW.shape[1], rows, member, scratch)
+        call(back.extra_gradients, (gradient, buffers, layer, member, steps, scratch, net.scan.flags))
+        weight_gradients.add_row_sums(gradient.b[layer], dz, rows, member)
+        for k in range(buffers.d_initial.shape[0]):
+            weight_gradients.add_row_sums(gradient.initial[layer, k], buffers.d_initial[k, layer], batch, member)
+    d_logits = buffers.logits.reshape(-1, buffers.logits.shape[2])
+    # The last worker takes the first panels here, as shares that do not come out even favor the last one above.
+    mirrored = Member(member.workers - 1 - member.worker, member.workers, member.barrier)
+    for stack in range(stacks):
+        dV, top = gradient.V[stack], handed_up(buffers, (stack + 1) * depth - 1, is_dropped)
+        if stacks == 1:
+            weight_gradients.add_product(dV, top, 1, d_logits, 0, rows, mirrored, scratch)
+        elif stack == 0:
+            weight_gradients.add_product(dV, top, 0, d_logits, 0, rows, mirrored, scratch)
+        else:
+            weight_gradients.add_reversed_product(dV, top, d_logits, steps, batch, mirrored, scratch)
+    weight_gradients.add_row_sums(gradient.c, d_logits, rows, member)
+
+
+@entry
+def forward_backward_rows(net, back, buffers, step, first, last):
+    """Do what `forward_backward` does, called from Python."""
+    forward_backward(net, back, buffers, step, first, last)
+
+
+@entry
+def add_gradients_of_rows(net, back, buffers, ids, is_dropped, steps, member, scratch):
+    """Do what `add_gradients` does, called from Python."""
+    add_gradients(net, back, buffers, ids, is_dropped, steps, member, scratch)
