@@ -217,11 +217,11 @@ def command(ctx: click.Context, /, **options: Any) -> None:
         check_writable(output, force=options["force"] or same)
         team = stack.enter_context(Team(options["threads"]))
         if options["online"]:
-            learner = online.learner(options, team)
+            run = online.online_run(options, team)
             _check_log(options["log"], [output, resume, options["init_from"]])
             log_online = online.OnlineLog(options["log"], append=resume is not None)
             stack.enter_context(log_online)
-            ctx.exit(online.learn(learner, output, options, log_online))
+            ctx.exit(online.learn(run, output, options, log_online))
         trainer = resumed_run(options, team) if resume else new_run(ctx, options, team)
         _check_log(options["log"], [output, resume, options["init_from"], *trainer.corpus.sources])
         log = stack.enter_context(Log(options["log"], append=resume is not None))

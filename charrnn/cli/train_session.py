@@ -30,7 +30,7 @@ class Run(Protocol):
 
     stop: bool
 
-    def sound(self) -> bool:
+    def is_finite(self) -> bool:
         """Tell whether it can be saved."""
 
     def checkpoint(self) -> "Checkpoint":
@@ -164,7 +164,7 @@ class Store:
         validated = record is not None and record.val_loss is not None
         validated = validated and passed >= max(SAVE_COST * self._cost, SAVE_LEAST * self.saved)
         # A run whose numbers have just gone wrong is not worth it: it goes back as soon as it notices.
-        return (validated or passed >= self.every) and self.run.sound()
+        return (validated or passed >= self.every) and self.run.is_finite()
 
     def save(self, *, slim: bool = False) -> None:
         """Write the file; raise CharrnnError if that cannot be done."""

@@ -10,7 +10,8 @@ from charrnn.display.console import Compiled, console
 from charrnn.display.words import bits, duration, harmless, size
 
 if TYPE_CHECKING:
-    from charrnn.training.online import Heard, OnlineLearner
+    from charrnn.training.online import OnlineTrainer
+    from charrnn.training.progress import OnlineProgress
 
 PLAIN_SECONDS = 10.0  # between two lines where stderr is no terminal
 ENOUGH = 100  # characters a second from which they are told in thousands
@@ -19,8 +20,8 @@ ENOUGH = 100  # characters a second from which they are told in thousands
 class OnlineDisplay:
     """A header, then a line that changes on a terminal, or a plain line now and then. With ``quiet``, nothing."""
 
-    def __init__(self, learner: "OnlineLearner", *, quiet: bool = False) -> None:
-        self.learner, self.quiet = learner, quiet
+    def __init__(self, trainer: "OnlineTrainer", *, quiet: bool = False) -> None:
+        self.trainer, self.quiet = trainer, quiet
         self.console = console()
         self.status: Status | None = None
         self._last_line = time.monotonic()
@@ -44,38 +45,38 @@ class OnlineDisplay:
 
     def header(self, compiled: Compiled) -> None:
         """Say what learns from what."""
-        learner = self.learner
-        settings, architecture, vocabulary = learner.settings, learner.architecture, learner.vocabulary
+        trainer = self.trainer
+        settings, architecture, vocabulary = trainer.settings, trainer.architecture, trainer.vocabulary
         symbols = "256 byte values" if vocabulary.byte_level else f"{len(vocabulary):,} characters"
         every = "every character" if settings.seq_length == 1 else f"every {settings.seq_length} characters"
-        threads = f"{learner.team.size} thread{'s' * (learner.team.size > 1)}"
+        threads = f"{trainer.team.size} thread{'s' * (trainer.team.size > 1)}"
         rows = [
             ("text", f"standard input, as it comes: {symbols}"),
             ("model", f"{architecture.description}, {architecture.parameter_count():,} parameters"),
             ("learning", f"an update {every}, {settings.optimizer} at {settings.lr:g}"),
-            ("machine", f"{threads}, {size(learner.nbytes)} of memory for weights, their influence and buffers"),
+            ("machine", f"{threads}, {size(trainer.nbytes)} of memory for weights, their influence and buffers"),
         ]
         if compiled.seconds is not None:
             rows.append(("compiled", f"in {duration(compiled.seconds)}"))
         for name, text in rows:
             self.say(f"{name + ':':<10} {text}")
 
-    def summary(self, heard: "Heard") -> str:
-        """Write how much was heard, and how well each character was predicted before it was known."""
-        symbol = "byte" if self.learner.vocabulary.byte_level else "character"
-        recent, mean = bits(heard.recent), bits(heard.mean)
-        return f"{heard.characters:,} {symbol}s  {recent:.3f} bits a {symbol} of late  {mean:.3f} in all"
+    def summary(self, record: "OnlineProgress") -> str:
+        """Write how much was read, and how well each character was predicted before it was known."""
+        symbol = "byte" if self.trainer.vocabulary.byte_level else "character"
+        recent, mean = bits(record.recent), bits(record.mean)
+        return f"{record.characters:,} {symbol}s  {recent:.3f} bits a {symbol} of late  {mean:.3f} in all"
 
-    def update(self, heard: "Heard") -> None:
+    def update(self, record: "OnlineProgress") -> None:
         """Show a record: change the line, or print one if it is time."""
         if self.quiet:
             return
-        if heard.rolled_back:
+        if record.rolled_back:
             self.say(
                 f"the loss ran away; back at weights of some time ago, with half the learning rate, "
-                f"{heard.learning_rate / 2:.2g}"
+                f"{record.learning_rate / 2:.2g}"
             )
-        text = f"{self.summary(heard)}  {_speed(heard.chars_per_second)} chars/s"
+        text = f"{self.summary(record)}  {_speed(record.chars_per_second)} chars/s"
         if self.status is not None:
             self.status.update(text)
         elif time.monotonic() - self._last_line >= PLAIN_SECONDS:

@@ -111,8 +111,8 @@ class Influence:
             for b in range(len(array) - 1, 0, -1):
                 array[b] = array[b - 1]
 
-    def sound(self) -> bool:
-        """Tell whether all of it is numbers."""
+    def is_finite(self) -> bool:
+        """Tell whether all of it is finite."""
         return all(
             bool(np.isfinite(block[b, row]).all()) for _, block, live in self._blocks() for b, row in np.argwhere(live)
         )

@@ -18,7 +18,7 @@ from charrnn.storage import archive
 from charrnn.storage.archive import Form, UnfitError, check_writable
 from charrnn.text.vocabulary import Vocabulary
 
-__all__ = ["FORMAT", "LONGEST_SEPARATOR", "Checkpoint", "Resume", "check_writable", "load", "save"]
+__all__ = ["FORMAT", "LONGEST_SEPARATOR", "Checkpoint", "Resume", "check_writable", "load", "require_storable", "save"]
 
 FORMAT = 3  # of the file; to be raised whenever a reader of the old one would misunderstand the new
 # Formats 1 and 2 are still read: the one had no vocabularies of documents, both had no options of the network.
@@ -67,6 +67,16 @@ class Checkpoint:
     history: list[dict[str, Any]]  # JSON: one record a validation
     corpus: dict[str, Any]  # JSON: sources, SHA-256, how many characters
     resume: Resume | None = None  # None: a slim file, good for sampling and scoring only
+
+
+def require_storable(architecture: Architecture, moments: int) -> None:
+    """Raise CharrnnError for a network that no file has room for, with all that a run needs to go on."""
+    needed = 4 * architecture.stored_count() * (2 + moments)  # the best weights, the last ones, the moments
+    if needed > archive.MAXIMUM_BYTES:
+        raise CharrnnError(
+            f"a network of {architecture.parameter_count():,} parameters needs a model file of "
+            f"{needed / 2**30:.0f} GiB, and {archive.MAXIMUM_BYTES / 2**30:.0f} GiB is the most that there can be"
+        )
 
 
 def save(path: str | Path, checkpoint: Checkpoint) -> None:

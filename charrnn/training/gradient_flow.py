@@ -1,5 +1,6 @@
 """How far back the gradient of a network's loss reaches, and what its recurrent matrices and clipping tell about it."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -9,20 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.errors import CharrnnError
-from charrnn.kernels.arguments import Plan, Windows
+from charrnn.kernels.arguments import Windows
 from charrnn.model.network import Network
 from charrnn.model.team import Team
 from charrnn.model.window import Window
 from charrnn.text.streams import Streams, fit_streams
 from charrnn.text.vocabulary import Ids
-from charrnn.training.optimizer import Optimizer
+from charrnn.training.learner import Learner
 
 Norms: TypeAlias = NDArray[np.float64]
 
-WARM_UP = 64  # characters that a stream reads at least before its first place, so that the state is that of a reader
-AT_ONCE = 4096  # steps of a window, in all its streams: what bounds memory
-WINDOWS = 100  # windows whose gradients are compared with the limit of clipping
-LARGEST = 1024  # rows of a matrix whose eigenvalues are computed: those of larger ones take minutes
+WARM_UP_CHARACTERS = 64  # that a stream reads at least before its first place, to have the state of a reader
+WINDOW_CHARACTERS = 4096  # of a window, in all its streams: what bounds memory
 FORGOTTEN = 0.01  # of the gradient one character back: where no more is left, a character can teach nothing
 
 
@@ -80,21 +79,10 @@ class Probe:
                 "characters before"
             )
         self.network, self.team = network, team
-        gradient = network.prepare_training(team.size)
-        self._optimizer = Optimizer("sgd", network.weights, gradient, clip=None, clip_value=None)
 
     def compile(self) -> None:
         """Compile all that is needed, by going over no window."""
-        nothing = np.zeros((0, 1, 1), np.int32)
-        self._run(
-            Window(self.network.architecture, 1, 1, training=True),
-            Windows(nothing, nothing, np.zeros(0, np.int64)),
-            1.0,
-        )
-
-    def window(self, streams: Streams) -> Window:
-        """Return a window for streams of text."""
-        return Window(self.network.architecture, streams.batch_size, streams.seq_length, training=True)
+        self._learner(1, 1).compile()
 
     def state_gradients(self, ids: Ids, lags: int, samples: int, boundary: int | None = None) -> Norms:
         """Return the norms of ∂L_t/∂h_{t−k} of each layer, for k = 0 … K, at N ≤ ``samples`` places t: [L, K+1, N].
@@ -103,69 +91,67 @@ class Probe:
         hands up; in a cell with more states, the gradient came to it along all of them. The encoded text [M] is read
         in streams that begin at places spread over it; the state is carried, and nothing is dropped. NaN where h
         belongs to another document than the character. Raises CharrnnError for a text too short, and where a gradient
-        is no number.
+        is not finite.
         """
         length = lags + 1
-        warm = -(-WARM_UP // length)  # windows that are only read
+        warm = -(-WARM_UP_CHARACTERS // length)  # windows that are only read
         needed = length * (warm + 1)
         if ids.size <= needed:
             raise CharrnnError(
                 f"the text has {ids.size:,} characters, but to look back over {lags:,} takes {needed + 1:,} at least"
             )
-        batch = max(1, min(AT_ONCE // length, samples, (ids.size - 1) // (4 * needed)))
+        batch = max(1, min(WINDOW_CHARACTERS // length, samples, (ids.size - 1) // (4 * needed)))
         streams = Streams.plan(ids, batch, length, boundary)
-        windows = min((ids.size - 1) // (batch * length), warm + -(-samples // batch))  # no shorter one among them
-        window = self.window(streams)
+        count = min((ids.size - 1) // (batch * length), warm + -(-samples // batch))  # no shorter window among them
+        learner = self._learner(batch, length)
         found = []
-        for w in range(windows):
-            text = Windows(*streams.span(w, 1))
-            text.targets[:, :-1] = -1  # one loss a stream
-            self._run(window, text, 1.0, anew=w == 0)
+        for w in range(count):
+            windows = Windows(*streams.span(w, 1))
+            windows.targets[:, :-1] = -1  # one loss a stream
+            _go_back(learner, windows, fresh=w == 0, scale=1.0)
             if w >= warm:
-                found.append(_norms(window, text.ids[0]))
+                found.append(_norms(learner.window, windows.ids[0]))
         return np.concatenate(found, axis=2)[:, :, :samples]
 
-    def update_norms(self, ids: Ids, batch_size: int, seq_length: int, boundary: int | None = None) -> Norms:
-        """Return the norm of the gradient of the mean loss over each window [N], N ≤ `WINDOWS`.
+    def update_norms(
+        self, ids: Ids, batch_size: int, seq_length: int, boundary: int | None = None, *, most: int = 100
+    ) -> Norms:
+        """Return the norm of the gradient of the mean loss over each window [N], N ≤ ``most``.
 
         Windows are those of training: ``batch_size`` streams of ``seq_length`` steps, or as large as the text allows;
         but the weights stay as they are, and nothing is dropped. Raises CharrnnError as `state_gradients` does.
         """
         batch, length = fit_streams(ids.size, batch_size, seq_length)
         streams = Streams.plan(ids, batch, length, boundary)
-        window = self.window(streams)
-        norms = []
-        for w in range(min(WINDOWS, streams.windows)):
-            text = Windows(*streams.span(w, 1))
-            counted = int(np.count_nonzero(text.targets >= 0))
-            norms.append(self._run(window, text, 1.0 / max(1, counted), anew=w == 0))
-        return np.array(norms)
+        learner = self._learner(batch, length)
+        counted = range(min(most, streams.windows))
+        return np.array([_go_back(learner, Windows(*streams.span(w, 1)), fresh=w == 0) for w in counted])
 
-    def _run(self, window: Window, text: Windows, scale: float, *, anew: bool = False) -> float:
-        """Go over one window, or none; return the norm of the whole gradient of ``scale`` times the sum of losses."""
-        count, batch = text.lengths.size, window.batch_size
-        norms = np.zeros(count)
-        plan = Plan(
-            np.full(count, scale),
-            np.zeros(count),
-            np.ones(count),
-            1.0,
-            np.zeros((count, 0), np.int32),
-            np.full((count, batch), anew),
-            np.full(count, batch),
-            np.zeros(count),
-            norms,
-        )
-        self.network.train(self.team, window, self._optimizer.arguments, text, plan)
-        if not np.isfinite(norms).all():
-            raise CharrnnError("the weights are so large that the gradient is no number")
-        return float(norms.sum())
+    def _learner(self, batch_size: int, seq_length: int) -> Learner:
+        return Learner(self.network, self.team, batch_size, seq_length, optimizer="sgd")
 
 
-def spectra(parameters: Mapping[str, NDArray[np.float32]]) -> list[Spectrum]:
+def _go_back(learner: Learner, windows: Windows, *, fresh: bool, scale: float | None = None) -> float:
+    """Go over one window; return the norm of the whole gradient, of the mean loss or of the sum times a scale.
+
+    Raises CharrnnError where that is not finite.
+    """
+    done = learner.advance(
+        windows,
+        np.zeros(1),
+        fresh=np.full((1, learner.window.batch_size), fresh),
+        scales=None if scale is None else np.full(1, scale),
+    )
+    if not math.isfinite(done.grad_norm):
+        raise CharrnnError("the weights are so large that the gradient is no number")
+    return done.grad_norm
+
+
+def spectra(parameters: Mapping[str, NDArray[np.float32]], *, most_rows: int = 1024) -> list[Spectrum]:
     """Return the spectra of what multiplies a state on its way to the next step: each W of each layer, and each R.
 
-    Where a state is projected by P before it goes back, that is P W: [H, H] as W is without a projection.
+    Where a state is projected by P before it goes back, that is P W: [H, H] as W is without a projection. Of a matrix
+    with more rows there are no numbers: its eigenvalues would take minutes.
     """
     found = []
     for name, values in parameters.items():
@@ -175,7 +161,7 @@ def spectra(parameters: Mapping[str, NDArray[np.float32]]) -> list[Spectrum]:
         matrix = values.astype(np.float64)
         if (projection := parameters.get(f"{layer}.P")) is not None:
             name, matrix = f"{layer}.P {own}", projection.astype(np.float64) @ matrix
-        if len(matrix) > LARGEST:
+        if len(matrix) > most_rows:
             found.append(Spectrum(name, None, None))
             continue
         radius = float(np.abs(np.linalg.eigvals(matrix)).max())

@@ -143,7 +143,7 @@ def test_epochs_are_measured_to_the_same_figures(corpus, cell):
             trainer, loss, speed = comparison._run(own, corpus, members)
             checkpoint = trainer.checkpoint()
             network = Network(checkpoint.architecture, checkpoint.parameters)
-            again = score(network, trainer.validation[: max(2, trainer.validation_interval * 32 // 5)], members)
+            again = score(network, trainer.validation[: max(2, trainer.steps.validation_interval * 32 // 5)], members)
         assert loss == again.nats_per_char
         assert speed > 0
         losses.append(loss)

@@ -107,7 +107,7 @@ def test_each_window_is_one_sentence(small, team, distance):
     trainer = Trainer(settings, text, team)
     assert trainer.settings == settings  # nothing had to be fitted to the text
     assert (trainer.settings.seed, trainer.settings.patience) == (7, 0)
-    assert trainer.steps == trainer.streams.windows == recall.STEPS
+    assert trainer.steps.total == trainer.streams.windows == recall.STEPS
     inputs, targets, steps = trainer.streams.span(0, recall.STEPS)
     boundary = recall.VOCABULARY.boundary
     assert (inputs[:, 0] == boundary).all()

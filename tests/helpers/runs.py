@@ -1,9 +1,12 @@
 """Texts to learn from, and runs of training as a whole."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from charrnn.text.ingest import Corpus
 from charrnn.text.vocabulary import Vocabulary
+from charrnn.training import online, trainer
 
 INTERVAL = 10  # steps of 5 streams of 8 characters between two validations, with the fixture ``validate_often``
 
@@ -21,9 +24,16 @@ def corpus_of(text, separator=""):
     return Corpus(vocabulary.encode(text), vocabulary, ("a text",), "0" * 64)
 
 
-def finish(trainer):
+def set_pace(monkeypatch, **changes):
+    """Let runs that are given no pace, as those of the command line, go at another one from here on."""
+    pace = replace(trainer.DEFAULT_PACE, **changes)
+    monkeypatch.setattr(trainer, "DEFAULT_PACE", pace)
+    monkeypatch.setattr(online, "DEFAULT_PACE", pace)
+
+
+def finish(run):
     """Run to the end and return all records."""
-    return list(trainer.run())
+    return list(run.run())
 
 
 def state_of(run):

@@ -54,8 +54,8 @@ def work(cell):
         "loss": [step.loss for step in steps],
         "norm": [step.grad_norm for step in steps],
         "weights": sha256(trainer.network.weights.flat),
-        "moments": sha256(*(moment.flat for moment in trainer.optimizer.moments)),
-        "carried": sha256(trainer.window.carried()),
+        "moments": sha256(*(moment.flat for moment in trainer.learner.optimizer.moments)),
+        "carried": sha256(trainer.learner.window.carried()),
         "symbols": sha256(symbols),
     }
 

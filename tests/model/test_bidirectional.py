@@ -12,12 +12,12 @@ from charrnn.model.team import Team
 from charrnn.model.window import Window
 from charrnn.text.ingest import Corpus
 from charrnn.text.vocabulary import Vocabulary
-from charrnn.training import trainer as training
 from charrnn.training.settings import Settings
 from charrnn.training.trainer import Trainer
 from tests import naive
 from tests.helpers.model_files import assert_same_bits, steps_of
 from tests.helpers.networks import H, V, assert_close, bidirectional, wide
+from tests.helpers.runs import set_pace
 from tests.rows import KINDS
 
 
@@ -200,9 +200,9 @@ def test_every_step_of_a_run_learns_from_both_sides(layers):
     with Team(2) as team:
         trainer = Trainer(settings, text, team)
         start, gaps, missing = trainer.streams.start, 0, 0
-        for step in range(trainer.steps):
+        for step in range(trainer.steps.total):
             before = wide(trainer.network)
-            (both, _, (steps,)), _ = trainer._plan(step, 1)
+            both, _, (steps,) = trainer.steps.windows(step, 1)
             at = start[:-1] + step % trainer.streams.windows * 8 + np.arange(steps)[:, np.newaxis]
             there = at < start[1:]
             expected, seen = ids[np.minimum(at, 149)], both[0, 8 : 8 + steps][::-1]
@@ -272,9 +272,7 @@ def test_documents_are_refused(folder, run):
 
 def test_a_run_goes_on_to_the_same_bytes(folder, run, monkeypatch):
     """Stopped after each session of some steps, and taken up with other numbers of threads, the file is the same."""
-    monkeypatch.setattr(training, "VALIDATE_SELDOM", 1)
-    monkeypatch.setattr(training, "VALIDATE_EVERY", 2000)
-    monkeypatch.setattr(training, "CHUNK_SECONDS", 0.0)
+    set_pace(monkeypatch, shortest_interval=1, longest_interval=2000, chunk_seconds=0.0)
     options = ("--bidirectional", "--layers", 2, "--hidden", 8, "--seq-length", 16, "--epochs", 3, "--quiet")
     assert run("train", "corpus.txt", *options, "-o", "whole.npz", "--threads", 1).code == 0
     begin, threads, pauses = ("corpus.txt", *options), 1, 0

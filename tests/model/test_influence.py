@@ -239,9 +239,9 @@ def test_the_influence_is_stored_and_read_again(cell, hidden):
     assert values.any(axis=(0, 1)).sum() > 40
     other.assign_carried(values)
     assert np.array_equal(other.carried(), values)
-    assert other.sound()
+    assert other.is_finite()
     other.assign_carried(np.where(values == values.max(), np.nan, values))
-    assert not other.sound()
+    assert not other.is_finite()
     other.begin()
     assert not other.carried().any()
     with pytest.raises(ValueError, match="another network"):
@@ -318,9 +318,9 @@ def test_a_run_that_ran_away_begins_with_no_influence():
         trainer.network.weights.flat[:] *= 1e20
         trainer.network.pack()
         assert next(record for record in steps if record.rolled_back)
-        assert not trainer.influence.carried().any()
+        assert not trainer.learner.influence.carried().any()
         list(steps)
-    assert trainer.sound()
+    assert trainer.is_finite()
     assert trainer.finished
 
 
@@ -329,11 +329,11 @@ def test_an_influence_that_is_no_number_is_not_saved():
     with Team(1) as team:
         trainer = Trainer(SMALL, corpus_of(rhyme(400)), team)
         next(trainer.run())
-        assert trainer.sound()
-        values = trainer.influence.carried()
+        assert trainer.is_finite()
+        values = trainer.learner.influence.carried()
         values[-1, -1, -1] = np.inf
-        trainer.influence.assign_carried(values)
-        assert not trainer.sound()
+        trainer.learner.influence.assign_carried(values)
+        assert not trainer.is_finite()
 
 
 @pytest.mark.parametrize("change", ["none", "streams", "bptt"])
@@ -411,4 +411,4 @@ def test_its_cost_is_measured_beside_going_back(monkeypatch):
     assert real_time.table([small, large]).rows[1][0] == "gru 8"
     with Team(1) as team:
         run = Trainer(replace(SMALL, cell="gru", hidden=8, batch_size=1), text, team)
-        assert run.influence.carried().nbytes == told["influence_bytes"]
+        assert run.learner.influence.carried().nbytes == told["influence_bytes"]

@@ -13,6 +13,7 @@ from charrnn.training.settings import Settings
 from charrnn.training.trainer import Trainer
 from tests import naive
 from tests.helpers.networks import Case, assert_close, assert_gradients, assert_last_states, assert_same_bits
+from tests.helpers.runs import set_pace
 from tests.rows import KINDS, NAMES, PLAIN, ROWS, fitted, settings_of
 
 # Of each kind of state one: a row that carries none from window to window too.
@@ -158,7 +159,7 @@ def test_training_steps_give_the_same_bits_for_any_number_of_threads(
     cell, hidden, vocabulary, batch, length, layers, dropout, optimizer, monkeypatch
 ):
     """Weights, moments, states and losses are the same, over epochs' ends and however steps are grouped."""
-    monkeypatch.setattr("charrnn.training.steps.FRESH", 0.2)  # so that some streams begin anew
+    set_pace(monkeypatch, fresh_share=0.2)  # so that some streams begin anew
     settings = Settings(cell=cell, hidden=hidden, layers=layers, dropout=dropout, epochs=3.0, val_fraction=0.0, seed=11)
     settings = replace(settings, seq_length=length, batch_size=batch, optimizer=optimizer, clip_value=0.05)
     characters = 2 * batch * length + batch + batch // 2 + 1  # windows of full length, then two steps, or one for some
@@ -170,9 +171,9 @@ def test_training_steps_give_the_same_bits_for_any_number_of_threads(
             assert (trainer.settings.batch_size, trainer.settings.seq_length) == (batch, length)
             assert trainer.streams.windows == 3
             told = [trainer.advance(steps) for steps in groups]
-        arrays = [trainer.network.weights, trainer.network.gradient, *trainer.optimizer.moments]
-        bits = [array.flat.tobytes() for array in arrays] + [trainer.window.carried().tobytes()]
-        runs.append((bits, told[-1]))
+        arrays = [trainer.network.weights, trainer.network.gradient, *trainer.learner.optimizer.moments]
+        bits = [array.flat.tobytes() for array in arrays] + [trainer.learner.window.carried().tobytes()]
+        runs.append((bits, told[-1].loss, told[-1].grad_norm))
         assert all(np.isfinite(array.flat).all() for array in arrays)
         assert told[-1].loss > 0.0
     assert runs[0] == runs[1] == runs[2] == runs[3]
@@ -181,7 +182,7 @@ def test_training_steps_give_the_same_bits_for_any_number_of_threads(
 @pytest.mark.parametrize(("cell", "options"), STEPPED, ids=[" ".join(map(str, row)) for row in STEPPED])
 def test_training_steps_are_the_twins(cell, options, monkeypatch):
     """Two epochs of steps lead to the twin's losses, weights and states; some streams end one step before others."""
-    monkeypatch.setattr("charrnn.training.steps.FRESH", 0.0)
+    set_pace(monkeypatch, fresh_share=0.0)
     if cell == "lstm-projection":
         options = {"projection": 2}
     twins = {name: value for name, value in options.items() if name != "projection"}
@@ -213,7 +214,7 @@ def test_training_steps_are_the_twins(cell, options, monkeypatch):
             for name, values in twin.items():
                 twin[name], memory[name] = naive.sgd(values, gradients[name], memory[name], lr=0.2, momentum=0.9)
         for k, name in enumerate(names):
-            assert_close(trainer.window.carried()[0, k, :, : width(name)], state[name], name)
+            assert_close(trainer.learner.window.carried()[0, k, :, : width(name)], state[name], name)
         for name, values in trainer.network.weights.named.items():
             assert_close(values, twin[name], name)
 

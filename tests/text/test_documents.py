@@ -30,7 +30,7 @@ from tests import naive
 from tests.helpers.commands import misused, refused
 from tests.helpers.model_files import with_meta
 from tests.helpers.networks import Case, assert_close, assert_gradients, assert_same_bits
-from tests.helpers.runs import corpus_of, finish, state_of
+from tests.helpers.runs import corpus_of, finish, set_pace, state_of
 from tests.rows import KINDS
 
 TINY = ("--hidden", 8, "--batch-size", 2, "--seq-length", 8, "--threads", 1, "--quiet")
@@ -288,10 +288,10 @@ class Gaps(Case):
 
 
 def assert_carried(run, last):
-    """Hold the carried states of a case, or a trainer, to the twin's last ones."""
+    """Hold the carried states of a case, or a learner, to the twin's last ones."""
     carried = run.window.carried()
     for layer, states in enumerate(carried):
-        for values, name in zip(states, run.architecture.row.states, strict=True):
+        for values, name in zip(states, run.network.architecture.row.states, strict=True):
             assert_close(values, np.concatenate([row[layer][name] for row in last]).real, name)
 
 
@@ -399,7 +399,7 @@ def test_a_run_on_documents_repeats_and_resumes(tmp_path, cell, documents, batch
 @pytest.mark.parametrize("cell", KINDS)
 def test_steps_on_documents_are_the_twins(cell, monkeypatch):
     """A step's loss is the mean over what it predicts; states are carried over windows and epochs, and no gap."""
-    monkeypatch.setattr("charrnn.training.steps.FRESH", 1.0)  # of documents none but they themselves begins anew
+    set_pace(monkeypatch, fresh_share=1.0)  # of documents none but they themselves begins anew
     chosen = Settings(cell=cell, hidden=3, layers=2, seq_length=4, batch_size=3, epochs=2.0, dropout=0.0)
     still = replace(chosen, optimizer="sgd", lr=1e-12, schedule="constant", warmup=0.0, val_fraction=0.0)
     with Team(2) as team:
@@ -418,7 +418,7 @@ def test_steps_on_documents_are_the_twins(cell, monkeypatch):
                 part = slice(begin, begin + 4)
                 mean = losses[part].real.sum() / max(1, (targets[part] >= 0).sum())
                 assert trainer.advance(1).loss == pytest.approx(mean, rel=1e-5)
-            assert_carried(trainer, last)
+            assert_carried(trainer.learner, last)
             for layer, values in enumerate(state):  # each stream goes on where the one before it ended
                 values |= {n: np.concatenate([np.zeros((1, 3)), *(row[layer][n] for row in last[:-1])]) for n in values}
 

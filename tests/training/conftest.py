@@ -2,11 +2,10 @@
 
 import pytest
 
-from charrnn.training import trainer
+from tests.helpers.runs import set_pace
 
 
 @pytest.fixture
 def validate_often(monkeypatch):
     """Validate several times an epoch, and not always at its end: every INTERVAL steps of 5 streams of 8 characters."""
-    monkeypatch.setattr(trainer, "VALIDATE_SELDOM", 1)
-    monkeypatch.setattr(trainer, "VALIDATE_EVERY", 400)
+    set_pace(monkeypatch, shortest_interval=1, longest_interval=400)

@@ -4,7 +4,7 @@ import math
 import statistics
 import sys
 import time
-from dataclasses import replace
+from dataclasses import astuple, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,14 +19,15 @@ from charrnn.model.network import Network
 from charrnn.model.team import Team
 from charrnn.model.window import Window
 from charrnn.reading import scoring
-from charrnn.training import trainer as training
+from charrnn.training.learner import Advance
+from charrnn.training.pace import DEFAULT_PACE
 from charrnn.training.rules import OPTIMIZERS
 from charrnn.training.settings import Settings
 from charrnn.training.trainer import Trainer
 from charrnn.writing.sampler import Sampler
 from tests.helpers.commands import TINY, strict_json
 from tests.helpers.model_files import assert_same_file
-from tests.helpers.runs import INTERVAL, corpus_of, rhyme
+from tests.helpers.runs import INTERVAL, corpus_of, rhyme, set_pace
 from tests.rows import PLAIN
 
 pytestmark = pytest.mark.usefixtures("validate_often")
@@ -46,21 +47,21 @@ def weights(trainer, value):
 
 def moments(trainer, value):
     """Make a moment another one."""
-    trainer.optimizer.moments[-1].named["output.V"][1, 1] = value
+    trainer.learner.optimizer.moments[-1].named["output.V"][1, 1] = value
 
 
 def carried(trainer, value):
     """Make a number in the state of one stream another one."""
-    trainer.window.states[0, 0, 0, 2, 5] = value
+    trainer.learner.window.states[0, 0, 0, 2, 5] = value
 
 
 def everything(trainer, value):
     """Leave no number as it is, in any buffer."""
     trainer.network.weights.flat[:] = value
     trainer.network.gradient.flat[:] = value
-    for moment in trainer.optimizer.moments:
+    for moment in trainer.learner.optimizer.moments:
         moment.flat[:] = value
-    for buffer in trainer.window.buffers:
+    for buffer in trainer.learner.window.buffers:
         buffer[...] = value
     trainer.network.pack()
 
@@ -78,8 +79,7 @@ def inject(monkeypatch, fault, value, step):
                 times.append(step)
             if not math.isfinite(parts[-1].grad_norm):
                 break
-        worst = max((part.worst for part in parts), key=lambda loss: math.inf if math.isnan(loss) else loss)
-        return replace(parts[-1], worst=worst, loss=math.fsum(part.loss for part in parts) / len(parts))
+        return Advance(*(np.concatenate(arrays) for arrays in zip(*map(astuple, parts), strict=True)))
 
     monkeypatch.setattr(Trainer, "advance", faulty)
     return times
@@ -87,7 +87,7 @@ def inject(monkeypatch, fault, value, step):
 
 def finish(path, settings, monkeypatch, *, chunk=1e9, threads=1, stop=None):
     """Begin a run, or go on where there is one, up to a step or to its end; save it and return its records."""
-    monkeypatch.setattr(training, "CHUNK_SECONDS", chunk)
+    set_pace(monkeypatch, chunk_seconds=chunk)
     records = []
     with Team(threads) as team:
         text = corpus_of(rhyme())
@@ -96,11 +96,11 @@ def finish(path, settings, monkeypatch, *, chunk=1e9, threads=1, stop=None):
         )
         for record in trainer.run():
             records.append(record)
-            assert record.rolled_back or chunk or trainer.sound() or record.step < trainer.steps
+            assert record.rolled_back or chunk or trainer.is_finite() or record.step < trainer.steps.total
             if stop is not None and record.step >= stop:
                 trainer.stop = True
         save(path, trainer.checkpoint())  # which refuses what is no number
-        assert trainer.sound()
+        assert trainer.is_finite()
         assert np.isfinite(trainer.best.flat).all()
     return records
 
@@ -113,7 +113,7 @@ PLACES = [(INTERVAL + 3, 0.1), (2 * INTERVAL, 0.0), (2 * INTERVAL, 0.1), (LAST, 
 @pytest.mark.parametrize(("fault", "value"), [(weights, np.nan), (moments, np.inf), (carried, np.nan)])
 def test_what_is_no_number_is_never_kept(tmp_path, monkeypatch, fault, value, step, fraction):
     """Wherever it comes from, the run goes back once, ends well, and on the same bytes however soon it was noticed."""
-    monkeypatch.setattr(training, "HALVE_AFTER", 10**9)
+    set_pace(monkeypatch, halve_after=10**9)
     settings = replace(SMALL, val_fraction=fraction)
     if not fraction:
         settings = replace(settings, epochs=LAST / 38)  # there are more steps in an epoch
@@ -136,7 +136,7 @@ def test_what_is_no_number_is_never_kept(tmp_path, monkeypatch, fault, value, st
 @pytest.mark.parametrize("step", [INTERVAL + 3, 2 * INTERVAL])
 def test_going_back_leaves_nothing_of_what_went_wrong(tmp_path, monkeypatch, cell, step):
     """A run that goes back for one bad weight, or for bad numbers in all its memory, goes on to the same bytes."""
-    monkeypatch.setattr(training, "HALVE_AFTER", 10**9)
+    set_pace(monkeypatch, halve_after=10**9)
     for fault in (moments, everything):
         with monkeypatch.context() as patch:
             inject(patch, fault, np.nan, step)
@@ -159,7 +159,7 @@ def overshoot(monkeypatch, step, rate):
 @pytest.mark.parametrize("rate", [1e6, 1e30])
 def test_an_update_that_overshoots_is_taken_back(tmp_path, monkeypatch, rate, step, fraction):
     """Weights that an update made endless, or finite and senseless, are not kept; nor where nothing is held out."""
-    monkeypatch.setattr(training, "HALVE_AFTER", 10**9)
+    set_pace(monkeypatch, halve_after=10**9)
     settings = replace(SMALL, val_fraction=fraction, optimizer="sgd", clip=None, lr=0.05)
     if not fraction:
         settings = replace(settings, epochs=LAST / 38)
@@ -218,7 +218,7 @@ def test_a_run_that_gives_up_keeps_the_best_weights(folder, run, monkeypatch, fr
     options = ("corpus.txt", *TINY, "--epochs", 3, "--val-fraction", fraction, "--batch-size", 5, "--seq-length", 8)
     result = run("train", *options, "--log", "log")
     assert result.code == 1
-    assert result.err.count("back at the best weights") == training.ROLLBACKS
+    assert result.err.count("back at the best weights") == DEFAULT_PACE.most_rollbacks
     last = result.err.splitlines()[-1]
     assert "the loss ran away 6 times" in last
     assert "--lr" in last
@@ -226,7 +226,7 @@ def test_a_run_that_gives_up_keeps_the_best_weights(folder, run, monkeypatch, fr
     kept = load("model.npz", resume=True)  # which refuses what is not finite
     assert kept.history[-1]["step"] == kept.resume.progress["best_step"] == 2 * INTERVAL
     entries = [strict_json(line) for line in Path("log").read_text().splitlines()]
-    assert sum(entry.get("rolled_back", False) for entry in entries) == training.ROLLBACKS
+    assert sum(entry.get("rolled_back", False) for entry in entries) == DEFAULT_PACE.most_rollbacks
     monkeypatch.undo()
     assert run("info", folder / "model.npz").code == 0
     assert run("train", folder / "corpus.txt", "--resume", folder / "model.npz", "--quiet").code == 0
@@ -234,15 +234,14 @@ def test_a_run_that_gives_up_keeps_the_best_weights(folder, run, monkeypatch, fr
 
 def test_a_file_in_time_never_holds_what_is_no_number(folder, run, monkeypatch):
     """A save that is due between the fault and its discovery is left out, without a word about it."""
-    monkeypatch.setattr(training, "HALVE_AFTER", 10**9)
-    monkeypatch.setattr(training, "CHUNK_SECONDS", 0.0)
+    set_pace(monkeypatch, halve_after=10**9, chunk_seconds=0.0)
     inject(monkeypatch, weights, np.nan, INTERVAL + 3)
     original, seen = Trainer.run, []
 
     def watched(trainer):
         for record in original(trainer):
             yield record
-            seen.append((trainer.sound(), load("model.npz", resume=True).resume.progress["step"] == record.step))
+            seen.append((trainer.is_finite(), load("model.npz", resume=True).resume.progress["step"] == record.step))
 
     monkeypatch.setattr(Trainer, "run", watched)
     options = ("corpus.txt", *TINY, "--epochs", 0.15, "--batch-size", 5, "--seq-length", 8)
@@ -257,7 +256,7 @@ def test_a_file_in_time_never_holds_what_is_no_number(folder, run, monkeypatch):
 @pytest.mark.parametrize("step", [INTERVAL - 1, INTERVAL + 3])
 def test_a_run_that_is_stopped_when_numbers_are_wrong_is_saved(folder, run, monkeypatch, step):
     """Ctrl-C or a pause between the fault and its discovery saves what the run goes back to."""
-    monkeypatch.setattr(training, "CHUNK_SECONDS", 0.0)
+    set_pace(monkeypatch, chunk_seconds=0.0)
     inject(monkeypatch, weights, np.nan, step)
     original = Trainer.run
 
@@ -314,7 +313,7 @@ def make_tiny(trainer, *, inputs=1.0, outputs=1.0, moments=0.0):
             view *= np.float32(inputs if "U" in name else outputs)
         elif "W" not in name:
             view[:] = 0.0
-    for moment in trainer.optimizer.moments:
+    for moment in trainer.learner.optimizer.moments:
         for view in moment.named.values():
             view[:] = moments
     trainer.network.pack()
@@ -339,7 +338,8 @@ def step(monkeypatch):
 def test_denormals_are_zeros_on_the_way_forward(step, cell):
     """States that would be denormal are zero, in training as in scoring."""
     settings = replace(SMALL, cell=cell)
-    states = {on: step(settings, denormals=on, inputs=1e-39).window.states[0, 0, 1:, :, :8] for on in (True, False)}
+    windows = {on: step(settings, denormals=on, inputs=1e-39).learner.window for on in (True, False)}
+    states = {on: window.states[0, 0, 1:, :, :8] for on, window in windows.items()}
     assert states[True].any()
     assert np.abs(states[True]).max() < np.finfo(np.float32).tiny
     assert not states[False].any()
@@ -362,8 +362,8 @@ def test_denormals_are_zeros_on_the_way_back(step, cell):
     gates = {}
     for on in (True, False):
         trainer = step(settings, denormals=on, outputs=1e-38)
-        assert np.abs(trainer.window.states[0, 0, 1:]).max() > 1e-3
-        gates[on] = trainer.window.z  # by now the gradients of what entered them
+        assert np.abs(trainer.learner.window.states[0, 0, 1:]).max() > 1e-3
+        gates[on] = trainer.learner.window.z  # by now the gradients of what entered them
     assert gates[True].any()
     assert np.abs(gates[True]).max() < np.finfo(np.float32).tiny
     assert not gates[False].any()
@@ -376,7 +376,7 @@ def test_denormals_are_zeros_in_an_update(step, optimizer):
     settings = replace(SMALL, optimizer=optimizer)
     for on in (True, False):
         trainer = step(settings, denormals=on, outputs=0.0, moments=TINIEST)  # no gradient comes back to W
-        for moment in trainer.optimizer.moments:
+        for moment in trainer.learner.optimizer.moments:
             left = moment.named["layer0.W_i"]
             assert left.all() == on
             assert left.any() == on

@@ -23,10 +23,11 @@ from charrnn.reading.scoring import score
 from charrnn.text import feed as feed_module
 from charrnn.text.feed import Feed
 from charrnn.text.vocabulary import UNKNOWN, Vocabulary
-from charrnn.training.online import OnlineLearner, OnlineState
+from charrnn.training.online import OnlineTrainer
+from charrnn.training.progress import OnlineState
 from charrnn.training.settings import GRADIENTS, Settings
 from tests.helpers.processes import PATIENCE, until
-from tests.helpers.runs import state_of
+from tests.helpers.runs import set_pace, state_of
 
 ONLINE = ("train", "-", "--online", "--gradient", "rtrl", "--hidden", 8, "--cell", "rnn", "--threads", 1)
 SMALL = Settings(cell="lstm", hidden=9, gradient="rtrl", online=True, batch_size=1, seq_length=8, dropout=0.0, lr=0.01)
@@ -55,7 +56,7 @@ def test_each_symbol_is_predicted_once_before_it_is_learnt():
     """Over text shorter than an update's, the loss is that of the first weights, from the zero state on."""
     ids = symbols(60)
     with Team(1) as team:
-        learner = OnlineLearner(replace(SMALL, seq_length=100), Vocabulary.of_bytes(), team)
+        learner = OnlineTrainer(replace(SMALL, seq_length=100), Vocabulary.of_bytes(), team)
         network = Network(learner.architecture, learner.checkpoint().parameters)
         expected = score(network, ids, team).nats_per_char
         (record,) = heard(learner, ids)
@@ -70,7 +71,7 @@ def test_what_is_learnt_does_not_depend_on_when_it_comes():
     runs = []
     for threads, cuts in ((1, []), (2, range(1, 4801, 7)), (3, [5, 6, 700, 1999])):
         with Team(threads) as team:
-            learner = OnlineLearner(replace(SMALL, cell="gru"), Vocabulary.of_bytes(), team)
+            learner = OnlineTrainer(replace(SMALL, cell="gru"), Vocabulary.of_bytes(), team)
             records = []
             for piece in np.split(ids, cuts):
                 records += heard(learner, piece, rest=False)
@@ -84,20 +85,20 @@ def test_a_resumed_run_equals_one_that_never_stopped(tmp_path):
     """Saved at an update, loaded, and fed with what comes next, a run has the same bits as one that was fed all."""
     ids = symbols(1601)
     with Team(2) as team:
-        whole = OnlineLearner(SMALL, Vocabulary.of_bytes(), team)
+        whole = OnlineTrainer(SMALL, Vocabulary.of_bytes(), team)
         heard(whole, ids)
-        learner = OnlineLearner(SMALL, Vocabulary.of_bytes(), team)
+        learner = OnlineTrainer(SMALL, Vocabulary.of_bytes(), team)
         for piece in np.split(ids, [9, 801]):
             heard(learner, piece)
             save(tmp_path / "model.npz", learner.checkpoint())
-            learner = OnlineLearner.resumed(load(tmp_path / "model.npz", resume=True), team)
+            learner = OnlineTrainer.resumed(load(tmp_path / "model.npz", resume=True), team)
     assert state_of(learner) == state_of(whole)
 
 
 def test_a_loss_that_runs_away_is_mended_by_safe_weights_and_half_the_rate():
     """Weights that are no good are replaced by those of some time ago; if that helps never, the run gives up."""
     with Team(1) as team:
-        learner = OnlineLearner(SMALL, Vocabulary.of_bytes(), team)
+        learner = OnlineTrainer(SMALL, Vocabulary.of_bytes(), team)
         heard(learner, symbols(8 * 1000 + 1))
         safe = learner.network.weights.flat.copy()
         heard(learner, symbols(80))
@@ -108,14 +109,14 @@ def test_a_loss_that_runs_away_is_mended_by_safe_weights_and_half_the_rate():
         assert record.rolled_back
         assert np.array_equal(learner.network.weights.flat, safe)
         assert learner.state.rate_scale == 0.5
-        assert learner.sound()
+        assert learner.is_finite()
         after = heard(learner, symbols(800, seed=1))
         assert not any(record.rolled_back for record in after)
         assert after[-1].learning_rate == SMALL.lr / 2
         learner.network.weights.flat[5] = np.nan
-        assert not learner.sound()
+        assert not learner.is_finite()
         learner.mend()
-        assert learner.sound()
+        assert learner.is_finite()
         learner._safe[:] = np.nan
         learner.network.weights.flat[:] = np.nan
         learner.network.pack()
@@ -140,10 +141,10 @@ def test_a_loss_that_runs_away_is_mended_by_safe_weights_and_half_the_rate():
 def test_a_state_that_no_run_has_is_refused(change):
     """What a file says of where its run stands is not believed."""
     with Team(1) as team:
-        checkpoint = OnlineLearner(SMALL, Vocabulary.of_bytes(), team).checkpoint()
+        checkpoint = OnlineTrainer(SMALL, Vocabulary.of_bytes(), team).checkpoint()
         checkpoint.resume.progress |= change
         with pytest.raises(CharrnnError, match="does not fit its settings"):
-            OnlineLearner.resumed(checkpoint, team)
+            OnlineTrainer.resumed(checkpoint, team)
     with pytest.raises((TypeError, ValueError)):
         OnlineState.of(checkpoint.resume.progress, 256)
 
@@ -160,11 +161,11 @@ def test_settings_that_make_no_online_run_are_refused(change):
 def test_an_influence_that_is_missing_or_of_another_shape_is_refused():
     """A file of an online run without one, or with one of two streams, is not resumed."""
     with Team(1) as team:
-        checkpoint = OnlineLearner(SMALL, Vocabulary.of_bytes(), team).checkpoint()
+        checkpoint = OnlineTrainer(SMALL, Vocabulary.of_bytes(), team).checkpoint()
         for values in (None, np.zeros((2, *checkpoint.resume.influence.shape[1:]), np.float32)):
             checkpoint.resume.influence = values
             with pytest.raises(CharrnnError, match="does not fit its settings"):
-                OnlineLearner.resumed(checkpoint, team)
+                OnlineTrainer.resumed(checkpoint, team)
 
 
 # ---- The command
@@ -467,7 +468,7 @@ def test_a_log_is_not_written_at_every_update(folder, run, monkeypatch, text):
     """A line a second at the most, and the last: a run may go on for months."""
     clock = iter(np.arange(0.0, 1e6, 0.05))
     monkeypatch.setattr(command.time, "monotonic", lambda: float(next(clock)))
-    monkeypatch.setattr("charrnn.training.online.CHUNK_SECONDS", 0.0)  # each update is a record
+    set_pace(monkeypatch, chunk_seconds=0.0)  # each update is a record
     assert run(*ONLINE, "-o", "m.npz", "--log", "m.log", "--quiet", stdin=text.encode()).code == 0
     lines = Path("m.log").read_text().splitlines()
     steps = json.loads(lines[-1])["step"]

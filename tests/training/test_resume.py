@@ -20,14 +20,13 @@ from charrnn.errors import CharrnnError
 from charrnn.model.model_file import load, save
 from charrnn.model.team import Team
 from charrnn.training import progress
-from charrnn.training import trainer as training
 from charrnn.training.rules import OPTIMIZERS
 from charrnn.training.settings import Settings
 from charrnn.training.trainer import Trainer
 from tests.helpers.commands import TINY
 from tests.helpers.model_files import assert_same_file
 from tests.helpers.processes import PATIENCE
-from tests.helpers.runs import INTERVAL, corpus_of, rhyme
+from tests.helpers.runs import INTERVAL, corpus_of, rhyme, set_pace
 from tests.rows import NAMES, PLAIN, ROWS, fitted, settings_of
 
 pytestmark = pytest.mark.usefixtures("validate_often")
@@ -45,7 +44,7 @@ class Run:
 
     def session(self, threads=1, *, until=lambda record: False, chunk=1e9, settings=None):
         """Begin or go on, until something holds of a record; return the trainer that was saved, and its records."""
-        self.monkeypatch.setattr(training, "CHUNK_SECONDS", chunk)  # 0: a step at a time
+        set_pace(self.monkeypatch, chunk_seconds=chunk)  # 0: a step at a time
         records = []
         with Team(threads) as team:
             if self.path.exists():
@@ -155,9 +154,9 @@ def test_every_step_is_one_to_stop_at(tmp_path, monkeypatch, separator):
     text = corpus_of(rhyme(), separator)
     whole = Run(tmp_path / "whole.npz", text, settings, monkeypatch)
     trainer, _ = whole.session()
-    assert trainer.streams.windows % trainer.validation_interval
+    assert trainer.streams.windows % trainer.steps.validation_interval
     run = Run(tmp_path / "model.npz", text, settings, monkeypatch)
-    for step in range(1, trainer.steps + 1):
+    for step in range(1, trainer.steps.total + 1):
         run.at(step)
     assert_same_file(run.path, whole.path)
 
@@ -182,7 +181,7 @@ def poison_after(monkeypatch, step):
 def test_a_run_that_goes_back_does_so_after_an_interruption_too(tmp_path, monkeypatch, given, fraction, step):
     """Before the first validation, too, a run goes back to where it began, or to the weights that it was given."""
     # The rate falls where validation does not improve; then it would not be known who has gone back already.
-    monkeypatch.setattr(training, "HALVE_AFTER", 10**9)
+    set_pace(monkeypatch, halve_after=10**9)
     text, settings = corpus_of(rhyme()), replace(SMALL, val_fraction=fraction, epochs=1.5, lr=0.005)
     weights = None
     if given:
@@ -206,7 +205,7 @@ def test_the_loss_of_a_history_is_that_since_the_last_validation(monkeypatch):
     text, histories = corpus_of(rhyme()), []
     with Team(1) as team:
         for chunk in (0.0, 1e9):
-            monkeypatch.setattr(training, "CHUNK_SECONDS", chunk)
+            set_pace(monkeypatch, chunk_seconds=chunk)
             trainer = Trainer(SMALL, text, team)
             records = list(trainer.run())
             histories.append([entry["loss"] for entry in trainer.history])
@@ -298,7 +297,7 @@ def test_the_model_of_an_end_between_validations_is_the_best_there(tmp_path, mon
 
 def test_an_extended_run_goes_back_as_the_longer_one(tmp_path, monkeypatch):
     """What was best at the old end is not what an extended run goes back to."""
-    monkeypatch.setattr(training, "HALVE_AFTER", 10**9)
+    set_pace(monkeypatch, halve_after=10**9)
     poison_after(monkeypatch, 28)
     whole = Run(tmp_path / "whole.npz", corpus_of(rhyme()), FOREVER, monkeypatch)
     whole.session()
@@ -311,7 +310,7 @@ def test_an_extended_run_goes_back_as_the_longer_one(tmp_path, monkeypatch):
 def test_the_rate_of_an_extended_run_is_that_of_the_longer_one(tmp_path, monkeypatch):
     """The schedule is laid anew over all epochs, from where the run is; also where it is extended before its end."""
     cosine = replace(SMALL, epochs=4.0, warmup=0.1)
-    monkeypatch.setattr(training, "HALVE_AFTER", 10**9)
+    set_pace(monkeypatch, halve_after=10**9)
     _, records = Run(tmp_path / "whole.npz", corpus_of(rhyme()), cosine, monkeypatch).session(chunk=0.0)
     rates = {record.step: record.learning_rate for record in records}
     for name, epochs, stop in (("a", 1.0, 34), ("b", 2.0, 50), ("c", 9.0, 50)):
@@ -389,15 +388,15 @@ def test_a_validation_is_saved_where_that_costs_little(monkeypatch, tmp_path):
     class Told:
         """A trainer that has nothing to tell."""
 
-        def sound(self):
+        def is_finite(self):
             """Say that all is well."""
-            return sound
+            return finite
 
         def checkpoint(self):
             """Let time pass."""
             clock[0] += took[0]
 
-    sound = True
+    finite = True
     monkeypatch.setattr(charrnn.cli.train_session.time, "monotonic", lambda: clock[0])
     monkeypatch.setattr("charrnn.model.model_file.save", lambda path, checkpoint: None)
     store = charrnn.cli.train_session.Store(Told(), "model.npz", 60.0)
@@ -415,7 +414,7 @@ def test_a_validation_is_saved_where_that_costs_little(monkeypatch, tmp_path):
         assert not store.is_due(step)
     clock[0] += 60.0
     assert store.is_due(step)
-    sound = False
+    finite = False
     assert not store.is_due(step)
     assert not store.is_due(validation)
 
@@ -428,7 +427,7 @@ def test_a_save_that_fails_is_not_tried_at_every_validation(monkeypatch):
         if fails[0]:
             raise CharrnnError("the disk is full")
 
-    trainer = SimpleNamespace(sound=lambda: True, checkpoint=lambda: None)
+    trainer = SimpleNamespace(is_finite=lambda: True, checkpoint=lambda: None)
     monkeypatch.setattr(charrnn.cli.train_session.time, "monotonic", lambda: clock[0])
     monkeypatch.setattr("charrnn.model.model_file.save", write)
     store = charrnn.cli.train_session.Store(trainer, "model.npz", 60.0)
@@ -534,8 +533,7 @@ class Process:
 def interrupted(cases, rounds, folder, run, monkeypatch):
     """Interrupt runs, side by side, for so many rounds; take them to their ends; return how often they were."""
     for name, (options, _) in cases.items():
-        monkeypatch.setattr(training, "VALIDATE_SELDOM", 50_000)  # as in the processes
-        monkeypatch.setattr(training, "VALIDATE_EVERY", 1_000_000)
+        set_pace(monkeypatch, shortest_interval=50_000, longest_interval=1_000_000)  # as in the processes
         assert run("train", "corpus.txt", *options, "--threads", 2, "-o", f"{name}-whole.npz").code == 0
     processes = [Process(folder / f"{name}.npz", *case) for name, case in cases.items()]
     try:

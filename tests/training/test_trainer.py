@@ -12,11 +12,10 @@ from charrnn.model.transfer import common_vocabulary, starting_weights
 from charrnn.reading.scoring import score
 from charrnn.text.ingest import Corpus
 from charrnn.text.vocabulary import Vocabulary
-from charrnn.training import trainer as training
 from charrnn.training.settings import Settings, default_epochs
 from charrnn.training.trainer import Trainer
 from tests import naive
-from tests.helpers.runs import corpus_of, finish, rhyme, state_of
+from tests.helpers.runs import corpus_of, finish, rhyme, set_pace, state_of
 from tests.rows import PLAIN
 
 SMALL = Settings(hidden=24, layers=1, seq_length=8, batch_size=5, epochs=3.0, lr=0.01, dropout=0.2, seed=3)
@@ -79,7 +78,7 @@ def test_every_step_is_counted_and_validated_in_time():
     with Team(1) as team:
         trainer = Trainer(SMALL, text, team)
         records = finish(trainer)
-    assert records[-1].step == trainer.steps == 3 * trainer.streams.windows
+    assert records[-1].step == trainer.steps.total == 3 * trainer.streams.windows
     assert records[-1].val_loss is not None
     assert records[-1].fraction == 1.0
     assert records[-1].epoch == pytest.approx(3.0)
@@ -152,7 +151,7 @@ def test_a_rate_that_is_mended_goes_on_to_learn():
 
 def test_the_first_step_after_going_back_is_no_larger_than_the_rate(monkeypatch):
     """Moments that begin anew are corrected for it: Adam moves no weight by more than the halved rate."""
-    monkeypatch.setattr("charrnn.training.steps.FRESH", 0.0)
+    set_pace(monkeypatch, fresh_share=0.0)
     with Team(1) as team:
         trainer = Trainer(replace(SMALL, epochs=30.0, dropout=0.0, schedule="constant"), corpus_of(rhyme(6000)), team)
         poisoned = False
@@ -176,7 +175,7 @@ def test_the_first_step_after_going_back_is_no_larger_than_the_rate(monkeypatch)
 @pytest.mark.parametrize(("epochs", "fresh"), [(1.0, 0.0), (2.0, 0.0), (1.0, 0.999999)])
 def test_a_state_is_that_of_the_text_before(monkeypatch, cell, epochs, fresh):
     """A stream carries the state at its own end, hands it to the next one for another epoch, or begins anew."""
-    monkeypatch.setattr("charrnn.training.steps.FRESH", fresh)
+    set_pace(monkeypatch, fresh_share=fresh)
     text = corpus_of(rhyme(203))
     with Team(2) as team:
         settings = replace(SMALL, cell=cell, val_fraction=0.0, dropout=0.0, lr=1e-30, epochs=epochs)
@@ -194,7 +193,7 @@ def test_a_state_is_that_of_the_text_before(monkeypatch, cell, epochs, fresh):
         state = [{name: np.zeros((1, settings.hidden)) for name in trainer.architecture.row.states}]
         _, (last,), _ = naive.forward(cell, parameters, ids, state)
         for k, name in enumerate(trainer.architecture.row.states):
-            np.testing.assert_allclose(trainer.window.carried()[0, k, b], last[name][0], rtol=1e-4, atol=1e-5)
+            np.testing.assert_allclose(trainer.learner.window.carried()[0, k, b], last[name][0], rtol=1e-4, atol=1e-5)
 
 
 def test_weights_that_predict_nonsense_are_no_start():
@@ -208,8 +207,7 @@ def test_weights_that_predict_nonsense_are_no_start():
 
 def test_a_history_stays_within_bounds(monkeypatch):
     """However many validations a run makes, those remembered are few enough to be saved, the last one among them."""
-    monkeypatch.setattr(training, "HISTORY", 4)
-    monkeypatch.setattr(training, "VALIDATE_SELDOM", 1)
+    set_pace(monkeypatch, history_length=4, shortest_interval=1)
     with Team(1) as team:
         trainer = Trainer(replace(SMALL, epochs=23.0, patience=0), corpus_of(rhyme(600)), team)
         validations = [record for record in trainer.run() if record.val_loss is not None]

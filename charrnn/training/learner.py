@@ -1,0 +1,205 @@
+"""A network that learns: what training on a text, learning online and looking at gradients have in common."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charrnn.cells.architecture import Architecture
+from charrnn.cells.initial import initialize
+from charrnn.kernels.arguments import Plan, Windows
+from charrnn.model.influence import Influence
+from charrnn.model.model_file import Resume
+from charrnn.model.network import Network
+from charrnn.model.parameters import Array, Parameters
+from charrnn.model.team import Team
+from charrnn.model.window import Window
+from charrnn.training.optimizer import Optimizer
+from charrnn.training.settings import Settings
+
+Numbers = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Advance:
+    """What came of some steps [N]."""
+
+    losses: Numbers  # the sum of each window's losses, in nats
+    predictions: NDArray[np.int64]  # characters that each sum is the loss of
+    rates: Numbers  # learning rates
+    norms: Numbers  # of the gradients, before clipping
+
+    @property
+    def steps(self) -> int:
+        """How many there were."""
+        return self.losses.size
+
+    @property
+    def characters(self) -> int:
+        """How many were predicted in all."""
+        return int(self.predictions.sum())
+
+    @property
+    def loss(self) -> float:
+        """The mean loss in nats per character."""
+        return float(self.losses.sum() / self.characters)
+
+    @property
+    def learning_rate(self) -> float:
+        """That of the last step."""
+        return float(self.rates[-1])
+
+    @property
+    def grad_norm(self) -> float:
+        """That of the last step."""
+        return float(self.norms[-1])
+
+    def ran_away(self, hopeless_loss: float) -> bool:
+        """Tell whether the mean loss of a step was hopeless or no number, or the last gradient's norm not finite."""
+        worst = float((self.losses / self.predictions).max())
+        return not (math.isfinite(self.grad_norm) and worst < hopeless_loss)
+
+
+class Learner:
+    """A network, its optimizer's moments and what it carries from window to window, and the team that trains it.
+
+    Each of its steps is one window of so many streams, and of `seq_length` steps at most.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        team: Team,
+        batch_size: int,
+        seq_length: int,
+        *,
+        optimizer: str,
+        clip: float | None = None,
+        clip_value: float | None = None,
+        dropout: float = 0.0,
+        influence: Influence | None = None,
+    ) -> None:
+        self.network, self.team, self.influence = network, team, influence
+        self.gradient = network.prepare_training(team.size, influence)
+        self.window = Window(network.architecture, batch_size, seq_length, dropout=dropout, training=True)
+        self.optimizer = Optimizer(optimizer, network.weights, self.gradient, clip=clip, clip_value=clip_value)
+
+    @classmethod
+    def of(
+        cls, settings: Settings, architecture: Architecture, team: Team, initial: Mapping[str, Array] | None = None
+    ) -> "Learner":
+        """Make one as settings have it, from `initial` weights where they are given.
+
+        Raises CharrnnError where it is to learn in real time and cannot.
+        """
+        batch, length = settings.batch_size, settings.seq_length
+        in_real_time = settings.gradient == "rtrl"
+        influence = Influence(architecture, batch, length, team.size) if in_real_time else None
+        network = Network(architecture, initial or initialize(architecture, settings.seed))
+        return cls(
+            network,
+            team,
+            batch,
+            length,
+            optimizer=settings.optimizer,
+            clip=settings.clip,
+            clip_value=settings.clip_value,
+            dropout=settings.dropout,
+            influence=influence,
+        )
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that weights, moments and buffers take."""
+        influence = 0 if self.influence is None else self.influence.nbytes
+        moments = sum(moment.flat.nbytes for moment in self.optimizer.moments)
+        return self.network.nbytes + self.window.nbytes + influence + moments
+
+    def compile(self) -> None:
+        """Compile all that a step needs, by no steps."""
+        T, B = self.window.targets.shape
+        ids, targets = (np.zeros((0, steps, B), np.int32) for steps in (len(self.window.ids), T))
+        windows = Windows(ids, targets, np.zeros(0, np.int64))
+        self.advance(windows, np.zeros(0), fresh=np.zeros((0, B), np.bool_))
+
+    def advance(
+        self,
+        windows: Windows,
+        rates: Numbers,
+        *,
+        fresh: NDArray[np.bool_],
+        updates: int = 0,
+        dropout_keys: NDArray[np.int32] | None = None,
+        full_rows: NDArray[np.int64] | None = None,
+        scales: Numbers | None = None,
+    ) -> Advance:
+        """Take a step for each window, at its rate [N]; end at once where a gradient's norm is not finite.
+
+        Streams that are `fresh` [N, B] begin from the first state. There have been so many `updates` since the moments
+        were zero. What a step makes small is the mean loss of its window, or the sum times its scale [N]. The rest is
+        as `Plan` says; by default nothing is dropped, and all streams take all steps of their windows.
+        """
+        count = windows.lengths.size
+        predictions = np.maximum(1, np.count_nonzero(windows.targets >= 0, axis=(1, 2)))
+        plan = Plan(
+            scales=1.0 / predictions if scales is None else scales,
+            rates=rates,
+            updates=np.arange(1.0, count + 1.0) + updates,
+            keep=1.0 - self.window.dropout,
+            keys=np.zeros((count, 0), np.int32) if dropout_keys is None else dropout_keys,
+            fresh=fresh,
+            full_rows=np.full(count, self.window.batch_size) if full_rows is None else full_rows,
+            losses=np.zeros(count),
+            norms=np.zeros(count),
+        )
+        done = self.network.train(self.team, self.window, self.optimizer.arguments, windows, plan)
+        return Advance(plan.losses[:done], predictions[:done], rates[:done], plan.norms[:done])
+
+    def next_epoch(self) -> None:
+        """Hand what each stream carries to the next stream, which goes on where it ended."""
+        self.window.next_epoch()
+        if self.influence is not None:
+            self.influence.next_epoch()
+
+    def is_finite(self) -> bool:
+        """Tell whether all that is saved is numbers: neither NaN nor infinity."""
+        moments = (moment.flat for moment in self.optimizer.moments)
+        arrays = (self.network.weights.flat, *moments, self.window.states[:, :, 0])
+        finite = all(bool(values.min() > -np.inf and values.max() < np.inf) for values in arrays)
+        return finite and (self.influence is None or self.influence.is_finite())
+
+    def begin_from(self, weights: Array) -> None:
+        """Begin anew from other weights [P], as their flat vector has them, with nothing left of what was before."""
+        self.network.weights.flat[:] = weights
+        for values in (self.gradient, *self.optimizer.moments):
+            values.flat[:] = 0.0
+        self.window.states[:] = 0.0  # no NaN may linger in any slot
+        self.network.begin(self.window, 0, self.window.batch_size)
+        if self.influence is not None:
+            self.influence.begin()
+        self.network.pack()
+
+    def saved(self, progress: dict[str, Any], weights: Parameters | None = None) -> Resume:
+        """Return a copy of all that a run needs to go on, or of other weights than the network's with it."""
+        return Resume(
+            progress=progress,
+            weights=(weights or self.network.weights).concatenated(),
+            moments=tuple(moment.concatenated() for moment in self.optimizer.moments),
+            carried=self.window.carried(),
+            influence=None if self.influence is None else self.influence.carried(),
+        )
+
+    def restore(self, resume: Resume) -> None:
+        """Undo `saved`; raise ValueError where that is of another network or optimizer."""
+        if (self.influence is None) != (resume.influence is None):
+            raise ValueError("there is an influence in real-time recurrent learning only")
+        self.network.weights.assign_concatenated(resume.weights)
+        for moment, values in zip(self.optimizer.moments, resume.moments, strict=True):
+            moment.assign_concatenated(values)
+        self.window.assign_carried(resume.carried)
+        if self.influence is not None and resume.influence is not None:
+            self.influence.assign_carried(resume.influence)
+        self.network.pack()
