@@ -91,14 +91,12 @@ def _size(size: int | None) -> str:
 
 def _write(pieces: Iterable[bytes], target: Path, force: bool) -> None:
     """Write a file whole or not at all; to a pipe or a device piece by piece."""
-    from charrnn.storage.files import check_writable, replacing, shown
+    from charrnn.storage.files import check_writable, replacing
 
     if target.exists() and not (target.is_file() or target.is_dir()):
         with target.open("wb") as file:
             file.writelines(pieces)
         return
-    if target.is_file() and not force:
-        raise CharrnnError(f"{shown(target)} exists: --force overwrites it")
-    check_writable(target, force=True)
+    check_writable(target, force=force, exists="exists: --force overwrites it")
     with replacing(target) as file:
         file.writelines(pieces)

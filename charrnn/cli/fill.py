@@ -1,27 +1,54 @@
 """``charrnn fill``: complete a text that has gaps."""
 
 import json
-import math
 import sys
-from dataclasses import replace
+from collections.abc import Iterable
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
-from charrnn.cli.options import Number, Text, model_argument, unknown_option
+from charrnn.cli.models import compile_noticed, open_model
+from charrnn.cli.options import EscapedText, Number, given, model_argument, unknown_option
 from charrnn.cli.records import Column, chosen, format_options, write
 from charrnn.errors import CharrnnError
 
 if TYPE_CHECKING:
+    from charrnn.cli.fill_output import Completion
     from charrnn.text.vocabulary import Vocabulary
-    from charrnn.writing.filling import Filling, Gapped
+    from charrnn.writing.filling import Filler, Filling, Gapped
 
 COLUMNS = (Column("probability", 11, ".4g"), Column("bits_per_char", 9, ".4f"), Column("text"))
-KEPT = 20_000_000  # characters of a text, at most, that are kept in memory
-BESIDE = 30  # characters on each side of gaps that are shown of a text in a table
+
+
+@dataclass(frozen=True)
+class FillOptions:
+    """What ``charrnn fill`` is asked for."""
+
+    model: str
+    text: str | None
+    mark: str
+    best: int | None
+    beam: int
+    temperature: float | None
+    count: int | None
+    seed: int | None
+    as_json: bool
+    as_tsv: bool
+    unknown: str
+    given: frozenset[str]
+
+    @property
+    def from_stdin(self) -> bool:
+        """Whether the text is what comes through standard input."""
+        return self.text in (None, "-")
+
+    @property
+    def where(self) -> str:
+        """What messages call the text."""
+        return "standard input" if self.from_stdin else "the text"
 
 
 @click.command()
@@ -29,7 +56,7 @@ BESIDE = 30  # characters on each side of gaps that are shown of a text in a tab
 @click.argument("text", required=False, metavar="[TEXT]")
 @click.option(
     "--mark",
-    type=Text(),
+    type=EscapedText(),
     default="_",
     show_default=True,
     metavar="TEXT",
@@ -56,7 +83,7 @@ BESIDE = 30  # characters on each side of gaps that are shown of a text in a tab
 @format_options
 @unknown_option
 @click.pass_context
-def command(ctx: click.Context, /, **options: Any) -> None:
+def command(ctx: click.Context, /, **values: Any) -> None:
     """Fill the gaps of TEXT, or of standard input (-), with a MODEL that was trained with --bidirectional.
 
     A gap is a run of marks: each _ is one character that is not known. What is filled in is the likeliest, given all
@@ -76,134 +103,53 @@ def command(ctx: click.Context, /, **options: Any) -> None:
       charrnn fill both.npz "The c?t" --mark "?" -k 5
       charrnn fill both.npz < torn.txt > whole.txt
     """
-    form = _check_usage(ctx, options)
-    from charrnn.display.console import compiling
-    from charrnn.model.model_file import load
-    from charrnn.model.network import Network
+    options = FillOptions(given=given(ctx), **values)
+    form = _check_usage(options)
+    from charrnn.cli.fill_output import Completion
     from charrnn.writing.filling import Filler
-    from charrnn.writing.samples import fresh_seed, seeds
 
-    checkpoint = load(options["model"])
-    vocabulary = checkpoint.vocabulary
-    network = Network(checkpoint.architecture, checkpoint.parameters)
-    filler = Filler(network)
-    from_stdin = options["text"] in (None, "-")
-    text = _stdin(vocabulary) if from_stdin else vocabulary.typed(options["text"])
-    gapped = _gapped(text, options, vocabulary, "standard input" if from_stdin else "the text")
-    with compiling(network):
-        filler.compile()
-    if options["temperature"] is None:
-        found = filler.best(gapped.ids, options["best"] or 1, options["beam"])
-    else:
-        seed = fresh_seed() if options["seed"] is None else options["seed"]
-        found = filler.draw(gapped.ids, options["temperature"], list(islice(seeds(seed), options["count"] or 1)))
-    completions = (_Completion(gapped, filling, vocabulary) for filling in found)
-    if form == "json":
-        for completion in completions:
-            click.echo(json.dumps(completion.record))
-    elif form == "tsv":
-        write(((c.probability, c.bits_per_char, c.text) for c in completions), COLUMNS, form)
-    elif options["best"] or options["count"]:
-        write(((c.probability, c.bits_per_char, c.excerpt) for c in completions), COLUMNS, form)
-    else:
-        _write(next(completions).data, ended=not from_stdin)
+    model = open_model(options.model)
+    filler = Filler(model.network)
+    gapped = _gapped(options, model.vocabulary)
+    compile_noticed(model.network, filler.compile)
+    found = _found(options, filler, gapped)
+    _tell(options, form, (Completion(gapped, filling, model.vocabulary) for filling in found))
 
 
-class _Completion:
-    """A text whose gaps were filled, and how likely it is."""
-
-    def __init__(self, gapped: "Gapped", filling: "Filling", vocabulary: "Vocabulary") -> None:
-        self._gapped, self._byte_level = gapped, vocabulary.byte_level
-        self._fillings = gapped.split(vocabulary.spell(filling.symbols))
-        self._nats = filling.nats
-        total = float(filling.nats.sum())
-        self.probability, self.bits_per_char = math.exp(-total), total / filling.nats.size / math.log(2.0)
-
-    @property
-    def data(self) -> bytes:
-        """The whole text, as it is to be written."""
-        return self._bytes(self._gapped.completed(self._fillings))
-
-    def _bytes(self, text: str) -> bytes:
-        return text.encode("latin-1" if self._byte_level else "utf-8", "surrogateescape")
-
-    def _string(self, text: str) -> str:
-        return self._bytes(text).decode("utf-8", "backslashreplace")
-
-    @property
-    def text(self) -> str:
-        """The whole text, with escapes for bytes that are no UTF-8."""
-        return self._string(self._gapped.completed(self._fillings))
-
-    @property
-    def excerpt(self) -> str:
-        """What is beside the gaps, with what was filled in."""
-        before, *between, behind = self._gapped.known
-        known = (
-            before if len(before) <= BESIDE else "…" + before[-BESIDE:],
-            *(part if len(part) <= 2 * BESIDE else f"{part[:BESIDE]}…{part[-BESIDE:]}" for part in between),
-            behind if len(behind) <= BESIDE else behind[:BESIDE] + "…",
-        )
-        return self._string(replace(self._gapped, known=known).completed(self._fillings))
-
-    @property
-    def record(self) -> dict[str, Any]:
-        """All that is told in JSON."""
-        gaps, place, filled = [], 1, 0
-        for known, filling in zip(self._gapped.known, self._fillings, strict=False):
-            place += len(known)
-            nats = float(self._nats[filled : filled + len(filling)].sum())
-            gaps.append({"index": place, "filling": self._string(filling), "probability": math.exp(-nats)})
-            place, filled = place + len(filling), filled + len(filling)
-        return {"text": self.text, "gaps": gaps, "probability": self.probability, "bits_per_char": self.bits_per_char}
-
-
-def _check_usage(ctx: click.Context, options: dict[str, Any]) -> str:
+def _check_usage(options: FillOptions) -> str:
     """Refuse options that contradict each other, and no text; return the form of what is written."""
-    drawn = options["temperature"] is not None
-    for name in ("count", "seed"):
-        if options[name] is not None and not drawn:
+    drawn = options.temperature is not None
+    for name, value in (("count", options.count), ("seed", options.seed)):
+        if value is not None and not drawn:
             raise click.UsageError(f"--{name} goes with --temp.")
-    if drawn and options["best"]:
+    if drawn and options.best:
         raise click.UsageError("Give --best or --temp, not both; --count tells how many to draw.")
-    if drawn and ctx.get_parameter_source("beam") is ParameterSource.COMMANDLINE:
+    if drawn and "beam" in options.given:
         raise click.UsageError("--beam looks for the likeliest, --temp draws; give one of them.")
-    if options["text"] is None and (sys.stdin is None or sys.stdin.isatty()):
+    if options.text is None and (sys.stdin is None or sys.stdin.isatty()):
         raise click.UsageError("Give a text with gaps, or - for standard input.")
-    return chosen(options["as_json"], options["as_tsv"])
+    return chosen(options.as_json, options.as_tsv)
 
 
-def _stdin(vocabulary: "Vocabulary") -> str:
-    """Read standard input as it stands: bytes as the characters U+0000 to U+00FF, if the model reads bytes."""
-    from charrnn.text.sources import chunks, files, readable
-    from charrnn.text.vocabulary import decoded
-
-    parts, size = [], 0
-    with readable("-"):
-        for name, file in files("-", vocabulary.byte_level, []):
-            blocks = chunks(file)
-            for part in (b.decode("latin-1") for b in blocks) if vocabulary.byte_level else decoded(blocks, name):
-                parts.append(part)
-                size += len(part)
-                if size > KEPT:
-                    raise CharrnnError(f"{name} is longer than the {KEPT:,} characters that can be kept in memory")
-    return "".join(parts)
-
-
-def _gapped(text: str, options: dict[str, Any], vocabulary: "Vocabulary", where: str) -> "Gapped":
-    """Find the gaps of a text. Raises CharrnnError where there is none."""
+def _gapped(options: FillOptions, vocabulary: "Vocabulary") -> "Gapped":
+    """Find the gaps of the text. Raises CharrnnError where there is none."""
     from charrnn.storage.files import shown
+    from charrnn.text.ingest import read_verbatim
     from charrnn.writing.filling import Gapped
 
+    if options.from_stdin or options.text is None:
+        text = read_verbatim("-", byte_level=vocabulary.byte_level)
+    else:
+        text = vocabulary.typed(options.text)
     if not text:
-        raise CharrnnError(f"{where} is empty")
-    mark = vocabulary.typed(options["mark"])
+        raise CharrnnError(f"{options.where} is empty")
+    mark = vocabulary.typed(options.mark)
     if mark not in text:
         hint = "--mark tells another"
-        if where == "the text" and _is_file(options["text"]):
-            hint = f"a file is read with < {shown(options['text'])}"
-        raise CharrnnError(f"there is no gap in {where}, as the mark {options['mark']!r} is not in it; {hint}")
-    return Gapped.of(text, mark, vocabulary, unknown=options["unknown"], where=where)
+        if options.text is not None and not options.from_stdin and _is_file(options.text):
+            hint = f"a file is read with < {shown(options.text)}"
+        raise CharrnnError(f"there is no gap in {options.where}, as the mark {options.mark!r} is not in it; {hint}")
+    return Gapped.of(text, mark, vocabulary, unknown=options.unknown, where=options.where)
 
 
 def _is_file(path: str) -> bool:
@@ -213,12 +159,26 @@ def _is_file(path: str) -> bool:
         return False
 
 
-def _write(data: bytes, *, ended: bool) -> None:
-    """Write a completed text as it is, or with a line feed behind it where it is to be `ended`."""
-    if not sys.stdout.isatty():
-        sys.stdout.buffer.write(data + b"\n" * ended)
-        return
-    from charrnn.display.words import harmless
+def _found(options: FillOptions, filler: "Filler", gapped: "Gapped") -> "list[Filling]":
+    """Look for the likeliest completions, or draw some."""
+    from charrnn.writing.samples import fresh_seed, seeds
 
-    text = data.decode("utf-8", "replace").replace("\r\n", "\n")
-    sys.stdout.write(harmless(text) + "\n" * (ended or not text.endswith("\n")))
+    if options.temperature is None:
+        return filler.best(gapped.ids, options.best or 1, options.beam)
+    seed = fresh_seed() if options.seed is None else options.seed
+    return filler.draw(gapped.ids, options.temperature, list(islice(seeds(seed), options.count or 1)))
+
+
+def _tell(options: FillOptions, form: str, completions: "Iterable[Completion]") -> None:
+    """Print completions: several of them as records, a single one as it is."""
+    from charrnn.cli.fill_output import write_completed
+
+    if form == "json":
+        for completion in completions:
+            click.echo(json.dumps(completion.record))
+    elif form == "tsv":
+        write(((c.probability, c.bits_per_char, c.text) for c in completions), COLUMNS, form)
+    elif options.best or options.count:
+        write(((c.probability, c.bits_per_char, c.excerpt) for c in completions), COLUMNS, form)
+    else:
+        write_completed(next(iter(completions)).data, ended=not options.from_stdin)

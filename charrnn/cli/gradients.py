@@ -1,33 +1,45 @@
 """``charrnn gradients``: how far back a network's gradient reaches."""
 
 import json
-import os
-from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
-from click.core import ParameterSource
 
 from charrnn.cells.architecture import ACTIVATIONS
-from charrnn.cli.options import unknown_option
-from charrnn.cli.records import Column, fitting, write
+from charrnn.cli.models import compile_noticed, open_model
+from charrnn.cli.options import given, unknown_option
+from charrnn.cli.targets import refuse_sources
 from charrnn.errors import CharrnnError
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from charrnn.model.network import Network
+    from charrnn.cli.gradients_output import Result, Subject
     from charrnn.model.team import Team
-    from charrnn.text.vocabulary import Ids
-    from charrnn.training.gradient_flow import Spectrum, Summary
-    from charrnn.training.settings import Settings
 
-LONGEST = 1_000_000  # characters of a text that are looked at
-MOST = 26  # networks: each is called by a letter
+CHARACTERS_READ = 1_000_000  # of a text, at most
+MOST_NETWORKS = 26  # each is called by a letter
+
+
+@dataclass(frozen=True)
+class GradientsOptions:
+    """What ``charrnn gradients`` is asked for."""
+
+    models: tuple[str, ...]
+    text: str
+    cells: tuple[str, ...]
+    hidden: int
+    layers: int
+    activation: str | None
+    seed: int
+    lags: int
+    samples: int
+    png: str | None
+    as_json: bool
+    threads: int | None
+    unknown: str
+    given: frozenset[str]
 
 
 @click.command(short_help="See how far back a network's gradient reaches.")
@@ -63,23 +75,7 @@ MOST = 26  # networks: each is called by a letter
 @click.option("--threads", type=click.IntRange(min=1), help="Threads to use; by default one a processor.")
 @unknown_option
 @click.pass_context
-def command(
-    ctx: click.Context,
-    /,
-    models: tuple[str, ...],
-    text: str,
-    cells: tuple[str, ...],
-    hidden: int,
-    layers: int,
-    activation: str | None,
-    seed: int,
-    lags: int,
-    samples: int,
-    png: str | None,
-    as_json: bool,
-    threads: int | None,
-    unknown: str,
-) -> None:
+def command(ctx: click.Context, /, **values: Any) -> None:
     """Tell how far back a network can learn from TEXT, a file, a folder or standard input (-): why gates help.
 
     A network learns that a character depends on an earlier one by the gradient: how the loss at the one changes with
@@ -111,244 +107,111 @@ def command(
       charrnn gradients --cell rnn --cell lstm --cell gru corpus.txt
       charrnn gradients rnn.npz lstm.npz other.txt --png gradients.png
     """
-    if not models and not cells:
-        raise click.UsageError("Give a model and then a text, or --cell NAME and a text.")
-    for option in ("hidden", "layers", "activation", "seed"):
-        if not cells and ctx.get_parameter_source(option) is ParameterSource.COMMANDLINE:
-            raise click.UsageError(f"--{option} goes with --cell.")
-    if activation is not None and "rnn" not in cells:
-        raise click.UsageError("--activation goes with --cell rnn.")
-    if len(models) + len(cells) > MOST:
-        raise click.UsageError(f"More than {MOST} networks cannot be told apart in one picture.")
-    _check_target(png, models, text)
+    options = GradientsOptions(given=given(ctx), **values)
+    _check_usage(options)
+    from charrnn.cli.gradients_output import draw, record, tell
     from charrnn.model.team import Team
 
-    with Team(threads) as team:
+    with Team(options.threads) as team:
         found = []
-        for subject in _subjects(models, cells, text, (hidden, layers, activation, seed), unknown):
+        for subject in _subjects(options):
             try:
-                found.append(_measure(subject, team, lags, samples))
+                found.append(_measure(subject, team, options.lags, options.samples))
             except CharrnnError as error:
                 raise CharrnnError(f"{subject.name}: {error}") from None
-    if png is not None:
-        _draw(png, found, text)
-    if as_json:
+    if options.png is not None:
+        draw(options.png, found, options.text)
+    if options.as_json:
         for result in found:
-            click.echo(json.dumps(_record(result)))
+            click.echo(json.dumps(record(result)))
     else:
-        _tell(found)
+        tell(found)
 
 
-@dataclass(frozen=True)
-class _Subject:
-    """A network to be looked at, a text [N] as it reads it, and how it is trained."""
+def _check_usage(options: GradientsOptions) -> None:
+    """Refuse options that contradict each other, and a picture that could not be written."""
+    if not options.models and not options.cells:
+        raise click.UsageError("Give a model and then a text, or --cell NAME and a text.")
+    for option in ("hidden", "layers", "activation", "seed"):
+        if not options.cells and option in options.given:
+            raise click.UsageError(f"--{option} goes with --cell.")
+    if options.activation is not None and "rnn" not in options.cells:
+        raise click.UsageError("--activation goes with --cell rnn.")
+    if len(options.models) + len(options.cells) > MOST_NETWORKS:
+        raise click.UsageError(f"More than {MOST_NETWORKS} networks cannot be told apart in one picture.")
+    if options.png is not None:
+        from charrnn.display.plots import check_plottable
 
-    name: str
-    network: "Network"
-    ids: "Ids"
-    boundary: int | None
-    settings: "Settings"
-
-
-@dataclass(frozen=True)
-class _Result:
-    """What was measured: norms by the lag in each layer, at so many places; matrices; norms of whole gradients [N]."""
-
-    subject: _Subject
-    places: int
-    layers: "list[Summary]"
-    matrices: "list[Spectrum]"
-    norms: "NDArray[np.float64]"
-
-    @property
-    def clipped(self) -> float | None:
-        """The share of steps whose gradient is above the clip."""
-        clip = self.subject.settings.clip
-        return None if clip is None else float((self.norms > clip).mean())
+        refuse_sources(options.png, [(path, "a file") for path in (*options.models, options.text)])
+        check_plottable(options.png)
 
 
-def _check_target(png: str | None, models: Sequence[str], text: str) -> None:
-    """Raise an error if the picture could not be written, before anything is computed for it."""
-    from charrnn.display.plots import check_plottable
-    from charrnn.storage.files import shown
-
-    if png is None:
-        return
-    for source in (*models, text):
-        if source != "-" and os.path.realpath(png) == os.path.realpath(source):
-            raise click.UsageError(f"{shown(png)} is a file to be read; write to another file.")
-    check_plottable(png)
-
-
-def _subjects(
-    models: Sequence[str], cells: Sequence[str], text: str, sizes: tuple[int, int, str | None, int], unknown: str
-) -> Iterator[_Subject]:
-    """Yield the networks one after another: those in files, then new ones, of the sizes and seed that are given."""
+def _subjects(options: GradientsOptions) -> "Iterator[Subject]":
+    """Yield the networks one after another: those in files, then new ones."""
     from charrnn.storage.files import shown
     from charrnn.text.ingest import read_again
 
-    several = len({Path(path).name for path in models}) == len(models)
-    with read_again(text) if len(models) + bool(cells) > 1 else nullcontext() as source:
-        for path in models:
-            yield _trained(path, shown(Path(path).name if several else path), text, source, unknown)
-        if cells:
-            yield from _untrained(cells, text, source, *sizes)
+    several = len({Path(path).name for path in options.models}) == len(options.models)
+    with read_again(options.text, len(options.models) + bool(options.cells)) as source:
+        for path in options.models:
+            yield _trained(path, shown(Path(path).name if several else path), options, source)
+        if options.cells:
+            yield from _untrained(options, source)
 
 
-def _trained(path: str, name: str, text: str, source: BinaryIO | None, unknown: str) -> _Subject:
+def _trained(path: str, name: str, options: GradientsOptions, source: BinaryIO | None) -> "Subject":
     """Read a model, and the beginning of a text as it reads it."""
+    from charrnn.cli.gradients_output import Subject
     from charrnn.display.console import note
-    from charrnn.model.model_file import load
-    from charrnn.model.network import Network
     from charrnn.text.ingest import beginning, read_stream
     from charrnn.training.settings import Settings
 
-    checkpoint = load(path)
-    vocabulary = checkpoint.vocabulary
-    ids = beginning(read_stream(text, vocabulary, unknown=unknown, source=source), LONGEST)
+    model = open_model(path)
+    blocks = read_stream(options.text, model.vocabulary, unknown=options.unknown, source=source)
+    ids = beginning(blocks, CHARACTERS_READ)
     try:
-        settings = Settings.of(checkpoint.training)
+        settings = Settings.of(model.training)
     except CharrnnError:
         note(f"{name} tells no settings of its training that make sense; its steps are those of a new network")
         settings = Settings(epochs=1.0)
-    network = Network(checkpoint.architecture, checkpoint.parameters)
-    return _Subject(name, network, ids, vocabulary.boundary, settings)
+    return Subject(name, model.network, ids, model.vocabulary.boundary, settings)
 
 
-def _untrained(
-    cells: Sequence[str],
-    text: str,
-    source: BinaryIO | None,
-    hidden: int,
-    layers: int,
-    activation: str | None,
-    seed: int,
-) -> Iterator[_Subject]:
+def _untrained(options: GradientsOptions, source: BinaryIO | None) -> "Iterator[Subject]":
     """Make new networks for a text."""
     from charrnn.cells.architecture import Architecture
     from charrnn.cells.initial import initialize
     from charrnn.cells.table import cell_named
+    from charrnn.cli.gradients_output import Subject
     from charrnn.model.network import Network
     from charrnn.text.ingest import read_corpus
     from charrnn.training.settings import Settings
 
     if source is not None:
         source.seek(0)
-    corpus = read_corpus([text if source is None else "-"], stdin=source)
-    for cell in cells:
-        own = activation if "activation" in cell_named(cell).options else None
-        architecture = Architecture(cell, len(corpus.vocabulary), hidden, layers, activation=own)
-        network = Network(architecture, initialize(architecture, seed))
+    corpus = read_corpus([options.text if source is None else "-"], stdin=source)
+    symbols, ids = len(corpus.vocabulary), corpus.ids[:CHARACTERS_READ]
+    for cell in options.cells:
+        own = options.activation if "activation" in cell_named(cell).options else None
+        architecture = Architecture(cell, symbols, options.hidden, options.layers, activation=own)
+        network = Network(architecture, initialize(architecture, options.seed))
         name = f"new {cell}" if own is None else f"new {cell} ({own})"
-        yield _Subject(name, network, corpus.ids[:LONGEST], None, Settings(epochs=1.0))
+        yield Subject(name, network, ids, None, Settings(epochs=1.0))
 
 
-def _measure(subject: _Subject, team: "Team", lags: int, samples: int) -> _Result:
+def _measure(subject: "Subject", team: "Team", lags: int, samples: int) -> "Result":
+    """Measure how far back a network's gradient reaches in its text."""
     import numpy as np
 
-    from charrnn.display.console import compiling
+    from charrnn.cli.gradients_output import Result
     from charrnn.training.gradient_flow import Probe, spectra, summary
 
     network, ids, boundary, settings = subject.network, subject.ids, subject.boundary, subject.settings
     probe = Probe(network, team)
-    with compiling(network, training=True):
-        probe.compile()
+    compile_noticed(network, probe.compile, training=True)
     norms = probe.state_gradients(ids, lags, samples, boundary)
     places = int(np.count_nonzero(~np.isnan(norms[0, 0])))
     if not places:
         raise CharrnnError("there is nothing to predict at any of the places that were tried in the text")
     steps = probe.update_norms(ids, settings.batch_size, settings.seq_length, boundary)
-    return _Result(subject, places, [summary(layer) for layer in norms], spectra(network.weights.named), steps)
-
-
-def _tell(found: Sequence[_Result]) -> None:
-    """Print, for people, what was measured: in a sentence each, in tables, and as curves."""
-    import numpy as np
-
-    from charrnn.display.curve import LETTERS, logarithmic_curves
-
-    several = len(found) > 1
-    labels = LETTERS[: len(found)] if several else [""]
-    for label, result in zip(labels, found, strict=True):
-        click.echo(f"{label}  {result.subject.name} {_sentence(result.layers[0])}".lstrip())
-    curves = [result.layers[0].mean for result in found]
-    first = found[0].layers[0]
-    one = {"mean": first.mean, "lower": first.lower, "median": first.median, "upper": first.upper}
-    shown = dict(zip(labels, curves, strict=True)) if several else one
-    places = " or ".join(f"{places:,}" for places in sorted({result.places for result in found}))
-    click.echo(f"\n{'Mean norm' if several else 'Norm'} of the gradient by lag, over {places} places:")
-    columns = [Column("lag", 5, "d"), *(Column(name, 9, ".2e") for name in shown)]
-    write(((k, *(values[k] for values in shown.values())) for k in _lags(len(first.mean) - 1)), columns, "text")
-    if drawn := logarithmic_curves(curves, "characters before"):
-        click.echo("\n" + "\n".join(drawn))
-    click.echo("\nMatrices that multiply the state at each step:")
-    names = Column("", int(several))
-    rows = [(label, m.name, m.norm, m.radius) for label, r in zip(labels, found, strict=True) for m in r.matrices]
-    matrix = fitting("matrix", [row[1] for row in rows])
-    write(rows, [names, matrix, Column("norm", 8, ".3f"), Column("radius", 8, ".3f")], "text")
-    click.echo("\nSteps of training: norm of the gradient, share clipped:")
-    steps = [
-        (label, len(r.norms), float(np.median(r.norms)), float(r.norms.max()), r.subject.settings.clip, r.clipped)
-        for label, r in zip(labels, found, strict=True)
-    ]
-    numbers = Column("median", 9, ".3g"), Column("largest", 9, ".3g"), Column("clip", 9, "g")
-    write(steps, [names, Column("steps", 6, "d"), *numbers, Column("clipped", 8, ".1%")], "text")
-
-
-def _sentence(summary: "Summary") -> str:
-    """Say how far back a gradient reaches."""
-    lag, left = summary.deepest, summary.left
-    if summary.mean[0] == 0.0:
-        return "has no gradient: what it predicts does not depend on its state."
-    if summary.mean[1] == 0.0:
-        return "forgets at once: no gradient reaches the character before."
-    if left is None:
-        return "reads documents too short to tell."
-    each = f"(×{summary.factor:.2f} a step)."
-    if summary.forgotten is not None:
-        return f"forgets within {summary.forgotten} characters {each}"
-    if left > 1.0:
-        return f"lets the gradient grow, to {left:.3g} times as much {lag} characters before {each}"
-    return f"still has {left:.0%} of the gradient {lag} characters before {each}"
-
-
-def _lags(most: int) -> list[int]:
-    """Return 0, 1, 2, 4, 8 and so on, and the last one."""
-    return [0, *(1 << k for k in range(most.bit_length()) if 1 << k < most), most]
-
-
-def _record(result: _Result) -> dict[str, Any]:
-    """Return all that was measured of a network."""
-    import numpy as np
-
-    subject = result.subject
-    architecture, settings = subject.network.architecture, subject.settings
-    derived = ("forgotten", "left", "factor")
-    return {
-        "network": subject.name,
-        "cell": architecture.cell,
-        "hidden": architecture.hidden,
-        "layers": architecture.layers,
-        "places": result.places,
-        "gradient": [asdict(layer) | {name: getattr(layer, name) for name in derived} for layer in result.layers],
-        "matrices": [asdict(matrix) for matrix in result.matrices],
-        "training": {
-            "batch_size": settings.batch_size,
-            "seq_length": settings.seq_length,
-            "clip": settings.clip,
-            "clipped": result.clipped,
-            "median": float(np.median(result.norms)),
-            "largest": float(result.norms.max()),
-            "norms": result.norms.tolist(),
-        },
-    }
-
-
-def _draw(png: str, found: Sequence[_Result], text: str) -> None:
-    """Write the picture of --png: a curve for each network."""
-    from charrnn.display.plots import plot_norms
-    from charrnn.text.ingest import name_of
-
-    where = name_of(text) if text == "-" else name_of(Path(text).name)
-    curves = [(result.subject.name, result.layers[0].mean) for result in found]
-    plot_norms(png, curves, f"How far back the gradient reaches: {where}")
+    return Result(subject, places, [summary(layer) for layer in norms], spectra(network.weights.named), steps)

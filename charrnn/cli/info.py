@@ -1,7 +1,6 @@
 """``charrnn info``: what is in a model file."""
 
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -11,14 +10,15 @@ import click
 
 from charrnn.cli.options import model_argument
 from charrnn.cli.records import ESCAPES
+from charrnn.cli.targets import refuse_sources
 from charrnn.errors import CharrnnError
 
 if TYPE_CHECKING:
     from charrnn.model.model_file import Checkpoint
 
-WIDE = 60  # columns of a terminal that has room for nats and bits
-LINE = 5000  # characters of a line at most; a model may name any number of sources
-MOST = 1e9  # epochs, seconds or nats: no run comes to so many
+WIDE_SCREEN = 60  # columns of a terminal that has room for nats and bits
+LONGEST_LINE = 5000  # characters at most; a model may name any number of sources
+MOST_PLAUSIBLE = 1e9  # epochs, seconds or nats: no run comes to so many
 NONSENSE = (AttributeError, KeyError, OverflowError, TypeError, ValueError)  # what a history tampered with ends in
 SETTINGS = (
     *("gradient", "optimizer", "lr", "schedule", "batch_size", "seq_length", "dropout", "epochs", "seconds", "clip"),
@@ -46,30 +46,15 @@ def command(model: str, as_json: bool, plot: str | None) -> None:
       charrnn info model.npz --plot curve.png
     """
     from charrnn.model.model_file import load
-    from charrnn.storage.files import shown
 
-    if plot is not None and os.path.realpath(plot) == os.path.realpath(model):
-        raise click.UsageError(f"{shown(plot)} is the model to be read; draw into another file.")
+    if plot is not None:
+        refuse_sources(plot, [(model, "the model")], "draw into")
     checkpoint = load(model)
     if plot is not None:
         _plot(model, checkpoint, plot)
-    architecture, vocabulary = checkpoint.architecture, checkpoint.vocabulary
     bytes_on_disk = Path(model).stat().st_size
     if as_json:
-        facts = {
-            "file": model,
-            "bytes": bytes_on_disk,
-            "cell": architecture.cell,
-            "hidden": architecture.hidden,
-            "layers": architecture.layers,
-            "options": architecture.options,
-            "parameters": architecture.parameter_count(),
-            "vocabulary": asdict(vocabulary),
-            "corpus": checkpoint.corpus,
-            "training": checkpoint.training,
-            "history": checkpoint.history,
-        }
-        click.echo(json.dumps(facts))
+        click.echo(json.dumps(_record(model, checkpoint, bytes_on_disk)))
         return
     from charrnn.display.curve import learning_curve
     from charrnn.display.words import harmless
@@ -83,7 +68,25 @@ def command(model: str, as_json: bool, plot: str | None) -> None:
         raise _no_sense(model) from None
     for line in lines:
         line = harmless(line.translate(ESCAPES))  # a file must not command the terminal
-        click.echo(line if len(line) <= LINE else line[: LINE - 1] + "…")
+        click.echo(line if len(line) <= LONGEST_LINE else line[: LONGEST_LINE - 1] + "…")
+
+
+def _record(model: str, checkpoint: "Checkpoint", bytes_on_disk: int) -> dict[str, Any]:
+    """Return all that is told in JSON."""
+    architecture = checkpoint.architecture
+    return {
+        "file": model,
+        "bytes": bytes_on_disk,
+        "cell": architecture.cell,
+        "hidden": architecture.hidden,
+        "layers": architecture.layers,
+        "options": architecture.options,
+        "parameters": architecture.parameter_count(),
+        "vocabulary": asdict(checkpoint.vocabulary),
+        "corpus": checkpoint.corpus,
+        "training": checkpoint.training,
+        "history": checkpoint.history,
+    }
 
 
 def _facts(model: str, checkpoint: "Checkpoint", bytes_on_disk: int) -> Iterator[str]:
@@ -116,7 +119,7 @@ def _points(history: list[dict[str, Any]]) -> list[tuple[float, float, float | N
 
 def _number(value: Any) -> float:
     """Return a number of a history. Raises ValueError for what is none, or none that a run could come to."""
-    if type(value) not in (int, float) or not 0 <= value < MOST:
+    if type(value) not in (int, float) or not 0 <= value < MOST_PLAUSIBLE:
         raise ValueError
     return float(value)
 
@@ -154,7 +157,7 @@ def _validations(history: list[dict[str, Any]]) -> Iterator[str]:
     yield "epoch  time        loss    validation"
     for entry in _thinned(history):
         loss = entry["val_loss"]
-        in_bits = f" ({bits(loss):.3f} bits)" if loss is not None and width() >= WIDE else ""
+        in_bits = f" ({bits(loss):.3f} bits)" if loss is not None and width() >= WIDE_SCREEN else ""
         held_out = "" if loss is None else f"{loss:.4f}{in_bits}{'  best' if loss == best else ''}"
         yield f"{entry['epoch']:<6.2f} {duration(_number(entry['seconds'])):<11} {entry['loss']:.4f}  {held_out}"
 

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from charrnn.text.unknown import UNKNOWN
 from charrnn.writing.controls import CONTROLS, Controls
 
-COMPARABLE = 20_000_000  # characters of texts to compare with a corpus: each takes some 100 bytes of memory
+MOST_COMPARED = 20_000_000  # characters of texts to compare with a corpus: each takes some 100 bytes of memory
 
 
 class Number(click.FloatRange):
@@ -43,7 +44,7 @@ class Duration(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # gen
         return seconds
 
 
-class Text(click.ParamType):  # type: ignore[type-arg, unused-ignore]
+class EscapedText(click.ParamType):  # type: ignore[type-arg, unused-ignore]
     r"""A string in which \n stands for a line break, \t for a tab and \\ for a backslash; not an empty one."""
 
     name = "text"
@@ -95,7 +96,7 @@ def copied_options(function: Callable[..., Any]) -> Callable[..., Any]:
             "--copied",
             type=click.Path(),
             metavar="CORPUS",
-            help=f"Tell how much stands word for word in CORPUS, of {COMPARABLE:,} characters at most.",
+            help=f"Tell how much stands word for word in CORPUS, of {MOST_COMPARED:,} characters at most.",
         ),
     ):
         function = option(function)
@@ -112,6 +113,18 @@ def unknown_option(function: Callable[..., Any]) -> Callable[..., Any]:
         help="What to do with a character that the model has never seen: refuse it, leave it out, or put �, ? or a "
         "space in its place.",
     )(function)
+
+
+def given(ctx: click.Context) -> frozenset[str]:
+    """Return the names of the arguments and options that were typed, in the place of their defaults."""
+    return frozenset(name for name in ctx.params if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE)
+
+
+def split_controls(values: dict[str, Any]) -> tuple[Controls, dict[str, Any]]:
+    """Return the controls among a command's values, and its other values."""
+    names = {control.name for control in CONTROLS}
+    others = {name: value for name, value in values.items() if name not in names}
+    return Controls(**{name: values[name] for name in names}), others
 
 
 model_argument = click.argument("model", type=click.Path(), metavar="MODEL")

@@ -2,16 +2,29 @@
 
 import signal
 import sys
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from charrnn.cli.options import control_options, model_argument, unknown_option
-from charrnn.cli.play_dialogue import LENGTH, TABLE, Play
-from charrnn.writing.controls import CONTROLS, Controls
+from charrnn.cli.models import open_model
+from charrnn.cli.options import control_options, model_argument, split_controls, unknown_option
+from charrnn.cli.play_dialogue import TABLE, USUAL_LENGTH, Play
+from charrnn.writing.controls import Controls
 
 if TYPE_CHECKING:
     from charrnn.display.prompt import Pipe, Terminal
+
+
+@dataclass(frozen=True)
+class PlayOptions:
+    """What ``charrnn play`` is asked for."""
+
+    model: str
+    controls: Controls
+    length: int
+    seed: int | None
+    unknown: str
 
 
 @click.command()
@@ -20,7 +33,7 @@ if TYPE_CHECKING:
 @click.option(
     "--length",
     type=click.IntRange(0, 10**15),
-    default=LENGTH,
+    default=USUAL_LENGTH,
     show_default=True,
     help="Characters to write in a turn at most; 0 writes until Ctrl-C. The whole text is kept in memory.",
 )
@@ -31,7 +44,7 @@ if TYPE_CHECKING:
 )
 @unknown_option
 @click.pass_context
-def command(ctx: click.Context, /, **options: Any) -> None:
+def command(ctx: click.Context, /, **values: Any) -> None:
     """Write a text together with MODEL: what you type, it goes on with.
 
     A line is read as it stands, after all the text before it, and the model writes on from there. An empty line lets it
@@ -51,26 +64,20 @@ def command(ctx: click.Context, /, **options: Any) -> None:
       charrnn play model.npz --temp 0.8
       printf 'Once upon a time\\n/temp 0.3\\n\\n' | charrnn play model.npz
     """
-    from charrnn.display.console import compiling
-    from charrnn.model.bidirectional import require_left_to_right
-    from charrnn.model.model_file import load
-    from charrnn.model.network import Network
+    controls, values = split_controls(values)
+    options = PlayOptions(controls=controls, **values)
     from charrnn.writing.conversation import Conversation
-    from charrnn.writing.sampler import compile_sampling
     from charrnn.writing.samples import Ending, fresh_seed
 
-    checkpoint = load(options["model"])
-    require_left_to_right(checkpoint.architecture)
-    network = Network(checkpoint.architecture, checkpoint.parameters)
-    with compiling(network, sampling=True):
-        compile_sampling(network)
+    model = open_model(options.model)
+    model.compile_sampling()
     conversation = Conversation(
-        network,
-        checkpoint.vocabulary,
-        seed=fresh_seed() if options["seed"] is None else options["seed"],
-        controls=Controls(**{control.name: options[control.name] for control in CONTROLS}),
-        ending=Ending(length=options["length"] or None),
-        unknown=options["unknown"],
+        model.network,
+        model.vocabulary,
+        seed=fresh_seed() if options.seed is None else options.seed,
+        controls=options.controls,
+        ending=Ending(length=options.length or None),
+        unknown=options.unknown,
     )
     screen = _screen()
     try:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from charrnn.cli.options import Text
+from charrnn.cli.options import EscapedText
 from charrnn.errors import CharrnnError
 from charrnn.text.unknown import UNKNOWN
 from charrnn.writing.controls import CONTROLS, Control, Controls
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from charrnn.display.prompt import Pipe, Terminal
     from charrnn.writing.conversation import Conversation
 
-LENGTH = 300  # characters of a continuation
+USUAL_LENGTH = 300  # characters of a continuation
 UNBROKEN = "\N{NON-BREAKING HYPHEN}"
 
 
@@ -152,7 +152,7 @@ class Play:
     def set_stop(self, typed: str) -> None:
         """Add a string to stop before, or have none."""
         stops = self.conversation.ending.stops
-        self.set_ending(stops=() if typed == "off" else (*stops, Text().convert(typed, None, None)))
+        self.set_ending(stops=() if typed == "off" else (*stops, EscapedText().convert(typed, None, None)))
 
     def set_seed(self, typed: str) -> None:
         """Set the seed, or take a fresh one."""
@@ -189,7 +189,7 @@ def _whole(typed: str, name: str, least: int, most: int = 10**15) -> int:
 
 
 def _length(typed: str) -> int | None:
-    return LENGTH if typed.strip() == "off" else _whole(typed, "length", 0) or None
+    return USUAL_LENGTH if typed.strip() == "off" else _whole(typed, "length", 0) or None
 
 
 def _lines(typed: str) -> int | None:
@@ -232,7 +232,7 @@ TABLE = (
     Command(
         "length",
         "NUMBER",
-        f"Characters to write in a turn at most; 0 writes until Ctrl-C, off is the default, {LENGTH}.",
+        f"Characters to write in a turn at most; 0 writes until Ctrl-C, off is the default, {USUAL_LENGTH}.",
         lambda play, typed: play.set_ending(length=_length(typed)),
         lambda play: play.conversation.ending.length or 0,
     ),

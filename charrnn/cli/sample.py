@@ -1,36 +1,74 @@
 """``charrnn sample``: let a model write."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
+from charrnn.cli.models import open_model
 from charrnn.cli.options import (
-    COMPARABLE,
     EFFECTS,
-    Text,
+    EscapedText,
     control_options,
     copied_options,
+    given,
     model_argument,
+    split_controls,
     unknown_option,
 )
-from charrnn.errors import CharrnnError
-from charrnn.writing.controls import CONTROLS, Controls
+from charrnn.writing.controls import Controls
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from charrnn.reading.copying import Copied
-    from charrnn.text.vocabulary import Vocabulary
+    from charrnn.cli.sample_output import JsonOutput, PlainOutput
+    from charrnn.text.vocabulary import Ids, Vocabulary
     from charrnn.writing.sampler import Sampler
+    from charrnn.writing.samples import Ending
 
-LENGTH = 1000  # characters that are written where nothing is said
-LONGEST = 100_000  # the same where something else may end a sample
-COMPARED = 500_000_000  # characters of the text that samples are to be no part of: it is kept in memory
-KEPT = 20_000_000  # characters of one text, at most, that are kept in memory where it is needed whole
-NOVEL = f"Write only samples that do not stand in CORPUS, of {COMPARED:,} characters at most."
+USUAL_LENGTH = 1000  # characters that are written where nothing is said
+LENGTH_AT_MOST = 100_000  # the same where something else may end a sample
+MOST_OF_CORPUS = 500_000_000  # characters of the text that samples are to be no part of: it is kept in memory
+NOVEL = f"Write only samples that do not stand in CORPUS, of {MOST_OF_CORPUS:,} characters at most."
+
+
+@dataclass(frozen=True)
+class SampleOptions:
+    """What ``charrnn sample`` is asked for."""
+
+    model: str
+    controls: Controls
+    length: int | None
+    lines: int | None
+    stop: tuple[str, ...]
+    count: int
+    prime: str | None
+    prime_file: str | None
+    no_prime: bool
+    seed: int | None
+    novel: str | None
+    copied: str | None
+    copied_run: int
+    surprise: bool
+    as_json: bool
+    unknown: str
+    given: frozenset[str]
+
+    @property
+    def needs_whole_samples(self) -> str | None:
+        """The option, if any, that needs a sample whole."""
+        needing = {
+            "--json": self.as_json,
+            "--novel": self.novel is not None,
+            "--copied": self.copied is not None,
+            "--count": self.count > 1,
+        }
+        return next((name for name, needs in needing.items() if needs), None)
+
+    @property
+    def reads_prime_once(self) -> bool:
+        """Whether the prime is needed only once: it is written while it is read then, however long it is."""
+        return self.count == 1 and not self.as_json and self.novel is None
 
 
 @click.command(epilog=EFFECTS)
@@ -39,12 +77,13 @@ NOVEL = f"Write only samples that do not stand in CORPUS, of {COMPARED:,} charac
 @click.option(
     "--length",
     type=click.IntRange(0, 10**15),
-    help=f"Characters to write at most; 0 never ends.  [default: {LENGTH}, or {LONGEST} where something else ends it]",
+    help=f"Characters to write at most; 0 never ends.  [default: {USUAL_LENGTH}, or {LENGTH_AT_MOST} where something "
+    "else ends it]",
 )
 @click.option("--lines", type=click.IntRange(1), help="Lines to write at most.")
 @click.option(
     "--stop",
-    type=Text(),
+    type=EscapedText(),
     multiple=True,
     metavar="TEXT",
     help=r"End before TEXT, in which \n is a line break; may be given several times.",
@@ -64,7 +103,7 @@ NOVEL = f"Write only samples that do not stand in CORPUS, of {COMPARED:,} charac
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object a sample.")
 @unknown_option
 @click.pass_context
-def command(ctx: click.Context, /, **options: Any) -> None:
+def command(ctx: click.Context, /, **values: Any) -> None:
     """Write text with a trained MODEL, each character as it is drawn.
 
     A text to go on from (the prime) is written first; of a text of several documents, the last one is gone on from.
@@ -85,193 +124,91 @@ def command(ctx: click.Context, /, **options: Any) -> None:
       charrnn sample names.npz --count 20 --novel names.txt
       fortune | charrnn sample model.npz --prime - | head -c 500
     """
-    _check_usage(ctx, options)
-    import numpy as np
-
-    from charrnn.cli.sample_output import ColoredOutput, JsonOutput, PlainOutput
-    from charrnn.model.bidirectional import require_left_to_right
-    from charrnn.model.model_file import load
-    from charrnn.model.network import Network
+    controls, values = split_controls(values)
+    options = SampleOptions(controls=controls, given=given(ctx), **values)
+    _check_usage(options)
+    from charrnn.cli.sample_output import output_for
     from charrnn.model.team import Team, processors
-    from charrnn.writing.sampler import Sampler, compile_sampling
-    from charrnn.writing.samples import Ending, fresh_seed, samples
-
-    checkpoint = load(options["model"])
-    vocabulary = checkpoint.vocabulary
-    ends_itself = bool(vocabulary.separator or options["lines"] or options["stop"])
-    length = options["length"]
-    if length is None:
-        length = LONGEST if ends_itself else LENGTH
-    waiting = _waiting(options)
-    if waiting and not (length or ends_itself):
-        raise click.UsageError(f"A sample of --length 0 never ends, and {waiting} would wait for its end for ever.")
-    if waiting not in (None, "--count") and length > KEPT:
-        raise click.UsageError(f"{waiting} keeps a whole sample in memory, of --length {KEPT} at most.")
-    ending = Ending(length or None, options["lines"], options["stop"])
-    ending.check(vocabulary)
-    require_left_to_right(checkpoint.architecture)
-    network = Network(checkpoint.architecture, checkpoint.parameters)
-    if not network.is_compiled(sampling=True):
-        from charrnn.display.console import compiling
-
-        with compiling(network, sampling=True):
-            compile_sampling(network)
-    sampler = Sampler(network, controls=Controls(**{control.name: options[control.name] for control in CONTROLS}))
-    compare = None if options["copied"] is None else _comparison(options["copied"], vocabulary)
-    output: PlainOutput | JsonOutput
-    if options["as_json"]:
-        output = JsonOutput(vocabulary, compare, options["copied_run"])
-    else:
-        output = (ColoredOutput if options["surprise"] else PlainOutput)(vocabulary, single=options["count"] == 1)
-    # A prime that is needed only once is written while it is read, however long it is.
-    once = options["count"] == 1 and not options["as_json"] and options["novel"] is None
-    go_on = output.go_on if once and not options["no_prime"] else None
-    again = not once and (not options["no_prime"] or options["novel"] is not None)
-    prime = _read_prime(options, vocabulary, sampler, go_on, keep=again)
-    accept = None if options["novel"] is None else _novelty(options["novel"], vocabulary, prime)
-    seed = fresh_seed() if options["seed"] is None else options["seed"]
-    number, size = -1, 0
-    texts: list[list[NDArray[Any]]] = []  # the symbols of each sample, in parts, where they are to be looked for later
-    later = compare is not None and not options["as_json"]
-    with ExitStack() as stack:
-        count = options["count"]
-        team = stack.enter_context(Team(min(count, processors()))) if count > 1 else None
-        for piece in samples(sampler, vocabulary, ending, seed=seed, count=count, team=team, accept=accept):
-            if piece.sample != number:
-                number = piece.sample
-                texts += [[]] if later else []
-                if not once:
-                    output.begin(prime[:0] if options["no_prime"] else prime)
-            output.add(piece)
-            if later:
-                texts[-1].append(piece.symbols)
-                size += piece.symbols.size
-                if size > COMPARABLE:
-                    raise CharrnnError(f"there is more to write than --copied takes, {COMPARABLE:,} characters")
-    output.close()
-    if compare and later:
-        from charrnn.display import sentences
-        from charrnn.display.words import harmless
-
-        found = compare([np.concatenate(parts) for parts in texts], options["copied_run"])
-        for sentence in sentences.copied(found, options["copied_run"], options["copied"]):
-            click.echo(harmless(sentence), err=True)
-
-
-def _comparison(path: str, vocabulary: "Vocabulary") -> "Callable[[Sequence[NDArray[Any]], int], Copied]":
     from charrnn.reading.copying import comparison
+    from charrnn.writing.sampler import Sampler
+    from charrnn.writing.samples import fresh_seed, samples
 
-    return comparison(path, vocabulary)
+    model = open_model(options.model)
+    ending = _ending(options, model.vocabulary)
+    model.compile_sampling()
+    sampler = Sampler(model.network, controls=controls)
+    compare = None if options.copied is None else comparison(options.copied, model.vocabulary)
+    output = output_for(options, model.vocabulary, compare)
+    prime = _read_prime(options, sampler, model.vocabulary, output)
+    accept = None if options.novel is None else novel_to(options.novel, model.vocabulary, prime)
+    seed, count = fresh_seed() if options.seed is None else options.seed, options.count
+    number = -1
+    with Team(min(count, processors())) if count > 1 else nullcontext() as team:
+        for piece in samples(sampler, model.vocabulary, ending, seed=seed, count=count, team=team, accept=accept):
+            if piece.sample != number and not options.reads_prime_once:
+                output.begin(prime[:0] if options.no_prime else prime)
+            number = piece.sample
+            output.add(piece)
+    output.close()
 
 
-def _novelty(path: str, vocabulary: "Vocabulary", prime: "NDArray[Any]") -> "Callable[[str], bool]":
-    """Return a test whether a sample is new to a corpus."""
-    from charrnn.text.ingest import read_text
-    from charrnn.writing.samples import novelty
-
-    corpus = read_text([path], byte_level=vocabulary.byte_level, separator=vocabulary.separator, most=COMPARED)
-    text = corpus if isinstance(corpus, str) else corpus.decode("latin-1")
-    return novelty(text, vocabulary, vocabulary.spell(prime))
-
-
-def _check_usage(ctx: click.Context, options: dict[str, Any]) -> None:
+def _check_usage(options: SampleOptions) -> None:
     """Refuse options that contradict each other."""
-
-    def given(name: str) -> bool:
-        return ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
 
     def need(holds: bool, sentence: str) -> None:
         if not holds:
             raise click.UsageError(sentence)
 
-    need(not (given("prime") and given("prime_file")), "Give --prime or --prime-file, not both.")
-    need(not given("repeat_window") or given("repeat_penalty"), "--repeat-window goes with --repeat-penalty.")
-    need(not given("copied_run") or given("copied"), "--copied-run goes with --copied.")
-    need(not (options["surprise"] and options["as_json"]), "Give --surprise or --json, not both.")
-    inputs = [options[name] for name in ("prime", "prime_file", "novel", "copied")]
+    given = options.given
+    need(not {"prime", "prime_file"} <= given, "Give --prime or --prime-file, not both.")
+    need("repeat_window" not in given or "repeat_penalty" in given, "--repeat-window goes with --repeat-penalty.")
+    need("copied_run" not in given or "copied" in given, "--copied-run goes with --copied.")
+    need(not (options.surprise and options.as_json), "Give --surprise or --json, not both.")
+    inputs = [options.prime, options.prime_file, options.novel, options.copied]
     need(inputs.count("-") <= 1, "Standard input (-) can be read only once.")
-    several = options["count"] > 1 or given("novel")
-    need(options["temperature"] > 0.0 or not several, "At --temp 0 all samples are the same one.")
+    several = options.count > 1 or options.novel is not None
+    need(options.controls.temperature > 0.0 or not several, "At --temp 0 all samples are the same one.")
 
 
-def _waiting(options: dict[str, Any]) -> str | None:
-    """Return the option, if any, that needs a sample whole."""
-    waiting = {
-        "--json": options["as_json"],
-        "--novel": options["novel"] is not None,
-        "--copied": options["copied"] is not None,
-        "--count": options["count"] > 1,
-    }
-    return next((name for name, given in waiting.items() if given), None)
+def _ending(options: SampleOptions, vocabulary: "Vocabulary") -> "Ending":
+    """Return where samples are to end; refuse what needs an end and has none."""
+    from charrnn.text.ingest import MOST_IN_MEMORY
+    from charrnn.writing.samples import Ending
+
+    ends_itself = bool(vocabulary.separator or options.lines or options.stop)
+    length, needing = options.length, options.needs_whole_samples
+    if length is None:
+        length = LENGTH_AT_MOST if ends_itself else USUAL_LENGTH
+    if needing and not (length or ends_itself):
+        raise click.UsageError(f"A sample of --length 0 never ends, and {needing} would wait for its end for ever.")
+    if needing not in (None, "--count") and length > MOST_IN_MEMORY:
+        raise click.UsageError(f"{needing} keeps a whole sample in memory, of --length {MOST_IN_MEMORY} at most.")
+    ending = Ending(length or None, options.lines, options.stop)
+    ending.check(vocabulary)
+    return ending
 
 
 def _read_prime(
-    options: dict[str, Any],
-    vocabulary: "Vocabulary",
-    sampler: "Sampler",
-    write: "Callable[[NDArray[Any]], None] | None",
-    *,
-    keep: bool,
-) -> "NDArray[Any]":
-    """Let the sampler read the text to go on from, and write it; return it if it is to be kept."""
-    import numpy as np
+    options: SampleOptions, sampler: "Sampler", vocabulary: "Vocabulary", output: "PlainOutput | JsonOutput"
+) -> "Ids":
+    """Let a sampler read the text to go on from; return it where it is needed again."""
+    from charrnn.writing.prime import read_prime, stored_prime, typed_prime
 
-    from charrnn.writing.sampler import first_symbol
-
-    parts: list[NDArray[Any]] = [np.zeros(0, vocabulary.dtype)]
-    begun = vocabulary.boundary is not None
-    if begun:
-        sampler.read([first_symbol(vocabulary)])
-    size = 0
-    for ids in _prime(options, vocabulary):
-        begun = begun or ids.size > 0
-        sampler.read(ids)
-        if write is not None:
-            write(ids)
-        if keep:
-            parts.append(ids)
-            size += ids.size
-            _require_kept("the text to go on from", size)
-    if not begun:
-        sampler.read([first_symbol(vocabulary)])
-    return np.concatenate(parts)
+    path = "-" if options.prime == "-" else options.prime_file
+    if path is None:
+        blocks: Iterable[Ids] = [typed_prime(options.prime or "", vocabulary, options.unknown)]
+    else:
+        blocks = stored_prime(path, vocabulary, options.unknown)
+    if options.reads_prime_once:
+        return read_prime(sampler, vocabulary, blocks, write=None if options.no_prime else output.go_on)
+    return read_prime(sampler, vocabulary, blocks, keep=not options.no_prime or options.novel is not None)
 
 
-def _prime(options: dict[str, Any], vocabulary: "Vocabulary") -> "Iterator[NDArray[Any]]":
-    """Yield the text to go on from; where texts are documents, the last one of it."""
-    from charrnn.text.ingest import read_stream
+def novel_to(path: str, vocabulary: "Vocabulary", prime: "Ids", *, most: int = MOST_OF_CORPUS) -> Callable[[str], bool]:
+    """Return a test whether a sample is new to a corpus, of so many characters at `most`."""
+    from charrnn.text.ingest import read_text
+    from charrnn.writing.samples import novelty
 
-    path, text = options["prime_file"], options["prime"]
-    if path is None and text == "-":
-        path = "-"
-    if path is not None:
-        blocks = read_stream(path, vocabulary, unknown=options["unknown"])
-        yield from blocks if vocabulary.boundary is None else _last_document(blocks, vocabulary.boundary)
-        return
-    if vocabulary.separator and text:
-        text = text.removesuffix(vocabulary.separator).rsplit(vocabulary.separator, 1)[-1]
-    ids = vocabulary.encode(text or "", unknown=options["unknown"], where="the prime", documents=False)
-    if text and not ids.size:
-        raise CharrnnError("the model knows none of the characters in the prime")
-    yield ids
-
-
-def _last_document(blocks: "Iterable[NDArray[Any]]", boundary: int) -> "list[NDArray[Any]]":
-    """Return the last of the documents that come in blocks, without the symbols at its ends."""
-    import numpy as np
-
-    parts: list[NDArray[Any]] = []
-    size = 0
-    for ids in blocks:
-        if (begins := np.flatnonzero(ids == boundary)).size:
-            parts, size, ids = [], 0, ids[begins[-1] + 1 :]
-        parts.append(ids[ids < boundary])
-        size += parts[-1].size
-        _require_kept("a document to go on from", size)
-    return parts
-
-
-def _require_kept(what: str, size: int) -> None:
-    """Raise CharrnnError where what is kept becomes too long."""
-    if size > KEPT:
-        raise CharrnnError(f"{what} is longer than the {KEPT:,} characters that can be kept in memory")
+    corpus = read_text([path], byte_level=vocabulary.byte_level, separator=vocabulary.separator, most=most)
+    text = corpus if isinstance(corpus, str) else corpus.decode("latin-1")
+    return novelty(text, vocabulary, vocabulary.spell(prime))

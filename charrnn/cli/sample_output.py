@@ -5,15 +5,20 @@ import json
 import math
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import click
 import numpy as np
+
+from charrnn.cli.options import MOST_COMPARED
+from charrnn.errors import CharrnnError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from charrnn.reading.copying import Copied
+    from charrnn.cli.sample import SampleOptions
+    from charrnn.reading.copying import Comparison
     from charrnn.text.vocabulary import Vocabulary
     from charrnn.writing.samples import Piece
 
@@ -21,15 +26,26 @@ FLUSH_SECONDS = 0.05  # a terminal looks alive at twenty writes a second, and a 
 MANY_BITS = 8.0  # of a character that gets the strongest color
 
 
+def output_for(
+    options: "SampleOptions", vocabulary: "Vocabulary", compare: "Comparison | None"
+) -> "PlainOutput | JsonOutput":
+    """Return what writes samples as they are asked for."""
+    if options.as_json:
+        return JsonOutput(vocabulary, compare, options.copied_run)
+    copies = None if compare is None else Copies(compare, options.copied_run, options.copied or "")
+    return (ColoredOutput if options.surprise else PlainOutput)(vocabulary, copies, single=options.count == 1)
+
+
 class PlainOutput:
     """Samples as they are, one after another: documents with their separator between them, other texts a blank line.
 
     A single text is written to the last character and no further. On a terminal a line is ended, and what could command
-    the terminal is made harmless.
+    the terminal is made harmless. With `copies`, what was copied is told at the end.
     """
 
-    def __init__(self, vocabulary: "Vocabulary", *, single: bool) -> None:
-        self.vocabulary, self.single = vocabulary, single and not vocabulary.separator
+    def __init__(self, vocabulary: "Vocabulary", copies: "Copies | None" = None, *, single: bool) -> None:
+        self.vocabulary, self.copies = vocabulary, copies
+        self.single = single and not vocabulary.separator
         self.on_terminal = sys.stdout.isatty()
         self._characters = Characters()
         self._begun = False
@@ -54,13 +70,17 @@ class PlainOutput:
         self._write(piece.symbols, piece.nats / math.log(2.0))
         if time.monotonic() - self._flushed > FLUSH_SECONDS:
             self.flush()
+        if self.copies is not None:
+            self.copies.add(piece)
 
     def close(self) -> None:
-        """End the last line where that is due."""
+        """End the last line where that is due; tell what was copied."""
         self._end_text()
         if self._line_is_open and (not self.single or self.on_terminal):
             self._put(b"\n")
         self.flush()
+        if self.copies is not None:
+            self.copies.tell()
 
     def flush(self) -> None:
         """Hand over what was written."""
@@ -102,10 +122,10 @@ class PlainOutput:
 class ColoredOutput(PlainOutput):
     """The same, with each character in a color: the redder, the more bits it has; plain where there are no colors."""
 
-    def __init__(self, vocabulary: "Vocabulary", *, single: bool) -> None:
+    def __init__(self, vocabulary: "Vocabulary", copies: "Copies | None" = None, *, single: bool) -> None:
         from charrnn.display.color import YELLOW_RED, ColoredText, Scale
 
-        super().__init__(vocabulary, single=single)
+        super().__init__(vocabulary, copies, single=single)
         self._text = ColoredText(Scale(0.0, MANY_BITS, YELLOW_RED, bare=True))
 
     def show(self, text: str, bits: "Sequence[float]") -> None:
@@ -148,7 +168,7 @@ class JsonOutput:
     def __init__(
         self,
         vocabulary: "Vocabulary",
-        compare: "Callable[[Sequence[NDArray[Any]], int], Copied] | None",
+        compare: "Comparison | None",
         run: int,
     ) -> None:
         self.vocabulary, self.compare, self.run = vocabulary, compare, run
@@ -187,3 +207,28 @@ class JsonOutput:
 
     def close(self) -> None:
         """Do nothing: every line is ended."""
+
+
+class Copies:
+    """All that is written, to be looked for in a corpus when it is whole: `most` symbols at most."""
+
+    def __init__(self, compare: "Comparison", run: int, corpus: str, *, most: int = MOST_COMPARED) -> None:
+        self.compare, self.run, self.corpus, self.most = compare, run, corpus, most
+        self._samples: dict[int, list[NDArray[Any]]] = {}
+        self._size = 0
+
+    def add(self, piece: "Piece") -> None:
+        """Take a part of a sample. Raises CharrnnError where there is too much."""
+        self._samples.setdefault(piece.sample, []).append(piece.symbols)
+        self._size += piece.symbols.size
+        if self._size > self.most:
+            raise CharrnnError(f"there is more to write than --copied takes, {self.most:,} characters")
+
+    def tell(self) -> None:
+        """Say on stderr what was copied."""
+        from charrnn.display import sentences
+        from charrnn.display.words import harmless
+
+        found = self.compare([np.concatenate(parts) for parts in self._samples.values()], self.run)
+        for sentence in sentences.copied(found, self.run, self.corpus):
+            click.echo(harmless(sentence), err=True)

@@ -11,7 +11,7 @@ from charrnn.cells.architecture import ACTIVATIONS
 from charrnn.cells.table import CELLS
 from charrnn.cli import train_online as online
 from charrnn.cli import train_real_time as real_time
-from charrnn.cli.options import Duration, Number, Text
+from charrnn.cli.options import Duration, EscapedText, Number
 from charrnn.cli.train_log import Log
 from charrnn.cli.train_preparation import INHERITED, new_run, resumed_run
 from charrnn.cli.train_session import orderly, train
@@ -163,7 +163,7 @@ RESUMABLE = {
 @click.option(
     "--documents",
     "separator",
-    type=Text(),
+    type=EscapedText(),
     metavar="lines|SEPARATOR",
     help="Each line, or what stands between two SEPARATORs, is a text of its own, with a start and an end.",
 )

@@ -26,6 +26,8 @@ GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # 2^64 divided by the golden ratio (Knut
 
 Numbers: TypeAlias = NDArray[np.int32]  # of windows, from 0; −1 for one that is not in both text and corpus
 Keys: TypeAlias = NDArray[np.int64]  # what is to be numbered: symbols, or pairs of numbers
+# Measures what of some texts stands in a corpus, in runs of so many symbols or more.
+Comparison: TypeAlias = "Callable[[Sequence[Ids], int], Copied]"
 Places: TypeAlias = NDArray[np.integer[Any]]
 
 
@@ -96,7 +98,7 @@ def measure(corpus: Ids, texts: Sequence[Ids], least: int = LEAST) -> Copied:
     return Copied(int(begins[-1]) - len(texts), copied, longest, text, place - int(begins[text]), at_corpus)
 
 
-def comparison(path: str, vocabulary: Vocabulary) -> Callable[[Sequence[Ids], int], Copied]:
+def comparison(path: str, vocabulary: Vocabulary) -> Comparison:
     """Read a file or folder; return a function that measures what of some texts stands there, as `measure` does.
 
     The texts are encoded with a model's vocabulary. Of documents each is a text of its own: where one ends is no symbol

@@ -71,8 +71,13 @@ def locked(path: str | Path) -> Iterator[None]:
             os.close(held)
 
 
-def check_writable(path: str | Path, *, force: bool) -> None:
-    """Raise CharrnnError if a file could not be written at ``path``; without ``force`` also if one exists."""
+def is_same_file(path: str | Path, other: str | Path) -> bool:
+    """Tell whether two names lead to the same place, where there need not be a file."""
+    return os.path.realpath(path) == os.path.realpath(other)
+
+
+def check_writable(path: str | Path, *, force: bool, exists: str = "exists already; --force replaces it") -> None:
+    """Raise CharrnnError if a file could not be written at ``path``; without ``force`` also if one ``exists``."""
     name = shown(path)
     try:
         target = _target(path)
@@ -81,7 +86,7 @@ def check_writable(path: str | Path, *, force: bool) -> None:
             raise CharrnnError(f"{name} cannot be written: there is no folder {shown(folder)}")
         if target.exists():
             if not force:
-                raise CharrnnError(f"{name} exists already; --force replaces it")
+                raise CharrnnError(f"{name} {exists}")
             if not os.access(target, os.W_OK):  # it could be replaced, but somebody did not want that
                 raise CharrnnError(f"{name} cannot be written: it is read-only")
         temporary = _beside(target)  # no other test knows all that permissions and file systems may forbid

@@ -28,8 +28,12 @@ __all__ = [
     "read_corpus",
     "read_stream",
     "read_text",
+    "read_verbatim",
     "require_learnable",
 ]
+
+
+MOST_IN_MEMORY = 20_000_000  # characters of a text that is kept in memory, because it is needed whole
 
 
 class AnotherTextError(CharrnnError):
@@ -153,12 +157,13 @@ def beginning(blocks: Iterable[Ids], length: int) -> Ids:
 
 
 @contextmanager
-def read_again(path: str) -> Iterator[BinaryIO | None]:
+def read_again(path: str, times: int = 2) -> Iterator[BinaryIO | None]:
     """Keep, while the block lasts, what comes through a pipe, which can be read only once.
 
-    Where ``path`` is standard input or a pipe with a name, that is what the block gets; else it gets None.
+    Where ``path`` is standard input or a pipe with a name, and it is to be read more ``times`` than once, that is what
+    the block gets; else it gets None.
     """
-    if path != "-" and not Path(path).is_fifo():
+    if times <= 1 or (path != "-" and not Path(path).is_fifo()):
         yield None
         return
     with readable(path):
@@ -187,8 +192,8 @@ def read_text(
         parts = []
         for block in blocks:
             size += len(block)
-            if most is not None and size > most:
-                raise CharrnnError(f"{name} is longer than the {most:,} characters that can be kept in memory")
+            if most is not None:
+                check_size(name, size, most)
             parts.append(block)
         texts.append("".join(parts))
     if not texts:
@@ -196,6 +201,28 @@ def read_text(
     if byte_level:
         return separator.encode().join(text.encode("latin-1") for text in texts)
     return separator.join(texts)
+
+
+def read_verbatim(path: str, *, byte_level: bool, most: int = MOST_IN_MEMORY) -> str:
+    """Read a file or standard input and change nothing; with ``byte_level`` bytes come as U+0000 to U+00FF.
+
+    Raises CharrnnError for what cannot be read, is not UTF-8, or has more than ``most`` characters.
+    """
+    parts, size = [], 0
+    with readable(path):
+        for name, file in files(path, byte_level, []):
+            blocks = chunks(file)
+            for part in (block.decode("latin-1") for block in blocks) if byte_level else decoded(blocks, name):
+                parts.append(part)
+                size += len(part)
+                check_size(name, size, most)
+    return "".join(parts)
+
+
+def check_size(name: str, size: int, most: int = MOST_IN_MEMORY) -> None:
+    """Raise CharrnnError where a text that is kept in memory has become too long."""
+    if size > most:
+        raise CharrnnError(f"{name} is longer than the {most:,} characters that can be kept in memory")
 
 
 def require_learnable(corpus: Corpus) -> None:

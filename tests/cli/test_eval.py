@@ -13,9 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from charrnn.cli import eval as eval_file
 from charrnn.cli import records as reports
+from charrnn.cli.eval_output import keeping
 from charrnn.cli.records import Column, write
+from charrnn.errors import CharrnnError
 from charrnn.reading import scoring
 from charrnn.text import sources
 from tests.helpers.commands import ERROR, TINY, enter, misused, refused, strict_json
@@ -447,10 +448,14 @@ def test_nothing_is_copied(trained, folder, run):
     assert long[5].endswith("…")
 
 
-def test_too_much_to_compare(trained, folder, run, monkeypatch):
+def test_too_much_to_compare(trained, folder, run):
     """A text so long that comparing it would fill the memory is refused, and a corpus that is not there named."""
-    monkeypatch.setattr(eval_file, "COMPARABLE", 1000)
-    refused(run("eval", trained, "corpus.txt", "--copied", "corpus.txt"), "1,000", "--copied")
+    pieces = [(np.zeros(500, np.uint8), np.zeros(500, np.float32))] * 2
+    kept = []
+    assert sum(ids.size for ids, _ in keeping(pieces, kept, most=1000)) == 1000
+    assert [ids.size for ids in kept] == [500, 500]
+    with pytest.raises(CharrnnError, match="too long for --copied, which takes 999 characters"):
+        list(keeping(pieces, [], most=999))
     Path("short.txt").write_text("der Mann")
     refused(run("eval", trained, "short.txt", "--copied", "nowhere"), "nowhere")
 

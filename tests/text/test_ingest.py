@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from charrnn.errors import CharrnnError
 from charrnn.text import sources, vocabulary
-from charrnn.text.ingest import read_again, read_corpus, read_stream, read_text, require_learnable
+from charrnn.text.ingest import read_again, read_corpus, read_stream, read_text, read_verbatim, require_learnable
 from charrnn.text.streams import MINIMUM, Streams, fit_streams, split
 from charrnn.text.vocabulary import Vocabulary
 
@@ -580,6 +580,24 @@ def test_a_file_need_not_be_kept(write: Write, tmp_path: Path) -> None:
     for path in (write("a.txt", b"ab"), str(tmp_path), str(tmp_path / "none")):
         with read_again(path) as kept:
             assert kept is None
+
+
+def test_what_is_read_once_need_not_be_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Standard input that is read once is not copied first."""
+    monkeypatch.setattr("sys.stdin", None)
+    with read_again("-", 1) as kept:
+        assert kept is None
+
+
+def test_a_text_as_it_stands(write: Write) -> None:
+    """Nothing is changed in it; it is as long as there is room for, and refused while it is read where it is longer."""
+    path = write("a.txt", "\ufeffé\r\n".encode())
+    assert read_verbatim(path, byte_level=False) == "\ufeffé\r\n"
+    assert read_verbatim(path, byte_level=True) == "\xef\xbb\xbf\xc3\xa9\r\n"
+    assert len(read_verbatim(path, byte_level=False, most=4)) == 4
+    said = f"{path} is longer than the 3 characters that can be kept in memory"
+    assert failure(read_verbatim, path, byte_level=False, most=3) == said
+    assert "0xFF" in failure(read_verbatim, write("b.txt", b"a\xff"), byte_level=False)
 
 
 # What is worth training on

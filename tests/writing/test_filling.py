@@ -421,17 +421,6 @@ def test_standard_input_that_cannot_be_filled(both, run, stdin, sentence):
     assert result.err.count("\n") == 1
 
 
-def test_too_long_a_text(both, run, monkeypatch):
-    """More than can be kept is refused while it is read."""
-    import charrnn.cli.fill
-
-    monkeypatch.setattr(charrnn.cli.fill, "KEPT", 100)
-    assert run("fill", both, stdin=b"The c_t" + b" " * 93).code == 0
-    result = run("fill", both, stdin=b"The c_t" + b" " * 94)
-    assert result.code == 1
-    assert "longer than the 100 characters that can be kept in memory" in result.err
-
-
 def test_unknown_characters_beside_gaps(both, run):
     """They are left out, or replaced, for the model alone: in what is written they stay."""
     for rule in ("skip", "replace"):

@@ -1,0 +1,119 @@
+"""Scores of texts: as figures, line by line, and character by character."""
+
+from collections.abc import Iterable, Iterator
+from heapq import nlargest
+from typing import TYPE_CHECKING
+
+import click
+
+from charrnn.cli.options import MOST_COMPARED
+from charrnn.cli.records import Column, write
+from charrnn.errors import CharrnnError
+
+if TYPE_CHECKING:
+    from charrnn.reading.scoring import Line, Score, Scored
+    from charrnn.text.vocabulary import Ids, Vocabulary
+
+FIGURES = (
+    Column("nats_per_char", 10, ".4f"),
+    Column("bits_per_char", 10, ".4f"),
+    Column("perplexity", 10, ".3f"),
+    Column("characters", 13, ","),
+)
+
+
+def figures(score: "Score") -> tuple[float, float, float, int]:
+    """Return a score's figures, in the order of their columns."""
+    return score.nats_per_char, score.bits_per_char, score.perplexity, score.characters
+
+
+def whole(pieces: "Iterable[Scored]", vocabulary: "Vocabulary", form: str) -> None:
+    """Tell the figures of a text."""
+    from charrnn.reading.scoring import total
+
+    score = total(pieces, vocabulary.boundary)
+    if form == "text":
+        _tell(score)
+    else:
+        write([figures(score)], FIGURES, form)
+
+
+def copied(pieces: "Iterable[Scored]", vocabulary: "Vocabulary", corpus: str, run: int, form: str) -> None:
+    """Tell the figures of a text, and how much of it is copied."""
+    import numpy as np
+
+    from charrnn.display import sentences
+    from charrnn.display.words import harmless
+    from charrnn.reading.copying import comparison
+    from charrnn.reading.scoring import total
+    from charrnn.text.ingest import name_of
+
+    compare = comparison(corpus, vocabulary)
+    kept: list[Ids] = []
+    score = total(keeping(pieces, kept), vocabulary.boundary)
+    found = compare([np.concatenate(kept)], run)
+    if form != "text":
+        fields = found.fields(run)
+        columns = (Column(name, form="" if isinstance(value, str) else "d") for name, value in fields.items())
+        write([(*figures(score), *fields.values())], [*FIGURES, *columns], form)
+        return
+    _tell(score)
+    for sentence in sentences.copied(found, run, name_of(corpus)):
+        click.echo(harmless(sentence))
+
+
+def _tell(score: "Score") -> None:
+    click.echo(f"{score.nats_per_char:.4f} nats per character")
+    click.echo(f"{score.bits_per_char:.4f} bits per character")
+    click.echo(f"{score.perplexity:.3f} perplexity: as unsure as a fair choice between so many characters")
+    click.echo(f"{score.characters:,} characters predicted")
+
+
+def keeping(pieces: "Iterable[Scored]", kept: "list[Ids]", *, most: int = MOST_COMPARED) -> "Iterator[Scored]":
+    """Pass on pieces whose symbols are kept. Raises CharrnnError where they become too many."""
+    size = 0
+    for ids, nats in pieces:
+        size += ids.size
+        if size > most:
+            raise CharrnnError(f"the text is too long for --copied, which takes {most:,} characters at most")
+        kept.append(ids)
+        yield ids, nats
+
+
+def per_line(pieces: "Iterable[Scored]", vocabulary: "Vocabulary", top: int | None, form: str) -> None:
+    """Tell the bits of each line, or of the most surprising ones."""
+    from charrnn.reading.scoring import lines
+
+    def surprise(line: "Line") -> float:
+        return line.bits_per_char or 0.0
+
+    found: Iterable[Line] = lines(pieces, vocabulary)
+    if top:
+        found = nlargest(top, (line for line in found if line.text and line.characters), key=surprise)
+    columns = (
+        Column(_line_or_document(vocabulary), 8, "d"),
+        Column("characters", 10, ",", "d"),
+        Column("bits", 10, ".2f", ".7g"),
+        Column("bits_per_char", 9, ".4f", ".7g"),
+        Column("text"),
+    )
+    write(((line.number, line.characters, line.bits, line.bits_per_char, line.text) for line in found), columns, form)
+
+
+def per_char(pieces: "Iterable[Scored]", vocabulary: "Vocabulary", form: str) -> None:
+    """Tell the bits and the probability of each character."""
+    from charrnn.reading.scoring import characters
+
+    columns = (
+        Column("index", 10, "d"),
+        Column(_line_or_document(vocabulary), 8, "d"),
+        Column("column", 6, "d"),
+        Column("character", 9),
+        Column("bits", 8, ".4f", ".6g"),
+        Column("probability", 11, ".3g", ".6g"),
+    )
+    write(characters(pieces, vocabulary), columns, form)
+
+
+def _line_or_document(vocabulary: "Vocabulary") -> str:
+    return "line" if vocabulary.boundary is None else "document"

@@ -1,0 +1,80 @@
+"""The text that a sample goes on from: its prime."""
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+
+from charrnn.errors import CharrnnError
+from charrnn.text.ingest import MOST_IN_MEMORY, check_size, read_stream
+from charrnn.text.vocabulary import Ids, Vocabulary
+from charrnn.writing.sampler import Sampler, first_symbol
+
+
+def typed_prime(text: str, vocabulary: Vocabulary, unknown: str = "error") -> Ids:
+    """Return the symbols [N] of a prime that was typed; where texts are documents, those of the last one.
+
+    Raises CharrnnError as `Vocabulary.encode` does, and where nothing is left of it.
+    """
+    if vocabulary.separator:
+        text = text.removesuffix(vocabulary.separator).rsplit(vocabulary.separator, 1)[-1]
+    ids = vocabulary.encode(text, unknown=unknown, where="the prime", documents=False)
+    if text and not ids.size:
+        raise CharrnnError("the model knows none of the characters in the prime")
+    return ids
+
+
+def stored_prime(
+    path: str, vocabulary: Vocabulary, unknown: str = "error", *, most: int = MOST_IN_MEMORY
+) -> Iterable[Ids]:
+    """Return a prime in a file or standard input, in blocks; where texts are documents, the last one.
+
+    Raises CharrnnError as `read_stream` does, and for a document of more than `most` symbols, as it is kept in memory.
+    """
+    blocks = read_stream(path, vocabulary, unknown=unknown)
+    return blocks if vocabulary.boundary is None else last_document(blocks, vocabulary.boundary, most=most)
+
+
+def last_document(blocks: Iterable[Ids], boundary: int, *, most: int = MOST_IN_MEMORY) -> list[Ids]:
+    """Return the last of the documents that come in blocks, without the symbols at its ends."""
+    parts: list[Ids] = []
+    size = 0
+    for ids in blocks:
+        if (begins := np.flatnonzero(ids == boundary)).size:
+            parts, size, ids = [], 0, ids[begins[-1] + 1 :]
+        parts.append(ids[ids < boundary])
+        size += parts[-1].size
+        check_size("a document to go on from", size, most)
+    return parts
+
+
+def read_prime(
+    sampler: Sampler,
+    vocabulary: Vocabulary,
+    blocks: Iterable[Ids],
+    *,
+    write: Callable[[Ids], None] | None = None,
+    keep: bool = False,
+    most: int = MOST_IN_MEMORY,
+) -> Ids:
+    """Let a sampler read a prime that comes in blocks, and `write` them; return it [N] if it is to be kept, else [0].
+
+    What a text begins after is read before it where texts are documents, and in the place of no text at all. Raises
+    CharrnnError for more than `most` symbols to keep.
+    """
+    parts: list[Ids] = [np.zeros(0, vocabulary.dtype)]
+    begun = vocabulary.boundary is not None
+    if begun:
+        sampler.read([first_symbol(vocabulary)])
+    size = 0
+    for ids in blocks:
+        begun = begun or ids.size > 0
+        sampler.read(ids)
+        if write is not None:
+            write(ids)
+        if keep:
+            parts.append(ids)
+            size += ids.size
+            check_size("the text to go on from", size, most)
+    if not begun:
+        sampler.read([first_symbol(vocabulary)])
+    return np.concatenate(parts)
