@@ -230,6 +230,16 @@ class Drawn(NamedTuple):
     nats: Floats  # [N, B]
 
 
+class Drawing(NamedTuple):
+    """How B streams are to draw N characters each, and room for them."""
+
+    controls: DrawingControls
+    recent: Recent
+    room: Floats  # [B, V]: what the characters weigh
+    chances: NDArray[np.float64]  # [N, B], from [0, 1)
+    drawn: Drawn
+
+
 WEIGHTS = _type(Weights, *(FLOATS[n] for n in (3, 3, 3, 4, 3, 2, 3, 3, 1, 1)))
 PACKED = _type(Packed, *(FLOATS[n] for n in (2, 2, 3, 2)))
 LAYER_WEIGHTS = _type(LayerWeights, *(FLOATS[n] for n in (1, 2, 2, 1)))

@@ -177,18 +177,19 @@ def remember(recent, penalty, symbol, b):
 
 
 @entry
-def sample(net, buffers, ids, nothing, controls, recent, room, chances, drawn, slot, first, last):
-    """Draw a block of characters for streams `first` to `last`, and read each; return the next slot.
+def sample(net, buffers, ids, no_dropout, drawing, slot, first, last):
+    """Draw characters for streams `first` to `last`, and read each; return the next slot.
 
-    They are drawn by chances [N, B]; ids [T, B]; room [B, V]. The last character was read in step `slot` − 1 of the
-    window, which begins anew when it is full. Returns -1 where the network's predictions are no numbers.
+    The last character was read in step `slot` − 1 of the window [T, B], which begins anew when it is full. Returns -1
+    where the network's predictions are not finite.
     """
     before = flush_denormals()
+    controls, recent, drawn = drawing.controls, drawing.recent, drawing.drawn
     penalty = math.log(controls.repeat_penalty)
-    for n in range(chances.shape[0]):
+    for n in range(drawing.chances.shape[0]):
         for b in range(first, last):
-            logits, penalties = buffers.logits[slot - 1, b], recent.penalties[b]
-            symbol, loss = draw(logits, room[b], penalties, net.symbols, controls, chances[n, b])
+            logits, penalties, chance = buffers.logits[slot - 1, b], recent.penalties[b], drawing.chances[n, b]
+            symbol, loss = draw(logits, drawing.room[b], penalties, net.symbols, controls, chance)
             if symbol < 0:
                 restore_denormals(before)
                 return -1
@@ -200,7 +201,7 @@ def sample(net, buffers, ids, nothing, controls, recent, room, chances, drawn, s
             slot = 0
         for b in range(first, last):
             ids[slot, b] = drawn.symbols[n, b]
-        forward(net, buffers, ids, nothing, Part(first, last, slot, slot + 1))
+        forward(net, buffers, ids, no_dropout, Part(first, last, slot, slot + 1))
         slot += 1
     restore_denormals(before)
     return slot

@@ -18,7 +18,6 @@ from charrnn.kernels.arguments import (
     PACKED,
     PART,
     WEIGHTS,
-    Dropout,
     LayerWeights,
     Member,
     Part,
@@ -106,9 +105,9 @@ def logits_forward(net, buffers, is_dropped, part):
 
 
 @entry
-def forward(net, buffers, ids, nothing, part):
+def forward(net, buffers, ids, no_dropout, part):
     """Run a part of a window forward, from the states in slot `begin` to the logits; nothing is dropped."""
-    layers_forward(net, buffers, ids, Dropout(1.0, nothing), part)
+    layers_forward(net, buffers, ids, no_dropout, part)
     logits_forward(net, buffers, 0, part)
 
 

@@ -13,16 +13,13 @@ from charrnn.cells.initial import heard
 from charrnn.kernels import barrier, forward_pass, softmax
 from charrnn.kernels.arguments import (
     Back,
-    DrawingControls,
-    Drawn,
+    Drawing,
     Dropout,
-    Integers,
     Net,
     OptimizerArguments,
     Packed,
     Part,
     Plan,
-    Recent,
     Scan,
     Step,
     Windows,
@@ -32,7 +29,7 @@ from charrnn.model.parameters import Array, Parameters, aligned, nbytes_of
 from charrnn.model.team import Team
 from charrnn.model.window import Window
 
-NOTHING: Integers = np.zeros(0, np.int32)
+NO_DROPOUT = Dropout(1.0, np.zeros(0, np.int32))
 
 
 class Network:
@@ -136,7 +133,7 @@ class Network:
     def forward(self, window: Window, first: int, last: int, steps: int) -> None:
         """Run rows `first` to `last` of a window forward, from the carried states to the logits."""
         self._pack_once()
-        forward_pass.forward(self._net, window.buffers, window.ids, NOTHING, Part(first, last, 0, steps))
+        forward_pass.forward(self._net, window.buffers, window.ids, NO_DROPOUT, Part(first, last, 0, steps))
 
     def begin(self, window: Window, first: int, last: int) -> None:
         """Set the carried states of rows `first` to `last` to those that a text begins from: zeros, or learned ones."""
@@ -150,23 +147,12 @@ class Network:
         symbols = self.architecture.vocabulary
         softmax.softmax_cross_entropy(window.logits, window.targets, window.losses, symbols, 1.0, first, last, steps)
 
-    def sample(
-        self,
-        window: Window,
-        controls: DrawingControls,
-        recent: Recent,
-        room: Array,
-        chances: NDArray[np.float64],
-        drawn: Drawn,
-        slot: int,
-        first: int,
-        last: int,
-    ) -> int:
+    def sample(self, window: Window, drawing: Drawing, slot: int, first: int, last: int) -> int:
         """Draw and read a block of characters, as `kernels.drawing.sample` says; return the next slot or -1."""
         self._pack_once()
-        drawing: Any = importlib.import_module("charrnn.kernels.drawing")
-        arguments = controls, recent, room, chances, drawn, slot, first, last
-        next_slot: int = drawing.sample(self._net, window.buffers, window.ids, NOTHING, *arguments)
+        kernels: Any = importlib.import_module("charrnn.kernels.drawing")
+        arguments = window.buffers, window.ids, NO_DROPOUT, drawing, slot, first, last
+        next_slot: int = kernels.sample(self._net, *arguments)
         return next_slot
 
     def forward_backward(

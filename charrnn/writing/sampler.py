@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from charrnn.errors import CharrnnError
-from charrnn.kernels.arguments import DrawingControls, Drawn, Recent
+from charrnn.kernels.arguments import Drawing, DrawingControls, Drawn, Recent
 from charrnn.kernels.llvm.vector import padded
 from charrnn.model.bidirectional import require_left_to_right
 from charrnn.model.network import Network
@@ -105,14 +105,13 @@ class Sampler:
             raise ValueError("nothing has been read yet")
         chances = np.stack([generator.random(count) for generator in self._generators], axis=1)
         drawn = Drawn(np.zeros((count, self.streams), np.int32), np.zeros((count, self.streams), np.float32))
-        controls = drawing_controls(self.controls)
+        drawing = Drawing(drawing_controls(self.controls), self._recent, self._weights, chances, drawn)
         size = 1 if self.team is None else self.team.size
         slots = [0] * size
 
         def job(worker: int) -> None:
             first, last = worker * self.streams // size, (worker + 1) * self.streams // size
-            arguments = controls, self._recent, self._weights, chances, drawn, reader.slot, first, last
-            slots[worker] = self.network.sample(reader.window, *arguments)
+            slots[worker] = self.network.sample(reader.window, drawing, reader.slot, first, last)
 
         if self.team is None:
             job(0)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from charrnn.errors import CharrnnError
-from charrnn.kernels.arguments import Drawn
+from charrnn.kernels.arguments import Drawing, Drawn
 from charrnn.kernels.drawing import draw
 from charrnn.kernels.llvm.vector import padded
 from charrnn.model.parameters import aligned
@@ -596,7 +596,8 @@ def test_streams_that_are_not_a_threads_own_are_left_alone():
 
     before = others()
     chances = np.random.default_rng(0).random((100, 4))
-    slot = net.sample(window, drawing_controls(TOGETHER), recent, sampler._weights, chances, drawn, 3, 1, 3)
+    work = Drawing(drawing_controls(TOGETHER), recent, sampler._weights, chances, drawn)
+    slot = net.sample(window, work, 3, 1, 3)
     assert slot == (3 + 100) % window.seq_length
     assert others() == before
     assert (drawn.symbols[:, 1:3] >= 0).all()
