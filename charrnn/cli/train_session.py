@@ -135,7 +135,7 @@ def train(trainer: "Trainer", output: str, options: dict[str, Any], log: Log) ->
                 sampled = now
             if now - began >= pause:
                 trainer.stop = True
-        if worked and (failure is None or trainer.state.judged):
+        if worked and (failure is None or trainer.state.has_best):
             try:
                 store.save(slim=options["slim"] and trainer.finished)
             except CharrnnError as error:

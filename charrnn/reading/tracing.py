@@ -14,8 +14,8 @@ from charrnn.model.network import Network
 from charrnn.model.reader import Reader
 from charrnn.reading.features import FEATURES, Characters, Feature
 
-LEAST = 10  # characters in each half of a text that must have a feature, and that must not: fewer tell nothing
-STILL = 1e-4  # standard deviation of a unit that hardly moves: what rounding does to it must not count
+LEAST_CHARACTERS = 10  # of each half of a text must have a feature, and as many must not: fewer tell nothing
+STILL_DEVIATION = 1e-4  # standard deviation of a unit that hardly moves: what rounding does to it must not count
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ class _Sums:
         """Return Pearson's correlation of each feature with each unit [F, U]; 0 for a unit that hardly moves."""
         f, ff, u, uu, fu = (sums / self.count for sums in self.sums)
         f_deviation, u_deviation = np.sqrt(ff - f * f), np.sqrt(np.maximum(uu - u * u, 0.0))
-        moving = u_deviation > STILL * np.maximum(np.abs(u), 1.0)
+        moving = u_deviation > STILL_DEVIATION * np.maximum(np.abs(u), 1.0)
         with np.errstate(divide="ignore", invalid="ignore"):
             r = (fu - f[:, np.newaxis] * u) / (f_deviation[:, np.newaxis] * u_deviation)
         return np.where(moving, np.clip(r, -1.0, 1.0), 0.0)
@@ -152,26 +152,26 @@ class _Sums:
 def _varies(values: NDArray[np.generic]) -> bool:
     numbers = values.astype(np.float64)
     above = np.count_nonzero(numbers > numbers.mean()) if numbers.size else 0
-    return bool(LEAST <= above <= numbers.size - LEAST)
+    return bool(LEAST_CHARACTERS <= above <= numbers.size - LEAST_CHARACTERS)
 
 
 def _read(network: Network, ids: NDArray[np.integer]) -> Iterator[NDArray[np.float32]]:
     """Read a text [N] from the zero state; yield all units after each of some symbols [n, layers·kinds·H]."""
-    architecture, gates = network.architecture, network.architecture.row.gates
+    architecture = network.architecture
     require_left_to_right(architecture)
-    there = kinds(architecture)
-    named = [gates.index(kind) for kind in there if kind not in architecture.row.states]
-    kept = len(there) - len(named)
+    row, hidden = architecture.row, architecture.hidden
+    states = row.learnable_states
+    gates = [row.gates.index(kind) for kind in kinds(architecture)[len(states) :]]
     reader = Reader(network)
     window = reader.window
     # The end of a document is no symbol that is read, but a gap, after which a network begins anew.
     symbols = ids.astype(np.int32)
     symbols[symbols >= architecture.vocabulary] = -1
     for steps in reader.pieces(symbols[:, np.newaxis]):
-        states = window.states[:kept, :, 1 : steps + 1, 0, : architecture.hidden].transpose(2, 1, 0, 3)
-        z = window.z[:, :steps, 0].reshape(architecture.layers, steps, len(gates), -1)
-        of_gates = z[:, :, named, : architecture.hidden].transpose(1, 0, 2, 3)
-        values = np.concatenate([states, of_gates], axis=2).reshape(steps, -1)
+        of_states = window.states[: len(states), :, 1 : steps + 1, 0, :hidden].transpose(2, 1, 0, 3)
+        z = window.z[:, :steps, 0].reshape(architecture.layers, steps, len(row.gates), -1)
+        of_gates = z[:, :, gates, :hidden].transpose(1, 0, 2, 3)
+        values = np.concatenate([of_states, of_gates], axis=2).reshape(steps, -1)
         if not np.isfinite(values).all():
             raise CharrnnError("the model's weights are so large that what its units do is no number")
         yield values

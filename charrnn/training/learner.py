@@ -64,9 +64,9 @@ class Advance:
 
 
 class Learner:
-    """A network, its optimizer's moments and what it carries from window to window, and the team that trains it.
+    """A network that a team trains, with its optimizer and what it carries from window to window.
 
-    Each of its steps is one window of so many streams, and of `seq_length` steps at most.
+    Each step of training goes over one window of text: `batch_size` streams, `seq_length` steps at most.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class Learner:
     def of(
         cls, settings: Settings, architecture: Architecture, team: Team, initial: Mapping[str, Array] | None = None
     ) -> "Learner":
-        """Make one as settings have it, from `initial` weights where they are given.
+        """Make a learner by settings, from `initial` weights or random ones.
 
         Raises CharrnnError where it is to learn in real time and cannot.
         """
@@ -136,11 +136,12 @@ class Learner:
         full_rows: NDArray[np.int64] | None = None,
         scales: Numbers | None = None,
     ) -> Advance:
-        """Take a step for each window, at its rate [N]; end at once where a gradient's norm is not finite.
+        """Take a step of training for each window, at its rate [N].
 
-        Streams that are `fresh` [N, B] begin from the first state. There have been so many `updates` since the moments
-        were zero. What a step makes small is the mean loss of its window, or the sum times its scale [N]. The rest is
-        as `Plan` says; by default nothing is dropped, and all streams take all steps of their windows.
+        A step follows the gradient of the mean loss, or of the sum of losses times its scale [N]. Streams that are
+        `fresh` [N, B] begin from the first state. `updates` counts those since the moments were zero. By default
+        nothing is dropped, and all streams take all steps of a window; `Plan` has the rest. Ends after a step whose
+        gradient has a norm that is not finite.
         """
         count = windows.lengths.size
         predictions = np.maximum(1, np.count_nonzero(windows.targets >= 0, axis=(1, 2)))
@@ -159,20 +160,20 @@ class Learner:
         return Advance(plan.losses[:done], predictions[:done], rates[:done], plan.norms[:done])
 
     def next_epoch(self) -> None:
-        """Hand what each stream carries to the next stream, which goes on where it ended."""
+        """Hand what each stream carries to the next one, which goes on where it ended."""
         self.window.next_epoch()
         if self.influence is not None:
             self.influence.next_epoch()
 
     def is_finite(self) -> bool:
-        """Tell whether all that is saved is numbers: neither NaN nor infinity."""
+        """Tell whether nothing that is saved is NaN or infinity."""
         moments = (moment.flat for moment in self.optimizer.moments)
         arrays = (self.network.weights.flat, *moments, self.window.states[:, :, 0])
         finite = all(bool(values.min() > -np.inf and values.max() < np.inf) for values in arrays)
         return finite and (self.influence is None or self.influence.is_finite())
 
-    def begin_from(self, weights: Array) -> None:
-        """Begin anew from other weights [P], as their flat vector has them, with nothing left of what was before."""
+    def start_over(self, weights: Array) -> None:
+        """Begin anew from other weights, a flat vector; nothing of what was before is left."""
         self.network.weights.flat[:] = weights
         for values in (self.gradient, *self.optimizer.moments):
             values.flat[:] = 0.0
@@ -182,8 +183,8 @@ class Learner:
             self.influence.begin()
         self.network.pack()
 
-    def saved(self, progress: dict[str, Any], weights: Parameters | None = None) -> Resume:
-        """Return a copy of all that a run needs to go on, or of other weights than the network's with it."""
+    def snapshot(self, progress: dict[str, Any], weights: Parameters | None = None) -> Resume:
+        """Copy all that a run needs to go on; the `weights` are the network's unless others are given."""
         return Resume(
             progress=progress,
             weights=(weights or self.network.weights).concatenated(),
@@ -193,7 +194,7 @@ class Learner:
         )
 
     def restore(self, resume: Resume) -> None:
-        """Undo `saved`; raise ValueError where that is of another network or optimizer."""
+        """Go on from a snapshot; raise ValueError where it is one of another network or optimizer."""
         if (self.influence is None) != (resume.influence is None):
             raise ValueError("there is an influence in real-time recurrent learning only")
         self.network.weights.assign_concatenated(resume.weights)

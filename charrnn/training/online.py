@@ -74,7 +74,7 @@ class OnlineTrainer:
             training=asdict(self.settings),
             history=[],
             corpus={"sources": ["-"], "sha256": "", "characters": self.state.characters},
-            resume=self.learner.saved(asdict(self.state)),
+            resume=self.learner.snapshot(asdict(self.state)),
         )
 
     def feed(self, ids: Ids) -> None:
@@ -178,7 +178,7 @@ class OnlineTrainer:
 
     def _roll_back(self) -> None:
         """Go back to safe weights with half the rate; raise CharrnnError when this has not helped several times."""
-        self.learner.begin_from(self._safe)
+        self.learner.start_over(self._safe)
         self._chunk = 1
         self.state.roll_back(self.settings.lr, self.pace.most_rollbacks)
 

@@ -1,4 +1,4 @@
-"""How a run goes about it: how often it reports and validates, and what it does where the loss runs away."""
+"""The pace of a run: how often it reports and validates, and how it goes back where the loss runs away."""
 
 import math
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Pace:
-    """What nobody has to choose for a run, with what does well for all."""
+    """What a run decides by itself; the defaults suit all networks and texts."""
 
     chunk_seconds: float = 0.15  # of training between two records: what Ctrl-C waits for
     longest_interval: int = 1_000_000  # characters of training between two validations; an epoch if that is shorter

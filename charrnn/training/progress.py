@@ -109,7 +109,7 @@ class State(RunState):
         return state
 
     @property
-    def judged(self) -> bool:
+    def has_best(self) -> bool:
         """Whether there are best weights of a validation, or given ones."""
         return self.best_step > 0 or self.best_loss is not None or self.given
 

@@ -96,7 +96,7 @@ class Trainer:
             trainer.best.assign_concatenated(resume.weights)
             trainer.network.weights.assign(checkpoint.parameters)
             trainer.network.pack()
-        elif state.judged:
+        elif state.has_best:
             trainer.best.assign(checkpoint.parameters)
         if state.ended and not trainer.over:  # a run of so many epochs would not have validated there
             state.ended, state.end_loss = False, None
@@ -109,7 +109,7 @@ class Trainer:
         Where nothing is held out that is the last at which the run would have validated. Where the run ended between
         two validations on weights that are the best, what is stored as its last weights are those it would go back to.
         """
-        last, best = self.network.weights, self.best if self.state.judged else self.network.weights
+        last, best = self.network.weights, self.best if self.state.has_best else self.network.weights
         if self.state.last_is_best:
             last, best = self.best, self.network.weights
         return Checkpoint(
@@ -123,7 +123,7 @@ class Trainer:
                 "sha256": self.corpus.sha256,
                 "characters": self.corpus.characters,
             },
-            resume=self.learner.saved(asdict(self.state), last),
+            resume=self.learner.snapshot(asdict(self.state), last),
         )
 
     def run(self) -> Iterator[Progress]:
@@ -241,7 +241,7 @@ class Trainer:
         CharrnnError when this has not helped several times in a row.
         """
         state = self.state
-        self.learner.begin_from(self.best.flat)
+        self.learner.start_over(self.best.flat)
         state.step = state.best_step
         state.waited, state.loss_sum, state.loss_count = 0, 0.0, 0
         rate = state.roll_back(self.settings.lr, self.pace.most_rollbacks)
