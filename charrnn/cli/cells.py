@@ -5,10 +5,18 @@ from typing import Any
 
 import click
 
+from charrnn.cells.architecture import MAXIMUM_HIDDEN, MAXIMUM_LAYERS, Architecture
+from charrnn.cells.table import CELLS
+from charrnn.errors import CharrnnError
+
 
 @click.command("cells", short_help="List the kinds of networks, with formulas, sizes and costs.")
-@click.option("--hidden", type=click.IntRange(1, 16384), default=256, show_default=True, help="Units in a layer.")
-@click.option("--layers", type=click.IntRange(1, 64), default=1, show_default=True, help="Layers, one upon another.")
+@click.option(
+    "--hidden", type=click.IntRange(1, MAXIMUM_HIDDEN), default=256, show_default=True, help="Units in a layer."
+)
+@click.option(
+    "--layers", type=click.IntRange(1, MAXIMUM_LAYERS), default=1, show_default=True, help="Layers, one upon another."
+)
 @click.option(
     "--vocabulary", type=click.IntRange(1, 1_114_112), default=65, show_default=True, help="Distinct characters."
 )
@@ -40,10 +48,6 @@ def command(hidden: int, layers: int, vocabulary: int, as_json: bool) -> None:
 
 def _rows(hidden: int, layers: int, vocabulary: int) -> list[dict[str, Any]]:
     """Return what there is to tell of each cell; one that cannot have such a size tells why."""
-    from charrnn.cells.architecture import Architecture
-    from charrnn.cells.table import CELLS
-    from charrnn.errors import CharrnnError
-
     rows = []
     for cell in CELLS.values():
         try:

@@ -10,7 +10,7 @@ from charrnn.errors import CharrnnError
 from charrnn.storage.files import reason, shown
 
 if TYPE_CHECKING:
-    from charrnn.training.progress import Progress
+    from charrnn.training.progress import OnlineProgress, Progress
 
 
 class Log:
@@ -39,7 +39,7 @@ class Log:
                 self.stream.close()
 
     def write(self, record: "Progress") -> None:
-        """Write a record as a line of JSON."""
+        """Write a record of a run on a text; losses are nats per character."""
         entry: dict[str, Any] = {
             "step": record.step,
             "epoch": round(record.epoch, 6),
@@ -51,16 +51,30 @@ class Log:
         }
         if record.val_loss is not None:
             entry["val_loss"] = record.val_loss
-        if record.rolled_back:
-            entry["rolled_back"] = True
-        self.put(entry)
+        self._put(entry, rolled_back=record.rolled_back)
 
-    def put(self, entry: dict[str, Any]) -> None:
+    def write_online(self, record: "OnlineProgress") -> None:
+        """Write a record of a run that learns online."""
+        entry = {
+            "step": record.step,
+            "characters": record.characters,
+            "seconds": round(record.seconds, 3),
+            "recent_loss": record.recent,
+            "mean_loss": record.mean,
+            "learning_rate": record.learning_rate,
+            "grad_norm": record.grad_norm,
+            "chars_per_second": round(record.chars_per_second, 1),
+        }
+        self._put(entry, rolled_back=record.rolled_back)
+
+    def _put(self, entry: dict[str, Any], *, rolled_back: bool) -> None:
         """Write a line of JSON, if there is a file; numbers that are none as null."""
         if self.stream is None:
             return
         # JSON has no word for what is not a number.
         entry = {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in entry.items()}
+        if rolled_back:
+            entry["rolled_back"] = True
         try:
             self.stream.write(json.dumps(entry, allow_nan=False) + "\n")
             self.stream.flush()

@@ -1,189 +1,96 @@
-"""A run of ``charrnn train`` from its first step to its last: saved now and then, stopped by signals, shown."""
+"""A run of ``charrnn train`` on a text, from its first step to its last: shown, logged and saved."""
 
 import math
 import shlex
-import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 from charrnn.cli.train_log import Log
+from charrnn.cli.train_options import TrainOptions
+from charrnn.cli.train_run import Store, after, compile_run, exit_code, stopping
 from charrnn.errors import CharrnnError
 
 if TYPE_CHECKING:
     from charrnn.display.training_screen import TrainingDisplay
-    from charrnn.model.model_file import Checkpoint
     from charrnn.training.progress import Progress
     from charrnn.training.trainer import Trainer
 
-SAVE_COST = 20  # a validation is saved too where as many times what the last save took has passed since it,
-SAVE_LEAST = 5.0  # and as many seconds: a small network would wear out a disk
-AGAIN = 0.5  # seconds after which another Ctrl-C is meant as one
 SAMPLE_SECONDS = 20.0  # between two looks at what the model writes
 SAMPLE_LENGTH = 240
 SAMPLE_DOCUMENTS = 4
 
 
-class Run(Protocol):
-    """What can be stopped and saved."""
-
-    stop: bool
-
-    def is_finite(self) -> bool:
-        """Tell whether it can be saved."""
-
-    def checkpoint(self) -> "Checkpoint":
-        """Return its whole state."""
-
-
-@contextmanager
-def orderly() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP end the program as Ctrl-C does, so that what it is about to write is cleared away."""
-
-    def end(number: int, frame: object) -> None:
-        raise SystemExit(128 + number)
-
-    with _handling(end, "SIGTERM", "SIGHUP"):
-        yield
-
-
-@contextmanager
-def stopping(run: Run, caught: list[int], sentence: str | None = None) -> Iterator[None]:
-    """Let the first Ctrl-C (or SIGTERM, SIGHUP) end the run in good order, and a later Ctrl-C at once."""
-    from charrnn.display.console import note
-
-    first = -math.inf
-
-    def stop(number: int, frame: object) -> None:
-        nonlocal first
-        # Only a hand means it: a terminal that is closed may send SIGHUP twice, and what has started the program may
-        # pass on the signal that it got as well.
-        if caught and number == signal.SIGINT and time.monotonic() - first > AGAIN:
-            raise KeyboardInterrupt
-        if not caught:
-            first = time.monotonic()
-            if sentence is not None:
-                note(sentence)
-        caught.append(number)
-        run.stop = True
-
-    with _handling(stop, "SIGINT", "SIGTERM", "SIGHUP"):
-        yield
-
-
-@contextmanager
-def _handling(handle: Callable[[int, Any], None], *names: str) -> Iterator[None]:
-    """Handle signals, where the system has them."""
-    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
-    # What is ignored stays ignored: nohup means it.
-    before = {n: signal.signal(n, handle) for n in numbers if signal.getsignal(n) is not signal.SIG_IGN}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def train(trainer: "Trainer", output: str, options: dict[str, Any], log: Log) -> int:
+def train(trainer: "Trainer", options: TrainOptions, log: Log, *, sample_seconds: float = SAMPLE_SECONDS) -> int:
     """Run to the end, a pause, an error or a signal; save; return the exit code.
 
     Raises CharrnnError for a run that gives up, and where it cannot be saved at its end.
     """
-    from charrnn.display.console import compiling, note
     from charrnn.display.training_screen import TrainingDisplay
 
     caught: list[int] = []
-    failure: CharrnnError | None = None
-    worked = False
-    samples = options["samples"] and not options["quiet"] and not trainer.architecture.bidirectional
-    pause = math.inf if options["seconds"] is None or trainer.settings.seconds is not None else options["seconds"]
-
-    wait = None if options["quiet"] else "stopping as soon as the kernels are compiled"
-    with (
-        compiling(trainer.network, training=True, quiet=options["quiet"]) as compiled,
-        stopping(trainer, caught, wait),
-    ):
-        trainer.compile()
-    with (
-        TrainingDisplay(trainer, quiet=options["quiet"]) as display,
-        stopping(trainer, caught),
-    ):
+    compiled = compile_run(trainer, caught, quiet=options.quiet)
+    with TrainingDisplay(trainer, quiet=options.quiet) as display, stopping(trainer, caught):
         display.header(compiled)
-        began = sampled = time.monotonic()
-        store = Store(trainer, output, options["save_every"])
-        records = trainer.run()
+        session = _Session(trainer, options, log, display, sample_seconds)
+        store, failure = session.store, session.follow()
+        if session.worked and (failure is None or trainer.state.has_best):
+            with after(failure):
+                store.save(slim=options.slim and trainer.finished)
+    if failure is not None:
+        kept = f"the best model so far is in {store.output}" if store.saved else "nothing was saved"
+        raise CharrnnError(f"{failure}; {kept}")
+    _conclude(trainer, store, display)
+    return exit_code(caught, log, store)
+
+
+class _Session:
+    """What goes on while a run trains."""
+
+    def __init__(
+        self, trainer: "Trainer", options: TrainOptions, log: Log, display: "TrainingDisplay", sample_seconds: float
+    ) -> None:
+        from charrnn.display.console import note
+
+        self.trainer, self.log, self.display = trainer, log, display
+        self.worked = False  # whether there was a step
+        self._say = note if options.quiet else display.say
+        shows = options.samples and not options.quiet and not trainer.architecture.bidirectional
+        self._sample_seconds = sample_seconds if shows else math.inf
+        paused = options.seconds is not None and trainer.settings.seconds is None
+        began = self._sampled = time.monotonic()
+        self._end = began + (options.seconds or 0.0) if paused else math.inf
+        self.store = Store(trainer, options.target, options.save_every)
+
+    def follow(self) -> CharrnnError | None:
+        """Train to the end, a pause or a signal; return what kept the run from going on."""
+        records = self.trainer.run()
         while True:
             try:
                 record = next(records, None)
             except CharrnnError as error:  # the loss could not be mended: the best model is kept
-                failure = error
-                break
+                return error
             if record is None:
-                break
-            worked = True
-            display.update(record)
-            log.write(record)
-            if store.is_due(record):
-                try:
-                    store.save()
-                except CharrnnError as error:  # the disk may have room again before the run ends
-                    (note if options["quiet"] else display.say)(f"{error}; the run goes on, and saves again later")
-            now = time.monotonic()
-            if samples and record.val_loss is not None and now - sampled > SAMPLE_SECONDS:
-                display.sample(_sample(trainer))
-                sampled = now
-            if now - began >= pause:
-                trainer.stop = True
-        if worked and (failure is None or trainer.state.has_best):
-            try:
-                store.save(slim=options["slim"] and trainer.finished)
-            except CharrnnError as error:
-                raise CharrnnError(f"{failure}; {error}" if failure else str(error)) from None
-    if failure is not None:
-        kept = f"the best model so far is in {output}" if store.saved else "nothing was saved"
-        raise CharrnnError(f"{failure}; {kept}")
-    _conclude(trainer, output, display, stored=store.saved)
-    if log.failure is not None:
-        raise CharrnnError(f"{log.failure}; the model is in {output}" if store.saved else log.failure)
-    return 128 + caught[0] if caught else 0
+                return None
+            self._take(record)
+
+    def _take(self, record: "Progress") -> None:
+        """Show and log a record, save the run where that is due, and look at what it writes now and then."""
+        self.worked = True
+        self.display.update(record)
+        self.log.write(record)
+        self.store.save_if_due(record, self._say)
+        now = time.monotonic()
+        if record.val_loss is not None and now - self._sampled > self._sample_seconds:
+            self.display.sample(_sample(self.trainer))
+            self._sampled = now
+        if now >= self._end:
+            self.trainer.stop = True
 
 
-class Store:
-    """The model file of a run: written at its end and, now and then, before."""
-
-    def __init__(self, run: Run, output: str, every: float) -> None:
-        self.run, self.output, self.every = run, output, every
-        self.saved = False
-        self._last = time.monotonic()
-        self._cost = 0.0  # seconds that the last save took
-
-    def is_due(self, record: "Progress | None") -> bool:
-        """Tell whether to save now: so often, and at a validation where that takes next to no time."""
-        passed = time.monotonic() - self._last
-        validated = record is not None and record.val_loss is not None
-        validated = validated and passed >= max(SAVE_COST * self._cost, SAVE_LEAST * self.saved)
-        # A run whose numbers have just gone wrong is not worth it: it goes back as soon as it notices.
-        return (validated or passed >= self.every) and self.run.is_finite()
-
-    def save(self, *, slim: bool = False) -> None:
-        """Write the file; raise CharrnnError if that cannot be done."""
-        from charrnn.model.model_file import save
-
-        began, self._cost = time.monotonic(), math.inf  # where it fails, a validation is no reason to try again
-        try:
-            checkpoint = self.run.checkpoint()
-            if slim:
-                checkpoint.resume = None
-            save(self.output, checkpoint)
-            self.saved, self._cost = True, time.monotonic() - began
-        finally:
-            self._last = time.monotonic()
-
-
-def _conclude(trainer: "Trainer", output: str, display: "TrainingDisplay", *, stored: bool) -> None:
+def _conclude(trainer: "Trainer", store: Store, display: "TrainingDisplay") -> None:
     """Say what the run came to."""
-    if not stored:
+    output = store.output
+    if not store.saved:
         display.say("stopped before the first step; nothing was saved")
         return
     if not trainer.finished:

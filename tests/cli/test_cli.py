@@ -331,13 +331,24 @@ def test_times():
         assert Duration().convert(typed, None, None) == seconds
 
 
-def test_samples_are_shown_now_and_then(folder, run, monkeypatch):
+def test_samples_are_shown_now_and_then(folder, capsys):
     """A run shows a few lines by the model on stderr; not with ``--no-samples`` nor with ``--quiet``."""
-    monkeypatch.setattr(charrnn.cli.train_session, "SAMPLE_SECONDS", 0.0)
-    for options, shown in (((), True), (("--no-samples",), False), (("--quiet",), False)):
-        result = run("train", "corpus.txt", *TINY, "--epochs", 10, "--force", *options)
-        assert (result.code, result.stdout) == (0, b"")
-        assert any(line.startswith("    ") for line in result.err.splitlines()) == shown
+    from charrnn.cli.train import command
+    from charrnn.cli.train_log import Log
+    from charrnn.cli.train_options import TrainOptions
+    from charrnn.cli.train_preparation import new_run
+    from charrnn.cli.train_session import train
+    from charrnn.model.team import Team
+
+    for typed, shown in (((), True), (("--no-samples",), False), (("--quiet",), False)):
+        context = command.make_context("train", ["corpus.txt", "--hidden", "16", "--epochs", "10", *typed])
+        options = TrainOptions(given=frozenset(), **context.params)
+        with Team(1) as team:
+            trainer = new_run(options, team)
+            assert train(trainer, options, Log(None, append=False), sample_seconds=0.0) == 0
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert any(line.startswith("    ") for line in err.splitlines()) == shown
 
 
 def test_plain_lines_now_and_then(folder, run, monkeypatch):
@@ -438,9 +449,9 @@ def test_a_slow_sample_is_seen_as_it_is_written(trained, run, monkeypatch):
 
     pieces, original = [], Network.sample
 
-    def slow(network, window, controls, recent, room, chances, *rest):
-        time.sleep(0.01 * len(chances))
-        return original(network, window, controls, recent, room, chances, *rest)
+    def slow(network, window, drawing, *rest):
+        time.sleep(0.01 * len(drawing.chances))
+        return original(network, window, drawing, *rest)
 
     monkeypatch.setattr(Network, "sample", slow)
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BufferedWriter(Recorder()), encoding="ascii"))

@@ -15,7 +15,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-import charrnn.cli.train_session
+from charrnn.cli.train_run import Store, stopping
 from charrnn.errors import CharrnnError
 from charrnn.model.model_file import load, save
 from charrnn.model.team import Team
@@ -397,9 +397,8 @@ def test_a_validation_is_saved_where_that_costs_little(monkeypatch, tmp_path):
             clock[0] += took[0]
 
     finite = True
-    monkeypatch.setattr(charrnn.cli.train_session.time, "monotonic", lambda: clock[0])
     monkeypatch.setattr("charrnn.model.model_file.save", lambda path, checkpoint: None)
-    store = charrnn.cli.train_session.Store(Told(), "model.npz", 60.0)
+    store = Store(Told(), "model.npz", 60.0, clock=lambda: clock[0])
     step = progress.Progress(1, 0.1, 1.0, 0.1, 1.0, 0.1, 1.0, 1.0)
     validation = replace(step, val_loss=1.0)
     assert store.is_due(validation)
@@ -428,9 +427,8 @@ def test_a_save_that_fails_is_not_tried_at_every_validation(monkeypatch):
             raise CharrnnError("the disk is full")
 
     trainer = SimpleNamespace(is_finite=lambda: True, checkpoint=lambda: None)
-    monkeypatch.setattr(charrnn.cli.train_session.time, "monotonic", lambda: clock[0])
     monkeypatch.setattr("charrnn.model.model_file.save", write)
-    store = charrnn.cli.train_session.Store(trainer, "model.npz", 60.0)
+    store = Store(trainer, "model.npz", 60.0, clock=lambda: clock[0])
     validation = progress.Progress(1, 0.1, 1.0, 0.1, 1.0, 0.1, 1.0, 1.0, val_loss=1.0)
     assert store.is_due(validation)
     with pytest.raises(CharrnnError):
@@ -446,11 +444,10 @@ def test_a_save_that_fails_is_not_tried_at_every_validation(monkeypatch):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs signals")
-def test_a_signal_that_comes_twice_still_saves(monkeypatch):
+def test_a_signal_that_comes_twice_still_saves():
     """Only another Ctrl-C some time after the first signal ends a run at once."""
     clock, caught, trainer = [100.0], [], SimpleNamespace(stop=False)
-    monkeypatch.setattr(charrnn.cli.train_session.time, "monotonic", lambda: clock[0])
-    with charrnn.cli.train_session.stopping(trainer, caught):
+    with stopping(trainer, caught, clock=lambda: clock[0]):
         for name in ("SIGHUP", "SIGHUP", "SIGINT"):
             signal.raise_signal(getattr(signal, name))
         assert trainer.stop

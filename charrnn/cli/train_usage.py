@@ -1,0 +1,133 @@
+"""Options of ``charrnn train`` that contradict each other, and defaults that follow from others."""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+
+import click
+
+from charrnn.cells.architecture import Architecture
+from charrnn.cells.real_time import why_not_in_real_time
+from charrnn.cells.table import CELLS
+from charrnn.cli.train_options import TrainOptions
+
+CELL_OPTIONS = ("activation", "projection", "periods")
+# Options that the weights of --init-from decide.
+INHERITED = {"cell", "hidden", "layers", *CELL_OPTIONS, "bidirectional", "learned_state"}
+
+# Options that a resumed run may be given anew; all others are the run's own.
+RESUMABLE = {
+    "corpus",
+    "resume",
+    "output",
+    "epochs",
+    "seconds",
+    "online",
+    "unknown",
+    "save_every",
+    "threads",
+    "quiet",
+    "log",
+    "samples",
+    "slim",
+    "force",
+}
+
+# Options that mean nothing where a text has no end, is read once, and is learnt from as it comes.
+ENDLESS = {
+    "batch_size",
+    "bidirectional",
+    "byte_level",
+    "dropout",
+    "epochs",
+    "layers",
+    "learned_state",
+    "patience",
+    "remap",
+    "samples",
+    "schedule",
+    "separator",
+    "val_fraction",
+    "warmup",
+}
+
+Flags = Callable[[Collection[str]], str]
+
+
+def check_usage(options: TrainOptions, params: Sequence[click.Parameter]) -> None:
+    """Refuse options that contradict each other; `params` are those of the command."""
+    given = options.given
+
+    def flags(names: Collection[str]) -> str:
+        return ", ".join(sorted(param.opts[-1] for param in params if param.name in names))
+
+    if {"resume", "init_from"} <= given:
+        raise click.UsageError("Give --resume or --init-from, not both.")
+    if options.remap and not options.init_from:
+        raise click.UsageError("--remap goes with --init-from.")
+    if "resume" in given:
+        if others := given - RESUMABLE:
+            raise click.UsageError(f"A resumed run keeps its own {flags(others)}; --init-from starts a new run.")
+    elif not options.corpus:
+        raise click.UsageError("Give a text to learn from: files, folders, or - for standard input.")
+    if "init_from" in given and (others := given & {*INHERITED, "separator"}):
+        raise click.UsageError(f"With --init-from, the model decides {flags(others)}.")
+    if "init_from" not in given and "resume" not in given:
+        _check_cell(options)
+    _check_online(options, flags)
+    if options.gradient == "rtrl" and options.init_from is None:
+        _check_real_time(options)
+
+
+def _check_cell(options: TrainOptions) -> None:
+    """Refuse options that the kind of network does not have."""
+    for name in CELL_OPTIONS:
+        if getattr(options, name) is not None and name not in CELLS[options.cell].options:
+            having = ", ".join(cell.name for cell in CELLS.values() if name in cell.options)
+            raise click.UsageError(f"--{name} is an option of {having}, and not of {options.cell}.")
+    if options.bidirectional and options.separator is not None:
+        raise click.UsageError("Give --bidirectional or --documents: a bidirectional network reads a text as one.")
+
+
+def _check_online(options: TrainOptions, flags: Flags) -> None:
+    """Refuse what contradicts --online."""
+    if "unknown" in options.given and not options.online:
+        raise click.UsageError("--unknown goes with --online.")
+    if not options.online:
+        return
+    if options.gradient != "rtrl" and options.resume is None:
+        raise click.UsageError("--online learns in real time: give --gradient rtrl as well.")
+    if options.corpus not in ((), ("-",)):
+        raise click.UsageError("--online learns from a pipe: give - for standard input, and no file.")
+    if others := options.given & ENDLESS:
+        raise click.UsageError(f"--online learns from a text without end, once, and has no {flags(others)}.")
+
+
+def _check_real_time(options: TrainOptions) -> None:
+    """Refuse a network that cannot learn in real time."""
+    architecture = Architecture(
+        options.cell,
+        1,
+        options.hidden,
+        options.layers,
+        bidirectional=options.bidirectional,
+        learned_state=options.learned_state,
+    )
+    if reason := why_not_in_real_time(architecture):
+        raise click.UsageError(f"{reason[0].upper()}{reason[1:]}.")
+
+
+def with_defaults(options: TrainOptions) -> TrainOptions:
+    """Set what is usual with --gradient rtrl where nothing else was given, and what --online leaves no choice in."""
+    if options.gradient != "rtrl":
+        return options
+    given = options.given
+    # Its cost grows with the streams, and with the fourth power of the units.
+    options = replace(
+        options,
+        hidden=options.hidden if "hidden" in given else 32,
+        batch_size=options.batch_size if "batch_size" in given else 1,
+        dropout=options.dropout if "dropout" in given else 0.0,
+    )
+    if not options.online:
+        return options
+    return replace(options, schedule="constant", warmup=0.0, val_fraction=0.0, patience=0)
