@@ -1,20 +1,19 @@
 """``charrnn bench``: measure on this machine how fast networks are, and what cells learn and remember."""
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
 from charrnn.cells.table import CELLS
 from charrnn.cli.bench_speed import PARTS
-from charrnn.cli.options import Duration, Number
+from charrnn.cli.options import Duration, Number, given, size_options
 
 if TYPE_CHECKING:
     from charrnn.model.team import Team
     from charrnn.text.ingest import Corpus
-    from charrnn.training.settings import Settings
 
 SIZES = ("cell", "hidden", "layers", "seq_length", "batch_size")
 SPEED = ("threads", "rounds", "as_json")
@@ -33,6 +32,35 @@ TAKEN = {
 }
 
 
+@dataclass(frozen=True)
+class BenchOptions:
+    """What ``charrnn bench`` is asked for."""
+
+    corpus: tuple[str, ...]
+    cell: tuple[str, ...]
+    hidden: int
+    layers: int
+    seq_length: int
+    batch_size: int
+    threads: int | None
+    rounds: int
+    against: str | None
+    only: tuple[str, ...]
+    suite: bool
+    growth: bool
+    rtrl: bool
+    memory: bool
+    cells: bool
+    parameters: int
+    epochs: float
+    seconds: float
+    rates: tuple[float, ...]
+    dropout: float
+    seed: int
+    as_json: bool
+    given: frozenset[str]
+
+
 @click.command()
 @click.argument("corpus", nargs=-1, type=click.Path(), metavar="[CORPUS…]")
 @click.option(
@@ -42,8 +70,7 @@ TAKEN = {
     metavar="CELL",
     help="Kind of network; with --cells and --memory it may be given repeatedly.  [default: lstm, or all to compare]",
 )
-@click.option("--hidden", type=click.IntRange(1, 16384), default=256, show_default=True, help="Units in a layer.")
-@click.option("--layers", type=click.IntRange(1, 64), default=1, show_default=True, help="Layers, one upon another.")
+@size_options
 @click.option(
     "--seq-length", type=click.IntRange(1, 65536), default=32, show_default=True, help="Steps to learn through."
 )
@@ -104,17 +131,7 @@ TAKEN = {
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: one object, or one a line as they come.")
 @click.pass_context
-def command(
-    ctx: click.Context,
-    /,
-    corpus: tuple[str, ...],
-    threads: int | None,
-    rounds: int,
-    against: str | None,
-    only: tuple[str, ...],
-    as_json: bool,
-    **options: Any,
-) -> None:
+def command(ctx: click.Context, /, **values: Any) -> None:
     """Measure the speed on this machine: training, sampling, what its controls cost, threads, start-up; and memory.
 
     Without CORPUS the text is made up. Figures are medians of rounds in which all sides take turns; ratios are those of
@@ -148,63 +165,60 @@ def command(
       charrnn bench corpus.txt --cells --parameters 50000 --time 30s
       charrnn bench --memory --cell rnn --cell lstm
     """
-    way = _way(ctx)
-    _refuse_contradictions(way, only, against=against, threads=threads, cells=options["cell"])
+    options = BenchOptions(given=given(ctx), **values)
+    way = _way(options, ctx.command.params)
+    _check_usage(options, way)
     from charrnn.benchmark import pytorch
     from charrnn.cli.bench_learning import cells, memory
     from charrnn.model.team import Team
 
-    if against is not None:
+    if options.against is not None:
         pytorch.require()  # before anything is measured
-    with Team(threads) as team:
+    with Team(options.threads) as team:
         if way == "memory":
-            memory(options["cell"], team, options["seed"], as_json=as_json)
+            memory(options, team)
         elif way == "cells":
-            own = {name: options[name] for name in ("parameters", "seconds", "rates")}
-            cells(options["cell"], _read(corpus), _run(options), team, **own, as_json=as_json)
+            cells(options, _read(options.corpus), team)
         else:
-            sizes = {name: options[name] for name in SIZES} | {"cell": (*options["cell"], "lstm")[0]}
-            torch = against is not None
-            _speed(way, _read(corpus), sizes, team, rounds, only=only, torch=torch, as_json=as_json)
+            _speed(options, way, _read(options.corpus), team)
 
 
-def _way(ctx: click.Context) -> str:
-    """Return the option that says what to measure, "" where there is none.
+def _way(options: BenchOptions, params: Sequence[click.Parameter]) -> str:
+    """Return the option that says what to measure, "" where there is none; `params` are those of the command.
 
     Raises click.UsageError for an option that does not go with it: another such option is one.
     """
-    options = {param.name or "": "/".join(param.opts[:1]) for param in ctx.command.params} | {"corpus": "CORPUS"}
-    given = [name for name in options if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE]
-    way = next((name for name in given if name in TAKEN), "")
-    strange = [name for name in given if name not in (way, *TAKEN[way])]
+    names = {param.name or "": "/".join(param.opts[:1]) for param in params} | {"corpus": "CORPUS"}
+    typed = [name for name in names if name in options.given]
+    way = next((name for name in typed if name in TAKEN), "")
+    strange = [name for name in typed if name not in (way, *TAKEN[way])]
     if strange and way:
-        raise click.UsageError(f"--{way} does not go with {', '.join(options[name] for name in strange)}.")
+        raise click.UsageError(f"--{way} does not go with {', '.join(names[name] for name in strange)}.")
     if strange:
         ways = " or ".join(f"--{way}" for way, taken in TAKEN.items() if strange[0] in taken)
-        raise click.UsageError(f"{options[strange[0]]} goes with {ways} only.")
+        raise click.UsageError(f"{names[strange[0]]} goes with {ways} only.")
     return way
 
 
-def _refuse_contradictions(
-    way: str, only: Collection[str], *, against: str | None, threads: int | None, cells: Sequence[str]
-) -> None:
+def _check_usage(options: BenchOptions, way: str) -> None:
     """Raise click.UsageError for options that ask for two things, or for nothing."""
     from charrnn.cells.real_time import REAL_TIME_CELLS
 
+    cells, only = options.cell, set(options.only)
     if way == "rtrl" and cells and cells[0] not in REAL_TIME_CELLS:
         raise click.UsageError(f"--rtrl is for the cells {', '.join(REAL_TIME_CELLS)}, not for {cells[0]}.")
     if len(cells) > 1 and way not in ("cells", "memory"):
         raise click.UsageError("--cell can be given more than once with --cells and --memory only.")
     if len(set(cells)) < len(cells):
         raise click.UsageError("The same --cell is given twice.")
-    if against:
+    if options.against:
         from charrnn.benchmark.pytorch import LAYERS
 
         if not set(cells) <= set(LAYERS):
             raise click.UsageError(f"PyTorch has no {cells[0]}; --against is for {', '.join(LAYERS)}.")
-    if against and only and not {"training", "sampling"} & set(only):
+    if options.against and only and not {"training", "sampling"} & only:
         raise click.UsageError("--against is for training, sampling and --suite.")
-    if threads == 1 and set(only) == {"threads"}:
+    if options.threads == 1 and only == {"threads"}:
         raise click.UsageError("--only threads compares one thread with more; leave out --threads 1.")
 
 
@@ -220,32 +234,13 @@ def _read(paths: tuple[str, ...]) -> "Corpus":
     return Corpus(vocabulary.encode(text), vocabulary, ("fables",), "")
 
 
-def _run(options: dict[str, Any]) -> "Settings":
-    """Return the settings of a run that are the same for all cells."""
-    from charrnn.training.settings import Settings
-
-    own = ("layers", "seq_length", "batch_size", "epochs", "dropout", "seed")
-    return Settings(**{name: options[name] for name in own}, patience=0)  # each run has its whole time
-
-
-def _speed(
-    way: str,
-    text: "Corpus",
-    sizes: dict[str, Any],
-    team: "Team",
-    rounds: int,
-    *,
-    only: Collection[str],
-    torch: bool,
-    as_json: bool,
-) -> None:
+def _speed(options: BenchOptions, way: str, text: "Corpus", team: "Team") -> None:
     """Measure speed: of one network, of the suite, or how it grows."""
     from charrnn.benchmark import report
     from charrnn.benchmark.flop import COUNTED
-    from charrnn.benchmark.suite import plain_settings
     from charrnn.cli.bench_speed import PAGE, Bench
 
-    bench = Bench(text, plain_settings(**sizes), team, rounds, torch=torch, as_json=as_json)
+    bench = Bench(options, text, team)
     if way == "suite":
         bench.suite()
     elif way == "growth":
@@ -253,9 +248,9 @@ def _speed(
     elif way == "rtrl":
         bench.real_time()
     else:
-        bench.parts([part for part in PARTS if part in (only or PARTS)])
-    if as_json:
-        about = {"versions": report.versions(), "threads": team.size, "rounds": rounds, "flop": COUNTED}
+        bench.parts([part for part in PARTS if part in (options.only or PARTS)])
+    if options.as_json:
+        about = {"versions": report.versions(), "threads": team.size, "rounds": options.rounds, "flop": COUNTED}
         click.echo(json.dumps({**about, "results": bench.results}))
-    elif way not in ("growth", "rtrl") and (not only or "training" in only):
+    elif way not in ("growth", "rtrl") and (not options.only or "training" in options.only):
         click.echo(click.wrap_text(COUNTED, PAGE))

@@ -1,7 +1,6 @@
 """What ``charrnn bench`` does about learning: each network's row is shown, or printed as JSON, when it is there."""
 
 import json
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -9,16 +8,17 @@ import click
 from charrnn.cli.bench_speed import PAGE, compile_training
 
 if TYPE_CHECKING:
+    from charrnn.cli.bench import BenchOptions
     from charrnn.model.team import Team
     from charrnn.text.ingest import Corpus
     from charrnn.training.settings import Settings
 
 
-def memory(cells: Sequence[str], team: "Team", seed: int, *, as_json: bool) -> None:
+def memory(options: "BenchOptions", team: "Team") -> None:
     """Measure how far back cells remember: a row a cell; as JSON, an object a line for each distance."""
     from charrnn.benchmark import recall, report
 
-    chosen = cells or recall.PLAIN
+    chosen, seed, as_json = options.cell or recall.PLAIN, options.seed, options.as_json
     few = recall.corpus(recall.DISTANCES[0], recall.STREAMS, seed)
     for cell in chosen:
         compile_training(recall.settings(cell, recall.DISTANCES[0], seed), few, team, quiet=as_json)
@@ -36,41 +36,47 @@ def memory(cells: Sequence[str], team: "Team", seed: int, *, as_json: bool) -> N
         click.echo("\n" + click.wrap_text(report.MEMORY_CAPTION, PAGE))
 
 
-def cells(
-    chosen: Sequence[str],
-    text: "Corpus",
-    settings: "Settings",
-    team: "Team",
-    *,
-    parameters: int,
-    seconds: float,
-    rates: Sequence[float],
-    as_json: bool,
-) -> None:
-    """Measure how well cells learn a text: a row, or an object, a network. `settings` tell all but cell and size."""
+def cells(options: "BenchOptions", text: "Corpus", team: "Team") -> None:
+    """Measure how well cells learn a text: a row, or an object, a network."""
     from charrnn.benchmark import comparison, report
     from charrnn.cells.table import CELLS
-    from charrnn.display import sentences
-    from charrnn.display.console import note
-    from charrnn.training.trainer import Trainer
+    from charrnn.training.settings import Settings
 
-    networks = comparison.candidates(chosen or tuple(CELLS), settings, len(text.vocabulary), parameters)
-    asked = next(iter(networks.values()))
-    trainer = Trainer(asked, text, team)
-    shortened = sentences.short_text(trainer.streams.ids.size, asked, trainer.settings)
-    if shortened is not None and not as_json:
-        note(shortened)
+    settings = Settings(
+        layers=options.layers,
+        seq_length=options.seq_length,
+        batch_size=options.batch_size,
+        epochs=options.epochs,
+        dropout=options.dropout,
+        seed=options.seed,
+        patience=0,  # each run has its whole time
+    )
+    chosen, as_json = options.cell or tuple(CELLS), options.as_json
+    networks = comparison.candidates(chosen, settings, len(text.vocabulary), options.parameters)
+    if not as_json:
+        _note_if_short(next(iter(networks.values())), text, team)
     for own in networks.values():
         compile_training(own, text, team, quiet=as_json)
     if not as_json:
-        click.echo(report.cells_head(settings.epochs or 0.0, seconds))
-    for result in comparison.compare(networks, text, team, seconds=seconds, rates=rates):
+        click.echo(report.cells_head(options.epochs, options.seconds))
+    for result in comparison.compare(networks, text, team, seconds=options.seconds, rates=options.rates):
         if as_json:
             _print(result.as_dict(), team)
         else:
             click.echo(report.cells_row(result))
     if not as_json:
         click.echo("\n" + click.wrap_text(report.CELLS_CAPTION, PAGE))
+
+
+def _note_if_short(settings: "Settings", text: "Corpus", team: "Team") -> None:
+    """Say so where a text is too short for the streams that were asked for."""
+    from charrnn.display import sentences
+    from charrnn.display.console import note
+    from charrnn.training.trainer import Trainer
+
+    trainer = Trainer(settings, text, team)
+    if shortened := sentences.short_text(trainer.streams.ids.size, settings, trainer.settings):
+        note(shortened)
 
 
 def _print(result: dict[str, Any], team: "Team") -> None:

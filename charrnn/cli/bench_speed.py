@@ -5,9 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from charrnn.cli.models import compile_noticed
+
 if TYPE_CHECKING:
     from charrnn.benchmark.report import Table
     from charrnn.cells.architecture import Architecture
+    from charrnn.cli.bench import BenchOptions
     from charrnn.model.team import Team
     from charrnn.text.ingest import Corpus
     from charrnn.training.settings import Settings
@@ -17,22 +20,27 @@ PAGE = 110  # columns of a caption
 
 def compile_training(settings: "Settings", text: "Corpus", team: "Team", *, quiet: bool) -> None:
     """Compile what training needs, and say so where that takes its time."""
-    from charrnn.display.console import compiling
     from charrnn.training.trainer import Trainer
 
     trainer = Trainer(settings, text, team)
-    with compiling(trainer.network, training=True, quiet=quiet):
-        trainer.compile()
+    compile_noticed(trainer.network, trainer.compile, training=True, quiet=quiet)
 
 
 class Bench:
     """Measures, shows each result as it comes unless it is for JSON, and keeps it."""
 
-    def __init__(
-        self, text: "Corpus", settings: "Settings", team: "Team", rounds: int, *, torch: bool, as_json: bool
-    ) -> None:
-        self.text, self.settings, self.team, self.rounds = text, settings, team, rounds
-        self.torch, self.as_json = torch, as_json
+    def __init__(self, options: "BenchOptions", text: "Corpus", team: "Team") -> None:
+        from charrnn.benchmark.suite import plain_settings
+
+        self.text, self.team = text, team
+        self.rounds, self.torch, self.as_json = options.rounds, options.against is not None, options.as_json
+        self.settings = plain_settings(
+            cell=options.cell[0] if options.cell else "lstm",
+            hidden=options.hidden,
+            layers=options.layers,
+            seq_length=options.seq_length,
+            batch_size=options.batch_size,
+        )
         self.results: dict[str, Any] = {}
 
     def parts(self, chosen: Collection[str]) -> None:

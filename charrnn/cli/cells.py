@@ -5,18 +5,14 @@ from typing import Any
 
 import click
 
-from charrnn.cells.architecture import MAXIMUM_HIDDEN, MAXIMUM_LAYERS, Architecture
+from charrnn.cells.architecture import Architecture
 from charrnn.cells.table import CELLS
+from charrnn.cli.options import size_options
 from charrnn.errors import CharrnnError
 
 
 @click.command("cells", short_help="List the kinds of networks, with formulas, sizes and costs.")
-@click.option(
-    "--hidden", type=click.IntRange(1, MAXIMUM_HIDDEN), default=256, show_default=True, help="Units in a layer."
-)
-@click.option(
-    "--layers", type=click.IntRange(1, MAXIMUM_LAYERS), default=1, show_default=True, help="Layers, one upon another."
-)
+@size_options
 @click.option(
     "--vocabulary", type=click.IntRange(1, 1_114_112), default=65, show_default=True, help="Distinct characters."
 )

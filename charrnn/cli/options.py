@@ -8,6 +8,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from charrnn.cells.architecture import MAXIMUM_HIDDEN, MAXIMUM_LAYERS
 from charrnn.text.unknown import UNKNOWN
 from charrnn.writing.controls import CONTROLS, Controls
 
@@ -78,6 +79,28 @@ def control_options(function: Callable[..., Any]) -> Callable[..., Any]:
             show_default=default is not None,
             help=control.help,
         )(function)
+    return function
+
+
+def size_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --hidden and --layers."""
+    for option in (
+        click.option(
+            "--layers",
+            type=click.IntRange(1, MAXIMUM_LAYERS),
+            default=1,
+            show_default=True,
+            help="Layers, one upon another.",
+        ),
+        click.option(
+            "--hidden",
+            type=click.IntRange(1, MAXIMUM_HIDDEN),
+            default=256,
+            show_default=True,
+            help="Units in a layer.",
+        ),
+    ):
+        function = option(function)
     return function
 
 

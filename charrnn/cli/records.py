@@ -12,9 +12,9 @@ import click
 
 from charrnn.errors import CharrnnError
 
-BATCH = 4096  # records that are written at once
-SECONDS = 0.1  # but where they come slowly, none waits for many others
-REMEMBERED = 256  # strings of a column: characters come again and again
+BATCH_SIZE = 4096  # records that are written at once
+BATCH_SECONDS = 0.1  # but where they come slowly, none waits for many others
+CACHED_STRINGS = 256  # strings of a column: characters come again and again
 ESCAPES = str.maketrans({"\t": "\\t", "\n": "\\n", "\r": "\\r"})
 TSV_ESCAPES = ESCAPES | {ord("\\"): "\\\\"}
 
@@ -82,7 +82,7 @@ def _write(records: Iterable[Sequence[Any]], head: str, cells: Sequence[Cell], l
     try:
         for record in records:
             batch.append(record)
-            if len(batch) == BATCH or time.monotonic() - written > SECONDS:
+            if len(batch) == BATCH_SIZE or time.monotonic() - written > BATCH_SECONDS:
                 _put(head + _lines(batch, cells, line))
                 head, written = "", time.monotonic()
                 batch.clear()
@@ -119,7 +119,7 @@ def _exact(column: Column) -> Written:
 
 
 def _json(column: Column) -> Written:
-    return _exact(column) if column.form else lru_cache(REMEMBERED)(json.dumps)
+    return _exact(column) if column.form else lru_cache(CACHED_STRINGS)(json.dumps)
 
 
 def _tsv(column: Column) -> Written:
@@ -128,7 +128,7 @@ def _tsv(column: Column) -> Written:
     if column.form:
         return _exact(column)
     safe = harmless if sys.stdout.isatty() else str
-    return lru_cache(REMEMBERED)(lambda value: safe(_string(value, column).translate(TSV_ESCAPES)))
+    return lru_cache(CACHED_STRINGS)(lambda value: safe(_string(value, column).translate(TSV_ESCAPES)))
 
 
 def _text(column: Column) -> Written:
@@ -137,7 +137,7 @@ def _text(column: Column) -> Written:
     if column.form:
         sign = "+" * column.form.startswith("+")  # it stands before the width
         return f"{{:>{sign}{column.width}{column.form.removeprefix('+')}}}".format
-    return lru_cache(REMEMBERED)(lambda value: padded(_aligned(_string(value, column)), column.width))
+    return lru_cache(CACHED_STRINGS)(lambda value: padded(_aligned(_string(value, column)), column.width))
 
 
 def _aligned(text: str) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from charrnn.cli.train_log import Log
 from charrnn.cli.train_options import TrainOptions
-from charrnn.cli.train_run import Store, after, compile_run, exit_code, stopping
+from charrnn.cli.train_run import Clock, Store, after, compile_run, exit_code, stopping
 from charrnn.errors import CharrnnError
 
 if TYPE_CHECKING:
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from charrnn.training.online import OnlineTrainer
     from charrnn.training.progress import OnlineProgress
 
-WAIT = 0.1  # seconds to wait for text, before looking whether to stop or to save
+WAIT_SECONDS = 0.1  # for text, before looking whether to stop or to save
 LOG_SECONDS = 1.0  # between two lines of a log: a run may last for months
 
 
-def learn(trainer: "OnlineTrainer", options: TrainOptions, log: Log) -> int:
+def learn(trainer: "OnlineTrainer", options: TrainOptions, log: Log, *, clock: Clock = time.monotonic) -> int:
     """Learn until the pipe's end, an error, a signal, or the time is up; save; return the exit code.
 
     Raises CharrnnError for a text that cannot be read on, a run that gives up, and where it cannot be saved.
@@ -30,7 +30,7 @@ def learn(trainer: "OnlineTrainer", options: TrainOptions, log: Log) -> int:
     compiled = compile_run(trainer, caught, quiet=options.quiet)
     with OnlineDisplay(trainer, quiet=options.quiet) as display, stopping(trainer, caught):
         display.header(compiled)
-        session = _Session(trainer, options, log, display)
+        session = _Session(trainer, options, log, display, clock)
         store, failure = session.store, session.listen()
         if session.record is not None:
             with after(failure):
@@ -48,16 +48,18 @@ def learn(trainer: "OnlineTrainer", options: TrainOptions, log: Log) -> int:
 class _Session:
     """What goes on while a run listens."""
 
-    def __init__(self, trainer: "OnlineTrainer", options: TrainOptions, log: Log, display: "OnlineDisplay") -> None:
+    def __init__(
+        self, trainer: "OnlineTrainer", options: TrainOptions, log: Log, display: "OnlineDisplay", clock: Clock
+    ) -> None:
         from charrnn.display.console import note
         from charrnn.text.feed import Feed
 
-        self.trainer, self.log, self.display = trainer, log, display
+        self.trainer, self.log, self.display, self._clock = trainer, log, display, clock
         self.feed = Feed(trainer.vocabulary, unknown=options.unknown)
-        self.store = Store(trainer, options.target, options.save_every)
+        self.store = Store(trainer, options.target, options.save_every, clock=clock)
         self.record: OnlineProgress | None = None
         self._say = note if options.quiet else display.say
-        self._end = time.monotonic() + (math.inf if options.seconds is None else options.seconds)
+        self._end = clock() + (math.inf if options.seconds is None else options.seconds)
         self._logged: OnlineProgress | None = None
         self._told = -math.inf  # when the log was told something
         self._saved: OnlineProgress | None = None
@@ -68,13 +70,13 @@ class _Session:
         failure: CharrnnError | None = None
         try:
             while not trainer.stop:
-                if time.monotonic() >= self._end:
+                if self._clock() >= self._end:
                     trainer.stop = True
                 if not self._note(trainer.learn()):
                     if self.feed.ended:
                         break
                     try:
-                        symbols = self.feed.next(WAIT)
+                        symbols = self.feed.next(WAIT_SECONDS)
                     except CharrnnError as error:  # what came before it is learnt from first
                         failure = error
                         continue
@@ -96,7 +98,7 @@ class _Session:
             return False
         self.record = record
         self.display.update(record)
-        if time.monotonic() - self._told >= LOG_SECONDS:
+        if self._clock() - self._told >= LOG_SECONDS:
             self._write(record)
         return True
 
@@ -104,7 +106,7 @@ class _Session:
         """Write a record to the log, but not twice."""
         if record is not self._logged:
             self.log.write_online(record)
-        self._logged, self._told = record, time.monotonic()
+        self._logged, self._told = record, self._clock()
 
 
 def _conclude(session: _Session, display: "OnlineDisplay") -> None:

@@ -25,7 +25,7 @@ import charrnn.cli
 from charrnn import __version__
 from charrnn.cli import COMMANDS
 from charrnn.errors import CharrnnError
-from tests.helpers.commands import ERROR, TINY, UNEXPECTED, contents, misused, refused, strict_json
+from tests.helpers.commands import ERROR, TINY, UNEXPECTED, contents, misused, refused, strict_json, train_options
 from tests.helpers.model_files import arrays_of, assert_same_bits, meta_of, rewrite
 
 
@@ -333,16 +333,13 @@ def test_times():
 
 def test_samples_are_shown_now_and_then(folder, capsys):
     """A run shows a few lines by the model on stderr; not with ``--no-samples`` nor with ``--quiet``."""
-    from charrnn.cli.train import command
     from charrnn.cli.train_log import Log
-    from charrnn.cli.train_options import TrainOptions
     from charrnn.cli.train_preparation import new_run
     from charrnn.cli.train_session import train
     from charrnn.model.team import Team
 
     for typed, shown in (((), True), (("--no-samples",), False), (("--quiet",), False)):
-        context = command.make_context("train", ["corpus.txt", "--hidden", "16", "--epochs", "10", *typed])
-        options = TrainOptions(given=frozenset(), **context.params)
+        options = train_options("corpus.txt", "--hidden", 16, "--epochs", 10, *typed)
         with Team(1) as team:
             trainer = new_run(options, team)
             assert train(trainer, options, Log(None, append=False), sample_seconds=0.0) == 0

@@ -9,13 +9,13 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from charrnn.cli import records as reports
 from charrnn.cli.eval_output import keeping
-from charrnn.cli.records import Column, write
+from charrnn.cli.records import BATCH_SECONDS, Column, write
 from charrnn.errors import CharrnnError
 from charrnn.reading import scoring
 from charrnn.text import sources
@@ -342,11 +342,10 @@ def test_the_three_forms_tell_the_same(trained, folder, run):
 
 
 def test_pieces_do_not_show(trained, folder, run, monkeypatch):
-    """Where a long text is cut into pieces, and how its records are written in batches, makes next to no difference."""
+    """Where a long text is cut into pieces makes next to no difference."""
     whole = [records(run("eval", trained, "corpus.txt", option, "--json")) for option in ("--per-line", "--per-char")]
     monkeypatch.setattr(scoring, "PIECE", 1000)
     monkeypatch.setattr(scoring, "RECORDS", 300)
-    monkeypatch.setattr(reports, "BATCH", 7)
     for option, expected in zip(("--per-line", "--per-char"), whole, strict=True):
         for row, one in zip(records(run("eval", trained, "corpus.txt", option, "--json")), expected, strict=True):
             assert row.keys() == one.keys()
@@ -543,7 +542,7 @@ def test_records_are_written_as_they_come(printed, capsysbinary, form):
     def slow():
         for number in range(3):
             seen.append(capsysbinary.readouterr().out.decode())
-            time.sleep(1.1 * reports.SECONDS)
+            time.sleep(1.1 * BATCH_SECONDS)
             yield (number,)
 
     seen.append(printed(slow(), [Column("number", 6, "d")], form))
@@ -551,10 +550,10 @@ def test_records_are_written_as_they_come(printed, capsysbinary, form):
     assert seen == ["", "number\n" * (form != "json") + line.format(0), line.format(1), line.format(2)]
 
 
-def test_many_records_are_written_in_few_parts(printed, monkeypatch):
+def test_many_records_are_written_in_few_parts(monkeypatch):
     """Records that come fast are written in batches, all of them, in order."""
     parts = []
-    monkeypatch.setattr(reports, "_put", parts.append)
+    monkeypatch.setattr("sys.stdout", SimpleNamespace(write=parts.append, flush=lambda: None, isatty=lambda: False))
     write(((number,) for number in range(10_000)), [Column("number", 1, "d")], "tsv")
     assert len(parts) < 100
     assert "".join(parts) == "number\n" + "".join(f"{number}\n" for number in range(10_000))

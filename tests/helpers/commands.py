@@ -35,6 +35,17 @@ def enter(*arguments):
         return end.code
 
 
+def train_options(*arguments):
+    """Return what ``charrnn train`` is asked for by these arguments."""
+    from charrnn.cli.options import given
+    from charrnn.cli.train import command
+    from charrnn.cli.train_options import TrainOptions
+    from charrnn.cli.train_usage import with_defaults
+
+    context = command.make_context("train", [str(argument) for argument in arguments])
+    return with_defaults(TrainOptions(given=given(context), **context.params))
+
+
 class Screen(io.TextIOWrapper):
     """Standard output that says it is a terminal, and keeps what is written to it."""
 

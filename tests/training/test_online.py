@@ -1,5 +1,6 @@
 """Learning from a pipe as it comes: what is learnt, saved and resumed, and what is refused."""
 
+import io
 import json
 import os
 import signal
@@ -13,7 +14,9 @@ import numpy as np
 import pytest
 
 from charrnn.cli import train
-from charrnn.cli import train_online as command
+from charrnn.cli.train_log import Log
+from charrnn.cli.train_online import learn
+from charrnn.cli.train_preparation import online_run
 from charrnn.display import online_screen as display
 from charrnn.errors import CharrnnError
 from charrnn.model.model_file import load, save
@@ -26,6 +29,7 @@ from charrnn.text.vocabulary import UNKNOWN, Vocabulary
 from charrnn.training.online import OnlineTrainer
 from charrnn.training.progress import OnlineState
 from charrnn.training.settings import GRADIENTS, Settings
+from tests.helpers.commands import train_options
 from tests.helpers.processes import PATIENCE, until
 from tests.helpers.runs import set_pace, state_of
 
@@ -464,12 +468,14 @@ def test_a_save_that_fails_does_not_end_the_run(folder, run, monkeypatch, text):
     assert load("m.npz", resume=True).resume.progress["characters"] == len(text[:3000].encode()) - 1
 
 
-def test_a_log_is_not_written_at_every_update(folder, run, monkeypatch, text):
+def test_a_log_is_not_written_at_every_update(folder, monkeypatch, text):
     """A line a second at the most, and the last: a run may go on for months."""
     clock = iter(np.arange(0.0, 1e6, 0.05))
-    monkeypatch.setattr(command.time, "monotonic", lambda: float(next(clock)))
     set_pace(monkeypatch, chunk_seconds=0.0)  # each update is a record
-    assert run(*ONLINE, "-o", "m.npz", "--log", "m.log", "--quiet", stdin=text.encode()).code == 0
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+    options = train_options(*ONLINE[1:], "-o", "m.npz", "--quiet")
+    with Team(1) as team, Log("m.log", append=False) as log:
+        assert learn(online_run(options, team), options, log, clock=lambda: float(next(clock))) == 0
     lines = Path("m.log").read_text().splitlines()
     steps = json.loads(lines[-1])["step"]
     assert 2 <= len(lines) < steps / 4
