@@ -1,6 +1,5 @@
 """How far back cells remember: sentences that tell nothing else, and answers that are counted right."""
 
-import json
 import random
 from collections import Counter
 
@@ -11,25 +10,10 @@ from charrnn.benchmark import recall, report
 from charrnn.benchmark.recall import Recall, corpus, correct, questions, sentence
 from charrnn.cells.architecture import Architecture
 from charrnn.cells.initial import initialize
-from charrnn.cells.table import CELLS
 from charrnn.errors import CharrnnError
 from charrnn.model.network import Network
 from charrnn.model.team import Team
 from charrnn.training.trainer import Trainer
-
-
-@pytest.fixture
-def team():
-    """Return a team of one."""
-    with Team(1) as members:
-        yield members
-
-
-@pytest.fixture
-def small(monkeypatch):
-    """Make everything small."""
-    for name, value in {"HIDDEN": 8, "STEPS": 6, "VALIDATION": 8, "PAIRS": 20, "DISTANCES": (5, 12)}.items():
-        monkeypatch.setattr(recall, name, value)
 
 
 def split(text):
@@ -100,7 +84,7 @@ def test_questions_come_in_fours():
 
 
 @pytest.mark.parametrize("distance", [5, 33])
-def test_each_window_is_one_sentence(small, team, distance):
+def test_each_window_is_one_sentence(small_recall, team, distance):
     """No sentence is cut by a window's end, so the gradient reaches all the way; fresh ones are held out."""
     text = corpus(distance, recall.STREAMS * recall.STEPS + recall.VALIDATION, 0)
     settings = recall.settings("rnn", distance, 7)
@@ -182,7 +166,7 @@ def test_a_network_learns_a_short_clause(monkeypatch, team):
     assert result.parameters == Architecture("lstm", len(recall.VOCABULARY), 32).parameter_count()
 
 
-def test_each_distance_goes_on_from_the_last(small, monkeypatch, team):
+def test_each_distance_goes_on_from_the_last(small_recall, monkeypatch, team):
     """The best weights of one distance are the first of the next one, and those that are tested."""
     began, tested = [], []
 
@@ -205,7 +189,7 @@ def test_each_distance_goes_on_from_the_last(small, monkeypatch, team):
 
 
 @pytest.mark.parametrize("cell", ["rnn", "lstm"])
-def test_the_same_seed_measures_the_same(small, monkeypatch, cell):
+def test_the_same_seed_measures_the_same(small_recall, monkeypatch, cell):
     """On one thread or two the weights that are tested are the same, bit for bit; with another seed they differ."""
     weights = []
     monkeypatch.setattr(
@@ -219,7 +203,7 @@ def test_the_same_seed_measures_the_same(small, monkeypatch, cell):
         assert (weights[place] != weights[place + 4]).any()
 
 
-def test_a_loss_that_runs_away_is_a_result(small, monkeypatch, team):
+def test_a_loss_that_runs_away_is_a_result(small_recall, monkeypatch, team):
     """The best weights so far are tested, and the next distance is tried."""
 
     def run(self):
@@ -230,7 +214,7 @@ def test_a_loss_that_runs_away_is_a_result(small, monkeypatch, team):
     assert [result.distance for result in recall.recall("rnn", team, 0)] == [5, 12]
 
 
-def test_weights_that_longer_sentences_blow_up_are_given_up(small, monkeypatch, team):
+def test_weights_that_longer_sentences_blow_up_are_given_up(small_recall, monkeypatch, team):
     """Where the weights of one distance make no sense at the next, that one is learnt from the beginning."""
     real, began = Trainer.__init__, []
 
@@ -251,85 +235,6 @@ def test_the_interval_is_wilsons():
     assert Recall("lstm", 8, 9, 5, 100, 100).interval == pytest.approx((0.9630, 1.0), abs=1e-4)
     low, high = Recall("lstm", 8, 9, 5, 0, 10).interval
     assert -1e-12 < low < 1e-12 < high < 0.3
-
-
-# The command
-
-
-def test_the_table_has_a_row_a_cell(small, folder, run):
-    """Rows are in the order that is asked for, with a share for each distance; and it is said what they are."""
-    result = run("bench", "--memory", "--cell", "rnn", "--cell", "gru", "--threads", 1)
-    assert (result.code, result.err) == (0, "")
-    head, rnn, gru, _, *caption = result.out.splitlines()
-    assert head.split() == ["cell", "parameters", "5", "12"]
-    assert rnn.split()[0] == "rnn"
-    assert gru.split()[0] == "gru"
-    assert len(head) == len(rnn) == len(gru)
-    for row in (rnn, gru):
-        assert all(share.endswith("%") for share in row.split()[2:])
-    assert "was and were" in " ".join(caption)
-    assert max(map(len, caption)) <= 110
-
-
-def test_json_is_a_line_a_measurement(small, folder, run):
-    """Each line can be understood by itself, and its figures are quotients of one another."""
-    result = run("bench", "--memory", "--cell", "lstm", "--seed", 3, "--threads", 1, "--json")
-    assert (result.code, result.err) == (0, "")
-    told = [json.loads(line) for line in result.out.splitlines()]
-    assert [one["distance"] for one in told] == [5, 12]
-    for one in told:
-        assert (one["cell"], one["hidden"], one["seed"], one["threads"], one["sentences"]) == ("lstm", 8, 3, 1, 40)
-        assert one["accuracy"] == one["correct"] / 40
-        assert one["interval"][0] < one["accuracy"] < one["interval"][1]
-        assert one["versions"]["charrnn"]
-
-
-def test_what_is_there_is_shown_when_it_is_there(small, folder, run, monkeypatch):
-    """A measurement that is broken off leaves the rows of the cells that were done."""
-
-    def measured(cell, team, seed):
-        if cell == "gru":
-            raise KeyboardInterrupt
-        yield Recall(cell, 8, 9, 5, 20, 40)
-
-    monkeypatch.setattr(recall, "recall", measured)
-    monkeypatch.setattr(recall, "DISTANCES", (5,))
-    result = run("bench", "--memory", "--cell", "rnn", "--cell", "gru", "--threads", 1)
-    assert result.code == 130
-    assert [line.split() for line in result.out.splitlines()] == [["cell", "parameters", "5"], ["rnn", "9", "50.0%"]]
-
-
-def test_plain_cells_are_compared_by_default(small, folder, run, monkeypatch):
-    """One of each family that there is."""
-    seen = []
-    monkeypatch.setattr(recall, "recall", lambda cell, team, seed: seen.append(cell) or [Recall(cell, 8, 9, 5, 1, 2)])
-    monkeypatch.setattr(recall, "DISTANCES", (5,))
-    assert run("bench", "--memory", "--threads", 1, "--json").code == 0
-    assert seen == ["rnn", "irnn", "clockwork", "gru", "lstm"]
-    assert {CELLS[cell].family for cell in seen} == {row.family for row in CELLS.values()}
-
-
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        (("corpus.txt",), ("CORPUS", "--memory")),
-        (("--cells",), ("--cells", "--memory")),
-        (("--suite",), ("--suite", "--memory")),
-        (("--only", "memory", "--rounds", 2), ("--rounds, --only", "--memory")),
-        (("--hidden", 32, "--epochs", 2, "--lr", 0.1), ("--hidden", "--epochs", "--lr", "--memory")),
-        (("--cell", "rnn", "--cell", "rnn"), ("--cell", "twice")),
-        (("--cell", "brain"), ("brain",)),
-        (("--seed", -1), ("--seed",)),
-    ],
-)
-def test_what_does_not_go_with_it_is_refused(folder, run, options, words):
-    """One clear error about usage, before anything is measured."""
-    result = run("bench", "--memory", *options)
-    assert (result.code, result.stdout) == (2, b"")
-    error = result.err.splitlines()[-1]
-    assert error.startswith("Error: ")
-    for word in words:
-        assert word in error
 
 
 def test_a_head_fits_its_rows():

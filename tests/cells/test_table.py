@@ -1,31 +1,27 @@
 """The table of cells: its rows' parameters, how they begin, what they have in common, and what a new row takes."""
 
-import json
 import time
 from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
 from charrnn.cells.architecture import Architecture
 from charrnn.cells.initial import heard, initialize
 from charrnn.cells.table import CELLS, lstm
-from charrnn.cli import group
 from charrnn.errors import CharrnnError
-from charrnn.model.model_file import Checkpoint, load, save
+from charrnn.model.model_file import load, save
 from charrnn.model.network import Network
 from charrnn.model.team import Team
-from charrnn.model.transfer import starting_weights
 from charrnn.model.window import Window
 from charrnn.text.streams import Streams
-from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.settings import Settings, periods_of
 from charrnn.training.trainer import Trainer
 from tests import naive
+from tests.helpers.commands import misused
 from tests.helpers.networks import Case, assert_close
-from tests.helpers.runs import corpus_of, rhyme
+from tests.helpers.texts import corpus_of, rhyme
 from tests.rows import NAMES, ROWS, fitted
 
 # Names and shapes in the first layer: V = 5, H = 6, R = 4. A model file holds them so; to change them is to break it.
@@ -149,12 +145,6 @@ def test_periods_are_read():
             periods_of(wrong)
 
 
-def run(*arguments):
-    """Run the program; return its exit code and what it says."""
-    result = CliRunner().invoke(group, [str(a) for a in arguments])
-    return result.exit_code if result.exception is None or result.exit_code else 1, result.output
-
-
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -165,13 +155,11 @@ def run(*arguments):
         (("--cell", "lstm-nothing"), "is not one of"),
     ],
 )
-def test_options_of_other_cells_are_wrong_usage(tmp_path, arguments, sentence):
+def test_options_of_other_cells_are_wrong_usage(tmp_path, run, arguments, sentence):
     """An option that does not belong to the cell is refused before anything is read or written."""
     text = tmp_path / "text.txt"
     text.write_text("no matter")
-    code, said = run("train", text, *arguments, "-o", tmp_path / "model.npz")
-    assert code == 2
-    assert sentence in " ".join(said.split())
+    misused(run("train", text, *arguments, "-o", tmp_path / "model.npz"), sentence)
     assert list(tmp_path.iterdir()) == [text]
 
 
@@ -498,68 +486,3 @@ def test_a_variant_costs_no_more_than_its_familys_plain_row(family, hidden):
     print(f"\ntime of a step, {hidden} units, over that of {family}: {ratios}")  # noqa: T201
     for name in NO_DEARER[family]:
         assert ratios[name] < 1.15, name
-
-
-# ---- charrnn cells ----------------------------------------------------------------------------------------
-
-
-def test_the_list_of_cells():
-    """Each row is told with its formula, its source, its options, and its size and cost, worked out by hand."""
-    code, said = run("cells", "--hidden", 64, "--layers", 2, "--vocabulary", 30)
-    assert code == 0
-    for name, row in CELLS.items():
-        assert row.formula in said
-        assert row.source in said
-        assert f"\n{name}" in "\n" + said
-    code, said = run("cells", "--hidden", 64, "--layers", 2, "--vocabulary", 30, "--json")
-    told = {about["name"]: about for about in map(json.loads, said.splitlines())}
-    assert set(told) == set(CELLS)
-    assert told["lstm"]["multiply_adds"] == 3 * 4 * 64 * 64 + 64 * 30
-    assert told["lstm"]["parameters"] == 4 * (30 + 3 * 64 + 2) * 64 + 65 * 30
-    # W of each layer: half of the units' columns at each step, on average 15/32; U of the second whole.
-    assert told["clockwork"]["multiply_adds"] == 2 * 64 * 64 * 15 // 32 + 64 * 64 + 64 * 30
-    assert told["rnn"]["options"] == ["--activation"]
-    assert told["lstm-fgr"]["states"] == ["h", "c", "i", "f", "o"]
-
-
-def test_a_cell_that_cannot_have_a_size_says_why():
-    """A clockwork network of 10 units is told as one that there is not, and the rest as they are."""
-    code, said = run("cells", "--hidden", 10)
-    assert code == 0
-    assert "10 units cannot be shared out among 4" in said
-    assert said.count("parameters,") == len(CELLS) - 1
-
-
-def test_the_gap_goes_along_to_another_vocabulary():
-    """A run from a bidirectional model begins with what that learnt of each character, and of the gap."""
-    small, large = Vocabulary.of("abd"), Vocabulary.of("abcd")
-    architecture = Architecture("gru", 3, 4, bidirectional=True)
-    parameters = initialize(architecture, 0)
-    model = Checkpoint(architecture, small, parameters, {}, [], {})
-    begun = starting_weights(model, large, seed=1)
-    assert {name: values.shape for name, values in begun.items()} == replace(
-        architecture, vocabulary=4
-    ).parameter_shapes()
-    assert np.array_equal(begun["layer0.U_n"][[0, 1, 3]], parameters["layer0.U_n"])
-    assert np.array_equal(begun["reverse.layer0.U_n"][[0, 1, 3, 4]], parameters["reverse.layer0.U_n"])
-    assert np.array_equal(begun["output.V_reverse"][:, [0, 1, 3]], parameters["output.V_reverse"])
-    assert np.array_equal(begun["reverse.layer0.W_r"], parameters["reverse.layer0.W_r"])
-
-
-def test_parts_of_a_long_text_are_read_from_the_learned_state(monkeypatch):
-    """A part that is scored beside others, with nothing read before it, begins where a text begins."""
-    from charrnn.reading import scoring
-
-    monkeypatch.setattr(scoring, "WARM_UP", 0)
-    monkeypatch.setattr(scoring, "STREAM_LENGTH", 10)
-    architecture = Architecture("gru", 5, 6, learned_state=True)
-    parameters = initialize(architecture, 0)
-    parameters["layer0.h0"][:] = np.linspace(-1.0, 1.0, 6)
-    ids = np.random.default_rng(0).integers(0, 5, 21).astype(np.uint8)
-    with Team(1) as team:
-        ours = scoring.score(Network(architecture, parameters), ids, team).nats
-    twin = {name: values.astype(np.float64) for name, values in parameters.items()}
-    halves = [ids[begin : begin + 11, np.newaxis].astype(np.int32) for begin in (0, 10)]
-    assert ours == pytest.approx(
-        sum(10 * naive.loss("gru", twin, half[:-1], half[1:], None) for half in halves), rel=1e-5
-    )

@@ -8,29 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from charrnn.display.curve import HEIGHT, draw
+from charrnn.display.curve import HEIGHT
 from charrnn.model.model_file import load, save
-from tests.helpers.commands import enter, on_a_terminal
-
-FALLING = [(1.0, 3.0, 3.2), (2.0, 2.0, 2.4), (3.0, 1.5, 2.0), (5.0, 1.0, 2.0)]
-
-
-def drawing(lines):
-    """Return the part of a curve's lines that is beside its axis, as rows of cells."""
-    assert len(lines) == HEIGHT + 2
-    return [line[7:] for line in lines[1:-1]]
-
-
-def dots(rows):
-    """Return the (x, y) of all dots of Braille characters, counted as terminals show them."""
-    places = {0: (0, 0), 1: (0, 1), 2: (0, 2), 6: (0, 3), 3: (1, 0), 4: (1, 1), 5: (1, 2), 7: (1, 3)}
-    return {
-        (2 * x + places[bit][0], 4 * y + places[bit][1])
-        for y, row in enumerate(rows)
-        for x, cell in enumerate(row)
-        for bit in range(8)
-        if ord(cell) > 0x2800 and (ord(cell) - 0x2800) >> bit & 1
-    }
+from tests.helpers.commands import ERROR, UNEXPECTED, enter, on_a_terminal, strict_json
+from tests.helpers.model_files import arrays_of, meta_of, rewrite
 
 
 @pytest.fixture
@@ -40,38 +21,6 @@ def untrained(trained, folder):
     checkpoint.history = []
     save("model.npz", checkpoint)
     return folder
-
-
-def test_a_line_and_its_validations():
-    """The loss runs from the first point to the last, as far down as it fell; each validation is in its place."""
-    lines = draw([(epoch, loss, None) for epoch, loss, _ in FALLING], 60)
-    there = dots(drawing(lines))
-    assert (min(there), max(there)) == ((0, 0), (2 * 53 - 1, 4 * HEIGHT - 1))
-    assert {x for x, _ in there} == set(range(2 * 53))
-    assert [line[:5].strip() for line in lines[1:-1]] == ["3.00", "", "", "", "2.00", "", "", "", "1.00"]
-    assert lines[-1].split() == ["1", "epochs", "5"]
-    assert "validation" not in lines[0]
-    lines = draw(FALLING, 60)
-    marks = [(x, y) for y, row in enumerate(drawing(lines)) for x, cell in enumerate(row) if cell == "o"]
-    assert sorted(marks) == [(0, 0), (13, 3), (26, 4), (52, 4)]
-    assert "validation" in lines[0]
-
-
-@pytest.mark.parametrize("width", [28, 39, 79])
-@pytest.mark.parametrize("ascii_only", [False, True])
-def test_a_curve_fits_its_width(width, ascii_only):
-    """No line is wider than asked for; in ASCII nothing else is used."""
-    lines = draw(FALLING, width, ascii_only=ascii_only)
-    assert max(map(len, lines)) <= width
-    assert all(line.isascii() for line in lines) == ascii_only
-    assert "o" in "".join(drawing(lines))
-
-
-def test_what_makes_no_curve():
-    """One point, none, or a terminal too narrow for one make no lines; equal numbers make a flat one."""
-    assert draw([], 80) == draw(FALLING[:1], 80) == draw(FALLING, 12) == []
-    assert drawing(draw([(1.0, 2.0, 2.0)] * 3, 80))
-    assert drawing(draw([(1.0, 2.0, None), (2.0, 2.0, None)], 80))[-1].startswith("⣀")
 
 
 def test_info_draws_the_curve(trained, run):
@@ -269,3 +218,46 @@ def test_crafted_histories_are_not_drawn(trained, folder, run, history):
     assert (result.code, result.stdout, result.err.count("\n")) == (1, b"", 1)
     assert "makes no sense" in result.err
     assert not Path("curve.png").exists()
+
+
+# Info
+def test_info_tells_all_there_is(trained, run, text):
+    """``info`` tells cell, sizes, vocabulary, text, settings and history, as text and as JSON."""
+    result = run("info", trained)
+    assert (result.code, result.err) == (0, "")
+    digest = meta_of(trained)["corpus"]["sha256"]
+    for part in ("lstm, 1 layer of 16", "parameters", "corpus.txt", digest, "epochs 20", "best", f"{len(text):,}"):
+        assert part in result.out
+    result = run("info", trained, "--json")
+    assert (result.code, result.err, result.out.count("\n")) == (0, "", 1)
+    facts = strict_json(result.out)
+    assert facts["vocabulary"] == {"byte_level": False, "characters": "".join(sorted(set(text))), "separator": ""}
+    assert (facts["cell"], facts["hidden"], facts["layers"]) == ("lstm", 16, 1)
+    assert facts["bytes"] == trained.stat().st_size
+    arrays = arrays_of(trained)
+    assert facts["parameters"] == sum(a.size for name, a in arrays.items() if name.startswith("param/"))
+    assert facts["history"] == meta_of(trained)["history"]
+    assert facts["training"]["seed"] == 0
+    assert facts["corpus"]["sha256"] == digest
+
+
+@pytest.mark.parametrize("history", [[{}], [{"epoch": "x"}], [{"epoch": 1, "seconds": None, "loss": [1]}]])
+def test_crafted_histories(trained, folder, run, history):
+    """``info`` tells what there is of a history that was tampered with, or refuses the file in one plain line."""
+    rewrite(trained, "model.npz", lambda meta, arrays: meta.update(history=history))
+    result = run("info", "model.npz")
+    assert result.code == 0 or result.err.startswith(f"{ERROR}model.npz ")
+    assert UNEXPECTED not in result.err
+
+
+def test_crafted_models_cannot_write_on_the_terminal(trained, folder, run):
+    """Control characters in a model file are never shown as they are: they could command the terminal."""
+
+    def tamper(meta, arrays):
+        meta["corpus"].update(sources=["\x1b]0;title\x07\x9b31m"], sha256="\x08\x08")
+        meta["training"].update(optimizer="\x07\x1b[2J")
+
+    rewrite(trained, "model.npz", tamper)
+    result = run("info", "model.npz")
+    shown = result.out + result.err
+    assert all(c.isprintable() or c == "\n" for c in shown)

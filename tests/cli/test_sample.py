@@ -1,9 +1,11 @@
 """The command ``charrnn sample``: where a sample ends, how many there are, in which form, and what contradicts."""
 
+import io
 import json
 import math
 import random
-import re
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,7 @@ import pytest
 from charrnn.model.model_file import load
 from charrnn.model.network import Network
 from charrnn.writing.sampler import Sampler
-from tests.helpers.commands import enter, json_lines, on_a_terminal
+from tests.helpers.commands import COLOR_CODES, enter, json_lines, misused, on_a_terminal, refused
 
 NAMES = sorted({"".join(random.Random(k).choices(["an", "be", "ri", "lo", "ma", "el"], k=3)) for k in range(120)})
 
@@ -31,6 +33,112 @@ def lines(result):
     """Return the lines that a command wrote, after it went well."""
     assert result.code == 0, result.err
     return result.out.splitlines()
+
+
+# Sampling
+def test_sample_writes_so_many_characters(trained, run):
+    """Standard output has the prime and then ``--length`` characters, not one more; stderr has nothing."""
+    result = run("sample", trained, "--length", 123, "--prime", "Der alte", "--seed", 1)
+    assert (result.code, result.err) == (0, "")
+    assert result.out.startswith("Der alte")
+    assert len(result.out) == len("Der alte") + 123
+    assert len(run("sample", trained).out) == 1000
+    assert run("sample", trained, "--length", 1, "--prime", "").out != ""
+
+
+def test_a_slow_sample_is_seen_as_it_is_written(trained, run, monkeypatch):
+    """Characters are passed on as they are drawn, twenty times a second or so, not when a buffer is full."""
+    from charrnn.model.network import Network
+
+    class Recorder(io.RawIOBase):
+        def writable(self):
+            return True
+
+        def write(self, data):
+            pieces.append(bytes(data))
+            return len(data)
+
+    pieces, original = [], Network.sample
+
+    def slow(network, window, drawing, *rest):
+        time.sleep(0.01 * len(drawing.chances))
+        return original(network, window, drawing, *rest)
+
+    monkeypatch.setattr(Network, "sample", slow)
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BufferedWriter(Recorder()), encoding="ascii"))
+    assert run("sample", trained, "--length", 60, "--seed", 1).code == 0
+    assert len(pieces) >= 4
+    assert len(b"".join(pieces).decode("utf-8")) == 60
+
+
+def test_temperature_zero_is_always_the_same(trained, run):
+    """``--temp 0`` takes the likeliest character, whatever the seed."""
+    texts = {run("sample", trained, "--temp", 0, "--length", 100, *more).out for more in ((), ("--seed", 5), ())}
+    assert len(texts) == 1
+
+
+def test_seed_and_temperature(trained, run):
+    """The same seed writes the same text, another seed or none another; ``--temperature`` is ``--temp``."""
+
+    def write(*options):
+        return run("sample", trained, "--length", 100, *options).out
+
+    assert write("--seed", 1) == write("--seed", 1) == write("--seed", 1, "--temperature", 1)
+    assert write("--seed", 1) != write("--seed", 2)
+    assert write() != write()
+    assert write("--seed", 1, "--temp", 0.5) == write("--seed", 1, "--temperature", 0.5) != write("--seed", 1)
+
+
+def test_temperatures_at_the_edge(trained, run):
+    """The smallest and the largest temperature there are do what they mean: the likeliest character, and any."""
+    likeliest = run("sample", trained, "--temp", 0, "--length", 50).out
+    assert run("sample", trained, "--temp", "5e-324", "--length", 50).out == likeliest
+    assert len(set(run("sample", trained, "--temp", "1e308", "--length", 300, "--seed", 1).out)) > 30
+
+
+def test_prime_from_anywhere(trained, folder, run):
+    """``--prime TEXT``, ``--prime -`` and ``--prime-file`` mean the same; a prime may be long."""
+    prime = "Die große Straße — " * 20
+    Path("prime.txt").write_text(prime, encoding="utf-8")
+    options = ("--seed", 1, "--length", 50)
+    typed = run("sample", trained, "--prime", prime, *options)
+    assert typed.out.startswith(prime)
+    assert run("sample", trained, "--prime", "-", *options, stdin=prime.encode()).out == typed.out
+    assert run("sample", trained, "--prime-file", "prime.txt", *options).out == typed.out
+
+
+def test_unknown_characters_in_a_prime(trained, run):
+    """A character the model has never seen is refused by name and place, skipped or replaced."""
+    prime, options = "im Ω Haus", ("--seed", 1, "--length", 20)
+    refused(run("sample", trained, "--prime", prime, *options), "'Ω'", "U+03A9", "column 4", "--unknown")
+    skipped = run("sample", trained, "--prime", prime, *options, "--unknown", "skip")
+    assert skipped.out == run("sample", trained, "--prime", "im  Haus", *options).out
+    replaced = run("sample", trained, "--prime", prime, *options, "--unknown", "replace")
+    assert replaced.out == run("sample", trained, "--prime", "im   Haus", *options).out
+
+
+WRONG_SAMPLE = [
+    ("--temp", -1),
+    ("--temp", "nan"),
+    ("--temp", "inf"),
+    ("--temperature", "warm"),
+    ("--length", -1),
+    ("--length", "long"),
+    ("--seed", -1),
+    ("--unknown", "guess"),
+]
+
+
+@pytest.mark.parametrize("option", WRONG_SAMPLE, ids=lambda option: " ".join(map(str, option)))
+def test_options_of_sample_out_of_range(trained, run, option):
+    """A value out of range is wrong usage, and no text is written before it is noticed."""
+    misused(run("sample", trained, *option), option[0])
+
+
+def test_primes_that_cannot_be_read(trained, run):
+    """A prime that is missing or no text is refused in one line before any text is written."""
+    refused(run("sample", trained, "--prime-file", "nowhere"), "nowhere")
+    refused(run("sample", trained, "--prime", "-", stdin=b"\xff"), "standard input", "offset 0")
 
 
 def test_names_are_drawn_one_a_line(names_model, run):
@@ -239,7 +347,7 @@ def test_surprise_on_a_terminal(trained, run, monkeypatch):
     assert enter("sample", trained, "--seed", 2, "--length", 200, "--prime", "Der ", "--surprise") == 0
     written = screen.getvalue()
     assert "\x1b[" in written
-    bare = re.sub(r"\x1b\[[0-9;]*m", "", written)
+    bare = COLOR_CODES.sub("", written)
     assert bare.replace(" \n", "\n").rstrip("\n") == plain.replace(" \n", "\n").rstrip("\n")
 
 

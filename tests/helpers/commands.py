@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 TINY = ("--hidden", 16, "--threads", 1)  # options of train for a network that learns in a moment
 ERROR = "charrnn: error: "
 UNEXPECTED = "should not have happened"
+COLOR_CODES = re.compile(r"\x1b\[[0-9;]*m")
 
 
 @dataclass

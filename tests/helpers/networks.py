@@ -204,3 +204,40 @@ def bidirectional(cell, *, layers=1, vocabulary=V, hidden=H, seed=0, learned_sta
 def wide(network):
     """Return a network's parameters for its twin."""
     return {name: values.astype(np.float64) for name, values in network.weights.named.items()}
+
+
+def capital_network(vocabulary, *, layers=1):
+    """Make a vanilla network of 4 units without memory, of which in each layer the third knows a capital letter."""
+    architecture = Architecture("rnn", len(vocabulary), 4, layers)
+    parameters = {name: np.zeros(shape, np.float32) for name, shape in architecture.parameter_shapes().items()}
+    parameters["layer0.U"][:, 2] = [2.0 if c.isupper() else -2.0 for c in vocabulary.characters]
+    parameters["layer0.U"][:, 1] = np.random.default_rng(0).standard_normal(len(vocabulary))
+    return Network(architecture, parameters)
+
+
+def read_one_by_one(cell, parameters, ids, targets, state, masks=None):
+    """Return the twin's losses [T, B], and each row's last states, where −1 in ids [T, B] is between documents."""
+    losses, last = np.zeros(ids.shape, np.complex128), []
+    for b in range(ids.shape[1]):
+        now = [{name: values[b : b + 1] for name, values in layer.items()} for layer in state]
+        begin = 0
+        for end in [*np.flatnonzero(ids[:, b] < 0), len(ids)]:
+            if end > begin:
+                part = slice(begin, end), slice(b, b + 1)
+                logits, now, _ = naive.forward(cell, parameters, ids[part], now, masks and [m[part] for m in masks])
+                wanted = targets[part]
+                found = -np.take_along_axis(naive.log_softmax(logits), np.maximum(wanted, 0)[..., np.newaxis], 2)
+                losses[part] = np.where(wanted >= 0, found[..., 0], 0.0)
+            if end < len(ids):
+                now = [{name: np.zeros_like(values) for name, values in layer.items()} for layer in now]
+            begin = end + 1
+        last.append(now)
+    return losses, last
+
+
+def assert_carried(run, last):
+    """Hold the carried states of a case, or a learner, to the twin's last ones."""
+    carried = run.window.carried()
+    for layer, states in enumerate(carried):
+        for values, name in zip(states, run.network.architecture.row.states, strict=True):
+            assert_close(values, np.concatenate([row[layer][name] for row in last]).real, name)

@@ -1,27 +1,10 @@
-"""Texts to learn from, and runs of training as a whole."""
+"""Runs of training as a whole."""
 
 from dataclasses import replace
 
-import numpy as np
-
-from charrnn.text.ingest import Corpus
-from charrnn.text.vocabulary import Vocabulary
 from charrnn.training import online, trainer
 
 INTERVAL = 10  # steps of 5 streams of 8 characters between two validations, with the fixture ``validate_often``
-
-
-def rhyme(characters=1500, seed=7):
-    """Make a text with something to learn, in lines."""
-    rng = np.random.default_rng(seed)
-    words = ["the cat ", "a dog ", "was full.\n", "were out.\n", "and ", "then "]
-    return "".join(words[i] for i in rng.integers(0, len(words), characters))[:characters]
-
-
-def corpus_of(text, separator=""):
-    """Make a corpus of a string."""
-    vocabulary = Vocabulary.of_blocks([text], separator)
-    return Corpus(vocabulary.encode(text), vocabulary, ("a text",), "0" * 64)
 
 
 def set_pace(monkeypatch, **changes):

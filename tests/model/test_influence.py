@@ -25,7 +25,8 @@ from charrnn.training.optimizer import Optimizer
 from charrnn.training.settings import Settings
 from charrnn.training.trainer import Trainer
 from tests import hostile, naive
-from tests.helpers.runs import corpus_of, rhyme, state_of
+from tests.helpers.runs import state_of
+from tests.helpers.texts import corpus_of, rhyme
 
 KINDS = [*((cell, None) for cell in REAL_TIME_CELLS), ("rnn", "relu"), ("rnn", "sigmoid")]
 SMALL = Settings(

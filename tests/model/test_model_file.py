@@ -14,9 +14,13 @@ import pytest
 
 from charrnn.errors import CharrnnError
 from charrnn.model.model_file import check_writable, load, save
+from charrnn.model.team import Team
 from charrnn.storage import archive
 from charrnn.storage.archive import Form
+from charrnn.text.ingest import read_corpus
 from charrnn.text.vocabulary import Vocabulary
+from charrnn.training.settings import Settings
+from charrnn.training.trainer import Trainer
 from tests import hostile
 from tests.helpers.model_files import (
     CHARACTERS,
@@ -27,6 +31,7 @@ from tests.helpers.model_files import (
     sentence,
     slimmed,
     unloadable,
+    with_meta,
 )
 from tests.rows import KINDS
 
@@ -300,3 +305,25 @@ def test_a_folder_that_cannot_be_written(path, monkeypatch):
     with pytest.raises(CharrnnError) as caught:
         save(path, made_up())
     assert sentence(caught, path) == "cannot be written: permission denied"
+
+
+@pytest.mark.parametrize("separator", ["\n", "\r\n\0", "é😀", "ab"])
+@pytest.mark.parametrize("byte_level", [False, True])
+def test_a_model_file_keeps_the_separator(tmp_path, separator, byte_level):
+    """A vocabulary of documents comes back whole."""
+    text = b"c\nd" * 20 + separator.encode() + b"cd" * 20
+    (tmp_path / "text").write_bytes(text)
+    read = read_corpus([str(tmp_path / "text")], byte_level=byte_level, separator=separator)
+    with Team(1) as team:
+        trainer = Trainer(Settings(hidden=4, epochs=1.0), read, team)
+        save(tmp_path / "model.npz", trainer.checkpoint())
+    assert load(tmp_path / "model.npz").vocabulary == read.vocabulary
+
+
+def test_a_model_file_from_before_there_were_documents(tmp_path):
+    """Format 1 names no separator: there is none."""
+    with_meta(
+        tmp_path / "old.npz",
+        lambda meta: meta | {"format": 1, "vocabulary": {"byte_level": False, "characters": "\n aé😀"}},
+    )
+    assert load(tmp_path / "old.npz").vocabulary == Vocabulary("\n aé😀")

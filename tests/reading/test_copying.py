@@ -173,3 +173,18 @@ def test_little_work_for_other_texts(lookups):
     assert (measured.copied, measured.longest) == (500, 400)
     assert (measured.at_text, measured.at_corpus) == (9_000, 60_000)
     assert sum(lookups) <= 4 * corpus.size
+
+
+@given(
+    corpus=st.one_of(over(2, 60), over(4, 60)),
+    texts=st.lists(st.one_of(over(2, 20), over(4, 20)), max_size=3),
+    least=st.integers(1, 25),
+    part=st.sampled_from([1, 2, 5, 13]),
+)
+@example(corpus=[1, 0, 1], texts=[[1]], least=1, part=1)  # where the corpus has it first
+@example(corpus=[1, 2, 3, 0, 2, 3, 1], texts=[[2, 3, 1], [1, 2, 3]], least=2, part=1)
+def test_a_corpus_in_parts(corpus, texts, least, part):
+    """However the corpus is parted, every figure is that of comparing every window with every place."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(copying, "PART", part)
+        assert measure(ids(corpus), list(map(ids, texts)), least) == naive(corpus, texts, least)

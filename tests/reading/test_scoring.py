@@ -8,6 +8,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from charrnn.cells.architecture import Architecture
+from charrnn.cells.initial import initialize
+from charrnn.model.network import Network
 from charrnn.model.team import Team
 from charrnn.reading import scoring
 from charrnn.reading.scoring import STREAM_LENGTH, characters, lines, score, score_pieces, symbol_names, total
@@ -301,3 +304,22 @@ def test_no_probability_is_above_one():
     vocabulary = Vocabulary("ab")
     (_, record) = characters([(vocabulary.encode("ab"), np.array([0, -1e-7], np.float32))], vocabulary)
     assert record[4:] == (0.0, 1.0)
+
+
+def test_parts_of_a_long_text_are_read_from_the_learned_state(monkeypatch):
+    """A part that is scored beside others, with nothing read before it, begins where a text begins."""
+    from charrnn.reading import scoring
+
+    monkeypatch.setattr(scoring, "WARM_UP", 0)
+    monkeypatch.setattr(scoring, "STREAM_LENGTH", 10)
+    architecture = Architecture("gru", 5, 6, learned_state=True)
+    parameters = initialize(architecture, 0)
+    parameters["layer0.h0"][:] = np.linspace(-1.0, 1.0, 6)
+    ids = np.random.default_rng(0).integers(0, 5, 21).astype(np.uint8)
+    with Team(1) as team:
+        ours = scoring.score(Network(architecture, parameters), ids, team).nats
+    twin = {name: values.astype(np.float64) for name, values in parameters.items()}
+    halves = [ids[begin : begin + 11, np.newaxis].astype(np.int32) for begin in (0, 10)]
+    assert ours == pytest.approx(
+        sum(10 * naive.loss("gru", twin, half[:-1], half[1:], None) for half in halves), rel=1e-5
+    )

@@ -12,35 +12,30 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
 
 from charrnn.cells.architecture import Architecture
 from charrnn.cells.initial import initialize
-from charrnn.cli.records import Column, fitting, write
 from charrnn.cli.sample import novel_to
 from charrnn.cli.sample_output import Copies
 from charrnn.cli.trace import read_traced
-from charrnn.display.words import cells, harmless
+from charrnn.display.words import harmless
 from charrnn.errors import CharrnnError
 from charrnn.model.network import Network
-from charrnn.reading import copying, scoring
-from charrnn.reading.copying import Copied, measure
+from charrnn.reading import scoring
+from charrnn.reading.copying import Copied
 from charrnn.text import sources
 from charrnn.text.ingest import read_stream
 from charrnn.text.vocabulary import BLOCK, Vocabulary, cut, decoded
-from charrnn.writing import samples as generation
 from charrnn.writing.prime import read_prime, stored_prime
 from charrnn.writing.sampler import Sampler
-from charrnn.writing.samples import Ending, Piece, novelty, samples
+from charrnn.writing.samples import Piece
 from tests.helpers.commands import misused, refused
 from tests.helpers.model_files import untrained
 from tests.helpers.processes import PATIENCE, start
-from tests.reading.test_copying import ids, naive, over
+from tests.helpers.texts import EMOJI
 
 POSIX = pytest.mark.skipif(os.name == "nt", reason="for POSIX systems")
 LINUX = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="asks Linux for a process's memory")
-EMOJI = "👩\u200d👩\u200d👧\u200d👦 e\u0301 日本 \u202eabc\u202c \u2028\u0085\t\x1b[31m\x07\x00\ufeff\x9b2J שלום \u200c"
 
 
 @pytest.fixture(scope="module")
@@ -180,28 +175,6 @@ def test_all_before_a_fault_is_scored(models, run, monkeypatch, form, fault):
         assert result.code == 1
         assert result.out.count("\n") == size + (form == "--tsv")
     refused(run("eval", models["text"], "-", "--per-char", stdin=b"a" + fault), "0xFF" if fault == b"\xff" else "'Ω'")
-
-
-# Characters of any kind, on a terminal and in columns
-
-
-def test_harmless_texts():
-    """What commands a terminal or turns a line round goes; letters of all scripts, marks and joiners stay."""
-    shown = harmless(EMOJI)
-    assert len(shown) == len(EMOJI)
-    for character in EMOJI:
-        stays = character.isprintable() or character in "\t\u200c\u200d"
-        assert (character in shown) == stays
-    assert harmless("می\u200cخواهم क्\u200dष e\u0301 👩\u200d👧") == "می\u200cخواهم क्\u200dष e\u0301 👩\u200d👧"
-
-
-def test_columns_of_wide_and_combining_characters(capsysbinary):
-    """Columns begin at the same place of a screen whatever is in those before them."""
-    names = ["a", "日本語.npz", "e\u0301e\u0301", "\x1b[1m", "क्षि"]
-    capsysbinary.readouterr()
-    write([(name, "|") for name in names], [fitting("model", names), Column("end")], "text")
-    _, *lines = capsysbinary.readouterr().out.decode().splitlines()
-    assert {cells(line.partition("|")[0]) for line in lines} == {len("日本語.npz") + 3 + 2}
 
 
 @POSIX
@@ -491,73 +464,6 @@ def test_a_corpus_too_long_to_be_kept(tmp_path):
         path.write_bytes(raw)
         with pytest.raises(CharrnnError, match="longer than the 100 characters that can be kept in memory"):
             novel_to(str(path), vocabulary, np.zeros(0, np.uint8), most=100)
-
-
-# What stands in a corpus
-
-
-@given(
-    documents=st.lists(st.text("ab\n", max_size=4), max_size=8),
-    sample=st.text("ab\n", max_size=4),
-    separator=st.sampled_from(["\n", "\n\n", "aa", ""]),
-)
-@example(documents=["a", "\nb"], sample="b", separator="\n\n")
-@example(documents=["ab"], sample="a", separator="\n")
-def test_novelty_by_a_twin(documents, sample, separator):
-    """A document is new if it is none of the corpus and was not tested before; another text, if no part of it."""
-    text = (separator or "\n").join(documents)
-    vocabulary = Vocabulary("\nab", separator=separator)
-    known = (
-        {*text.split(separator), ""}
-        if separator
-        else {text[i:j] for i in range(len(text) + 1) for j in range(i, len(text) + 1)}
-    )
-    for collide in (False, True):
-        with pytest.MonkeyPatch.context() as patch:
-            if collide:  # no hash is trusted
-                patch.setattr(generation, "hash", lambda _: 7, raising=False)
-            new = novelty(text, vocabulary)
-            if not (collide and separator and sample in text):
-                assert new(sample) == (sample not in known)
-            assert not new(sample)
-
-
-@given(
-    corpus=st.one_of(over(2, 60), over(4, 60)),
-    texts=st.lists(st.one_of(over(2, 20), over(4, 20)), max_size=3),
-    least=st.integers(1, 25),
-    part=st.sampled_from([1, 2, 5, 13]),
-)
-@example(corpus=[1, 0, 1], texts=[[1]], least=1, part=1)  # where the corpus has it first
-@example(corpus=[1, 2, 3, 0, 2, 3, 1], texts=[[2, 3, 1], [1, 2, 3]], least=2, part=1)
-def test_a_corpus_in_parts(corpus, texts, least, part):
-    """However the corpus is parted, every figure is that of comparing every window with every place."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(copying, "PART", part)
-        assert measure(ids(corpus), list(map(ids, texts)), least) == naive(corpus, texts, least)
-
-
-def test_long_samples_are_drawn_one_by_one(monkeypatch):
-    """Samples are the same however many wait for each other, and few wait where they are long."""
-    vocabulary = Vocabulary("\n abcdeü")
-    architecture = Architecture("gru", len(vocabulary), 8, 1)
-    network = Network(architecture, initialize(architecture, 1))
-    forks = []
-
-    def drawn(waiting):
-        monkeypatch.setattr(generation, "WAITING", waiting)
-        sampler = Sampler(network)
-        sampler.read([0])
-        fork = sampler.fork
-        monkeypatch.setattr(sampler, "fork", lambda seeds, team: forks.append(len(seeds)) or fork(seeds, team))
-        pieces = samples(sampler, vocabulary, Ending(50), seed=3, count=5)
-        texts = [""] * 5
-        for piece in pieces:
-            texts[piece.sample] += vocabulary.decode(piece.symbols)
-        return texts
-
-    assert drawn(1 << 24) == drawn(100) == drawn(1)
-    assert forks == [5, 2, 2, 1, 1, 1, 1, 1, 1]
 
 
 # At size

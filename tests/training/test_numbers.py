@@ -27,7 +27,8 @@ from charrnn.training.trainer import Trainer
 from charrnn.writing.sampler import Sampler
 from tests.helpers.commands import TINY, strict_json
 from tests.helpers.model_files import assert_same_file
-from tests.helpers.runs import INTERVAL, corpus_of, rhyme, set_pace
+from tests.helpers.runs import INTERVAL, set_pace
+from tests.helpers.texts import corpus_of, rhyme
 from tests.rows import PLAIN
 
 pytestmark = pytest.mark.usefixtures("validate_often")

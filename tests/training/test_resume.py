@@ -26,7 +26,8 @@ from charrnn.training.trainer import Trainer
 from tests.helpers.commands import TINY
 from tests.helpers.model_files import assert_same_file
 from tests.helpers.processes import PATIENCE
-from tests.helpers.runs import INTERVAL, corpus_of, rhyme, set_pace
+from tests.helpers.runs import INTERVAL, set_pace
+from tests.helpers.texts import corpus_of, rhyme
 from tests.rows import NAMES, PLAIN, ROWS, fitted, settings_of
 
 pytestmark = pytest.mark.usefixtures("validate_often")

@@ -15,7 +15,8 @@ from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.settings import Settings, default_epochs
 from charrnn.training.trainer import Trainer
 from tests import naive
-from tests.helpers.runs import corpus_of, finish, rhyme, set_pace, state_of
+from tests.helpers.runs import finish, set_pace, state_of
+from tests.helpers.texts import corpus_of, rhyme
 from tests.rows import PLAIN
 
 SMALL = Settings(hidden=24, layers=1, seq_length=8, batch_size=5, epochs=3.0, lr=0.01, dropout=0.2, seed=3)

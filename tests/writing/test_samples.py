@@ -4,17 +4,20 @@ from itertools import islice
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from charrnn.cells.architecture import Architecture
+from charrnn.cells.initial import initialize
 from charrnn.errors import CharrnnError
+from charrnn.model.network import Network
 from charrnn.model.team import Team
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.writing import sampler as sampling
 from charrnn.writing import samples as generation
 from charrnn.writing.controls import Controls
 from charrnn.writing.sampler import Sampler, first_symbol
-from charrnn.writing.samples import TRIES, Ending, samples, seeds
+from charrnn.writing.samples import TRIES, Ending, novelty, samples, seeds
 from tests.helpers.networks import opinionated
 
 LETTERS = Vocabulary.of("ab\nc ")
@@ -323,3 +326,52 @@ def test_predictions_that_are_no_numbers_end_samples():
     sampler.network.pack()
     with pytest.raises(CharrnnError, match="no numbers"):
         list(samples(sampler, LETTERS, Ending(20), seed=2, count=3))
+
+
+@given(
+    documents=st.lists(st.text("ab\n", max_size=4), max_size=8),
+    sample=st.text("ab\n", max_size=4),
+    separator=st.sampled_from(["\n", "\n\n", "aa", ""]),
+)
+@example(documents=["a", "\nb"], sample="b", separator="\n\n")
+@example(documents=["ab"], sample="a", separator="\n")
+def test_novelty_by_a_twin(documents, sample, separator):
+    """A document is new if it is none of the corpus and was not tested before; another text, if no part of it."""
+    text = (separator or "\n").join(documents)
+    vocabulary = Vocabulary("\nab", separator=separator)
+    known = (
+        {*text.split(separator), ""}
+        if separator
+        else {text[i:j] for i in range(len(text) + 1) for j in range(i, len(text) + 1)}
+    )
+    for collide in (False, True):
+        with pytest.MonkeyPatch.context() as patch:
+            if collide:  # no hash is trusted
+                patch.setattr(generation, "hash", lambda _: 7, raising=False)
+            new = novelty(text, vocabulary)
+            if not (collide and separator and sample in text):
+                assert new(sample) == (sample not in known)
+            assert not new(sample)
+
+
+def test_long_samples_are_drawn_one_by_one(monkeypatch):
+    """Samples are the same however many wait for each other, and few wait where they are long."""
+    vocabulary = Vocabulary("\n abcdeü")
+    architecture = Architecture("gru", len(vocabulary), 8, 1)
+    network = Network(architecture, initialize(architecture, 1))
+    forks = []
+
+    def drawn(waiting):
+        monkeypatch.setattr(generation, "WAITING", waiting)
+        sampler = Sampler(network)
+        sampler.read([0])
+        fork = sampler.fork
+        monkeypatch.setattr(sampler, "fork", lambda seeds, team: forks.append(len(seeds)) or fork(seeds, team))
+        pieces = samples(sampler, vocabulary, Ending(50), seed=3, count=5)
+        texts = [""] * 5
+        for piece in pieces:
+            texts[piece.sample] += vocabulary.decode(piece.symbols)
+        return texts
+
+    assert drawn(1 << 24) == drawn(100) == drawn(1)
+    assert forks == [5, 2, 2, 1, 1, 1, 1, 1, 1]

@@ -1,0 +1,189 @@
+"""``charrnn bench``: what is measured, how it is told, and what is refused; how fast anything is, no test asks."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from charrnn.benchmark import processes, report, suite
+from charrnn.benchmark.timing import Timing
+from tests.helpers.bench import NEEDS_TORCH
+from tests.helpers.commands import misused
+
+SMALL = ("bench", "corpus.txt", "--hidden", 16, "--rounds", 3, "--threads", 2)
+
+
+@NEEDS_TORCH
+def test_bench_against_pytorch(folder, run, short_turns):
+    """Ratios are of the medians and bests that stand beside them, for training and for sampling."""
+    result = run(*SMALL, "--against", "torch", "--only", "training", "--only", "sampling", "--json")
+    assert result.code == 0
+    told = json.loads(result.out)
+    assert told["versions"]["torch"]
+    for speed in (told["results"]["training"], *told["results"]["sampling"]):
+        speeds = speed["chars_per_second"]
+        ours, *theirs = speeds["sides"]
+        assert ["1 thread," in f"{side['name']}," for side in theirs] == [True, False]
+        assert speeds["ratio_of_medians"] == ours["median"] / max(side["median"] for side in theirs)
+        assert speeds["ratio_of_bests"] == ours["best"] / max(side["best"] for side in theirs)
+        assert speeds["fastest_other"] in {side["name"] for side in theirs}
+
+
+@pytest.mark.parametrize("options", [(), ("--suite",), ("--json",)])
+def test_without_pytorch_nothing_is_measured(folder, run, monkeypatch, options):
+    """One sentence says that it is missing, and how to get it."""
+    monkeypatch.setitem(sys.modules, "torch", None)
+    result = run("bench", "corpus.txt", "--against", "torch", *options)
+    assert (result.code, result.stdout) == (1, b"")
+    assert result.err == "charrnn: error: PyTorch is not installed here; pip install torch\n"
+
+
+def test_training_as_json(folder, run, short_turns):
+    """One object with the sizes, what counts as a FLOP, the figures, and quotients of these very figures."""
+    result = run(*SMALL, "--cell", "gru", "--layers", 2, "--only", "training", "--json")
+    assert result.code == 0
+    told = json.loads(result.out)
+    assert (told["threads"], told["rounds"]) == (2, 3)
+    assert "multiplication or an addition" in told["flop"]
+    training = told["results"]["training"]
+    assert (training["cell"], training["layers"], training["hidden"], training["work"]) == ("gru", 2, 16, "training")
+    assert (training["batch_size"], training["seq_length"]) == (16, 32)
+    (ours,) = training["chars_per_second"]["sides"]
+    assert len(ours["rounds"]) == 3
+    assert ours["median"] == sorted(ours["rounds"])[1]
+    assert ours["best"] == max(ours["rounds"])
+    assert training["chars_per_second"]["ratio_of_medians"] is None
+    assert training["ms_per_step"] == pytest.approx(1e3 * 16 * 32 / ours["median"])
+    assert training["flop_per_character"] == 6 * (9 * 16 * 16 + 16 * training["vocabulary"])
+    assert training["gflop_per_second"] == pytest.approx(ours["median"] * training["flop_per_character"] / 1e9)
+    products = training["numpy_products"]
+    assert [most["name"] for most in products] == ["NumPy's product, 1 thread", "NumPy's product, 2 threads"]
+    for most in (training["fma_peak"], *products):
+        assert most["share"] == pytest.approx(training["gflop_per_second"] / most["gflop_per_second"])
+
+
+def test_only_what_is_asked_for_is_measured(folder, run, short_turns):
+    """``--only`` picks parts, in whatever order they are typed."""
+    told = json.loads(run(*SMALL, "--only", "threads", "--only", "sampling", "--json").out)["results"]
+    assert list(told) == ["sampling", "threads"]
+    one = told["sampling"][0]
+    assert (one["work"], one["batch_size"]) == ("sampling", 1)
+    assert one["gflop_per_second"] == pytest.approx(
+        one["chars_per_second"]["sides"][0]["median"] * one["flop_per_character"] / 1e9
+    )
+    assert "fma_peak" not in one
+    threads = told["threads"]
+    two, alone = threads["sides"]
+    assert (two["name"], alone["name"]) == ("2 threads", "1 thread")
+    assert threads["ratio_of_medians"] == two["median"] / alone["median"]
+
+
+def test_one_thread_is_not_compared_with_itself(folder, run, short_turns):
+    """Where there is but one thread, the ratio is left out, and that is said."""
+    one = (
+        "bench",
+        "corpus.txt",
+        "--hidden",
+        16,
+        "--rounds",
+        1,
+        "--threads",
+        1,
+        "--only",
+        "threads",
+        "--only",
+        "sampling",
+    )
+    assert json.loads(run(*one, "--json").out)["results"]["threads"] is None
+    result = run(*one)
+    assert (result.code, result.err) == (0, "charrnn: threads are not compared, as there is but one\n")
+    assert "the same training" not in result.out
+
+
+def test_tables(folder, run, short_turns, monkeypatch):
+    """All parts have a table, in their order, and it is said what a FLOP is."""
+    measured = processes.StartUp({name: Timing(name, (4.0,)) for name in ("a", "b")}, {"a": "b"}, 12.34)
+    monkeypatch.setattr(processes, "start_up", lambda cell, rounds: measured)
+    monkeypatch.setattr(processes, "peak_memory", lambda *_, threads: 123_456_789)
+    result = run(*SMALL)
+    assert (result.code, result.err) == (0, "")
+    parts = (
+        "training, lstm 1×16, B 16, T 32",
+        "charrnn, 2 threads",
+        "GFLOP/s",
+        "fused multiply-adds, 2 threads",
+        "NumPy's product, 1 thread",
+        "sampling, lstm 1×16, one stream",
+        "the same training on",
+        "0.25 s",
+        "12.3 s",
+        "123 MB",
+        "A FLOP is",
+    )
+    places = [result.out.index(part) for part in parts]
+    assert places == sorted(places)
+    assert max(map(len, result.out.splitlines())) <= 110
+
+
+def test_growth_table(folder, run, short_turns):
+    """The table has a row for each size; as JSON, a list."""
+    command = ("bench", "corpus.txt", "--growth", "--hidden", 16, "--rounds", 1, "--batch-size", 4)
+    shown = run(*command)
+    assert shown.code == 0
+    for name in ("hidden size", "layers", "batch size", "sequence length", "vocabulary"):
+        assert f"twice the {name} " in shown.out
+    told = json.loads(run(*command, "--json").out)["results"]["growth"]
+    assert [row["doubled"] for row in told][:2] == [None, "hidden size"]
+
+
+def test_suite_rows_come_one_by_one(folder, run, short_turns, monkeypatch):
+    """Each row is shown when it is measured; as JSON they are one list."""
+    monkeypatch.setattr(suite, "TRAINED", ((("gru",), 1, 16, 4, 8), (("rnn",), 2, 16, 4, 8)))
+    monkeypatch.setattr(suite, "SAMPLED", ((("lstm",), 1, 16),))
+    command = ("bench", "corpus.txt", "--suite", "--rounds", 1, "--threads", 1)
+    shown = run(*command)
+    assert shown.code == 0
+    rows = shown.out.splitlines()
+    assert rows[0] == report.suite_head()
+    assert [row.split()[:3] for row in rows[1:4]] == [
+        ["training", "gru", "1×16"],
+        ["training", "rnn", "2×16"],
+        ["sampling", "lstm", "1×16"],
+    ]
+    told = json.loads(run(*command, "--json").out)["results"]["suite"]
+    speeds = iter([suite.training_speed])
+    monkeypatch.setattr(suite, "training_speed", lambda trainer, **options: next(speeds)(trainer, **options))
+    assert run(*command).out.splitlines()[1].startswith("training  gru 1×16")  # though the next row fails
+    assert [row["work"] for row in told][:3] == ["training", "training", "sampling"]
+    assert told[0]["fma_peak"]["share"] > 0
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--suite", "--growth"), ("--suite", "--growth")),
+        (("--suite", "--only", "memory"), ("--suite", "--only")),
+        (("--growth", "--only", "memory"), ("--growth", "--only")),
+        (("--suite", "--hidden", 128, "--batch-size", 8), ("--hidden, --batch-size", "--suite")),
+        (("--growth", "--against", "torch"), ("--against",)),
+        (("--only", "memory", "--only", "start-up", "--against", "torch"), ("--against",)),
+        (("--only", "threads", "--threads", 1), ("--threads 1",)),
+        (("--only", "speed"), ("speed",)),
+        (("--rounds", 0), ("--rounds",)),
+    ],
+)
+def test_contradictions_are_refused(folder, run, options, words):
+    """What asks for two things, or for nothing, is one clear error about usage, before anything is measured."""
+    misused(run("bench", *options), *words)
+
+
+def test_a_short_text_is_told(folder, run, short_turns):
+    """Where the text is too short for the streams that were asked for, it is said which were measured instead."""
+    Path("short.txt").write_text("abcdefgh" * 10, encoding="utf-8")
+    options = ("--hidden", 16, "--rounds", 1, "--only", "training")
+    shown = run("bench", "short.txt", *options)
+    assert shown.code == 0
+    assert shown.err.startswith("charrnn: the text is short")
+    training = json.loads(run("bench", "short.txt", *options, "--json").out)["results"]["training"]
+    assert f"{training['batch_size']} streams of {training['seq_length']} characters" in shown.err
