@@ -3,8 +3,10 @@
 from dataclasses import replace
 
 from charrnn.training import online, trainer
+from charrnn.training.pace import Pace
 
-INTERVAL = 10  # steps of 5 streams of 8 characters between two validations, with the fixture ``validate_often``
+OFTEN = Pace(shortest_interval=1, longest_interval=400)  # several validations an epoch, and not always at its end
+INTERVAL = 10  # steps of 5 streams of 8 characters between two of them
 
 
 def set_pace(monkeypatch, **changes):

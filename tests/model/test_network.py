@@ -9,11 +9,11 @@ from charrnn.kernels.forward_pass import ROWS_AT_ONCE
 from charrnn.model.team import Team
 from charrnn.text.ingest import Corpus
 from charrnn.text.vocabulary import Vocabulary
+from charrnn.training.pace import Pace
 from charrnn.training.settings import Settings
 from charrnn.training.trainer import Trainer
 from tests import naive
 from tests.helpers.networks import Case, assert_close, assert_gradients, assert_last_states, assert_same_bits
-from tests.helpers.runs import set_pace
 from tests.rows import KINDS, NAMES, PLAIN, ROWS, fitted, settings_of
 
 # Of each kind of state one: a row that carries none from window to window too.
@@ -156,10 +156,10 @@ def _corpus(vocabulary, characters):
     ],
 )
 def test_training_steps_give_the_same_bits_for_any_number_of_threads(
-    cell, hidden, vocabulary, batch, length, layers, dropout, optimizer, monkeypatch
+    cell, hidden, vocabulary, batch, length, layers, dropout, optimizer
 ):
     """Weights, moments, states and losses are the same, over epochs' ends and however steps are grouped."""
-    set_pace(monkeypatch, fresh_share=0.2)  # so that some streams begin anew
+    pace = Pace(fresh_share=0.2)  # so that some streams begin anew
     settings = Settings(cell=cell, hidden=hidden, layers=layers, dropout=dropout, epochs=3.0, val_fraction=0.0, seed=11)
     settings = replace(settings, seq_length=length, batch_size=batch, optimizer=optimizer, clip_value=0.05)
     characters = 2 * batch * length + batch + batch // 2 + 1  # windows of full length, then two steps, or one for some
@@ -167,7 +167,7 @@ def test_training_steps_give_the_same_bits_for_any_number_of_threads(
     runs = []
     for threads, groups in ((1, [2, 1, 3, 1]), (2, [2, 1, 3, 1]), (3, [2, 1, 3, 1]), (2, [1] * 7)):
         with Team(threads) as team:
-            trainer = Trainer(settings, text, team)
+            trainer = Trainer(settings, text, team, pace=pace)
             assert (trainer.settings.batch_size, trainer.settings.seq_length) == (batch, length)
             assert trainer.streams.windows == 3
             told = [trainer.advance(steps) for steps in groups]
@@ -180,9 +180,8 @@ def test_training_steps_give_the_same_bits_for_any_number_of_threads(
 
 
 @pytest.mark.parametrize(("cell", "options"), STEPPED, ids=[" ".join(map(str, row)) for row in STEPPED])
-def test_training_steps_are_the_twins(cell, options, monkeypatch):
+def test_training_steps_are_the_twins(cell, options):
     """Two epochs of steps lead to the twin's losses, weights and states; some streams end one step before others."""
-    set_pace(monkeypatch, fresh_share=0.0)
     if cell == "lstm-projection":
         options = {"projection": 2}
     twins = {name: value for name, value in options.items() if name != "projection"}
@@ -191,7 +190,8 @@ def test_training_steps_are_the_twins(cell, options, monkeypatch):
     )
     settings = replace(settings, optimizer="sgd", lr=0.2, schedule="constant", warmup=0.0, clip=None, val_fraction=0.0)
     with Team(2) as team:
-        trainer = Trainer(settings, _corpus(4, 3 * 7 + 2 + 1), team)  # windows of 3, 3 and 2 steps, or 1 for a stream
+        text = _corpus(4, 3 * 7 + 2 + 1)  # windows of 3, 3 and 2 steps, or 1 for a stream
+        trainer = Trainer(settings, text, team, pace=Pace(fresh_share=0.0))
         names, width = trainer.architecture.row.states, trainer.architecture.width
         twin = {name: values.astype(np.float64) for name, values in trainer.network.weights.named.items()}
         memory = {name: {} for name in twin}

@@ -2,10 +2,10 @@
 
 import pytest
 
-from tests.helpers.runs import set_pace
+from tests.helpers.runs import OFTEN, set_pace
 
 
 @pytest.fixture
 def validate_often(monkeypatch):
-    """Validate several times an epoch, and not always at its end: every INTERVAL steps of 5 streams of 8 characters."""
-    set_pace(monkeypatch, shortest_interval=1, longest_interval=400)
+    """Let runs of the command line go at the pace OFTEN."""
+    set_pace(monkeypatch, shortest_interval=OFTEN.shortest_interval, longest_interval=OFTEN.longest_interval)

@@ -27,13 +27,12 @@ from charrnn.training.trainer import Trainer
 from charrnn.writing.sampler import Sampler
 from tests.helpers.commands import TINY, strict_json
 from tests.helpers.model_files import assert_same_file
-from tests.helpers.runs import INTERVAL, set_pace
+from tests.helpers.runs import INTERVAL, OFTEN, set_pace
 from tests.helpers.texts import corpus_of, rhyme
 from tests.rows import PLAIN
 
-pytestmark = pytest.mark.usefixtures("validate_often")
-
 SMALL = Settings(hidden=8, seq_length=8, batch_size=5, epochs=1.5, lr=0.005, dropout=0.2, seed=3, patience=0)
+STEADY = replace(OFTEN, halve_after=10**9)  # with a rate that does not fall where validation does not improve
 LAST = 51  # step of such a run
 
 
@@ -86,15 +85,15 @@ def inject(monkeypatch, fault, value, step):
     return times
 
 
-def finish(path, settings, monkeypatch, *, chunk=1e9, threads=1, stop=None):
+def finish(path, settings, *, pace=OFTEN, chunk=1e9, threads=1, stop=None):
     """Begin a run, or go on where there is one, up to a step or to its end; save it and return its records."""
-    set_pace(monkeypatch, chunk_seconds=chunk)
-    records = []
+    pace, records = replace(pace, chunk_seconds=chunk), []
     with Team(threads) as team:
         text = corpus_of(rhyme())
-        trainer = (
-            Trainer.resumed(load(path, resume=True), text, team) if path.exists() else Trainer(settings, text, team)
-        )
+        if path.exists():
+            trainer = Trainer.resumed(load(path, resume=True), text, team, pace=pace)
+        else:
+            trainer = Trainer(settings, text, team, pace=pace)
         for record in trainer.run():
             records.append(record)
             assert record.rolled_back or chunk or trainer.is_finite() or record.step < trainer.steps.total
@@ -114,21 +113,20 @@ PLACES = [(INTERVAL + 3, 0.1), (2 * INTERVAL, 0.0), (2 * INTERVAL, 0.1), (LAST, 
 @pytest.mark.parametrize(("fault", "value"), [(weights, np.nan), (moments, np.inf), (carried, np.nan)])
 def test_what_is_no_number_is_never_kept(tmp_path, monkeypatch, fault, value, step, fraction):
     """Wherever it comes from, the run goes back once, ends well, and on the same bytes however soon it was noticed."""
-    set_pace(monkeypatch, halve_after=10**9)
     settings = replace(SMALL, val_fraction=fraction)
     if not fraction:
         settings = replace(settings, epochs=LAST / 38)  # there are more steps in an epoch
     times = inject(monkeypatch, fault, value, step)
-    records = finish(tmp_path / "model.npz", settings, monkeypatch)
+    records = finish(tmp_path / "model.npz", settings, pace=STEADY)
     assert times == [step]
     assert [record.rolled_back for record in records].count(True) == 1
     assert records[-1].step == LAST
     at = next(k for k, record in enumerate(records) if record.rolled_back)
     assert records[at].step == (step - 1) // INTERVAL * INTERVAL
     assert records[at].learning_rate == settings.lr / 2
-    finish(tmp_path / "slow.npz", settings, monkeypatch, chunk=0.0, threads=2)
-    finish(tmp_path / "stopped.npz", settings, monkeypatch, stop=step)  # right then
-    finish(tmp_path / "stopped.npz", settings, monkeypatch)
+    finish(tmp_path / "slow.npz", settings, pace=STEADY, chunk=0.0, threads=2)
+    finish(tmp_path / "stopped.npz", settings, pace=STEADY, stop=step)  # right then
+    finish(tmp_path / "stopped.npz", settings, pace=STEADY)
     for name in ("slow.npz", "stopped.npz"):
         assert_same_file(tmp_path / name, tmp_path / "model.npz")
 
@@ -137,11 +135,10 @@ def test_what_is_no_number_is_never_kept(tmp_path, monkeypatch, fault, value, st
 @pytest.mark.parametrize("step", [INTERVAL + 3, 2 * INTERVAL])
 def test_going_back_leaves_nothing_of_what_went_wrong(tmp_path, monkeypatch, cell, step):
     """A run that goes back for one bad weight, or for bad numbers in all its memory, goes on to the same bytes."""
-    set_pace(monkeypatch, halve_after=10**9)
     for fault in (moments, everything):
         with monkeypatch.context() as patch:
             inject(patch, fault, np.nan, step)
-            finish(tmp_path / f"{fault.__name__}.npz", replace(SMALL, cell=cell, layers=2), patch)
+            finish(tmp_path / f"{fault.__name__}.npz", replace(SMALL, cell=cell, layers=2), pace=STEADY)
     assert_same_file(tmp_path / "moments.npz", tmp_path / "everything.npz")
 
 
@@ -160,14 +157,13 @@ def overshoot(monkeypatch, step, rate):
 @pytest.mark.parametrize("rate", [1e6, 1e30])
 def test_an_update_that_overshoots_is_taken_back(tmp_path, monkeypatch, rate, step, fraction):
     """Weights that an update made endless, or finite and senseless, are not kept; nor where nothing is held out."""
-    set_pace(monkeypatch, halve_after=10**9)
     settings = replace(SMALL, val_fraction=fraction, optimizer="sgd", clip=None, lr=0.05)
     if not fraction:
         settings = replace(settings, epochs=LAST / 38)
     overshoot(monkeypatch, step, rate)
-    records = finish(tmp_path / "model.npz", settings, monkeypatch)
+    records = finish(tmp_path / "model.npz", settings, pace=STEADY)
     assert [record.rolled_back for record in records].count(True) == 1
-    finish(tmp_path / "slow.npz", settings, monkeypatch, chunk=0.0, threads=2)
+    finish(tmp_path / "slow.npz", settings, pace=STEADY, chunk=0.0, threads=2)
     assert_same_file(tmp_path / "slow.npz", tmp_path / "model.npz")
     with Team(1) as team:
         text = corpus_of(rhyme())
@@ -185,13 +181,13 @@ def test_a_validation_that_is_no_number_takes_the_run_back(tmp_path, monkeypatch
         return loss if len(calls) == 2 else original(trainer)
 
     monkeypatch.setattr(Trainer, "validate", faulty)
-    records = finish(tmp_path / "model.npz", SMALL, monkeypatch)
+    records = finish(tmp_path / "model.npz", SMALL)
     assert [record.rolled_back for record in records].count(True) == 1
     assert calls[:3] == [INTERVAL, 2 * INTERVAL, 2 * INTERVAL]
     assert all(entry["val_loss"] < 10.0 for entry in load(tmp_path / "model.npz").history)
 
 
-def test_weights_that_are_no_numbers_are_no_start(monkeypatch):
+def test_weights_that_are_no_numbers_are_no_start():
     """Nor are senseless ones where nothing is held out: one sentence says so."""
     text = corpus_of(rhyme())
     with Team(1) as team:
@@ -212,6 +208,7 @@ def wild_from(monkeypatch, step):
     monkeypatch.setattr(Trainer, "_rate", lambda t, number: 1e35 if number >= step else original(t, number))
 
 
+@pytest.mark.usefixtures("validate_often")
 @pytest.mark.parametrize("fraction", [0, 0.1])
 def test_a_run_that_gives_up_keeps_the_best_weights(folder, run, monkeypatch, fraction):
     """The last line says what went wrong, what to try and what is kept; that is finite, and can be resumed."""
@@ -233,6 +230,7 @@ def test_a_run_that_gives_up_keeps_the_best_weights(folder, run, monkeypatch, fr
     assert run("train", folder / "corpus.txt", "--resume", folder / "model.npz", "--quiet").code == 0
 
 
+@pytest.mark.usefixtures("validate_often")
 def test_a_file_in_time_never_holds_what_is_no_number(folder, run, monkeypatch):
     """A save that is due between the fault and its discovery is left out, without a word about it."""
     set_pace(monkeypatch, halve_after=10**9, chunk_seconds=0.0)
@@ -254,6 +252,7 @@ def test_a_file_in_time_never_holds_what_is_no_number(folder, run, monkeypatch):
     assert all(sound == saved for sound, saved in seen)
 
 
+@pytest.mark.usefixtures("validate_often")
 @pytest.mark.parametrize("step", [INTERVAL - 1, INTERVAL + 3])
 def test_a_run_that_is_stopped_when_numbers_are_wrong_is_saved(folder, run, monkeypatch, step):
     """Ctrl-C or a pause between the fault and its discovery saves what the run goes back to."""

@@ -26,32 +26,30 @@ from charrnn.training.trainer import Trainer
 from tests.helpers.commands import TINY
 from tests.helpers.model_files import assert_same_file
 from tests.helpers.processes import PATIENCE
-from tests.helpers.runs import INTERVAL, set_pace
+from tests.helpers.runs import INTERVAL, OFTEN
 from tests.helpers.texts import corpus_of, rhyme
 from tests.rows import NAMES, PLAIN, ROWS, fitted, settings_of
 
-pytestmark = pytest.mark.usefixtures("validate_often")
-
 SMALL = Settings(hidden=8, seq_length=8, batch_size=5, epochs=3.0, lr=0.02, dropout=0.0, seed=3, patience=0)
+STEADY = replace(OFTEN, halve_after=10**9)  # with a rate that does not fall where validation does not improve
 STEPS = 34  # of an epoch of `rhyme` with these settings, and a tenth held out
 
 
 class Run:
     """A run at the level of the library, in sessions: each is ended somewhere, saved, and loaded by the next one."""
 
-    def __init__(self, path, text, settings, monkeypatch, weights=None):
-        self.path, self.text, self.settings, self.weights = path, text, settings, weights
-        self.monkeypatch = monkeypatch
+    def __init__(self, path, text, settings, weights=None, pace=OFTEN):
+        self.path, self.text, self.settings, self.weights, self.pace = path, text, settings, weights, pace
 
     def session(self, threads=1, *, until=lambda record: False, chunk=1e9, settings=None):
         """Begin or go on, until something holds of a record; return the trainer that was saved, and its records."""
-        set_pace(self.monkeypatch, chunk_seconds=chunk)  # 0: a step at a time
+        pace = replace(self.pace, chunk_seconds=chunk)  # 0: a step at a time
         records = []
         with Team(threads) as team:
             if self.path.exists():
-                trainer = Trainer.resumed(load(self.path, resume=True), self.text, team, settings)
+                trainer = Trainer.resumed(load(self.path, resume=True), self.text, team, settings, pace)
             else:
-                trainer = Trainer(settings or self.settings, self.text, team, self.weights)
+                trainer = Trainer(settings or self.settings, self.text, team, self.weights, pace)
             for record in trainer.run():
                 records.append(record)
                 if until(record):
@@ -99,7 +97,7 @@ def vary(choose, cell, optimizer):
 KINDS = [*itertools.product(PLAIN, OPTIMIZERS)]
 
 
-def begin_somehow(choose, folder, monkeypatch, cell, optimizer):
+def begin_somehow(choose, folder, cell, optimizer):
     """Draw a run, on a text or on documents, from new or from given weights: as it is in two folders."""
     settings = vary(choose, cell, optimizer)
     text = corpus_of(rhyme(), choose.choice(("", "", "\n")))
@@ -107,25 +105,25 @@ def begin_somehow(choose, folder, monkeypatch, cell, optimizer):
     if choose.random() < 0.3:
         with Team(1) as team:
             weights = Trainer(replace(settings, seed=99), text, team).checkpoint().parameters
-    return [Run(folder / name, text, settings, monkeypatch, weights) for name in ("whole.npz", "model.npz")]
+    return [Run(folder / name, text, settings, weights) for name in ("whole.npz", "model.npz")]
 
 
 @pytest.mark.parametrize(("cell", "optimizer"), KINDS)
-def test_any_interruption_leads_to_the_same_bytes(tmp_path, monkeypatch, cell, optimizer):
+def test_any_interruption_leads_to_the_same_bytes(tmp_path, cell, optimizer):
     """Whatever is trained, and wherever it is stopped, with any number of threads: the file is the same in the end."""
     choose = random.Random(f"{cell} {optimizer}")
-    whole, run = begin_somehow(choose, tmp_path, monkeypatch, cell, optimizer)
+    whole, run = begin_somehow(choose, tmp_path, cell, optimizer)
     whole.session(choose.randint(1, 3))
     interrupt_at_random(run, choose, 3)
     assert_same_file(run.path, whole.path)
 
 
 @pytest.mark.parametrize(("cell", "options"), ROWS, ids=NAMES)
-def test_every_cell_goes_on_to_the_same_bytes(tmp_path, monkeypatch, cell, options):
+def test_every_cell_goes_on_to_the_same_bytes(tmp_path, cell, options):
     """Every row of the table, two layers and a learned first state: stopped twice, with 1, 2 and 3 threads."""
     settings = replace(SMALL, cell=cell, layers=2, dropout=0.3, learned_state=True, **settings_of(fitted(8, options)))
     text = corpus_of(rhyme())
-    whole, run = (Run(tmp_path / name, text, settings, monkeypatch) for name in ("whole.npz", "model.npz"))
+    whole, run = (Run(tmp_path / name, text, settings) for name in ("whole.npz", "model.npz"))
     whole.session()
     run.at(13, threads=2)
     run.at(47)
@@ -139,24 +137,24 @@ def test_every_cell_goes_on_to_the_same_bytes(tmp_path, monkeypatch, cell, optio
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(25))
 @pytest.mark.parametrize(("cell", "optimizer"), KINDS)
-def test_many_interruptions_lead_to_the_same_bytes(tmp_path, monkeypatch, cell, optimizer, seed):
+def test_many_interruptions_lead_to_the_same_bytes(tmp_path, cell, optimizer, seed):
     """The same, for many more kinds of runs and interruptions."""
     choose = random.Random(f"{cell} {optimizer} {seed}")
-    whole, run = begin_somehow(choose, tmp_path, monkeypatch, cell, optimizer)
+    whole, run = begin_somehow(choose, tmp_path, cell, optimizer)
     whole.session(choose.randint(1, 3), chunk=choose.choice((0.0, 1e-3)))
     interrupt_at_random(run, choose, choose.randint(1, 8))
     assert_same_file(run.path, whole.path)
 
 
 @pytest.mark.parametrize("separator", ["", "\n"])
-def test_every_step_is_one_to_stop_at(tmp_path, monkeypatch, separator):
+def test_every_step_is_one_to_stop_at(tmp_path, separator):
     """Stopped after every single step: in the warm-up, before, at and after validations and ends of epochs."""
     settings = replace(SMALL, dropout=0.2, warmup=0.2, layers=2, epochs=1.1)
     text = corpus_of(rhyme(), separator)
-    whole = Run(tmp_path / "whole.npz", text, settings, monkeypatch)
+    whole = Run(tmp_path / "whole.npz", text, settings)
     trainer, _ = whole.session()
     assert trainer.streams.windows % trainer.steps.validation_interval
-    run = Run(tmp_path / "model.npz", text, settings, monkeypatch)
+    run = Run(tmp_path / "model.npz", text, settings)
     for step in range(1, trainer.steps.total + 1):
         run.at(step)
     assert_same_file(run.path, whole.path)
@@ -181,18 +179,17 @@ def poison_after(monkeypatch, step):
 @pytest.mark.parametrize("step", [3, INTERVAL + 4])
 def test_a_run_that_goes_back_does_so_after_an_interruption_too(tmp_path, monkeypatch, given, fraction, step):
     """Before the first validation, too, a run goes back to where it began, or to the weights that it was given."""
-    # The rate falls where validation does not improve; then it would not be known who has gone back already.
-    set_pace(monkeypatch, halve_after=10**9)
+    # With a rate that falls it would not be known who has gone back already.
     text, settings = corpus_of(rhyme()), replace(SMALL, val_fraction=fraction, epochs=1.5, lr=0.005)
     weights = None
     if given:
         with Team(1) as team:
             weights = Trainer(replace(settings, seed=99), text, team).checkpoint().parameters
     poison_after(monkeypatch, step)
-    whole = Run(tmp_path / "whole.npz", text, settings, monkeypatch, weights)
+    whole = Run(tmp_path / "whole.npz", text, settings, weights, STEADY)
     _, records = whole.session()
     assert sum(record.rolled_back for record in records) == 1
-    run = Run(tmp_path / "model.npz", text, settings, monkeypatch, weights)
+    run = Run(tmp_path / "model.npz", text, settings, weights, STEADY)
     run.at(step - 1)
     _, records = run.session(until=lambda record: record.rolled_back, chunk=0.0)  # right after it has gone back
     assert records[-1].rolled_back
@@ -201,13 +198,12 @@ def test_a_run_that_goes_back_does_so_after_an_interruption_too(tmp_path, monkey
     assert_same_file(run.path, whole.path)
 
 
-def test_the_loss_of_a_history_is_that_since_the_last_validation(monkeypatch):
+def test_the_loss_of_a_history_is_that_since_the_last_validation():
     """It is the mean over all that was predicted between two validations, however it was told on the way."""
     text, histories = corpus_of(rhyme()), []
     with Team(1) as team:
         for chunk in (0.0, 1e9):
-            set_pace(monkeypatch, chunk_seconds=chunk)
-            trainer = Trainer(SMALL, text, team)
+            trainer = Trainer(SMALL, text, team, pace=replace(OFTEN, chunk_seconds=chunk))
             records = list(trainer.run())
             histories.append([entry["loss"] for entry in trainer.history])
             if not chunk:
@@ -220,9 +216,9 @@ def test_the_loss_of_a_history_is_that_since_the_last_validation(monkeypatch):
     assert len({entry["loss"] for entry in trainer.history}) == len(ends)
 
 
-def test_a_file_of_an_older_version_goes_on(tmp_path, monkeypatch):
+def test_a_file_of_an_older_version_goes_on(tmp_path):
     """Where the state does not say what later versions count, a run goes on all the same."""
-    run = Run(tmp_path / "model.npz", corpus_of(rhyme()), SMALL, monkeypatch)
+    run = Run(tmp_path / "model.npz", corpus_of(rhyme()), SMALL)
     run.at(25)
     old = load(run.path, resume=True)
     for name in ("loss_sum", "loss_count", "given", "ended", "end_loss"):
@@ -248,9 +244,9 @@ def test_a_file_of_an_older_version_goes_on(tmp_path, monkeypatch):
     ],
     ids=str,
 )
-def test_a_state_that_cannot_be_is_refused(tmp_path, monkeypatch, change):
+def test_a_state_that_cannot_be_is_refused(tmp_path, change):
     """One sentence says that the state is not one of such a run."""
-    run = Run(tmp_path / "model.npz", corpus_of(rhyme()), SMALL, monkeypatch)
+    run = Run(tmp_path / "model.npz", corpus_of(rhyme()), SMALL)
     run.at(5)
     checkpoint = load(run.path, resume=True)
     checkpoint.resume.progress |= change
@@ -264,13 +260,13 @@ def test_a_state_that_cannot_be_is_refused(tmp_path, monkeypatch, change):
 FOREVER = replace(SMALL, schedule="constant", warmup=0.0, lr=0.05, epochs=3.0)
 
 
-def test_an_extended_run_is_the_longer_one(tmp_path, monkeypatch):
+def test_an_extended_run_is_the_longer_one(tmp_path):
     """At a constant rate, a run that ended anywhere and goes on ends on the bytes of one that was to be so long."""
-    whole = Run(tmp_path / "whole.npz", corpus_of(rhyme()), FOREVER, monkeypatch)
+    whole = Run(tmp_path / "whole.npz", corpus_of(rhyme()), FOREVER)
     whole.session()
     ends = set()
     for steps in (4, 20, 37, 63, 99):
-        run = Run(tmp_path / f"{steps}.npz", whole.text, replace(FOREVER, epochs=steps / STEPS), monkeypatch)
+        run = Run(tmp_path / f"{steps}.npz", whole.text, replace(FOREVER, epochs=steps / STEPS))
         trainer, records = run.session(2)
         assert trainer.over
         assert records[-1].step == steps
@@ -286,43 +282,42 @@ def test_an_extended_run_is_the_longer_one(tmp_path, monkeypatch):
     assert ends == {(True, False), (False, False), (False, True)}
 
 
-def test_the_model_of_an_end_between_validations_is_the_best_there(tmp_path, monkeypatch):
+def test_the_model_of_an_end_between_validations_is_the_best_there(tmp_path):
     """The model is the last weights where they are better than those of all validations, and the best ones if not."""
     for steps in (25, 46):
-        run = Run(tmp_path / f"{steps}.npz", corpus_of(rhyme()), replace(FOREVER, epochs=steps / STEPS), monkeypatch)
+        run = Run(tmp_path / f"{steps}.npz", corpus_of(rhyme()), replace(FOREVER, epochs=steps / STEPS))
         trainer, _ = run.session()
         with Team(1) as team:
-            again = Trainer(FOREVER, run.text, team, load(run.path).parameters)
+            again = Trainer(FOREVER, run.text, team, load(run.path).parameters, OFTEN)
             assert again.state.best_loss == min(entry["val_loss"] for entry in trainer.history) == trainer.best_loss
 
 
 def test_an_extended_run_goes_back_as_the_longer_one(tmp_path, monkeypatch):
     """What was best at the old end is not what an extended run goes back to."""
-    set_pace(monkeypatch, halve_after=10**9)
     poison_after(monkeypatch, 28)
-    whole = Run(tmp_path / "whole.npz", corpus_of(rhyme()), FOREVER, monkeypatch)
+    whole = Run(tmp_path / "whole.npz", corpus_of(rhyme()), FOREVER, pace=STEADY)
     whole.session()
-    run = Run(tmp_path / "model.npz", whole.text, replace(FOREVER, epochs=25 / STEPS), monkeypatch)
+    run = Run(tmp_path / "model.npz", whole.text, replace(FOREVER, epochs=25 / STEPS), pace=STEADY)
     run.session()
     run.session(settings=FOREVER)
     assert_same_file(run.path, whole.path)
 
 
-def test_the_rate_of_an_extended_run_is_that_of_the_longer_one(tmp_path, monkeypatch):
+def test_the_rate_of_an_extended_run_is_that_of_the_longer_one(tmp_path):
     """The schedule is laid anew over all epochs, from where the run is; also where it is extended before its end."""
     cosine = replace(SMALL, epochs=4.0, warmup=0.1)
-    set_pace(monkeypatch, halve_after=10**9)
-    _, records = Run(tmp_path / "whole.npz", corpus_of(rhyme()), cosine, monkeypatch).session(chunk=0.0)
+    _, records = Run(tmp_path / "whole.npz", corpus_of(rhyme()), cosine, pace=STEADY).session(chunk=0.0)
     rates = {record.step: record.learning_rate for record in records}
     for name, epochs, stop in (("a", 1.0, 34), ("b", 2.0, 50), ("c", 9.0, 50)):
         shorter = replace(cosine, epochs=epochs)
-        run = Run(tmp_path / f"{name}.npz", corpus_of(rhyme()), shorter, monkeypatch)
+        run = Run(tmp_path / f"{name}.npz", corpus_of(rhyme()), shorter, pace=STEADY)
         run.at(stop)
         _, records = run.session(settings=cosine, chunk=0.0)
         assert [record.step for record in records] == list(range(stop + 1, 4 * STEPS + 1))
         assert all(record.learning_rate == rates[record.step] for record in records)
 
 
+@pytest.mark.usefixtures("validate_often")
 def test_a_run_in_epochs_is_paused_by_time(folder, run):
     """With --epochs, --time ends a session and not the run; resumed, paused again and resumed, it is the same file."""
     options = ("corpus.txt", *TINY, "--epochs", 15, "--patience", 0)
@@ -341,6 +336,7 @@ def test_a_run_in_epochs_is_paused_by_time(folder, run):
     assert_same_file("model.npz", "whole.npz")
 
 
+@pytest.mark.usefixtures("validate_often")
 def test_more_epochs_on_the_command_line(folder, run):
     """A run with more --epochs is the longer run; with no more than it has had, a sentence says so."""
     options = ("corpus.txt", *TINY, "--schedule", "constant", "--warmup", 0, "--quiet")
@@ -358,6 +354,7 @@ def test_more_epochs_on_the_command_line(folder, run):
     assert_same_file("model.npz", "whole.npz")
 
 
+@pytest.mark.usefixtures("validate_often")
 def test_more_time_for_a_run_in_time(folder, run):
     """Where a run is measured in time, --time with --resume is its new total."""
     assert run("train", "corpus.txt", *TINY, "--time", "0.1s", "--quiet").code == 0
@@ -369,6 +366,7 @@ def test_more_time_for_a_run_in_time(folder, run):
     assert 0.2 <= trained.resume.progress["seconds"] < 100.0
 
 
+@pytest.mark.usefixtures("validate_often")
 def test_waiting_for_a_better_validation_is_not_begun_anew(folder, run):
     """Patience is part of the run: who resumes it with --epochs does not wait longer than the longer run would."""
     options = ("corpus.txt", *TINY, "--schedule", "constant", "--warmup", 0, "--lr", 0.1, "--quiet", "--patience", 2)
@@ -528,10 +526,9 @@ class Process:
             self.process.wait()
 
 
-def interrupted(cases, rounds, folder, run, monkeypatch):
+def interrupted(cases, rounds, folder, run):
     """Interrupt runs, side by side, for so many rounds; take them to their ends; return how often they were."""
     for name, (options, _) in cases.items():
-        set_pace(monkeypatch, shortest_interval=50_000, longest_interval=1_000_000)  # as in the processes
         assert run("train", "corpus.txt", *options, "--threads", 2, "-o", f"{name}-whole.npz").code == 0
     processes = [Process(folder / f"{name}.npz", *case) for name, case in cases.items()]
     try:
@@ -554,15 +551,15 @@ def interrupted(cases, rounds, folder, run, monkeypatch):
     return sum(process.interruptions for process in processes)
 
 
-def test_killed_processes_go_on_to_the_same_bytes(folder, run, monkeypatch):
+def test_killed_processes_go_on_to_the_same_bytes(folder, run):
     """Signals, SIGKILL among them, and pauses at random moments: taken to its end, a run leaves the same file."""
     cases = {"lstm": (RUN, random.Random(1)), "gru": ((*RUN, "--cell", "gru", "--layers", 2), random.Random(2))}
-    assert interrupted(cases, 2, folder, run, monkeypatch) >= 2
+    assert interrupted(cases, 2, folder, run) >= 2
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2))
-def test_processes_killed_many_times_go_on_to_the_same_bytes(folder, run, monkeypatch, seed):
+def test_processes_killed_many_times_go_on_to_the_same_bytes(folder, run, seed):
     """The same for every cell and optimizer, at many more moments."""
     cases = {}
     for k, (cell, optimizer) in enumerate(KINDS):
@@ -573,5 +570,5 @@ def test_processes_killed_many_times_go_on_to_the_same_bytes(folder, run, monkey
         cases[f"{cell}-{optimizer}"] = (options, choose)
     names, interruptions = list(cases), 0
     for k in range(0, len(names), 2):  # two at a time
-        interruptions += interrupted({name: cases[name] for name in names[k : k + 2]}, 6, folder, run, monkeypatch)
+        interruptions += interrupted({name: cases[name] for name in names[k : k + 2]}, 6, folder, run)
     assert interruptions >= 50

@@ -12,10 +12,11 @@ from charrnn.model.transfer import common_vocabulary, starting_weights
 from charrnn.reading.scoring import score
 from charrnn.text.ingest import Corpus
 from charrnn.text.vocabulary import Vocabulary
+from charrnn.training.pace import Pace
 from charrnn.training.settings import Settings, default_epochs
 from charrnn.training.trainer import Trainer
 from tests import naive
-from tests.helpers.runs import finish, set_pace, state_of
+from tests.helpers.runs import finish, state_of
 from tests.helpers.texts import corpus_of, rhyme
 from tests.rows import PLAIN
 
@@ -150,11 +151,11 @@ def test_a_rate_that_is_mended_goes_on_to_learn():
     assert records[-1].val_loss < 0.8
 
 
-def test_the_first_step_after_going_back_is_no_larger_than_the_rate(monkeypatch):
+def test_the_first_step_after_going_back_is_no_larger_than_the_rate():
     """Moments that begin anew are corrected for it: Adam moves no weight by more than the halved rate."""
-    set_pace(monkeypatch, fresh_share=0.0)
+    settings = replace(SMALL, epochs=30.0, dropout=0.0, schedule="constant")
     with Team(1) as team:
-        trainer = Trainer(replace(SMALL, epochs=30.0, dropout=0.0, schedule="constant"), corpus_of(rhyme(6000)), team)
+        trainer = Trainer(settings, corpus_of(rhyme(6000)), team, pace=Pace(fresh_share=0.0))
         poisoned = False
         for record in trainer.run():
             if record.rolled_back:
@@ -174,13 +175,12 @@ def test_the_first_step_after_going_back_is_no_larger_than_the_rate(monkeypatch)
 
 @pytest.mark.parametrize("cell", PLAIN)
 @pytest.mark.parametrize(("epochs", "fresh"), [(1.0, 0.0), (2.0, 0.0), (1.0, 0.999999)])
-def test_a_state_is_that_of_the_text_before(monkeypatch, cell, epochs, fresh):
+def test_a_state_is_that_of_the_text_before(cell, epochs, fresh):
     """A stream carries the state at its own end, hands it to the next one for another epoch, or begins anew."""
-    set_pace(monkeypatch, fresh_share=fresh)
     text = corpus_of(rhyme(203))
     with Team(2) as team:
         settings = replace(SMALL, cell=cell, val_fraction=0.0, dropout=0.0, lr=1e-30, epochs=epochs)
-        trainer = Trainer(settings, text, team)
+        trainer = Trainer(settings, text, team, pace=Pace(fresh_share=fresh))
         finish(trainer)
     start = trainer.streams.start
     assert len(set(np.diff(start))) == 2
@@ -206,11 +206,11 @@ def test_weights_that_predict_nonsense_are_no_start():
             Trainer(SMALL, trainer.corpus, team, weights)
 
 
-def test_a_history_stays_within_bounds(monkeypatch):
+def test_a_history_stays_within_bounds():
     """However many validations a run makes, those remembered are few enough to be saved, the last one among them."""
-    set_pace(monkeypatch, history_length=4, shortest_interval=1)
+    settings, pace = replace(SMALL, epochs=23.0, patience=0), Pace(history_length=4, shortest_interval=1)
     with Team(1) as team:
-        trainer = Trainer(replace(SMALL, epochs=23.0, patience=0), corpus_of(rhyme(600)), team)
+        trainer = Trainer(settings, corpus_of(rhyme(600)), team, pace=pace)
         validations = [record for record in trainer.run() if record.val_loss is not None]
     assert len(validations) > 10
     assert 2 <= len(trainer.history) <= 4

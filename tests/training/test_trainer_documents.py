@@ -12,10 +12,11 @@ from charrnn.model.model_file import load, save
 from charrnn.model.network import Network
 from charrnn.model.team import Team
 from charrnn.reading.scoring import score
+from charrnn.training.pace import Pace
 from charrnn.training.settings import Settings
 from charrnn.training.trainer import Trainer
 from tests.helpers.networks import assert_carried, read_one_by_one
-from tests.helpers.runs import finish, set_pace, state_of
+from tests.helpers.runs import finish, state_of
 from tests.helpers.texts import corpus_of, drawn_documents, symbols_of
 from tests.rows import KINDS
 
@@ -56,13 +57,13 @@ def test_a_run_on_documents_repeats_and_resumes(tmp_path, cell, documents, batch
 
 
 @pytest.mark.parametrize("cell", KINDS)
-def test_steps_on_documents_are_the_twins(cell, monkeypatch):
+def test_steps_on_documents_are_the_twins(cell):
     """A step's loss is the mean over what it predicts; states are carried over windows and epochs, and no gap."""
-    set_pace(monkeypatch, fresh_share=1.0)  # of documents none but they themselves begins anew
+    pace = Pace(fresh_share=1.0)  # of documents none but they themselves begins anew
     chosen = Settings(cell=cell, hidden=3, layers=2, seq_length=4, batch_size=3, epochs=2.0, dropout=0.0)
     still = replace(chosen, optimizer="sgd", lr=1e-12, schedule="constant", warmup=0.0, val_fraction=0.0)
     with Team(2) as team:
-        trainer = Trainer(still, corpus(drawn_documents(8, 9, seed=3)), team)
+        trainer = Trainer(still, corpus(drawn_documents(8, 9, seed=3)), team, pace=pace)
         weights = {name: values.astype(np.float64) for name, values in trainer.network.weights.named.items()}
         windows, length = trainer.streams.windows, int(trainer.streams.start[1])
         ended = np.diff(trainer.streams.start) < length  # one step before the others
