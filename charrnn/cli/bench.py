@@ -238,7 +238,7 @@ def _speed(options: BenchOptions, way: str, text: "Corpus", team: "Team") -> Non
     """Measure speed: of one network, of the suite, or how it grows."""
     from charrnn.benchmark import report
     from charrnn.benchmark.flop import COUNTED
-    from charrnn.cli.bench_speed import PAGE, Bench
+    from charrnn.cli.bench_speed import PAGE_COLUMNS, Bench
 
     bench = Bench(options, text, team)
     if way == "suite":
@@ -253,4 +253,4 @@ def _speed(options: BenchOptions, way: str, text: "Corpus", team: "Team") -> Non
         about = {"versions": report.versions(), "threads": team.size, "rounds": options.rounds, "flop": COUNTED}
         click.echo(json.dumps({**about, "results": bench.results}))
     elif way not in ("growth", "rtrl") and (not options.only or "training" in options.only):
-        click.echo(click.wrap_text(COUNTED, PAGE))
+        click.echo(click.wrap_text(COUNTED, PAGE_COLUMNS))

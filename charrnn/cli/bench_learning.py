@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from charrnn.cli.bench_speed import PAGE, compile_training
+from charrnn.cli.bench_speed import PAGE_COLUMNS, compile_training
 
 if TYPE_CHECKING:
     from charrnn.cli.bench import BenchOptions
@@ -33,7 +33,7 @@ def memory(options: "BenchOptions", team: "Team") -> None:
         if not as_json:
             click.echo(report.memory_row(row))
     if not as_json:
-        click.echo("\n" + click.wrap_text(report.MEMORY_CAPTION, PAGE))
+        click.echo("\n" + click.wrap_text(report.MEMORY_CAPTION, PAGE_COLUMNS))
 
 
 def cells(options: "BenchOptions", text: "Corpus", team: "Team") -> None:
@@ -65,7 +65,7 @@ def cells(options: "BenchOptions", text: "Corpus", team: "Team") -> None:
         else:
             click.echo(report.cells_row(result))
     if not as_json:
-        click.echo("\n" + click.wrap_text(report.CELLS_CAPTION, PAGE))
+        click.echo("\n" + click.wrap_text(report.CELLS_CAPTION, PAGE_COLUMNS))
 
 
 def _note_if_short(settings: "Settings", text: "Corpus", team: "Team") -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from charrnn.text.ingest import Corpus
     from charrnn.training.settings import Settings
 
-PAGE = 110  # columns of a caption
+PAGE_COLUMNS = 110  # columns of a caption
 
 
 def compile_training(settings: "Settings", text: "Corpus", team: "Team", *, quiet: bool) -> None:
@@ -135,7 +135,7 @@ class Bench:
             if not self.as_json:
                 click.echo(report.suite_row(speed))
         if not self.as_json:
-            click.echo("\n" + click.wrap_text(report.SUITE_CAPTION, PAGE))
+            click.echo("\n" + click.wrap_text(report.SUITE_CAPTION, PAGE_COLUMNS))
 
     def growth(self) -> None:
         """Measure how the time grows."""
@@ -162,7 +162,7 @@ class Bench:
         self.show([real_time.table(measured)])
         self.results["rtrl"] = [cost.as_dict() for cost in measured]
         if not self.as_json:
-            click.echo(click.wrap_text(real_time.COUNTED, PAGE))
+            click.echo(click.wrap_text(real_time.COUNTED, PAGE_COLUMNS))
 
     def compile(self, settings: "Settings") -> None:
         """Compile what the training of a network needs."""

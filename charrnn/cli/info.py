@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from charrnn.model.model_file import Checkpoint
 
 WIDE_SCREEN = 60  # columns of a terminal that has room for nats and bits
-LONGEST_LINE = 5000  # characters at most; a model may name any number of sources
+LONGEST_LINE = 5000  # characters; a model may name any number of sources
 MOST_PLAUSIBLE = 1e9  # epochs, seconds or nats: no run comes to so many
 NONSENSE = (AttributeError, KeyError, OverflowError, TypeError, ValueError)  # what a history tampered with ends in
 SETTINGS = (

@@ -9,7 +9,7 @@ import click
 
 from charrnn.cli.models import open_model
 from charrnn.cli.options import control_options, model_argument, split_controls, unknown_option
-from charrnn.cli.play_dialogue import TABLE, USUAL_LENGTH, Play
+from charrnn.cli.play_dialogue import TABLE, TURN_LENGTH, Play
 from charrnn.writing.controls import Controls
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class PlayOptions:
 @click.option(
     "--length",
     type=click.IntRange(0, 10**15),
-    default=USUAL_LENGTH,
+    default=TURN_LENGTH,
     show_default=True,
     help="Characters to write in a turn at most; 0 writes until Ctrl-C. The whole text is kept in memory.",
 )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from charrnn.cli.options import EscapedText
+from charrnn.cli.targets import refuse_existing
 from charrnn.errors import CharrnnError
 from charrnn.text.unknown import UNKNOWN
 from charrnn.writing.controls import CONTROLS, Control, Controls
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from charrnn.display.prompt import Pipe, Terminal
     from charrnn.writing.conversation import Conversation
 
-USUAL_LENGTH = 300  # characters of a continuation
+TURN_LENGTH = 300  # characters of a continuation
 UNBROKEN = "\N{NON-BREAKING HYPHEN}"
 
 
@@ -117,8 +118,8 @@ class Play:
         if not path:
             raise CharrnnError("/save needs the name of a file")
         try:
-            if not force and os.path.lexists(path):
-                raise CharrnnError(f"{shown(path)} exists already; /save! replaces it")
+            if not force:
+                refuse_existing(path, "/save! replaces it")
             check_writable(path, force=True)
             with replacing(path) as file:
                 file.write(self.conversation.text)
@@ -189,7 +190,7 @@ def _whole(typed: str, name: str, least: int, most: int = 10**15) -> int:
 
 
 def _length(typed: str) -> int | None:
-    return USUAL_LENGTH if typed.strip() == "off" else _whole(typed, "length", 0) or None
+    return TURN_LENGTH if typed.strip() == "off" else _whole(typed, "length", 0) or None
 
 
 def _lines(typed: str) -> int | None:
@@ -232,7 +233,7 @@ TABLE = (
     Command(
         "length",
         "NUMBER",
-        f"Characters to write in a turn at most; 0 writes until Ctrl-C, off is the default, {USUAL_LENGTH}.",
+        f"Characters to write in a turn at most; 0 writes until Ctrl-C, off is the default, {TURN_LENGTH}.",
         lambda play, typed: play.set_ending(length=_length(typed)),
         lambda play: play.conversation.ending.length or 0,
     ),

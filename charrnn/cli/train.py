@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from charrnn.cli.options import given
+from charrnn.cli.targets import refuse_log
 from charrnn.cli.train_log import Log
 from charrnn.cli.train_options import TrainOptions, train_options
 from charrnn.cli.train_run import orderly
@@ -67,9 +68,6 @@ def command(ctx: click.Context, /, **values: Any) -> None:
 
 def _log(options: TrainOptions, sources: Sequence[str] = ()) -> Log:
     """Open the file of --log; refuse one that the run reads or writes."""
-    from charrnn.storage.files import is_same_file
-
-    others = (options.target, options.resume, options.init_from, *sources)
-    if options.log and any(other and is_same_file(options.log, other) for other in others):
-        raise CharrnnError(f"{options.log} is the text or a model of this run; --log needs another file")
+    if options.log:
+        refuse_log(options.log, [options.target, options.resume, options.init_from, *sources])
     return Log(options.log, append=options.resume is not None)

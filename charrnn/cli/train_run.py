@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from charrnn.training.progress import Progress
 
 SAVE_COST = 20  # a validation is saved too where as many times what the last save took has passed since it,
-SAVE_LEAST = 5.0  # and as many seconds: a small network would wear out a disk
-AGAIN = 0.5  # seconds after which another Ctrl-C is meant as one
+SAVE_LEAST_SECONDS = 5.0  # and as many seconds: a small network would wear out a disk
+AGAIN_SECONDS = 0.5  # seconds after which another Ctrl-C is meant as one
 
 Clock: TypeAlias = Callable[[], float]  # seconds
 
@@ -63,7 +63,7 @@ def stopping(
         nonlocal first
         # Only a hand means it: a terminal that is closed may send SIGHUP twice, and what has started the program may
         # pass on the signal that it got as well.
-        if caught and number == signal.SIGINT and clock() - first > AGAIN:
+        if caught and number == signal.SIGINT and clock() - first > AGAIN_SECONDS:
             raise KeyboardInterrupt
         if not caught:
             first = clock()
@@ -112,7 +112,7 @@ class Store:
         """Tell whether to save now: so often, and at a validation where that takes next to no time."""
         passed = self._clock() - self._last
         validated = record is not None and record.val_loss is not None
-        validated = validated and passed >= max(SAVE_COST * self._cost, SAVE_LEAST * self.saved)
+        validated = validated and passed >= max(SAVE_COST * self._cost, SAVE_LEAST_SECONDS * self.saved)
         # A run whose numbers have just gone wrong is not worth it: it goes back as soon as it notices.
         return (validated or passed >= self.every) and self.run.is_finite()
 
