@@ -11,9 +11,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from charrnn.cli.sample import novel_to
+from charrnn.cli.sample_output import Copies
+from charrnn.errors import CharrnnError
 from charrnn.model.model_file import load
 from charrnn.model.network import Network
+from charrnn.reading.copying import Copied
+from charrnn.text.vocabulary import BLOCK, Vocabulary
 from charrnn.writing.sampler import Sampler
+from charrnn.writing.samples import Piece
 from tests.helpers.commands import COLOR_CODES, enter, json_lines, misused, on_a_terminal, refused
 
 NAMES = sorted({"".join(random.Random(k).choices(["an", "be", "ri", "lo", "ma", "el"], k=3)) for k in range(120)})
@@ -414,3 +420,29 @@ def test_a_terminal_is_not_commanded(tmp_path, run, monkeypatch):
         assert enter("sample", model, "--seed", 1, "--length", 300, *more) == 0
         assert "\x1b" not in screen.getvalue()
         assert "\ufffd" in screen.getvalue()
+
+
+# What is too long
+
+
+def test_too_many_samples_to_compare():
+    """What is to be looked for in a corpus is kept, and refused where it becomes too long."""
+    compared = []
+    copies = Copies(lambda texts, run: compared.append(texts) or Copied(100, 0), 2, "x", most=100)
+    for sample in (0, 1):
+        copies.add(Piece(sample, 0, np.zeros(50, np.int32), np.zeros(50, np.float32)))
+    copies.tell()
+    assert [[text.size for text in texts] for texts in compared] == [[50, 50]]
+    with pytest.raises(CharrnnError, match="more to write than --copied takes, 100 characters"):
+        copies.add(Piece(1, 0, np.zeros(1, np.int32), np.zeros(1, np.float32)))
+
+
+def test_a_corpus_too_long_to_be_kept(tmp_path):
+    """--novel keeps its corpus in memory, and says where that is too long, before it is read to its end."""
+    path, vocabulary, prime = tmp_path / "corpus.txt", Vocabulary("\nabc"), np.zeros(0, np.uint8)
+    path.write_bytes(b"abc\n" * 25)
+    assert novel_to(str(path), vocabulary, prime, most=100)("aa")
+    for raw in (b"abc\n" * 25 + b"a", b"abc\n" * BLOCK + b"\xff"):
+        path.write_bytes(raw)
+        with pytest.raises(CharrnnError, match="longer than the 100 characters that can be kept in memory"):
+            novel_to(str(path), vocabulary, prime, most=100)

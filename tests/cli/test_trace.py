@@ -9,10 +9,12 @@ from types import SimpleNamespace
 
 import pytest
 
+from charrnn.cli.trace import read_traced
 from charrnn.display.words import harmless
+from charrnn.errors import CharrnnError
 from charrnn.reading.features import FEATURES
-from charrnn.text.vocabulary import Vocabulary
-from tests.helpers.commands import COLOR_CODES, enter, on_a_terminal, refused
+from charrnn.text.vocabulary import BLOCK, Vocabulary
+from tests.helpers.commands import COLOR_CODES, enter, misused, on_a_terminal, refused
 from tests.helpers.networks import capital_network
 
 COLUMNS = ["feature", "unit", "correlation", "first_half", "help"]
@@ -355,3 +357,17 @@ def test_what_is_not_read_may_hold_anything(traced, run, text):
     result = run("trace", "model.npz", "-", "--length", 1000, stdin=stdin)
     assert result == run("trace", "model.npz", "-", stdin=text[:1000].encode())
     refused(run("trace", "model.npz", "-", "--length", 1001, stdin=stdin), "漢")
+
+
+def test_a_text_too_long_to_be_traced(traced, run):
+    """All of a text is read where it is short enough; else that is refused before much is read."""
+    vocabulary = Vocabulary("\nabc")
+    Path("long.txt").write_bytes(b"abc\n" * 100)
+    assert read_traced("long.txt", vocabulary, 0, most=400).size == 400
+    assert read_traced("long.txt", vocabulary, 100, most=400).size == 100
+    for raw in (b"abc\n" * 100 + b"a", b"abc\n" * BLOCK + b"\xff"):
+        Path("long.txt").write_bytes(raw)
+        with pytest.raises(CharrnnError, match=r"long\.txt is too long to be read whole; --length reads 400 char"):
+            read_traced("long.txt", vocabulary, 0, most=400)
+    assert run("trace", "model.npz", "corpus.txt", "--length", 0).code == 0
+    misused(run("trace", "model.npz", "corpus.txt", "--length", 10_000_001), "--length")

@@ -10,25 +10,14 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from charrnn.cells.architecture import Architecture
-from charrnn.cells.initial import initialize
-from charrnn.cli.sample import novel_to
-from charrnn.cli.sample_output import Copies
-from charrnn.cli.trace import read_traced
 from charrnn.display.words import harmless
 from charrnn.errors import CharrnnError
-from charrnn.model.network import Network
 from charrnn.reading import scoring
-from charrnn.reading.copying import Copied
 from charrnn.text import sources
 from charrnn.text.ingest import read_stream
 from charrnn.text.vocabulary import BLOCK, Vocabulary, cut, decoded
-from charrnn.writing.prime import read_prime, stored_prime
-from charrnn.writing.sampler import Sampler
-from charrnn.writing.samples import Piece
 from tests.helpers.commands import misused, refused
 from tests.helpers.model_files import untrained
 from tests.helpers.processes import PATIENCE, start
@@ -350,47 +339,13 @@ def test_texts_without_end(models, command):
         yes.wait(PATIENCE)
 
 
-def test_a_text_too_long_to_be_traced(models, run, tmp_path):
-    """All of a text is read where it is short enough; else that is refused before much is read."""
-    path, vocabulary = tmp_path / "long.txt", Vocabulary("\n abcdeü")
-    path.write_bytes(filled(400))
-    assert read_traced(str(path), vocabulary, 0, most=400).size == 400
-    assert read_traced(str(path), vocabulary, 100, most=400).size == 100
-    for raw in (filled(401), filled(3 * BLOCK) + b"\xff"):
-        path.write_bytes(raw)
-        with pytest.raises(CharrnnError, match=r"long\.txt.* is too long to be read whole; --length reads 400 char"):
-            read_traced(str(path), vocabulary, 0, most=400)
-    assert run("trace", models["text"], "-", "--length", 0, "--unit", "h1", stdin=filled(400)).code == 0
-    misused(run("trace", models["text"], "-", "--length", 10_000_001), "--length")
-
-
-def test_the_last_document_of_a_long_prime(models, run, tmp_path):
-    """However many documents come before it, only the last one counts, and is kept; it cannot be without end."""
+def test_the_last_document_of_a_long_prime(models, run):
+    """However many documents come before it, only the last one counts."""
     options = ("sample", models["lines"], "--seed", 1, "--length", 20)
     said = run(*options, "--prime", "-", stdin=filled(2 * BLOCK) + b"\nbad")
     assert (said.code, said.out) == (0, run(*options, "--prime", "bad").out)
     unknown = run("sample", models["lines"], "--prime", "-", stdin="aΩ\nbad".encode())
     refused(unknown, "line 1, column 2 of standard input")
-    path, vocabulary = tmp_path / "prime.txt", Vocabulary(" abcdeü", separator="\n")
-    path.write_bytes(filled(995) + b"\n" + b"a" * 100)
-    assert sum(ids.size for ids in stored_prime(str(path), vocabulary, most=100)) == 100
-    path.write_bytes(b"abc\n" + b"a" * 101)
-    with pytest.raises(CharrnnError, match="a document to go on from is longer than the 100 characters"):
-        stored_prime(str(path), vocabulary, most=100)
-
-
-def test_a_prime_that_is_kept_is_not_too_long():
-    """A prime that has to be kept is refused where it is too long; one that need not be is not."""
-    vocabulary = Vocabulary("abc")
-    network = Network(Architecture("lstm", 3, 4), initialize(Architecture("lstm", 3, 4), 0))
-    for size in (100, 101):
-        blocks = [np.zeros(60, np.uint8), np.ones(size - 60, np.uint8)]
-        written = []
-        kept = read_prime(Sampler(network), vocabulary, blocks, write=written.append)
-        assert (kept.size, sum(ids.size for ids in written)) == (0, size)
-    with pytest.raises(CharrnnError, match="the text to go on from is longer than the 100 characters"):
-        read_prime(Sampler(network), vocabulary, blocks, keep=True, most=100)
-    assert read_prime(Sampler(network), vocabulary, blocks, keep=True, most=101).tolist() == [0] * 60 + [1] * 41
 
 
 def test_a_sample_that_is_kept_is_not_too_long(models, run):
@@ -401,18 +356,6 @@ def test_a_sample_that_is_kept_is_not_too_long(models, run):
     for option in ((), ("--json",), ("--count", 2)):
         assert run(*prime, *option, stdin=filled(100)).code == 0
         assert run(*prime, *option, "--no-prime", stdin=filled(100)).code == 0
-
-
-def test_too_many_samples_to_compare():
-    """What is to be looked for in a corpus is kept, and refused where it becomes too long."""
-    compared = []
-    copies = Copies(lambda texts, run: compared.append(texts) or Copied(100, 0), 2, "x", most=100)
-    for sample in (0, 1):
-        copies.add(Piece(sample, 0, np.zeros(50, np.int32), np.zeros(50, np.float32)))
-    copies.tell()
-    assert [[text.size for text in texts] for texts in compared] == [[50, 50]]
-    with pytest.raises(CharrnnError, match="more to write than --copied takes, 100 characters"):
-        copies.add(Piece(1, 0, np.zeros(1, np.int32), np.zeros(1, np.float32)))
 
 
 def test_a_prime_of_nothing(models, run):
@@ -453,17 +396,6 @@ def test_a_line_that_is_too_long_for_a_turn(models, run, monkeypatch):
         assert result.err.count("line 2 of standard input: it is longer than 10 characters") == code
         assert "bad" in result.out
     assert run("play", models["text"], "--length", 1, stdin=b"a" * 11).code == 1
-
-
-def test_a_corpus_too_long_to_be_kept(tmp_path):
-    """--novel keeps its corpus in memory, and says where that is too long, before it is read to its end."""
-    path, vocabulary = tmp_path / "corpus.txt", Vocabulary("\n abcde")
-    path.write_bytes(filled(100))
-    assert novel_to(str(path), vocabulary, np.zeros(0, np.uint8), most=100)("ee")
-    for raw in (filled(101), filled(3 * BLOCK) + b"\xff"):
-        path.write_bytes(raw)
-        with pytest.raises(CharrnnError, match="longer than the 100 characters that can be kept in memory"):
-            novel_to(str(path), vocabulary, np.zeros(0, np.uint8), most=100)
 
 
 # At size
