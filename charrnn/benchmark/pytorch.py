@@ -110,7 +110,7 @@ def _training_side(trainer: Trainer, windows: list[tuple[Any, Any]], threads: in
             loss = torch.nn.functional.cross_entropy(output(h).flatten(0, 1), targets.flatten())
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
-            if settings.clip is not None:
+            if settings.clip:
                 torch.nn.utils.clip_grad_norm_(parameters, settings.clip)
             optimizer.step()
             characters += ids.numel()

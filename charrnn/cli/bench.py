@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from charrnn.cells.table import CELLS
+from charrnn.cli.bench_options import BenchOptions
 from charrnn.cli.bench_speed import PARTS
 from charrnn.cli.options import Duration, Number, given, size_options
 
@@ -30,35 +30,6 @@ TAKEN = {
     ),
     "memory": ("cell", "threads", "as_json", "seed"),
 }
-
-
-@dataclass(frozen=True)
-class BenchOptions:
-    """What ``charrnn bench`` is asked for."""
-
-    corpus: tuple[str, ...]
-    cell: tuple[str, ...]
-    hidden: int
-    layers: int
-    seq_length: int
-    batch_size: int
-    threads: int | None
-    rounds: int
-    against: str | None
-    only: tuple[str, ...]
-    suite: bool
-    growth: bool
-    rtrl: bool
-    memory: bool
-    cells: bool
-    parameters: int
-    epochs: float
-    seconds: float
-    rates: tuple[float, ...]
-    dropout: float
-    seed: int
-    as_json: bool
-    given: frozenset[str]
 
 
 @click.command()

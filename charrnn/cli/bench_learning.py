@@ -8,7 +8,7 @@ import click
 from charrnn.cli.bench_speed import PAGE_COLUMNS, compile_training
 
 if TYPE_CHECKING:
-    from charrnn.cli.bench import BenchOptions
+    from charrnn.cli.bench_options import BenchOptions
     from charrnn.model.team import Team
     from charrnn.text.ingest import Corpus
     from charrnn.training.settings import Settings

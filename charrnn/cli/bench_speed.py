@@ -10,7 +10,7 @@ from charrnn.cli.models import compile_noticed
 if TYPE_CHECKING:
     from charrnn.benchmark.report import Table
     from charrnn.cells.architecture import Architecture
-    from charrnn.cli.bench import BenchOptions
+    from charrnn.cli.bench_options import BenchOptions
     from charrnn.model.team import Team
     from charrnn.text.ingest import Corpus
     from charrnn.training.settings import Settings

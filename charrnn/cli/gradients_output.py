@@ -44,7 +44,7 @@ class Result:
     def clipped(self) -> float | None:
         """The share of steps whose gradient is above the clip."""
         clip = self.subject.settings.clip
-        return None if clip is None else float((self.norms > clip).mean())
+        return float((self.norms > clip).mean()) if clip else None
 
 
 def tell(found: Sequence[Result]) -> None:
@@ -90,7 +90,14 @@ def _tell_steps(found: Sequence[Result], labels: Sequence[str]) -> None:
 
     click.echo("\nSteps of training: norm of the gradient, share clipped:")
     steps = [
-        (label, len(r.norms), float(np.median(r.norms)), float(r.norms.max()), r.subject.settings.clip, r.clipped)
+        (
+            label,
+            len(r.norms),
+            float(np.median(r.norms)),
+            float(r.norms.max()),
+            r.subject.settings.clip or None,
+            r.clipped,
+        )
         for label, r in zip(labels, found, strict=True)
     ]
     numbers = Column("median", 9, ".3g"), Column("largest", 9, ".3g"), Column("clip", 9, "g")
@@ -142,7 +149,7 @@ def record(result: Result) -> dict[str, Any]:
         "training": {
             "batch_size": settings.batch_size,
             "seq_length": settings.seq_length,
-            "clip": settings.clip,
+            "clip": settings.clip or None,
             "clipped": result.clipped,
             "median": float(np.median(result.norms)),
             "largest": float(result.norms.max()),

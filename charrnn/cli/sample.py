@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,7 +17,7 @@ from charrnn.cli.options import (
     split_controls,
     unknown_option,
 )
-from charrnn.writing.controls import Controls
+from charrnn.cli.sample_options import SampleOptions
 
 if TYPE_CHECKING:
     from charrnn.cli.sample_output import JsonOutput, PlainOutput
@@ -30,45 +29,6 @@ USUAL_LENGTH = 1000  # characters that are written where nothing is said
 LENGTH_AT_MOST = 100_000  # the same where something else may end a sample
 MOST_OF_CORPUS = 500_000_000  # characters of the text that samples are to be no part of: it is kept in memory
 NOVEL = f"Write only samples that do not stand in CORPUS, of {MOST_OF_CORPUS:,} characters at most."
-
-
-@dataclass(frozen=True)
-class SampleOptions:
-    """What ``charrnn sample`` is asked for."""
-
-    model: str
-    controls: Controls
-    length: int | None
-    lines: int | None
-    stop: tuple[str, ...]
-    count: int
-    prime: str | None
-    prime_file: str | None
-    no_prime: bool
-    seed: int | None
-    novel: str | None
-    copied: str | None
-    copied_run: int
-    surprise: bool
-    as_json: bool
-    unknown: str
-    given: frozenset[str]
-
-    @property
-    def needs_whole_samples(self) -> str | None:
-        """The option, if any, that needs a sample whole."""
-        needing = {
-            "--json": self.as_json,
-            "--novel": self.novel is not None,
-            "--copied": self.copied is not None,
-            "--count": self.count > 1,
-        }
-        return next((name for name, needs in needing.items() if needs), None)
-
-    @property
-    def reads_prime_once(self) -> bool:
-        """Whether the prime is needed only once: it is written while it is read then, however long it is."""
-        return self.count == 1 and not self.as_json and self.novel is None
 
 
 @click.command(epilog=EFFECTS)

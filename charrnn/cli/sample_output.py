@@ -17,7 +17,7 @@ from charrnn.errors import CharrnnError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from charrnn.cli.sample import SampleOptions
+    from charrnn.cli.sample_options import SampleOptions
     from charrnn.reading.copying import Comparison
     from charrnn.text.vocabulary import Vocabulary
     from charrnn.writing.samples import Piece

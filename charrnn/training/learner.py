@@ -77,8 +77,8 @@ class Learner:
         seq_length: int,
         *,
         optimizer: str,
-        clip: float | None = None,
-        clip_value: float | None = None,
+        clip: float = 0.0,
+        clip_value: float = 0.0,
         dropout: float = 0.0,
         influence: Influence | None = None,
     ) -> None:

@@ -71,7 +71,7 @@ class OnlineTrainer:
             architecture=self.architecture,
             vocabulary=self.vocabulary,
             parameters={name: view.copy() for name, view in self.network.weights.named.items()},
-            training=asdict(self.settings),
+            training=self.settings.stored(),
             history=[],
             corpus={"sources": ["-"], "sha256": "", "characters": self.state.characters},
             resume=self.learner.snapshot(asdict(self.state)),

@@ -18,13 +18,11 @@ NUMBERS = {"adam": update.ADAM, "rmsprop": update.RMSPROP, "adagrad": update.ADA
 class Optimizer:
     """The moments of one optimizer for one network, and its step.
 
-    `clip` bounds the norm of the whole gradient (Pascanu, Mikolov & Bengio 2013), `clip_value` each entry of it; None
-    does not. Raises CharrnnError where there is no optimizer of that name.
+    `clip` bounds the norm of the whole gradient (Pascanu, Mikolov & Bengio 2013), `clip_value` each entry of it; 0
+    bounds nothing. Raises CharrnnError where there is no optimizer of that name.
     """
 
-    def __init__(
-        self, name: str, weights: Parameters, gradient: Parameters, *, clip: float | None, clip_value: float | None
-    ) -> None:
+    def __init__(self, name: str, weights: Parameters, gradient: Parameters, *, clip: float, clip_value: float) -> None:
         if name not in OPTIMIZERS:
             raise CharrnnError(f"there is no optimizer {name!r}; there are {', '.join(OPTIMIZERS)}")
         rule = OPTIMIZERS[name]
@@ -40,8 +38,8 @@ class Optimizer:
             momentum=rule.momentum,
             decay=rule.decay,
             epsilon=rule.epsilon,
-            clip=float(clip or 0.0),
-            clip_value=float(clip_value or 0.0),
+            clip=float(clip),
+            clip_value=float(clip_value),
         )
 
     def update(self, team: Team, worker: int, rate: float, step: int) -> float:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from typing import Any, get_args
 
 from charrnn.cells.architecture import Architecture
@@ -12,6 +12,7 @@ from charrnn.training.rules import OPTIMIZERS, SCHEDULES
 
 GRADIENTS = ("bptt", "rtrl")  # truncated back-propagation through time, or real-time recurrent learning
 MOST_EPOCHS = 1e6
+_NONE_IS_ZERO = ("clip", "clip_value")  # in a model file; no bound, where it is 0 here
 LONGEST_NAME = 100  # characters of a setting in a file
 
 
@@ -21,7 +22,7 @@ class Settings:
 
     A run ends after `epochs` passes over the text or `seconds` of training, and the learning rate's schedule is laid
     over whichever is given; over `epochs` alone the result depends on nothing but the seed. One that learns `online`
-    has no end, and a constant rate.
+    has no end, and a constant rate. `clip` bounds the gradient's norm, `clip_value` each entry of it; 0 bounds nothing.
     """
 
     cell: str = "lstm"
@@ -44,8 +45,8 @@ class Settings:
     schedule: str = "cosine"
     warmup: float = 0.01
     final_lr: float = 0.02
-    clip: float | None = 1.0
-    clip_value: float | None = None
+    clip: float = 1.0
+    clip_value: float = 0.0
     val_fraction: float = 0.1
     patience: int = 8
     seed: int = 0
@@ -66,11 +67,16 @@ class Settings:
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> "Settings":
-        """Read settings from a file; raise CharrnnError if they are none."""
+        """Read settings from a file, as `stored` gives them; raise CharrnnError if they are none."""
+        values = {name: 0.0 if value is None and name in _NONE_IS_ZERO else value for name, value in values.items()}
         kinds = {field.name: field.type for field in fields(cls)}
         if not all(name in kinds and _fits(value, kinds[name]) for name, value in values.items()):
             raise CharrnnError("the settings of the run are not those of this program")
         return cls(**values)
+
+    def stored(self) -> dict[str, Any]:
+        """Return the settings as a model file keeps them: null for no bound on the gradient."""
+        return {name: None if name in _NONE_IS_ZERO and not v else v for name, v in asdict(self).items()}
 
     def __post_init__(self) -> None:
         def need(holds: bool, what: str) -> None:
@@ -110,7 +116,7 @@ class Settings:
             f"the final learning rate must be a share of the peak, not {self.final_lr:g}",
         )
         for what, value in (("clip", self.clip), ("clip value", self.clip_value)):
-            need(value is None or value > 0.0, f"the {what} must be more than 0, not {value}")
+            need(value >= 0.0, f"the {what} must be 0 or more, not {value}")
         need(
             0.0 <= self.val_fraction <= 0.9,
             f"the fraction to validate with must be from 0 to 0.9, not {self.val_fraction:g}",

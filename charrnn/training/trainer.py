@@ -116,7 +116,7 @@ class Trainer:
             architecture=self.architecture,
             vocabulary=self.corpus.vocabulary,
             parameters={name: view.copy() for name, view in best.named.items()},
-            training=asdict(self.settings),
+            training=self.settings.stored(),
             history=list(self.history),
             corpus={
                 "sources": list(self.corpus.sources),

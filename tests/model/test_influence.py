@@ -57,7 +57,7 @@ class Case:
 
     def learn(self, ids, targets, *, counted=None, anew=None, whole=None):
         """Do a step of training at no rate, on one window [T, B]; return its gradient by name."""
-        optimizer = Optimizer("sgd", self.network.weights, self.gradient, clip=None, clip_value=None)
+        optimizer = Optimizer("sgd", self.network.weights, self.gradient, clip=0.0, clip_value=0.0)
         steps = len(ids)
         inputs = np.zeros((1, self.capacity, self.batch), np.int32)
         outputs = np.full_like(inputs, -1)

@@ -188,7 +188,7 @@ def test_training_steps_are_the_twins(cell, options):
     settings = Settings(
         cell=cell, hidden=3, layers=1, dropout=0.0, seq_length=3, batch_size=3, epochs=2.0, **settings_of(options)
     )
-    settings = replace(settings, optimizer="sgd", lr=0.2, schedule="constant", warmup=0.0, clip=None, val_fraction=0.0)
+    settings = replace(settings, optimizer="sgd", lr=0.2, schedule="constant", warmup=0.0, clip=0.0, val_fraction=0.0)
     with Team(2) as team:
         text = _corpus(4, 3 * 7 + 2 + 1)  # windows of 3, 3 and 2 steps, or 1 for a stream
         trainer = Trainer(settings, text, team, pace=Pace(fresh_share=0.0))

@@ -157,7 +157,7 @@ def overshoot(monkeypatch, step, rate):
 @pytest.mark.parametrize("rate", [1e6, 1e30])
 def test_an_update_that_overshoots_is_taken_back(tmp_path, monkeypatch, rate, step, fraction):
     """Weights that an update made endless, or finite and senseless, are not kept; nor where nothing is held out."""
-    settings = replace(SMALL, val_fraction=fraction, optimizer="sgd", clip=None, lr=0.05)
+    settings = replace(SMALL, val_fraction=fraction, optimizer="sgd", clip=0.0, lr=0.05)
     if not fraction:
         settings = replace(settings, epochs=LAST / 38)
     overshoot(monkeypatch, step, rate)

@@ -87,7 +87,7 @@ def vary(choose, cell, optimizer):
         epochs=choose.choice((2.0, 2.3, 3.0)),
         schedule=choose.choice(("cosine", "exponential", "constant")),
         warmup=choose.choice((0.0, 0.01, 0.4)),
-        clip_value=choose.choice((None, 0.1)),
+        clip_value=choose.choice((0.0, 0.1)),
         val_fraction=choose.choice((0.0, 0.1, 0.1)),
         patience=choose.choice((0, 0, 3)),
         seed=choose.randrange(1000),

@@ -259,6 +259,15 @@ def test_remapped_weights_follow_their_characters():
         Trainer(SMALL, Corpus(vocabulary.encode(other), vocabulary, ("a text",), "0" * 64), team, weights)
 
 
+@pytest.mark.parametrize(("clip", "clip_value"), [(0.0, 0.0), (2.5, 0.0), (0.0, 0.1)])
+def test_no_bound_is_zero_here_and_null_in_a_file(clip, clip_value):
+    """Settings go through a model file unchanged; what bounds nothing is null there, as it always was."""
+    settings = Settings(epochs=1.0, clip=clip, clip_value=clip_value)
+    stored = json.loads(json.dumps(settings.stored()))
+    assert (stored["clip"], stored["clip_value"]) == (clip or None, clip_value or None)
+    assert Settings.of(stored) == settings
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
@@ -273,7 +282,7 @@ def test_remapped_weights_follow_their_characters():
         ({"lr": float("nan")}, "the learning rate must be more than 0"),
         ({"optimizer": "lion"}, "there is no optimizer 'lion'"),
         ({"schedule": "step"}, "there is no schedule 'step'"),
-        ({"clip": 0.0}, "the clip must be more than 0"),
+        ({"clip": -1.0}, "the clip must be 0 or more"),
         ({"val_fraction": 1.0}, "the fraction to validate with must be"),
         ({"warmup": 2.0}, "the warm-up must be"),
         ({"seed": -1}, "the seed must be"),

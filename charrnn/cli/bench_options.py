@@ -1,0 +1,32 @@
+"""What ``charrnn bench`` is asked for."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class BenchOptions:
+    """What ``charrnn bench`` is asked for."""
+
+    corpus: tuple[str, ...]
+    cell: tuple[str, ...]
+    hidden: int
+    layers: int
+    seq_length: int
+    batch_size: int
+    threads: int | None
+    rounds: int
+    against: str | None
+    only: tuple[str, ...]
+    suite: bool
+    growth: bool
+    rtrl: bool
+    memory: bool
+    cells: bool
+    parameters: int
+    epochs: float
+    seconds: float
+    rates: tuple[float, ...]
+    dropout: float
+    seed: int
+    as_json: bool
+    given: frozenset[str]

@@ -1,0 +1,44 @@
+"""What ``charrnn sample`` is asked for."""
+
+from dataclasses import dataclass
+
+from charrnn.writing.controls import Controls
+
+
+@dataclass(frozen=True)
+class SampleOptions:
+    """What ``charrnn sample`` is asked for."""
+
+    model: str
+    controls: Controls
+    length: int | None
+    lines: int | None
+    stop: tuple[str, ...]
+    count: int
+    prime: str | None
+    prime_file: str | None
+    no_prime: bool
+    seed: int | None
+    novel: str | None
+    copied: str | None
+    copied_run: int
+    surprise: bool
+    as_json: bool
+    unknown: str
+    given: frozenset[str]
+
+    @property
+    def needs_whole_samples(self) -> str | None:
+        """The option, if any, that needs a sample whole."""
+        needing = {
+            "--json": self.as_json,
+            "--novel": self.novel is not None,
+            "--copied": self.copied is not None,
+            "--count": self.count > 1,
+        }
+        return next((name for name, needs in needing.items() if needs), None)
+
+    @property
+    def reads_prime_once(self) -> bool:
+        """Whether the prime is needed only once: it is written while it is read then, however long it is."""
+        return self.count == 1 and not self.as_json and self.novel is None
