@@ -1,5 +1,6 @@
 """Whole runs: what is learnt, what repeats, what is resumed, and what is mended."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
