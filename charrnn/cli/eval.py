@@ -160,7 +160,7 @@ def _scored(model: Model, text: str, source: BinaryIO | None, unknown: str, team
     blocks = read_stream(text, model.vocabulary, unknown=unknown, source=source)
     enough = False
     for ids, nats in scoring.score_pieces(model.network, blocks, team, boundary):
-        if not enough and ids.size <= scoring.given(boundary):
+        if not enough and ids.size <= scoring.unpredicted(boundary):
             continue  # a fault may follow, which tells more
         enough = True
         if not np.isfinite(nats).all():

@@ -152,14 +152,13 @@ def _seen(ids: "Ids", vocabulary: "Vocabulary") -> str:
 def _view(options: TraceOptions, model: Model, ids: "Ids", unit: "Unit | None", found: "Sequence[Following]") -> "View":
     """Read the part of a text that is shown, and return what a unit, or all that follow something, do there."""
     from charrnn.cli.trace_output import View
-    from charrnn.reading.scoring import symbol_names
     from charrnn.reading.tracing import activations
     from charrnn.storage.files import shown
     from charrnn.text.ingest import name_of
 
     text = name_of(options.text) if options.text == "-" else shown(Path(options.text).name)
     units = [unit] if unit else [following.unit for following in found]
-    names = symbol_names(model.vocabulary)
+    names = model.vocabulary.symbol_names
     return View(
         title=f"{shown(Path(options.model).name)} reads {text}",
         text=model.vocabulary.spell(ids),

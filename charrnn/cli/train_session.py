@@ -110,12 +110,12 @@ def _conclude(trainer: "Trainer", store: Store, display: "TrainingDisplay") -> N
 def _sample(trainer: "Trainer") -> str:
     """Return a few lines by the model as it is now."""
     from charrnn.writing.controls import Controls
-    from charrnn.writing.sampler import Sampler, first_symbol
+    from charrnn.writing.sampler import Sampler
     from charrnn.writing.samples import Ending, samples
 
     vocabulary = trainer.corpus.vocabulary
     sampler = Sampler(trainer.network, controls=Controls(temperature=0.8))
-    sampler.read([first_symbol(vocabulary)])
+    sampler.read([vocabulary.start_symbol])
     count = 1 if vocabulary.boundary is None else SAMPLE_DOCUMENTS
     pieces = samples(sampler, vocabulary, Ending(SAMPLE_LENGTH), seed=trainer.state.step, count=count)
     texts = [""] * count

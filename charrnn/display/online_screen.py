@@ -20,8 +20,8 @@ ENOUGH = 100  # characters a second from which they are told in thousands
 class OnlineDisplay:
     """A header, then a line that changes on a terminal, or a plain line now and then. With ``quiet``, nothing."""
 
-    def __init__(self, trainer: "OnlineTrainer", *, quiet: bool = False) -> None:
-        self.trainer, self.quiet = trainer, quiet
+    def __init__(self, trainer: "OnlineTrainer", *, quiet: bool = False, plain_seconds: float = PLAIN_SECONDS) -> None:
+        self.trainer, self.quiet, self.plain_seconds = trainer, quiet, plain_seconds
         self.console = console()
         self.status: Status | None = None
         self._last_line = time.monotonic()
@@ -79,7 +79,7 @@ class OnlineDisplay:
         text = f"{self.summary(record)}  {_speed(record.chars_per_second)} chars/s"
         if self.status is not None:
             self.status.update(text)
-        elif time.monotonic() - self._last_line >= PLAIN_SECONDS:
+        elif time.monotonic() - self._last_line >= self.plain_seconds:
             self.say(text)
             self._last_line = time.monotonic()
 

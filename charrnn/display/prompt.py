@@ -19,7 +19,7 @@ from charrnn.errors import CharrnnError
 
 BOLD, DIM = "\x1b[1m", "\x1b[2m"
 MARK = "› "  # after it is what is typed
-LONGEST = 1 << 20  # characters of a line that comes through a pipe
+LONGEST_PIPED_LINE = 1 << 20  # characters of a line that comes through a pipe
 TAIL = 32  # characters of the text, at most, before the mark, where rows cannot be told
 
 
@@ -41,15 +41,17 @@ class Pipe:
 
     def ask(self, text: bytes) -> str:  # noqa: ARG002
         """Return the next line; raise EOFError after the last, CharrnnError for one that is too long."""
-        line = part = sys.stdin.readline(LONGEST + 1)
+        line = part = sys.stdin.readline(LONGEST_PIPED_LINE + 1)
         if not line:
             raise EOFError
         self.line += 1
-        while len(part) > LONGEST and not part.endswith("\n"):  # read on to the end of a line that is too long
-            part = sys.stdin.readline(LONGEST + 1)
+        while len(part) > LONGEST_PIPED_LINE and not part.endswith(
+            "\n"
+        ):  # read on to the end of a line that is too long
+            part = sys.stdin.readline(LONGEST_PIPED_LINE + 1)
             line = ""
         if not line:
-            raise CharrnnError(f"it is longer than {LONGEST:,} characters")
+            raise CharrnnError(f"it is longer than {LONGEST_PIPED_LINE:,} characters")
         if self.line == 1:
             line = line.removeprefix("\ufeff")  # a byte order mark
         return line.removesuffix("\n")

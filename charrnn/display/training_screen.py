@@ -30,8 +30,8 @@ class TrainingDisplay:
     Use it in a ``with`` statement. With ``quiet`` it says nothing at all.
     """
 
-    def __init__(self, trainer: "Trainer", *, quiet: bool = False) -> None:
-        self.trainer, self.quiet = trainer, quiet
+    def __init__(self, trainer: "Trainer", *, quiet: bool = False, plain_seconds: float = PLAIN_SECONDS) -> None:
+        self.trainer, self.quiet, self.plain_seconds = trainer, quiet, plain_seconds
         self.console = console()
         self.bar: Progress | None = None
         self._loss: float | None = None
@@ -118,7 +118,7 @@ class TrainingDisplay:
                 f"validation {record.val_loss:.3f} ({bits(record.val_loss):.3f} bits){mark}"
             )
             self._last_line = time.monotonic()
-        elif self.bar is None and time.monotonic() - self._last_line >= PLAIN_SECONDS:
+        elif self.bar is None and time.monotonic() - self._last_line >= self.plain_seconds:
             self.say(self._status(record, everything=True))
             self._last_line = time.monotonic()
 

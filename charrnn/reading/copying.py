@@ -66,13 +66,13 @@ class Copied:
         }
 
 
-def measure(corpus: Ids, texts: Sequence[Ids], least: int = LEAST) -> Copied:
+def measure(corpus: Ids, texts: Sequence[Ids], least: int = LEAST, *, part: int = PART, chunk: int = CHUNK) -> Copied:
     """Find the runs of `least` symbols or more that stand both in the texts and in the corpus, and the longest of any.
 
     The corpus has shape [N], each text its own [M]; the same number is the same symbol in all. No run goes on from one
     text into the next. The result is exact. It takes some 100 bytes of memory a symbol of the texts, and 8 a symbol of
-    a part of the corpus: `PART` of them, or as many as the longest text has; the corpus is read through once for all
-    texts. Raises ValueError if `least` is below 1.
+    a part of the corpus: `part` of them, or as many as the longest text has; `chunk` of them are looked up in one go.
+    The corpus is read through once for all texts. Raises ValueError if `least` is below 1.
     """
     if least < 1:
         raise ValueError(f"a run has at least one symbol, not {least}")
@@ -80,9 +80,9 @@ def measure(corpus: Ids, texts: Sequence[Ids], least: int = LEAST) -> Copied:
     most = max((text.size for text in texts), default=0)
     starts = np.zeros(int(begins[-1]), np.bool_)  # of windows of `least` symbols that stand in the corpus
     longest, place, at_corpus = 0, 0, 0
-    size = max(PART, most)
+    size = max(part, most)
     for begin in range(0, corpus.size, size):  # a part overlaps the next one by more than any run is long
-        longer = _of_symbols(corpus[begin : begin + size + most], texts, begins)
+        longer = _of_symbols(corpus[begin : begin + size + most], texts, begins, chunk)
         if not longer.shared:
             continue
         while longer.shared:
@@ -137,6 +137,7 @@ class _Windows:
     length: int
     text: Numbers
     corpus: Numbers
+    chunk: int  # places of the corpus that are looked up in one go
 
     @property
     def shared(self) -> bool:
@@ -147,36 +148,37 @@ class _Windows:
         """Return the text's numbers [M] of windows that are 0 to `length` longer; put the corpus's in `corpus` [N]."""
         count = int(self.text.max()) + 1
         places, keys = _pairs(self.text, 0, self.text.size, more, count)
-        chunks = (_pairs(self.corpus, begin, begin + CHUNK, more, count) for begin in range(0, self.corpus.size, CHUNK))
+        begins = range(0, self.corpus.size, self.chunk)
+        chunks = (_pairs(self.corpus, begin, begin + self.chunk, more, count) for begin in begins)
         return _number(self.text.size, places, keys, chunks, corpus)
 
     def doubled(self) -> _Windows:
         """Return the windows of twice the length."""
         corpus = np.full(self.corpus.size, -1, np.int32)
-        return _Windows(2 * self.length, self.extended(self.length, corpus), corpus)
+        return _Windows(2 * self.length, self.extended(self.length, corpus), corpus, self.chunk)
 
     def find(self, place: int, more: int) -> int:
         """Return where the corpus first has the text's window at this place, longer by `more`."""
         first, last = self.text[place], self.text[place + more]
-        for begin in range(0, self.corpus.size, CHUNK):
-            there = self.corpus[begin + more : begin + more + CHUNK] == last
-            here = (self.corpus[begin : begin + CHUNK][: there.size] == first) & there
+        for begin in range(0, self.corpus.size, self.chunk):
+            there = self.corpus[begin + more : begin + more + self.chunk] == last
+            here = (self.corpus[begin : begin + self.chunk][: there.size] == first) & there
             if here.any():
                 break
         return begin + int(here.argmax())
 
 
-def _of_symbols(corpus: Ids, texts: Sequence[Ids], begins: Places) -> _Windows:
+def _of_symbols(corpus: Ids, texts: Sequence[Ids], begins: Places, chunk: int) -> _Windows:
     """Return the windows of one symbol. The texts follow each other, each with a −1 after it that no run can cross."""
     size = int(begins[-1])
     places = np.delete(np.arange(size), begins[1:] - 1)
     keys = np.concatenate([np.empty(0, np.int64), *texts]).astype(np.int64)
     numbers = np.full(corpus.size, -1, np.int32)
     chunks = (
-        (np.arange(begin, min(begin + CHUNK, corpus.size)), corpus[begin : begin + CHUNK].astype(np.int64))
-        for begin in range(0, corpus.size, CHUNK)
+        (np.arange(begin, min(begin + chunk, corpus.size)), corpus[begin : begin + chunk].astype(np.int64))
+        for begin in range(0, corpus.size, chunk)
     )
-    return _Windows(1, _number(size, places, keys, chunks, numbers), numbers)
+    return _Windows(1, _number(size, places, keys, chunks, numbers), numbers, chunk)
 
 
 def _pairs(numbers: Numbers, begin: int, end: int, apart: int, count: int) -> tuple[Places, Keys]:
@@ -211,8 +213,8 @@ def _number(
 class _Table:
     """Finds keys among those known, shape [K], sorted and distinct: by a hash, and by bisection where that collides."""
 
-    def __init__(self, known: Keys) -> None:
-        self.known = known
+    def __init__(self, known: Keys, multiplier: np.uint64 = GOLDEN) -> None:
+        self.known, self.multiplier = known, multiplier
         self.shift = np.uint64(62 - known.size.bit_length())  # more than four slots a key, up to eight
         slots = self._slots(known)
         self.holder = np.zeros(1 << (64 - int(self.shift)), np.int32)
@@ -235,7 +237,7 @@ class _Table:
         return np.where(self.known[numbers] == keys, numbers, -1).astype(np.int32)
 
     def _slots(self, keys: Keys) -> Places:
-        return ((keys.view(np.uint64) * GOLDEN) >> self.shift).view(np.int64)
+        return ((keys.view(np.uint64) * self.multiplier) >> self.shift).view(np.int64)
 
 
 def _covered(starts: NDArray[np.bool_], length: int) -> int:

@@ -17,21 +17,32 @@ from charrnn.model.window import Window
 from charrnn.text.streams import Streams
 from charrnn.text.vocabulary import Ids, Vocabulary
 
-PIECE = 1 << 20  # symbols of a text that are scored before the next are read: what bounds memory
-STREAMS = 64  # parts of a piece that are read side by side, so that the weights are read once for all
-STREAM_LENGTH = 2048  # a piece too short for two parts of this length is read in one
-WARM_UP = 256  # characters that a stream reads before its part, unscored, to have the state of one that read all
 SEQ_LENGTH = 32
 CONTEXT, PART = 64, 128  # characters that a bidirectional network reads on each side of a part, and of the part
 SIDE_BY_SIDE = 16  # such parts
 AT_ONCE = 16  # windows read in one go: what Ctrl-C waits for
 RECORDS = 1 << 13  # characters whose records are made in one go
-LONGEST = 1 << 16  # characters of a line that are kept to be shown
+LONGEST_LINE = 1 << 16  # characters of a line that are kept to be shown
 
 Nats: TypeAlias = NDArray[np.float32]
 Scored: TypeAlias = tuple[Ids, Nats]  # symbols [n] of a text, and what each one cost [n]
 # Its place in the text, its line (or document) and its place there, all from 1; itself; its bits and its probability.
 Character: TypeAlias = tuple[int, int, int, str, float | None, float | None]
+
+
+@dataclass(frozen=True)
+class Cut:
+    """How a long text is cut to be scored."""
+
+    piece: int = 1 << 20  # symbols that are scored before the next are read: what bounds memory
+    streams: int = 64  # parts of a piece that are read side by side, so that the weights are read once for all
+    stream_length: int = 2048  # a piece too short for two parts of this length is read in one
+    warm_up: int = (
+        256  # characters that a stream reads before its part, unscored, to have the state of one that read all
+    )
+
+
+DEFAULT_CUT = Cut()
 
 
 @dataclass(frozen=True)
@@ -62,7 +73,7 @@ class Line:
     """A line of a text, or a document: its `number` from 1, and its loss over `characters` predictions.
 
     The line feed, or the document's end, is predicted too, and counts; but `text` is without it, and is cut where it
-    is longer than `LONGEST`.
+    was too long.
     """
 
     number: int
@@ -88,19 +99,21 @@ def score(network: Network, ids: Ids, team: Team, *, boundary: int | None = None
 
 def total(pieces: Iterable[Scored], boundary: int | None = None) -> Score:
     """Add up what `score_pieces` yields."""
-    nats, characters = 0.0, -given(boundary)
+    nats, characters = 0.0, -unpredicted(boundary)
     for _, costs in pieces:
         nats += float(costs.sum(dtype=np.float64))
         characters += costs.size
     return Score(nats, characters)
 
 
-def given(boundary: int | None) -> int:
-    """Return how many characters at a text's beginning are not predicted."""
+def unpredicted(boundary: int | None) -> int:
+    """Return how many characters at a text's beginning are not predicted, but given."""
     return 1 if boundary is None else 0
 
 
-def score_pieces(network: Network, blocks: Iterable[Ids], team: Team, boundary: int | None = None) -> Iterator[Scored]:
+def score_pieces(
+    network: Network, blocks: Iterable[Ids], team: Team, boundary: int | None = None, *, cut: Cut = DEFAULT_CUT
+) -> Iterator[Scored]:
     """Score each character of a text that comes in blocks by its probability given all before it.
 
     Yields the symbols [n] in order, with their losses in nats [n], piece by piece. The first character of a text is
@@ -109,53 +122,54 @@ def score_pieces(network: Network, blocks: Iterable[Ids], team: Team, boundary: 
     A bidirectional network predicts each symbol from those on both of its sides, up to 64 or more.
 
     The state runs on through the text from zero, or through each document. A piece is read in up to 64 streams, each
-    of which reads the 256 characters before its part first. The result depends neither on the blocks nor on the number
-    of threads. An endless loss counts as such.
+    of which reads the 256 characters before its part first, unless `cut` says otherwise. The result depends neither on
+    the blocks nor on the number of threads. An endless loss counts as such.
     """
     before: Ids = np.zeros(0, np.uint8)
-    for piece in _cut(blocks):
+    for piece in _pieces(blocks, cut.piece):
         whole = np.concatenate([before, piece]) if before.size else piece
         nats = np.zeros(piece.size, np.float32)
         if whole.size > 1:
-            nats[0 if before.size else 1 :] = _nats(network, whole, max(before.size - 1, 0), team, boundary)
-        before = whole[-WARM_UP - 1 :]
+            nats[0 if before.size else 1 :] = _nats(network, whole, max(before.size - 1, 0), team, boundary, cut)
+        before = whole[-cut.warm_up - 1 :]
         predicted = slice(None) if boundary is None else piece != boundary
         yield piece[predicted], nats[predicted]
 
 
-def lines(pieces: Iterable[Scored], vocabulary: Vocabulary) -> Iterator[Line]:
-    """Turn what `score_pieces` yields into lines, or into documents where texts are such."""
+def lines(pieces: Iterable[Scored], vocabulary: Vocabulary, *, longest: int = LONGEST_LINE) -> Iterator[Line]:
+    """Turn what `score_pieces` yields into lines, or into documents where texts are such; no text is kept longer."""
     end_symbol = _end_of_line(vocabulary)
-    number, characters, nats, text = 1, -given(vocabulary.boundary), 0.0, ""  # of the line that is being read
+    number, characters, nats, text = 1, -unpredicted(vocabulary.boundary), 0.0, ""  # of the line that is being read
     for ids, costs in pieces:
         spelt, begin = vocabulary.spell(ids), 0
         ends = np.flatnonzero(ids == end_symbol) + 1
         sums = np.add.reduceat(costs, [0, *ends[ends < ids.size]], dtype=np.float64).tolist()
         for end, more in zip(ends.tolist(), sums, strict=False):
-            yield Line(number, characters + end - begin, nats + more, _shown(text + spelt[begin : end - 1], vocabulary))
+            shown = _shown(text + spelt[begin : end - 1], vocabulary, longest)
+            yield Line(number, characters + end - begin, nats + more, shown)
             number, characters, nats, text, begin = number + 1, 0, 0.0, "", end
         if begin < ids.size:
             characters, nats = characters + ids.size - begin, nats + sums[-1]
-            text = text[: LONGEST + 1] + spelt[begin : begin + LONGEST + 1]
+            text = text[: longest + 1] + spelt[begin : begin + longest + 1]
     if text:
-        yield Line(number, characters, nats, _shown(text, vocabulary))
+        yield Line(number, characters, nats, _shown(text, vocabulary, longest))
 
 
-def characters(pieces: Iterable[Scored], vocabulary: Vocabulary) -> Iterator[Character]:
-    """Turn what `score_pieces` yields into a record for each character, which is called as `symbol_names` says."""
-    names = symbol_names(vocabulary)
+def characters(pieces: Iterable[Scored], vocabulary: Vocabulary, *, at_once: int = RECORDS) -> Iterator[Character]:
+    """Turn what `score_pieces` yields into a record for each character; so many records are made in one go."""
+    names = vocabulary.symbol_names
     end_symbol = _end_of_line(vocabulary)
     place, line, start = 1, 1, 1  # of the next character, and where its line begins
     for ids, costs in pieces:
-        for begin in range(0, ids.size, RECORDS):
-            part, nats = ids[begin : begin + RECORDS], np.maximum(costs[begin : begin + RECORDS], 0.0)
+        for begin in range(0, ids.size, at_once):
+            part, nats = ids[begin : begin + at_once], np.maximum(costs[begin : begin + at_once], 0.0)
             ended = part == end_symbol
             places = np.arange(place, place + part.size)
             numbers = line + np.cumsum(ended) - ended
             starts = np.maximum.accumulate(np.concatenate([[start], np.where(ended, places + 1, 0)]))
             bits: list[float | None] = (nats / math.log(2.0)).tolist()
             chances: list[float | None] = np.exp(-nats).tolist()
-            if place == 1 and given(vocabulary.boundary):
+            if place == 1 and unpredicted(vocabulary.boundary):
                 bits[0] = chances[0] = None
             within = (places - starts[:-1] + 1).tolist()
             yield from zip(
@@ -170,18 +184,6 @@ def characters(pieces: Iterable[Scored], vocabulary: Vocabulary) -> Iterator[Cha
             place, line, start = place + part.size, int(numbers[-1] + ended[-1]), int(starts[-1])
 
 
-def symbol_names(vocabulary: Vocabulary) -> list[str]:
-    """Return what each symbol of an encoded text is called in a list of characters: itself, by its number.
-
-    A byte beyond ASCII is called by its hexadecimal number, and the end of a document by what separates them; where one
-    begins there is nothing to call.
-    """
-    names = list(vocabulary.spell(np.arange(256 if vocabulary.byte_level else len(vocabulary.characters))))
-    if vocabulary.byte_level:
-        names[128:] = [f"\\x{byte:02x}" for byte in range(128, 256)]
-    return names if vocabulary.boundary is None else [*names, "", vocabulary.separator]
-
-
 def _end_of_line(vocabulary: Vocabulary) -> int:
     """Return the symbol that ends a line, or a document; −1 if there is none."""
     if vocabulary.boundary is not None:
@@ -189,15 +191,15 @@ def _end_of_line(vocabulary: Vocabulary) -> int:
     return ord("\n") if vocabulary.byte_level else vocabulary.characters.find("\n")
 
 
-def _shown(line: str, vocabulary: Vocabulary) -> str:
+def _shown(line: str, vocabulary: Vocabulary, longest: int) -> str:
     """Return a line that was spelt as text, cut where it is too long."""
-    cut = line[:LONGEST]
+    cut = line[:longest]
     if vocabulary.byte_level:
         cut = cut.encode("latin-1").decode("utf-8", "replace")
-    return cut + "…" if len(line) > LONGEST else cut
+    return cut + "…" if len(line) > longest else cut
 
 
-def _cut(blocks: Iterable[Ids]) -> Iterator[Ids]:
+def _pieces(blocks: Iterable[Ids], piece: int) -> Iterator[Ids]:
     """Cut a text that comes in blocks into pieces of one size, but for the last; what is before a fault comes first."""
     held: list[Ids] = []
     size = 0
@@ -205,8 +207,8 @@ def _cut(blocks: Iterable[Ids]) -> Iterator[Ids]:
     try:
         for block in blocks:
             begin = 0
-            while block.size - begin >= PIECE - size:
-                end = begin + PIECE - size
+            while block.size - begin >= piece - size:
+                end = begin + piece - size
                 yield np.concatenate([*held, block[begin:end]]) if held else block[begin:end]
                 held, size, begin = [], 0, end
             if begin < block.size:
@@ -247,13 +249,13 @@ def _nats_from_both_sides(network: Network, ids: Ids, begin: int, team: Team) ->
     return losses[begin + 1 :]
 
 
-def _nats(network: Network, ids: Ids, begin: int, team: Team, boundary: int | None) -> Nats:
+def _nats(network: Network, ids: Ids, begin: int, team: Team, boundary: int | None, cut: Cut) -> Nats:
     """Return the losses of a text's symbols from place ``begin`` + 1 on: [N − 1 − begin], in nats."""
     if network.architecture.bidirectional:
         return _nats_from_both_sides(network, ids, begin, team)
     count = ids.size - 1 - begin
-    streams = Streams.plan(ids[begin:], max(1, min(STREAMS, (count + 1) // STREAM_LENGTH)), SEQ_LENGTH, boundary)
-    batch = streams.batch_size
+    batch = max(1, min(cut.streams, (count + 1) // cut.stream_length))
+    streams = Streams.plan(ids[begin:], batch, SEQ_LENGTH, boundary)
     window = Window(network.architecture, batch, SEQ_LENGTH)
     network.begin(window, 0, batch)
     losses = np.empty((batch, streams.windows * SEQ_LENGTH), np.float32)
@@ -261,7 +263,7 @@ def _nats(network: Network, ids: Ids, begin: int, team: Team, boundary: int | No
     def warm_up(worker: int) -> None:
         first, last = team.share(batch, worker)
         rows = slice(first, last)
-        for step in range(begin - WARM_UP, begin, SEQ_LENGTH):
+        for step in range(begin - cut.warm_up, begin, SEQ_LENGTH):
             at = streams.start[:-1][rows] + np.arange(step, step + SEQ_LENGTH)[:, np.newaxis]
             window.ids[:, rows] = ids[np.maximum(at, 0)]
             if boundary is not None:

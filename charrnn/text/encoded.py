@@ -16,7 +16,7 @@ import numpy as np
 from charrnn.errors import CharrnnError
 from charrnn.storage.caches import UNUSED, forget, private_folder
 from charrnn.storage.files import reason, replacing, shown
-from charrnn.text.vocabulary import BLOCK, Ids
+from charrnn.text.vocabulary import TEXT_BLOCK, Ids
 
 _FORMAT = 1  # to be raised whenever the same text would be encoded in another way, or kept in another form
 _SUFFIX = ".symbols"
@@ -39,8 +39,8 @@ def find(key: str, dtype: np.dtype[Any]) -> Ids | None:
             if size <= 0 or size % dtype.itemsize:
                 return None
             digest = _digest(key)
-            for begin in range(0, size, BLOCK):
-                digest.update(file.read(min(BLOCK, size - begin)))
+            for begin in range(0, size, TEXT_BLOCK):
+                digest.update(file.read(min(TEXT_BLOCK, size - begin)))
             if file.read() != digest.hexdigest().encode():
                 return None
             return _mapped(file, size // dtype.itemsize, dtype)
@@ -79,8 +79,8 @@ def key_of(record: Any) -> str:
 
 def blocks_of(ids: Ids) -> Iterator[Ids]:
     """Yield a text, shape [N], in views of bounded size, so that one on the disk never has to be in memory whole."""
-    for begin in range(0, ids.size, BLOCK):
-        yield ids[begin : begin + BLOCK]
+    for begin in range(0, ids.size, TEXT_BLOCK):
+        yield ids[begin : begin + TEXT_BLOCK]
         release(ids)
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from charrnn.errors import CharrnnError
 from charrnn.text import encoded
 from charrnn.text.sources import LARGE_TEXT, Source, chunks, files, listed, name_of, readable, sources, spooled
-from charrnn.text.vocabulary import Ids, Vocabulary, decoded
+from charrnn.text.vocabulary import TEXT_BLOCK, Ids, Vocabulary, decoded
 
 __all__ = [
     "AnotherTextError",
@@ -74,6 +74,7 @@ def read_corpus(
     sha256: str | None = None,
     stdin: BinaryIO | None = None,
     on_large: Callable[[int], None] | None = None,
+    large: int = LARGE_TEXT,
 ) -> Corpus:
     """Read files, folders and standard input (``-``), in the order given, as one encoded text.
 
@@ -88,7 +89,7 @@ def read_corpus(
     symbols are bytes and what separates documents; otherwise the vocabulary is made from the text. A function gets
     that one and returns the one to encode with.
 
-    The text is read twice: for its SHA-256 and its characters, and to be encoded. If it has more than LARGE_TEXT bytes
+    The text is read twice: for its SHA-256 and its characters, and to be encoded. If it has more than ``large`` bytes,
     it is never in memory whole: encoded, it is kept in the cache and memory-mapped, and need not be encoded again.
     That takes a while: ``on_large``, if given, is called with the size in bytes first.
 
@@ -105,11 +106,11 @@ def read_corpus(
     with ExitStack() as stack:
         found: list[Source] = []
         for path in paths:
-            for source in sources(path, byte_level, skipped, stdin):
+            for source in sources(path, byte_level, skipped, stdin, large):
                 stack.callback(source.close)
                 found.append(source)
         size = sum(source.size_now() for source in found)
-        if on_large and size > LARGE_TEXT:
+        if on_large and size > large:
             on_large(size)
         opened = ((source.name, source.read(digest)) for source in found)
         if given is None and not byte_level:
@@ -124,24 +125,30 @@ def read_corpus(
         if sha256 not in (None, digest.hexdigest()):
             raise AnotherTextError(f"{listed(paths)} is not the text that was asked for: its SHA-256 differs")
         chosen = vocabulary(own) if callable(vocabulary) else own
-        ids = _encoded(paths, found, chosen, unknown, digest.hexdigest())
+        ids = _encoded(paths, found, chosen, unknown, digest.hexdigest(), large)
     return Corpus(ids, chosen, tuple(paths), digest.hexdigest(), tuple(skipped))
 
 
 def read_stream(
-    path: str, vocabulary: Vocabulary, *, unknown: str = "error", source: BinaryIO | None = None
+    path: str,
+    vocabulary: Vocabulary,
+    *,
+    unknown: str = "error",
+    source: BinaryIO | None = None,
+    block: int = TEXT_BLOCK,
 ) -> Iterator[Ids]:
     """Read a file, a folder or standard input as ``read_corpus`` does, but yield the encoded text as it is read.
 
-    So a text of any length takes little memory, and a device that never ends is read for ever. Where ``source`` is
+    So many bytes are read at a time as a block has: a text of any length takes little memory, and a device that never
+    ends is read for ever. Where ``source`` is
     given, what ``read_again`` kept of ``path``, it is read from its beginning instead. Raises CharrnnError as
     ``read_corpus`` does, after all that comes before the fault.
     """
     if source is None:
-        opened = _opened([path], vocabulary.byte_level)
+        opened = _opened([path], vocabulary.byte_level, block=block)
     else:
         source.seek(0)
-        opened = iter([(name_of(path), chunks(source))])
+        opened = iter([(name_of(path), chunks(source, block=block))])
     return _symbols(opened, vocabulary, unknown, [path])
 
 
@@ -233,13 +240,13 @@ def require_learnable(corpus: Corpus) -> None:
 
 
 def _opened(
-    paths: Sequence[str], byte_level: bool, stdin: BinaryIO | None = None
+    paths: Sequence[str], byte_level: bool, stdin: BinaryIO | None = None, block: int = TEXT_BLOCK
 ) -> Iterator[tuple[str, Iterator[bytes]]]:
-    """Yield each file's name and its bytes in pieces, once."""
+    """Yield each file's name and its bytes in blocks, once."""
     for path in paths:
         with readable(path):
             for name, file in files(path, byte_level, [], stdin):
-                yield name, chunks(file)
+                yield name, chunks(file, block=block)
 
 
 def _texts(
@@ -291,7 +298,9 @@ def _symbols(
         raise CharrnnError(f"{what} in {listed(paths)}")
 
 
-def _encoded(paths: Sequence[str], found: Sequence[Source], vocabulary: Vocabulary, unknown: str, sha256: str) -> Ids:
+def _encoded(
+    paths: Sequence[str], found: Sequence[Source], vocabulary: Vocabulary, unknown: str, sha256: str, large: int
+) -> Ids:
     """Read all sources once more, and return them encoded; what is in the cache need not be read."""
 
     def blocks() -> Iterator[Ids]:
@@ -301,7 +310,7 @@ def _encoded(paths: Sequence[str], found: Sequence[Source], vocabulary: Vocabula
             raise CharrnnError(f"{listed(paths)} changed while it was being read")
 
     sizes = [source.size or 0 for source in found]
-    if sum(sizes) <= LARGE_TEXT:
+    if sum(sizes) <= large:
         return np.concatenate(list(blocks()))
     key = encoded.key_of([sha256, sizes, asdict(vocabulary), unknown])
     ids = encoded.find(key, vocabulary.dtype)

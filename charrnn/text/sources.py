@@ -18,7 +18,7 @@ from typing import Any, BinaryIO, cast
 from charrnn.errors import CharrnnError
 from charrnn.storage.caches import private_folder
 from charrnn.storage.files import reason, shown
-from charrnn.text.vocabulary import BLOCK, decoded
+from charrnn.text.vocabulary import TEXT_BLOCK, decoded
 
 LARGE_TEXT = 64 << 20  # bytes: more is kept on the disk, not in memory
 RESERVE = 1 << 30  # bytes that a pipe, which may have no end, has to leave free on the disk
@@ -95,16 +95,19 @@ def files(
                 yield name_of(str(path)), file
 
 
-def sources(given: str, byte_level: bool, skipped: list[str], stdin: BinaryIO | None = None) -> Iterator[Source]:
+def sources(
+    given: str, byte_level: bool, skipped: list[str], stdin: BinaryIO | None = None, large: int = LARGE_TEXT
+) -> Iterator[Source]:
     """Yield each file that a path stands for as one that can be read again: what comes through a pipe is kept.
 
-    Raises CharrnnError for a device, which may have no end, and for a pipe with more in it than the disk has room for.
+    More than ``large`` bytes of it are kept on the disk. Raises CharrnnError for a device, which may have no end, and
+    for a pipe with more in it than the disk has room for.
     """
     with readable(given):
         for name, file in files(given, byte_level, skipped, stdin):
             mode = stat.S_IFIFO if given == "-" else os.fstat(file.fileno()).st_mode
             if stat.S_ISFIFO(mode) or file.isatty():
-                yield Source(given, name, Path(given), spooled(name, file))
+                yield Source(given, name, Path(given), spooled(name, file, large))
             elif stat.S_ISREG(mode):
                 yield Source(given, name, Path(file.name))
             else:
@@ -112,7 +115,7 @@ def sources(given: str, byte_level: bool, skipped: list[str], stdin: BinaryIO | 
                 raise CharrnnError(f"{name} is a device, which may have no end; to read a part of it: {cut}")
 
 
-def spooled(name: str, file: BinaryIO) -> BinaryIO:
+def spooled(name: str, file: BinaryIO, large: int = LARGE_TEXT) -> BinaryIO:
     """Copy what comes through a pipe: to memory, or where it is long to a file that is gone when it is closed.
 
     Raises CharrnnError where it would fill the disk.
@@ -120,10 +123,10 @@ def spooled(name: str, file: BinaryIO) -> BinaryIO:
     # Not the system's folder for temporary files, which may be in memory.
     folder = private_folder("texts") or Path(tempfile.gettempdir())
     full = CharrnnError(f"{name} is longer than there is room for on the disk, in {shown(folder)}")
-    kept = cast(BinaryIO, tempfile.SpooledTemporaryFile(LARGE_TEXT, dir=str(folder)))  # noqa: SIM115
+    kept = cast(BinaryIO, tempfile.SpooledTemporaryFile(large, dir=str(folder)))  # noqa: SIM115
     try:
         for chunk in chunks(file):
-            if kept.tell() > LARGE_TEXT and shutil.disk_usage(folder).free < RESERVE:
+            if kept.tell() > large and shutil.disk_usage(folder).free < RESERVE:
                 raise full
             try:
                 kept.write(chunk)
@@ -135,12 +138,12 @@ def spooled(name: str, file: BinaryIO) -> BinaryIO:
     return kept
 
 
-def chunks(file: BinaryIO, size: int | None = None) -> Iterator[bytes]:
-    """Yield what is in a file, or its first ``size`` bytes, in pieces."""
+def chunks(file: BinaryIO, size: int | None = None, block: int = TEXT_BLOCK) -> Iterator[bytes]:
+    """Yield what is in a file, or its first ``size`` bytes, in blocks."""
     if size is None:
-        yield from iter(partial(file.read, BLOCK), b"")
+        yield from iter(partial(file.read, block), b"")
     else:
-        while chunk := file.read(min(BLOCK, size)):
+        while chunk := file.read(min(block, size)):
             size -= len(chunk)
             yield chunk
 

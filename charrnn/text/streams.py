@@ -9,15 +9,16 @@ from numpy.typing import NDArray
 
 from charrnn.errors import CharrnnError
 from charrnn.text.encoded import release
-from charrnn.text.vocabulary import BLOCK, Ids
+from charrnn.text.vocabulary import TEXT_BLOCK, Ids
 
 MINIMUM = 24  # characters: less than this is not worth a training run
 
 
-def split(ids: Ids, fraction: float, boundary: int | None = None) -> tuple[Ids, Ids]:
+def split(ids: Ids, fraction: float, boundary: int | None = None, *, reach: int = TEXT_BLOCK) -> tuple[Ids, Ids]:
     """Cut a text in two: what to train on, and the last ``fraction`` to validate with. Both are views.
 
-    A text of documents, with a ``boundary`` where each begins, is cut where the nearest one does, but the first.
+    A text of documents, with a ``boundary`` where each begins, is cut where the nearest one does, but the first: that
+    is looked for among ``reach`` symbols on each side, then among twice as many, and so on.
     The second part is empty where it would have fewer than two characters, as nothing could be predicted
     in it; all is trained on then. Raises ValueError unless 0 ≤ ``fraction`` < 1.
     """
@@ -26,13 +27,12 @@ def split(ids: Ids, fraction: float, boundary: int | None = None) -> tuple[Ids, 
     tail = round(ids.size * fraction)
     cut = ids.size - tail if tail >= 2 else ids.size
     if boundary is not None and tail >= 2:
-        cut = _nearest(ids, boundary, cut) or ids.size
+        cut = _nearest(ids, boundary, cut, reach) or ids.size
     return ids[:cut], ids[cut:]
 
 
-def _nearest(ids: Ids, symbol: int, place: int) -> int:
-    """Return where, nearest to a place, a symbol stands: not far to look, as a rule. The first place is never it."""
-    reach = BLOCK
+def _nearest(ids: Ids, symbol: int, place: int, reach: int) -> int:
+    """Return where, nearest to a place, a symbol stands; 0 where there is none. The first place is never it."""
     while True:
         begin, end = max(1, place - reach), place + reach
         found = np.flatnonzero(ids[begin:end] == symbol) + begin

@@ -20,7 +20,7 @@ from charrnn.text.unknown import UNKNOWN
 Ids: TypeAlias = NDArray[np.unsignedinteger[Any]]
 
 STAND_INS = "\N{REPLACEMENT CHARACTER}? "  # what "replace" puts in its place: the first that there is
-BLOCK = 1 << 20  # a text is converted in blocks of this size: memory hardly exceeds text and result
+TEXT_BLOCK = 1 << 20  # a text is converted in blocks of this size: memory hardly exceeds text and result
 MARKS = (  # what a text in another of Unicode's encodings may begin with: the longer ones first, as they begin alike
     (codecs.BOM_UTF32_LE, "UTF-32"),
     (codecs.BOM_UTF32_BE, "UTF-32"),
@@ -83,15 +83,40 @@ class Vocabulary:
         return self._alphabet.size if self.separator else None
 
     @property
+    def start_symbol(self) -> int:
+        """What a text begins after: a document's boundary, the end of a line where there is one, else symbol 0."""
+        if self.boundary is not None:
+            return self.boundary
+        return ord("\n") if self.byte_level else max(0, self.characters.find("\n"))
+
+    @cached_property
+    def symbol_names(self) -> tuple[str, ...]:
+        """What each symbol of an encoded text is called in a list of characters: itself, by its number.
+
+        A byte beyond ASCII is called by its hexadecimal number, and the end of a document by what separates them; where
+        one begins there is nothing to call.
+        """
+        names = list(self.spell(np.arange(self._alphabet.size)))
+        if self.byte_level:
+            names[128:] = [f"\\x{byte:02x}" for byte in range(128, 256)]
+        return tuple(names) if self.boundary is None else (*names, "", self.separator)
+
+    @property
     def dtype(self) -> np.dtype[np.unsignedinteger[Any]]:
         """The smallest of uint8, uint16 and uint32 that holds every number of an encoded text."""
         numbers = len(self) + bool(self.separator)
         return np.dtype(np.uint8 if numbers <= 1 << 8 else np.uint16 if numbers <= 1 << 16 else np.uint32)
 
     def encode(
-        self, text: str | bytes, *, unknown: str = "error", where: str = "the text", documents: bool = True
+        self,
+        text: str | bytes,
+        *,
+        unknown: str = "error",
+        where: str = "the text",
+        documents: bool = True,
+        block: int = TEXT_BLOCK,
     ) -> Ids:
-        """Return the symbols of ``text`` as numbers: shape [N], in ``dtype``.
+        """Return the symbols of ``text`` as numbers: shape [N], in ``dtype``; ``block`` of it are converted at a time.
 
         Bytes are read as strict UTF-8, or with ``byte_level`` taken as they are; with ``byte_level`` a string
         counts as its UTF-8 bytes, and a command-line argument that was not UTF-8 as the bytes typed.
@@ -105,9 +130,9 @@ class Vocabulary:
         blocks: Iterable[str]
         if self.byte_level:
             data = text if isinstance(text, bytes) else text.encode("utf-8", "surrogateescape")
-            blocks = (block.decode("latin-1") for block in cut(data))
+            blocks = (part.decode("latin-1") for part in cut(data, block))
         else:
-            blocks = cut(text) if isinstance(text, str) else decoded(cut(text), where)
+            blocks = cut(text, block) if isinstance(text, str) else decoded(cut(text, block), where)
         parts = list(self.encode_blocks(blocks, unknown=unknown, where=where, documents=documents))
         return parts[0] if len(parts) == 1 else np.concatenate([np.zeros(0, self.dtype), *parts])
 
@@ -229,9 +254,9 @@ def decoded(chunks: Iterable[bytes], where: str, *, newlines: bool = False) -> I
             ) from None
 
 
-def cut(text: Any) -> Iterator[Any]:
+def cut(text: Any, size: int = TEXT_BLOCK) -> Iterator[Any]:
     """Yield a string, or bytes, in pieces of bounded size."""
-    return (text[k : k + BLOCK] for k in range(0, len(text), BLOCK))
+    return (text[k : k + size] for k in range(0, len(text), size))
 
 
 class _Place:

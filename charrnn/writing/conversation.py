@@ -12,7 +12,7 @@ from charrnn.errors import CharrnnError
 from charrnn.model.network import Network
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.writing.controls import Controls
-from charrnn.writing.sampler import Sampler, first_symbol
+from charrnn.writing.sampler import Sampler
 from charrnn.writing.samples import Ending, samples, seeds
 
 SNAPSHOTS = 32  # last turns whose state is kept; where an earlier one is gone back to, its text is read again
@@ -52,11 +52,13 @@ class Conversation:
         controls: Controls | None = None,
         ending: Ending | None = None,
         unknown: str = "error",
+        snapshots: int = SNAPSHOTS,
     ) -> None:
         self.network, self.vocabulary = network, vocabulary
         self.controls = Controls() if controls is None else controls
         self.ending = Ending(length=1) if ending is None else ending
         self.unknown = unknown
+        self.snapshots = snapshots
         self.seed = seed
         self._turns: list[Turn] = []
 
@@ -78,7 +80,7 @@ class Conversation:
         typed = self.vocabulary.encode(text, unknown=self.unknown, where="what was typed", documents=False)
         turn = Turn(typed[:0], typed)
         if (not self._turns or self._turns[-1].ended) and (self.vocabulary.boundary is not None or not typed.size):
-            turn.opening = np.array([first_symbol(self.vocabulary)])
+            turn.opening = np.array([self.vocabulary.start_symbol])
         self._turns.append(turn)
         return self._write(turn)
 
@@ -154,8 +156,8 @@ class Conversation:
         """Yield what the network writes in the last turn."""
         seed = next(self._seeds)
         turn.sampler = self.sampler()
-        if len(self._turns) > SNAPSHOTS:
-            self._turns[-SNAPSHOTS - 1].sampler = None
+        if len(self._turns) > self.snapshots:
+            self._turns[-self.snapshots - 1].sampler = None
         sampler = turn.sampler.fork([0])
         sampler.controls = self.controls
         try:

@@ -90,10 +90,11 @@ class Filling:
 class Filler:
     """A bidirectional network that fills gaps. Raises CharrnnError for any other.
 
-    It reads up to `at_once` symbols before it carries the states on, of all rows together.
+    It reads up to `at_once` symbols before it carries the states on, of all rows together, and `context` characters on
+    each side of gaps; it keeps `most` numbers for the unknown characters of a text.
     """
 
-    def __init__(self, network: Network, *, at_once: int = 256) -> None:
+    def __init__(self, network: Network, *, at_once: int = 256, context: int = CONTEXT, most: int = MOST) -> None:
         if not network.architecture.bidirectional:
             raise CharrnnError(
                 "this model reads from left to right alone and does not know what is behind a gap; one that fills gaps "
@@ -101,7 +102,7 @@ class Filler:
             )
         self.symbols = network.architecture.vocabulary
         self._left, self._right = _stack(network, 0), _stack(network, 1)
-        self._at_once = at_once
+        self._at_once, self._context, self._most = at_once, context, most
         named = network.weights.named
         self._V, self._V_reverse = (named[name].astype(np.float64) for name in ("output.V", "output.V_reverse"))
         self._c = named["output.c"].astype(np.float64)
@@ -147,12 +148,12 @@ class Filler:
     def _stretches(self, ids: Ids, rows: int) -> Iterator[Ids]:
         """Yield the parts of a text that have gaps, with what is to be read on both sides."""
         places = np.flatnonzero(ids == self.symbols)
-        most = MOST // (len(self._V) + 4 * rows)
+        most = self._most // (len(self._V) + 4 * rows)
         if places.size > most:
             raise CharrnnError(f"{places.size:,} characters are to be filled in, and {most:,} are the most at once")
-        cuts = np.flatnonzero(np.diff(places) > CONTEXT) + 1
+        cuts = np.flatnonzero(np.diff(places) > self._context) + 1
         for part in np.split(places, cuts):
-            yield ids[max(0, part[0] - CONTEXT) : part[-1] + CONTEXT + 1]
+            yield ids[max(0, part[0] - self._context) : part[-1] + self._context + 1]
 
     def _search(self, ids: Ids, choose: Chooser, most: int, count: int) -> list[Filling]:
         """Fill a stretch from left to right, in `most` ways at most; return the first ones at the end."""

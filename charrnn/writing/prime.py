@@ -7,7 +7,7 @@ import numpy as np
 from charrnn.errors import CharrnnError
 from charrnn.text.ingest import MOST_IN_MEMORY, check_size, read_stream
 from charrnn.text.vocabulary import Ids, Vocabulary
-from charrnn.writing.sampler import Sampler, first_symbol
+from charrnn.writing.sampler import Sampler
 
 
 def typed_prime(text: str, vocabulary: Vocabulary, unknown: str = "error") -> Ids:
@@ -64,7 +64,7 @@ def read_prime(
     parts: list[Ids] = [np.zeros(0, vocabulary.dtype)]
     begun = vocabulary.boundary is not None
     if begun:
-        sampler.read([first_symbol(vocabulary)])
+        sampler.read([vocabulary.start_symbol])
     size = 0
     for ids in blocks:
         begun = begun or ids.size > 0
@@ -76,5 +76,5 @@ def read_prime(
             size += ids.size
             check_size("the text to go on from", size, most)
     if not begun:
-        sampler.read([first_symbol(vocabulary)])
+        sampler.read([vocabulary.start_symbol])
     return np.concatenate(parts)

@@ -14,19 +14,9 @@ from charrnn.model.bidirectional import require_left_to_right
 from charrnn.model.network import Network
 from charrnn.model.reader import Reader
 from charrnn.model.team import Team
-from charrnn.text.vocabulary import Vocabulary
 from charrnn.writing.controls import Controls
 
 BLOCK_SECONDS = 0.02  # of drawing between two blocks: no reader sees it stutter, and Ctrl-C need not wait
-
-
-def first_symbol(vocabulary: Vocabulary) -> int:
-    """Return what a text begins after: a document's boundary, the end of a line where there is one, else symbol 0."""
-    if vocabulary.boundary is not None:
-        return vocabulary.boundary
-    if vocabulary.byte_level:
-        return ord("\n")
-    return max(0, vocabulary.characters.find("\n"))
 
 
 def compile_sampling(network: Network) -> None:
@@ -62,9 +52,10 @@ class Sampler:
         seeds: Sequence[int] = (0,),
         controls: Controls | None = None,
         team: Team | None = None,
+        block_seconds: float = BLOCK_SECONDS,
     ) -> None:
         require_left_to_right(network.architecture)
-        self.network, self.team = network, team
+        self.network, self.team, self.block_seconds = network, team, block_seconds
         self.streams = len(seeds)
         self._reader = Reader(network, self.streams)
         self._generators = [np.random.default_rng([seed, 0]) for seed in seeds]
@@ -128,13 +119,13 @@ class Sampler:
         while True:
             began = time.perf_counter()
             drawn = self.draw(size)
-            if time.perf_counter() - began < BLOCK_SECONDS / 2:
+            if time.perf_counter() - began < self.block_seconds / 2:
                 size *= 2
             yield drawn
 
     def fork(self, seeds: Sequence[int], team: Team | None = None) -> "Sampler":
         """Return another sampler, whose streams go on from where this one's first stream is."""
-        other = Sampler(self.network, seeds=seeds, controls=self.controls, team=team)
+        other = Sampler(self.network, seeds=seeds, controls=self.controls, team=team, block_seconds=self.block_seconds)
         other._reader.follow(self._reader)
         other._remember(np.repeat(self._last_characters()[:, :1], other.streams, axis=1))
         return other

@@ -77,14 +77,16 @@ def samples(
     count: int = 1,
     team: Team | None = None,
     accept: Callable[[str], bool] | None = None,
+    most_waiting: int = WAITING,
 ) -> Iterator[Piece]:
     """Yield samples that go on from what a sampler has read, piece by piece, the first as it is drawn.
 
-    Each has a seed of its own, by which it can be drawn alone. With `accept`, only those whose text (spelt as by the
-    vocabulary) it returns True for; CharrnnError where these are too rare.
+    Each has a seed of its own, by which it can be drawn alone. They are drawn side by side, as long as no more symbols
+    than `most_waiting` have to wait for the end of an earlier sample. With `accept`, only those whose text (spelt as by
+    the vocabulary) it returns True for; CharrnnError where these are too rare.
     """
     numbered: Iterator[tuple[int, int]] = enumerate(seeds(seed))
-    side_by_side = max(1, min(STREAMS, WAITING // (ending.length or 1)))
+    side_by_side = max(1, min(STREAMS, most_waiting // (ending.length or 1)))
     if accept is None:
         numbered = islice(numbered, count)
         while wave := list(islice(numbered, side_by_side)):

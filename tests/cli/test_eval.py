@@ -16,7 +16,6 @@ import pytest
 from charrnn.cli.eval_output import keeping
 from charrnn.errors import CharrnnError
 from charrnn.reading import scoring
-from charrnn.text import sources
 from tests.helpers.commands import ERROR, TINY, enter, misused, refused, strict_json
 from tests.helpers.model_files import meta_of, rewrite
 
@@ -339,23 +338,9 @@ def test_the_three_forms_tell_the_same(trained, folder, run):
         assert len(set(map(len, lines[1:]))) == 1 or option == "--per-line"
 
 
-def test_pieces_do_not_show(trained, folder, run, monkeypatch):
-    """Where a long text is cut into pieces makes next to no difference."""
-    whole = [records(run("eval", trained, "corpus.txt", option, "--json")) for option in ("--per-line", "--per-char")]
-    monkeypatch.setattr(scoring, "PIECE", 1000)
-    monkeypatch.setattr(scoring, "RECORDS", 300)
-    for option, expected in zip(("--per-line", "--per-char"), whole, strict=True):
-        for row, one in zip(records(run("eval", trained, "corpus.txt", option, "--json")), expected, strict=True):
-            assert row.keys() == one.keys()
-            for name, value in one.items():
-                assert row[name] == (pytest.approx(value, abs=2e-3) if isinstance(value, float) else value)
-
-
 @pytest.mark.parametrize("form", ["--json", "--tsv", "--per-line"])
-def test_a_fault_late_in_a_pipe(trained, run, monkeypatch, form):
+def test_a_fault_late_in_a_pipe(trained, run, form):
     """All that comes before a character that the model does not know is told, and its line and column are right."""
-    monkeypatch.setattr(scoring, "PIECE", 1 << 12)
-    monkeypatch.setattr(sources, "BLOCK", 1 << 12)
     stdin = b"der Mann\n" * 2000 + "im Ω".encode()
     result = run("eval", trained, "-", "--per-char", *(() if form == "--per-line" else (form,)), stdin=stdin)
     assert result.code == 1
@@ -366,8 +351,7 @@ def test_a_fault_late_in_a_pipe(trained, run, monkeypatch, form):
 @pytest.mark.skipif(os.name == "nt", reason="for POSIX systems")
 def test_a_reader_of_characters_that_goes_away(trained, folder):
     """``yes | charrnn eval model.npz - --per-char | head`` ends quietly."""
-    charrnn = [sys.executable, "-c", "import sys; from charrnn.reading import scoring; scoring.PIECE = 4096;"]
-    charrnn[-1] += f"from charrnn.cli import run; sys.exit(run(['eval', {str(trained)!r}, '-', '--per-char']))"
+    charrnn = [sys.executable, "-m", "charrnn", "eval", trained, "-", "--per-char"]
     yes = subprocess.Popen(["yes", "der Mann"], stdout=subprocess.PIPE)
     writer = subprocess.Popen(charrnn, stdin=yes.stdout, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     yes.stdout.close()

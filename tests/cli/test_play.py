@@ -409,6 +409,7 @@ def test_history_and_completion(launch, trained):
     screen.type("\x15/rep\t\t\t")
     screen.read(until=b"repeat-window")
     screen.type("\x15/unk\t skip\r")
+    screen.read(until=b"skip")  # before it there is the prompt of a line that was taken back
     screen.await_prompt()
     assert screen.enter("/unknown").count("unknown skip") == 1
     screen.quit()

@@ -279,18 +279,12 @@ def test_copied_is_told(trained, run):
     assert record["longest_run"] >= 4
 
 
-def test_a_long_prime_is_not_kept(trained, run, monkeypatch):
-    """A prime is read and written piece by piece, and goes on to the same text as if read at once."""
-    from charrnn.text import sources
-
-    corpus = (trained.parent / "corpus.txt").read_text()
-    whole = run("sample", trained, "--prime", corpus, "--seed", 1, "--length", 50).out
-    monkeypatch.setattr(sources, "BLOCK", 100)
-    assert (
-        run("sample", trained, "--prime-file", trained.parent / "corpus.txt", "--seed", 1, "--length", 50).out == whole
-    )
-    assert whole.startswith(corpus)
-    assert len(whole) == len(corpus) + 50
+def test_a_prime_in_a_file(trained, run):
+    """A prime in a file is written, and gone on from, as the same prime that was typed."""
+    corpus = trained.with_name("corpus.txt")
+    typed = run("sample", trained, "--prime", corpus.read_text(encoding="utf-8"), "--seed", 1, "--length", 50).out
+    assert run("sample", trained, "--prime-file", corpus, "--seed", 1, "--length", 50).out == typed
+    assert typed.startswith(corpus.read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize(

@@ -205,16 +205,6 @@ def test_samples_are_shown_now_and_then(folder, capsys):
         assert any(line.startswith("    ") for line in err.splitlines()) == shown
 
 
-def test_plain_lines_now_and_then(folder, run, monkeypatch):
-    """Where stderr is no terminal, a plain line now and then tells how far a run is."""
-    from charrnn.display import training_screen as training
-
-    monkeypatch.setattr(training, "PLAIN_SECONDS", 0.0)
-    result = run("train", "corpus.txt", *TINY, "--epochs", 5)
-    assert result.code == 0
-    assert re.search(r"^ *\d+%  epoch \d\.\d  loss \d\.\d{3}  .*chars/s", result.err, re.MULTILINE)
-
-
 def test_a_run_saves_now_and_then(folder, run, monkeypatch):
     """A long run is saved as it goes, so that a power cut costs a minute: the file can be resumed."""
     from charrnn.training.trainer import Trainer

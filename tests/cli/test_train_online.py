@@ -15,7 +15,6 @@ from charrnn.cli import train
 from charrnn.cli.train_log import Log
 from charrnn.cli.train_online import learn
 from charrnn.cli.train_preparation import online_run
-from charrnn.display import online_screen as display
 from charrnn.errors import CharrnnError
 from charrnn.model.model_file import load
 from charrnn.model.team import Team
@@ -170,9 +169,8 @@ def test_a_run_that_does_not_fit_in_memory_is_refused_at_once(folder, run, monke
     assert "needs 12.7 GiB for the influence of each weight on each unit; there is 1.0 GiB; use fewer" in result.err
 
 
-def test_plain_lines_tell_how_it_goes_and_quiet_tells_nothing(folder, run, monkeypatch, text):
-    """Where stderr is no terminal, a line now and then; on one, a line that changes; with --quiet, none."""
-    monkeypatch.setattr(display, "PLAIN_SECONDS", 0.0)
+def test_it_is_told_how_it_goes_and_quiet_tells_nothing(folder, run, monkeypatch, text):
+    """Where stderr is no terminal, plain lines; on one, a line that changes; with --quiet, none."""
     plain = run(*ONLINE, "-o", "m.npz", stdin=text[:500].encode()).err
     assert "bits a byte of late" in plain
     assert "an update every 32 characters" in plain

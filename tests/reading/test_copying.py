@@ -62,9 +62,7 @@ def lookups(monkeypatch):
 @example(corpus=[0], texts=[[], [], [0]], least=1, chunk=1)
 def test_as_if_compared_one_by_one(corpus, texts, least, chunk):
     """Every figure is that of comparing every window with every place, however the corpus is cut in chunks."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(copying, "CHUNK", chunk)
-        assert measure(ids(corpus), list(map(ids, texts)), least) == naive(corpus, texts, least)
+    assert measure(ids(corpus), list(map(ids, texts)), least, chunk=chunk) == naive(corpus, texts, least)
 
 
 @given(data=st.data(), least=st.integers(1, 70))
@@ -77,13 +75,15 @@ def test_pieces_of_the_corpus(data, least):
     assert measure(ids(corpus), [ids(text)], least) == naive(corpus, [text], least)
 
 
-@pytest.mark.parametrize("odd", [0, 1, 1 << 40])
-@given(corpus=over(3, 50), text=over(3, 30), least=st.integers(1, 20))
-def test_no_hash_is_trusted(odd, corpus, text, least):
-    """Windows that collide are told apart: with a multiplier that puts all, or nearly all, in one slot."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(copying, "GOLDEN", np.uint64(odd))
-        assert measure(ids(corpus), [ids(text)], least) == naive(corpus, [text], least)
+@pytest.mark.parametrize("multiplier", [0, 1, 1 << 40])
+@given(known=st.sets(st.integers(0, 1 << 40), min_size=1, max_size=50), wanted=st.lists(st.integers(0, 1 << 40)))
+def test_no_hash_is_trusted(multiplier, known, wanted):
+    """Keys that collide are told apart: with a multiplier that puts all, or nearly all, in one slot."""
+    known = np.array(sorted(known), np.int64)
+    keys = np.concatenate([known[::-1], np.array(wanted, np.int64)])
+    places = {key: place for place, key in enumerate(known.tolist())}
+    found = copying._Table(known, np.uint64(multiplier)).find(keys)
+    assert found.tolist() == [places.get(key, -1) for key in keys.tolist()]
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.uint32, np.int32])
@@ -185,6 +185,4 @@ def test_little_work_for_other_texts(lookups):
 @example(corpus=[1, 2, 3, 0, 2, 3, 1], texts=[[2, 3, 1], [1, 2, 3]], least=2, part=1)
 def test_a_corpus_in_parts(corpus, texts, least, part):
     """However the corpus is parted, every figure is that of comparing every window with every place."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(copying, "PART", part)
-        assert measure(ids(corpus), list(map(ids, texts)), least) == naive(corpus, texts, least)
+    assert measure(ids(corpus), list(map(ids, texts)), least, part=part) == naive(corpus, texts, least)

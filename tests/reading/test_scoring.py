@@ -1,6 +1,7 @@
 """Scoring texts of any length, and telling of each line and character what it cost."""
 
 import math
+from dataclasses import astuple
 from itertools import islice
 
 import numpy as np
@@ -10,10 +11,10 @@ from hypothesis import strategies as st
 
 from charrnn.cells.architecture import Architecture
 from charrnn.cells.initial import initialize
+from charrnn.model.model_file import load
 from charrnn.model.network import Network
 from charrnn.model.team import Team
-from charrnn.reading import scoring
-from charrnn.reading.scoring import STREAM_LENGTH, characters, lines, score, score_pieces, symbol_names, total
+from charrnn.reading.scoring import DEFAULT_CUT, Cut, characters, lines, score, score_pieces, total
 from charrnn.text.vocabulary import Vocabulary
 from tests import naive
 from tests.helpers.networks import opinionated, wide, zero_state
@@ -27,10 +28,10 @@ def twin_losses(net, inputs, targets):
     return -naive.log_softmax(logits[:, 0])[np.arange(len(targets)), targets]
 
 
-def pieces_of(net, blocks, boundary=None, threads=2):
+def pieces_of(net, blocks, boundary=None, threads=2, cut=DEFAULT_CUT):
     """Score blocks; return all symbols and what each of them cost, and how many pieces there were."""
     with Team(threads) as team:
-        scored = list(score_pieces(net, blocks, team, boundary))
+        scored = list(score_pieces(net, blocks, team, boundary, cut=cut))
     return np.concatenate([ids for ids, _ in scored]), np.concatenate([nats for _, nats in scored]), len(scored)
 
 
@@ -39,11 +40,7 @@ def cut_at(text, places):
     return np.split(text, sorted(places))
 
 
-@pytest.fixture
-def small(monkeypatch):
-    """Make pieces small, and streams short, so that a text has many of them."""
-    monkeypatch.setattr(scoring, "PIECE", 2500)
-    monkeypatch.setattr(scoring, "STREAM_LENGTH", 600)
+SMALL = Cut(piece=2500, stream_length=600)  # so that a text has many pieces, and these have many streams
 
 
 # The losses
@@ -66,7 +63,7 @@ def test_the_score_of_a_short_text_is_the_twins(size):
 def test_a_long_text_read_side_by_side_scores_nearly_as_in_one_go():
     """Streams that warm up on what comes before them lose next to nothing, and threads change no bit of it."""
     net = opinionated(scale=1.0)
-    ids = np.random.default_rng(1).integers(0, 9, 5 * STREAM_LENGTH + 77).astype(np.uint8)
+    ids = np.random.default_rng(1).integers(0, 9, 5 * DEFAULT_CUT.stream_length + 77).astype(np.uint8)
     results = []
     for threads in (1, 2, 3):
         with Team(threads) as team:
@@ -80,7 +77,7 @@ def test_a_thread_with_one_stream_scores_as_one_with_many(monkeypatch):
     """The order of a sum does not depend on how many rows a thread has, though losses differ by orders of magnitude."""
     net = opinionated("rnn", layers=1, scale=1.0)
     rng = np.random.default_rng(2)
-    ids = rng.integers(0, 9, 7 * STREAM_LENGTH).astype(np.uint8)
+    ids = rng.integers(0, 9, 7 * DEFAULT_CUT.stream_length).astype(np.uint8)
     table = 10 ** rng.uniform(-14, 1.3, (9, 64))
 
     def losses(window, first, last, steps):
@@ -95,14 +92,13 @@ def test_a_thread_with_one_stream_scores_as_one_with_many(monkeypatch):
     assert scores[0] == scores[1] == scores[2]
 
 
-@pytest.mark.usefixtures("small")
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
 @pytest.mark.parametrize("size", [1, 2, 2499, 2500, 2501, 2502, 5000, 9001])
 def test_every_character_costs_what_the_twin_says(cell, size):
     """In order, each character of a text in many pieces costs what it would in one go; the first one costs nothing."""
     net = opinionated(cell, layers=1, scale=1.0)
     text = np.random.default_rng(3).integers(0, 9, size).astype(np.uint8)
-    ids, nats, pieces = pieces_of(net, [text])
+    ids, nats, pieces = pieces_of(net, [text], cut=SMALL)
     assert pieces == -(-size // 2500)
     assert nats.dtype == np.float32
     assert np.array_equal(ids, text)
@@ -111,19 +107,20 @@ def test_every_character_costs_what_the_twin_says(cell, size):
         np.testing.assert_allclose(nats[1:], twin_losses(net, text[:-1], text[1:]), atol=2e-5)
 
 
-@pytest.mark.usefixtures("small")
 def test_blocks_and_threads_change_no_bit():
     """However a text arrives, and however many threads read it, every figure has the same bits."""
     net, rng = opinionated(scale=1.0), np.random.default_rng(4)
     text = rng.integers(0, 9, 8000).astype(np.uint8)
-    expected = pieces_of(net, [text])
+    expected = pieces_of(net, [text], cut=SMALL)
     for threads, places in ((1, [1, 2, 2500]), (3, range(1, 8000, 7)), (2, [5000]), (5, rng.integers(1, 8000, 9))):
-        ids, nats, pieces = pieces_of(net, cut_at(text, places), threads=threads)
+        ids, nats, pieces = pieces_of(net, cut_at(text, places), threads=threads, cut=SMALL)
         assert pieces == expected[2] == 4
         assert np.array_equal(ids, expected[0])
         assert nats.tobytes() == expected[1].tobytes()
     with Team(1) as team:
-        assert score(net, text, team).nats == pytest.approx(expected[1].sum(dtype=np.float64), rel=1e-12)
+        assert total(score_pieces(net, [text], team, cut=SMALL)).nats == pytest.approx(
+            expected[1].sum(dtype=np.float64), rel=1e-12
+        )
 
 
 def documents(sizes, boundary):
@@ -133,23 +130,21 @@ def documents(sizes, boundary):
     return made, np.concatenate([[boundary, *each, boundary + 1] for each in made]).astype(np.uint8)
 
 
-@pytest.mark.usefixtures("small")
 @pytest.mark.parametrize("sizes", [[1], [3, 1, 4], [30] * 300, [2498, 2498, 3, 2495, 1], [7000, 1, 1]])
 def test_documents_are_scored_one_by_one(sizes):
     """Each document costs what the twin says from the zero state, its end included, wherever pieces are cut."""
     net = opinionated("gru", symbols=9, layers=1, scale=1.0)
     made, text = documents(sizes, 8)
-    ids, nats, _ = pieces_of(net, [text], boundary=8)
+    ids, nats, _ = pieces_of(net, [text], boundary=8, cut=SMALL)
     assert np.array_equal(ids, text[text != 8])
     expected = np.concatenate([twin_losses(net, [8, *each], [*each, 8]) for each in made])
     np.testing.assert_allclose(nats, expected, atol=3e-5)
     with Team(2) as team:
-        result = score(net, text, team, boundary=8)
+        result = total(score_pieces(net, [text], team, 8, cut=SMALL), 8)
     assert result.characters == sum(sizes) + len(sizes)
     assert result.nats == pytest.approx(expected.sum(), rel=1e-5)
 
 
-@pytest.mark.usefixtures("small")
 def test_a_text_is_read_as_it_is_scored():
     """No more of a text is read than the piece that is scored: it may be endless."""
     taken = 0
@@ -161,7 +156,7 @@ def test_a_text_is_read_as_it_is_scored():
             yield np.zeros(100, np.uint8)
 
     with Team(1) as team:
-        for pieces, _ in enumerate(islice(score_pieces(opinionated(scale=1.0), endless(), team), 3), 1):
+        for pieces, _ in enumerate(islice(score_pieces(opinionated(scale=1.0), endless(), team, cut=SMALL), 3), 1):
             assert taken == 25 * pieces
 
 
@@ -235,11 +230,10 @@ def test_lines_of_bytes_are_read_as_utf8():
 
 
 @pytest.mark.parametrize("places", [(), (5,), (10, 11, 25), range(3, 40, 3)])
-def test_a_line_without_end_is_not_kept(monkeypatch, places):
+def test_a_line_without_end_is_not_kept(places):
     """Of a line longer than what is shown only the beginning is kept, but all of it counts."""
-    monkeypatch.setattr(scoring, "LONGEST", 10)
     vocabulary = Vocabulary("\nab")
-    found = list(lines(scored("a" * 10 + "\n" + "ab" * 10 + "\nb", vocabulary, places), vocabulary))
+    found = list(lines(scored("a" * 10 + "\n" + "ab" * 10 + "\nb", vocabulary, places), vocabulary, longest=10))
     assert [line.text for line in found] == ["a" * 10, "ababababab…", "b"]
     assert [line.characters for line in found] == [10, 21, 1]
 
@@ -250,12 +244,10 @@ def test_a_line_without_end_is_not_kept(monkeypatch, places):
 @given(st.text("ab\n", min_size=1), st.lists(st.integers(1, 40), max_size=4), st.integers(1, 9))
 @example("\n\n", [1], 1)
 @example("a\n\nb\n", [2], 2)
-def test_characters_have_their_places(text, places, records):
+def test_characters_have_their_places(text, places, at_once):
     """Each character has its place, line and column, its bits and its probability; the first was given."""
     vocabulary = Vocabulary("\nab")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scoring, "RECORDS", records)
-        found = list(characters(scored(text, vocabulary, places), vocabulary))
+    found = list(characters(scored(text, vocabulary, places), vocabulary, at_once=at_once))
     assert "".join(record[3] for record in found) == text
     for k, (index, line, column, _, bits, probability) in enumerate(found):
         assert index == k + 1
@@ -267,6 +259,21 @@ def test_characters_have_their_places(text, places, records):
             assert probability == pytest.approx(2**-bits)
         else:
             assert bits is probability is None
+
+
+def test_pieces_do_not_show(trained):
+    """Where a long text is cut into pieces makes next to no difference, to lines and to characters."""
+    model = load(trained)
+    network, vocabulary = Network(model.architecture, model.parameters), model.vocabulary
+    text = vocabulary.encode(trained.with_name("corpus.txt").read_text(encoding="utf-8"))
+    told = []
+    with Team(1) as team:
+        for cut in (DEFAULT_CUT, Cut(piece=1000)):
+            pieces = list(score_pieces(network, [text], team, cut=cut))
+            told.append([*map(astuple, lines(pieces, vocabulary)), *characters(pieces, vocabulary)])
+    for one, other in zip(*told, strict=True):
+        for value, same in zip(one, other, strict=True):
+            assert value == (pytest.approx(same, abs=2e-3) if isinstance(same, float) else same)
 
 
 def test_characters_of_documents():
@@ -290,15 +297,6 @@ def test_bytes_are_spelt():
     assert [record[3] for record in found] == ["a", "\\xc3", "\\x9f", "\n"]
 
 
-def test_names_of_symbols():
-    """Every symbol of an encoded text has a name, by its number: the two that no character has are the last."""
-    assert symbol_names(Vocabulary("\nab")) == ["\n", "a", "b"]
-    assert symbol_names(Vocabulary("ab", separator="--")) == ["a", "b", "", "--"]
-    of_bytes = symbol_names(Vocabulary("", byte_level=True, separator="ß"))
-    assert of_bytes[:128] == [chr(byte) for byte in range(128)]
-    assert of_bytes[128:] == [rf"\x{byte:x}" for byte in range(128, 256)] + ["", "ß"]
-
-
 def test_no_probability_is_above_one():
     """A loss that rounding made negative is none."""
     vocabulary = Vocabulary("ab")
@@ -306,18 +304,15 @@ def test_no_probability_is_above_one():
     assert record[4:] == (0.0, 1.0)
 
 
-def test_parts_of_a_long_text_are_read_from_the_learned_state(monkeypatch):
+def test_parts_of_a_long_text_are_read_from_the_learned_state():
     """A part that is scored beside others, with nothing read before it, begins where a text begins."""
-    from charrnn.reading import scoring
-
-    monkeypatch.setattr(scoring, "WARM_UP", 0)
-    monkeypatch.setattr(scoring, "STREAM_LENGTH", 10)
     architecture = Architecture("gru", 5, 6, learned_state=True)
     parameters = initialize(architecture, 0)
     parameters["layer0.h0"][:] = np.linspace(-1.0, 1.0, 6)
     ids = np.random.default_rng(0).integers(0, 5, 21).astype(np.uint8)
     with Team(1) as team:
-        ours = scoring.score(Network(architecture, parameters), ids, team).nats
+        cut = Cut(warm_up=0, stream_length=10)
+        ours = total(score_pieces(Network(architecture, parameters), [ids], team, cut=cut)).nats
     twin = {name: values.astype(np.float64) for name, values in parameters.items()}
     halves = [ids[begin : begin + 11, np.newaxis].astype(np.int32) for begin in (0, 10)]
     assert ours == pytest.approx(

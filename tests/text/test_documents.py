@@ -9,7 +9,6 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from charrnn.errors import CharrnnError
-from charrnn.text import vocabulary
 from charrnn.text.ingest import read_corpus
 from charrnn.text.streams import Streams, split
 from charrnn.text.vocabulary import Vocabulary, decoded
@@ -54,11 +53,9 @@ def test_a_text_of_documents_round_trips(drawn, sizes, block):
     assert (len(ours), ours.boundary) == (len(ours.characters) + 1, len(ours.characters))
     expected = symbols_of(documents, ours)
     assert [int(k) for ids in ours.encode_blocks(pieces_of(text, sizes)) for k in ids] == expected
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(vocabulary, "BLOCK", block)
-        for form in (text, text.encode()):
-            ids = ours.encode(form)
-            assert (ids.tolist(), ids.dtype) == (expected, ours.dtype)
+    for form in (text, text.encode()):
+        ids = ours.encode(form, block=block)
+        assert (ids.tolist(), ids.dtype) == (expected, ours.dtype)
     assert ours.decode(ids) == "".join(document + separator for document in documents)
 
 
@@ -70,9 +67,7 @@ def test_bytes_are_documents_too(drawn, sizes, more, block):
     documents = documents_of(data, separator.encode())
     ours = Vocabulary("", byte_level=True, separator=separator)
     assert (len(ours), ours.boundary) == (257, 256)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(vocabulary, "BLOCK", block)
-        ids = ours.encode(data)
+    ids = ours.encode(data, block=block)
     assert ids.tolist() == symbols_of(documents, ours)
     assert ours.decode_bytes(ids) == b"".join(document + separator.encode() for document in documents)
 

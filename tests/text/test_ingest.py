@@ -11,12 +11,14 @@ import numpy as np
 import pytest
 
 from charrnn.errors import CharrnnError
-from charrnn.text import sources
 from charrnn.text.ingest import read_again, read_corpus, read_stream, read_text, read_verbatim, require_learnable
-from charrnn.text.vocabulary import Vocabulary
+from charrnn.text.vocabulary import TEXT_BLOCK, Vocabulary
 from tests.helpers.errors import failure
 
 Write = Callable[[str, bytes], str]
+
+
+BLOCKS = (5, TEXT_BLOCK)  # that cut the texts below in many places, and not at all
 
 
 @pytest.fixture
@@ -96,11 +98,12 @@ def test_nul_is_a_character(write: Write) -> None:
         (b"ab\xe6\xbc", "byte 0xE6 at offset 2"),
     ],
 )
-@pytest.mark.usefixtures("block")
 def test_invalid_utf8_has_its_offset(write: Write, raw: bytes, place: str) -> None:
     """The file, the byte, its offset in that file, and --bytes are named; a truncated end is invalid too."""
     path = write("b.txt", raw)
     said = failure(read_corpus, [write("a.txt", b"first\n"), path])
+    for block in BLOCKS:
+        assert failure(streamed, path, Vocabulary("a"), unknown="skip", block=block) == said
     assert said.startswith(f"{path} is not UTF-8 text")
     assert place in said
     assert "another encoding" in said
@@ -303,18 +306,20 @@ VOCABULARIES = [
 @pytest.mark.parametrize("vocabulary", VOCABULARIES, ids=range(len(VOCABULARIES)))
 @pytest.mark.parametrize("unknown", ["skip", "replace"])
 @pytest.mark.parametrize("raw", ["ab\r\n\ra\rébé\n漢ab", "\ufeffabb\n\n\nab\ufeffa\n", "aaab\n" * 9, "aaaaé漢" * 9])
-@pytest.mark.usefixtures("block")
-def test_a_stream_is_what_is_read_whole(write: Write, vocabulary: Vocabulary, unknown: str, raw: str) -> None:
+@pytest.mark.parametrize("block", BLOCKS)
+def test_a_stream_is_what_is_read_whole(
+    block: int, write: Write, vocabulary: Vocabulary, unknown: str, raw: str
+) -> None:
     """A file's blocks are together what reading it at once gives, wherever they are cut."""
     path = write("a.txt", raw.encode())
     expected = read_corpus([path], vocabulary=vocabulary, unknown=unknown).ids.tolist()
-    assert streamed(path, vocabulary, unknown=unknown) == expected
-    assert streamed("-", vocabulary, unknown=unknown, source=io.BytesIO(raw.encode())) == expected
+    assert streamed(path, vocabulary, unknown=unknown, block=block) == expected
+    assert streamed("-", vocabulary, unknown=unknown, block=block, source=io.BytesIO(raw.encode())) == expected
 
 
 @pytest.mark.parametrize("vocabulary", VOCABULARIES, ids=range(len(VOCABULARIES)))
-@pytest.mark.usefixtures("block")
-def test_a_stream_of_a_folder(write: Write, tmp_path: Path, vocabulary: Vocabulary) -> None:
+@pytest.mark.parametrize("block", BLOCKS)
+def test_a_stream_of_a_folder(block: int, write: Write, tmp_path: Path, vocabulary: Vocabulary) -> None:
     """A folder's files are joined as ever, and what is no text is left out however late that shows."""
     files = {
         "a": b"ab",
@@ -330,26 +335,26 @@ def test_a_stream_of_a_folder(write: Write, tmp_path: Path, vocabulary: Vocabula
         write(f"n/{name}", data)
     folder = str(tmp_path / "n")
     expected = read_corpus([folder], vocabulary=vocabulary, unknown="skip").ids.tolist()
-    assert streamed(folder, vocabulary, unknown="skip") == expected
+    assert streamed(folder, vocabulary, unknown="skip", block=block) == expected
 
 
-@pytest.mark.usefixtures("block")
-def test_a_fault_in_a_stream_has_its_place(write: Write) -> None:
+@pytest.mark.parametrize("block", BLOCKS)
+def test_a_fault_in_a_stream_has_its_place(block: int, write: Write) -> None:
     """An unknown character has its line and column, bytes that are not UTF-8 their offset, after what came before."""
     vocabulary = Vocabulary("\nab")
     path = write("a.txt", b"ab\r\nab\nabaX")
-    assert f"line 3, column 4 of {path}" in failure(streamed, path, vocabulary)
+    assert f"line 3, column 4 of {path}" in failure(streamed, path, vocabulary, block=block)
     path = write("b.txt", b"ab\r\nab\n\xc3(")
-    assert f"{path} is not UTF-8 text (see byte 0xC3 at offset 7)" in failure(streamed, path, vocabulary)
-    path = write("c.txt", b"ab\n" * sources.BLOCK + b"X")
+    assert f"{path} is not UTF-8 text (see byte 0xC3 at offset 7)" in failure(streamed, path, vocabulary, block=block)
+    path = write("c.txt", b"ab\n" * block + b"X")
     blocks, said = [], ""
     try:
-        for ids in read_stream(path, vocabulary):
+        for ids in read_stream(path, vocabulary, block=block):
             blocks.append(ids)
     except CharrnnError as fault:
         said = str(fault)
     assert blocks
-    assert f"line {sources.BLOCK + 1}, column 1" in said
+    assert f"line {block + 1}, column 1" in said
 
 
 def test_a_stream_without_text(write: Write, tmp_path: Path) -> None:
@@ -376,11 +381,10 @@ def test_a_stream_is_read_no_further_than_needed(monkeypatch: pytest.MonkeyPatch
             self.given += 1
             return b"ab" * (size // 2)
 
-    monkeypatch.setattr(sources, "BLOCK", 1 << 10)
     source = Endless()
     monkeypatch.setattr("sys.stdin", io.StringIO())
     monkeypatch.setattr("sys.stdin.buffer", source, raising=False)
-    blocks = read_stream("-", Vocabulary("ab"))
+    blocks = read_stream("-", Vocabulary("ab"), block=1 << 10)
     for taken in range(1, 20):
         assert next(blocks).size == 1 << 10
         assert source.given <= taken + 2

@@ -6,8 +6,10 @@ import json
 import mmap
 import os
 import random
+import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from dataclasses import replace
@@ -19,10 +21,10 @@ import pytest
 from charrnn.errors import CharrnnError
 from charrnn.model.team import Team
 from charrnn.storage import caches
-from charrnn.text import encoded, sources, streams
-from charrnn.text import ingest as text
+from charrnn.text import encoded, sources
 from charrnn.text.encoded import blocks_of, release
 from charrnn.text.ingest import AnotherTextError, read_corpus, require_learnable
+from charrnn.text.sources import LARGE_TEXT
 from charrnn.text.streams import Streams, split
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.settings import Settings
@@ -31,15 +33,27 @@ from charrnn.training.trainer import Trainer
 RAW = ("Über den Fluß,\r\nunter die Bäume.\r\n" * 40).encode()
 
 
+LARGE = 100  # bytes that make a text a large one here
+
+
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
-    """Take texts of 100 bytes for large ones, and return the folder in which they are kept."""
+    """Return the folder in which large texts are kept."""
     folder = tmp_path / "cache"
     folder.mkdir()
-    for module in (encoded, sources):
+    for module in (encoded, sources):  # but not that of compiled code
         monkeypatch.setattr(module, "private_folder", lambda *names: folder)
-    for module in (text, sources):
-        monkeypatch.setattr(module, "LARGE_TEXT", 100)
+    return folder
+
+
+@pytest.fixture
+def no_cache(monkeypatch, tmp_path):
+    """Let there be no safe folder for a cache; return that for temporary files."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    for module in (encoded, sources):
+        monkeypatch.setattr(module, "private_folder", lambda *names: None)
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
     return folder
 
 
@@ -50,11 +64,9 @@ def path(tmp_path):
     return str(tmp_path / "text.txt")
 
 
-def in_memory(monkeypatch, path, **kwargs):
-    """Read a text as one that is not large."""
-    with monkeypatch.context() as patch:
-        patch.setattr(text, "LARGE_TEXT", 1 << 30)
-        return read_corpus([path], **kwargs)
+def read(*paths, large=LARGE, **kwargs):
+    """Read a text as a large one."""
+    return read_corpus(paths, large=large, **kwargs)
 
 
 def is_mapped(ids):
@@ -76,9 +88,9 @@ KINDS = [{}, {"byte_level": True}, {"separator": "\n"}, {"vocabulary": Vocabular
 
 
 @pytest.mark.parametrize("kwargs", KINDS)
-def test_a_large_text_is_what_a_small_one_is(cache, path, monkeypatch, kwargs):
+def test_a_large_text_is_what_a_small_one_is(cache, path, kwargs):
     """A text on the disk has the same symbols, and all that is told about it is the same."""
-    small, large = in_memory(monkeypatch, path, **kwargs), read_corpus([path], **kwargs)
+    small, large = read_corpus([path], **kwargs), read(path, **kwargs)
     assert same(small, large)
     assert is_mapped(large.ids)
     assert not is_mapped(small.ids)
@@ -94,31 +106,31 @@ def test_a_large_text_is_what_a_small_one_is(cache, path, monkeypatch, kwargs):
 
 def test_a_text_is_encoded_once(cache, path, monkeypatch):
     """The second time it is not encoded, neither for a new run nor with the vocabulary of one that goes on."""
-    first = read_corpus([path])
+    first = read(path)
     monkeypatch.setattr(Vocabulary, "encode_blocks", None)
-    assert same(first, read_corpus([path]))
-    assert same(first, read_corpus([path], vocabulary=first.vocabulary, sha256=first.sha256))
+    assert same(first, read(path))
+    assert same(first, read(path, vocabulary=first.vocabulary, sha256=first.sha256))
     assert len(list(cache.iterdir())) == 1
 
 
 def test_what_decides_the_symbols_decides_the_file(cache, path, tmp_path):
     """Another text of the same size and date, another vocabulary, separator or division in files: another file."""
-    first = read_corpus([path])
+    first = read(path)
     status = Path(path).stat()
     Path(path).write_bytes(RAW.replace(b"Fl", b"lF"))
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
-    second = read_corpus([path])
+    second = read(path)
     assert second.vocabulary.decode(second.ids).startswith("Über den lFuß")
-    others = [read_corpus([path], byte_level=True), read_corpus([path], separator="\n")]
-    others.append(read_corpus([path], vocabulary=Vocabulary.of("Über den"), unknown="skip"))
+    others = [read(path, byte_level=True), read(path, separator="\n")]
+    others.append(read(path, vocabulary=Vocabulary.of("Über den"), unknown="skip"))
     whole = Path(path).read_bytes()
     for name, part in (("a", whole[:50]), ("b", whole[50:])):
         (tmp_path / name).write_bytes(part)
-    halves = read_corpus([str(tmp_path / "a"), str(tmp_path / "b")])
+    halves = read(str(tmp_path / "a"), str(tmp_path / "b"))
     assert halves.sha256 == second.sha256
     assert halves.ids.size == second.ids.size + 1  # the line feed between two files
     assert len(list(cache.iterdir())) == 6
-    assert same(first, read_corpus([path], vocabulary=first.vocabulary)) is False
+    assert same(first, read(path, vocabulary=first.vocabulary)) is False
 
 
 def damages(data):
@@ -136,45 +148,41 @@ def damages(data):
 
 def test_a_damaged_file_is_made_again(cache, path):
     """Cut short, changed in any place, emptied or overwritten: it is noticed, and the text is encoded again."""
-    first = read_corpus([path])
+    first = read(path)
     first = replace(first, ids=first.ids.copy())  # a file in use must not be cut short: that kills its readers
     (file,) = cache.iterdir()
     good = file.read_bytes()
     for data in damages(good):
         file.write_bytes(data)
-        assert same(first, read_corpus([path]))
+        assert same(first, read(path))
         assert file.read_bytes() == good
-    other = read_corpus([path], byte_level=True)
+    other = read(path, byte_level=True)
     (renamed,) = set(cache.iterdir()) - {file}
     file.write_bytes(renamed.read_bytes())  # whole, but another text's
-    assert same(first, read_corpus([path]))
-    assert same(other, read_corpus([path], byte_level=True))
+    assert same(first, read(path))
+    assert same(other, read(path, byte_level=True))
 
 
-def test_without_a_safe_folder_the_file_is_for_one_run(cache, path, tmp_path, monkeypatch):
+def test_without_a_safe_folder_the_file_is_for_one_run(no_cache, path):
     """Where there is no cache, the text is on the disk all the same, and nothing is left there."""
-    for module in (encoded, sources):
-        monkeypatch.setattr(module, "private_folder", lambda *names: None)
-    monkeypatch.setattr(encoded.tempfile, "tempdir", str(cache))
-    large = read_corpus([path])
+    large = read(path)
     assert is_mapped(large.ids)
-    assert same(large, in_memory(monkeypatch, path))
-    assert not list(cache.iterdir())
+    assert same(large, read_corpus([path]))
+    assert not list(no_cache.iterdir())
 
 
-@pytest.mark.parametrize("safe", [True, False])
-def test_a_full_disk_is_a_sentence(cache, path, monkeypatch, safe):
+@pytest.mark.parametrize("place", ["cache", "no_cache"])
+def test_a_full_disk_is_a_sentence(request, path, monkeypatch, place):
     """Where the encoded text does not fit, one sentence says so and nothing is left behind."""
-    if not safe:
-        monkeypatch.setattr(encoded, "private_folder", lambda *names: None)
+    folder = request.getfixturevalue(place)
 
     def full(*arguments):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(encoded, "_write", full)
     with pytest.raises(CharrnnError, match=r"cannot be written.*: no space left on device$"):
-        read_corpus([path])
-    assert not list(cache.iterdir())
+        read(path)
+    assert not list(folder.iterdir())
 
 
 def between(change):
@@ -187,23 +195,21 @@ def between(change):
     return choose
 
 
-@pytest.mark.parametrize("large", [True, False])
-def test_a_file_that_grows_is_what_it_was(cache, path, monkeypatch, large):
+@pytest.mark.parametrize("large", [LARGE, LARGE_TEXT])
+def test_a_file_that_grows_is_what_it_was(cache, path, large):
     """What is written to the end of a text while it is read is no part of it."""
-    monkeypatch.setattr(text, "LARGE_TEXT", 100 if large else 1 << 30)
-    before = read_corpus([path])
+    before = read(path, large=large)
 
     def grow():
         with Path(path).open("ab") as file:
             file.write("Ω".encode() * 500)
 
-    assert same(before, read_corpus([path], vocabulary=between(grow)))
+    assert same(before, read(path, large=large, vocabulary=between(grow)))
 
 
-@pytest.mark.parametrize("large", [True, False])
-def test_a_file_that_changes_is_refused(cache, path, monkeypatch, large):
+@pytest.mark.parametrize("large", [LARGE, LARGE_TEXT])
+def test_a_file_that_changes_is_refused(cache, path, large):
     """Changed, cut short or gone between the two times that it is read: a sentence, and nothing is kept."""
-    monkeypatch.setattr(text, "LARGE_TEXT", 100 if large else 1 << 30)
     file = Path(path)
     for change, said in (
         (lambda: file.write_bytes(RAW.replace(b"Fl", b"lF")), f"{path} changed while it was being read"),
@@ -213,7 +219,7 @@ def test_a_file_that_changes_is_refused(cache, path, monkeypatch, large):
     ):
         file.write_bytes(RAW)
         with pytest.raises(CharrnnError) as fault:
-            read_corpus([path], vocabulary=between(change))
+            read(path, large=large, vocabulary=between(change))
         assert str(fault.value) == said
         assert not list(cache.iterdir())
 
@@ -221,14 +227,14 @@ def test_a_file_that_changes_is_refused(cache, path, monkeypatch, large):
 def test_another_text_is_refused_before_it_is_encoded(cache, path):
     """Where a text of a certain SHA-256 is wanted, another one is not even encoded."""
     with pytest.raises(AnotherTextError, match="is not the text that was asked for"):
-        read_corpus([path], vocabulary=Vocabulary.of("a"), sha256="0" * 64)
+        read(path, vocabulary=Vocabulary.of("a"), sha256="0" * 64)
     assert not list(cache.iterdir())
 
 
-def test_a_long_pipe_is_kept_on_the_disk(cache, path, monkeypatch):
+def test_a_long_pipe_is_kept_on_the_disk(cache, path):
     """What comes through a pipe is copied to the cache while it is read, and leaves nothing but the encoded text."""
-    corpus = read_corpus(["-"], stdin=io.BytesIO(RAW))
-    assert corpus.ids.tobytes() == in_memory(monkeypatch, path).ids.tobytes()
+    corpus = read("-", stdin=io.BytesIO(RAW))
+    assert corpus.ids.tobytes() == read_corpus([path]).ids.tobytes()
     assert len(list(cache.iterdir())) == 1
 
 
@@ -239,11 +245,10 @@ def test_an_endless_pipe_leaves_room_on_the_disk(cache, monkeypatch):
         def read(self, size=-1):
             return b"y\n" * (size // 2)
 
-    monkeypatch.setattr(sources, "LARGE_TEXT", 5 << 20)
     free = iter([*[2 << 30] * 10, 1 << 20])
-    monkeypatch.setattr(sources.shutil, "disk_usage", lambda folder: type("", (), {"free": next(free)}))
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: type("", (), {"free": next(free)}))
     with pytest.raises(CharrnnError, match=r"^standard input is longer than there is room for on the disk"):
-        read_corpus(["-"], stdin=Endless())
+        read("-", stdin=Endless(), large=5 << 20)
     assert next(free, None) is None
     assert not list(cache.iterdir())
 
@@ -252,7 +257,7 @@ def test_an_endless_pipe_leaves_room_on_the_disk(cache, monkeypatch):
 def test_a_device_without_end_is_refused():
     """A device is not read to an end that may not come; the sentence says how to read a part of it."""
     with pytest.raises(CharrnnError, match=r"^/dev/zero is a device.* head -c 1000000 /dev/zero \|"):
-        read_corpus(["/dev/zero"], byte_level=True)
+        read("/dev/zero", byte_level=True)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
@@ -261,31 +266,30 @@ def test_a_pipe_with_a_name_is_read_once(cache, tmp_path):
     os.mkfifo(tmp_path / "pipe")
     writer = threading.Thread(target=(tmp_path / "pipe").write_bytes, args=(RAW,))
     writer.start()
-    assert read_corpus([str(tmp_path / "pipe")]).characters == len(RAW.decode().replace("\r\n", "\n"))
+    assert read(str(tmp_path / "pipe")).characters == len(RAW.decode().replace("\r\n", "\n"))
     writer.join()
 
 
 def test_old_texts_are_forgotten(cache, path, monkeypatch):
     """A file that was not used for a month goes when another one comes; one that is used stays."""
-    read_corpus([path])
+    read(path)
     (kept,) = cache.iterdir()
     long_ago = time.time() - 86_400 * (caches.UNUSED + 1)
     os.utime(kept, (long_ago, long_ago))
     with monkeypatch.context() as patch:
         patch.setattr(Vocabulary, "encode_blocks", None)
-        read_corpus([path])  # it is used, and not made again
+        read(path)  # it is used, and not made again
     (cache / ".half.tmp").write_bytes(b"of a process that was killed")
     (cache / "old.symbols").write_bytes(b"old")
     for name in (".half.tmp", "old.symbols"):
         os.utime(cache / name, (long_ago, long_ago))
-    read_corpus([path], byte_level=True)
+    read(path, byte_level=True)
     assert len(list(cache.iterdir())) == 2
     assert kept.exists()
 
 
-def test_a_document_to_cut_at_is_found_however_far(monkeypatch):
+def test_a_document_to_cut_at_is_found_however_far():
     """A text is cut where the nearest document begins, but the first, as if all were looked at at once."""
-    monkeypatch.setattr(streams, "BLOCK", 2)
     choose = random.Random(3)
     for _ in range(300):
         size = choose.randint(3, 60)
@@ -294,12 +298,12 @@ def test_a_document_to_cut_at_is_found_however_far(monkeypatch):
         begins = begins[begins > 0]
         cut = size - round(size * 0.3)
         expected = int(begins[np.abs(begins - cut).argmin()]) if begins.size and size - cut >= 2 else size
-        assert split(ids, 0.3, 9)[0].size == (expected if size - cut >= 2 else size)
+        assert split(ids, 0.3, 9, reach=2)[0].size == (expected if size - cut >= 2 else size)
 
 
 def test_letting_go_of_memory_changes_nothing(cache, path):
     """Symbols are the same after their memory was let go of, in the file and in memory, in views and in blocks."""
-    ids = read_corpus([path]).ids
+    ids = read(path).ids
     before = ids.tobytes()
     for view in (ids, ids[3:-3][::2], np.frombuffer(before, ids.dtype).copy(), np.zeros(3, np.uint8)[1:]):
         kept = view.tobytes()
@@ -324,9 +328,9 @@ def test_a_mapped_text_does_not_stay_in_memory(cache):
 
 
 @pytest.mark.parametrize("separator", ["", "\n"])
-def test_training_on_the_disk_is_training_in_memory(cache, path, monkeypatch, separator):
+def test_training_on_the_disk_is_training_in_memory(cache, path, separator):
     """A run over a mapped text gives the same weights, bit for bit, and tells the same about it."""
-    small, large = in_memory(monkeypatch, path, separator=separator), read_corpus([path], separator=separator)
+    small, large = read_corpus([path], separator=separator), read(path, separator=separator)
     assert is_mapped(large.ids)
     settings = Settings(cell="gru", hidden=8, epochs=2.0)
     found = []
@@ -343,9 +347,9 @@ def test_training_on_the_disk_is_training_in_memory(cache, path, monkeypatch, se
 def test_a_long_wait_is_said(cache, path):
     """Before a large text is read its size is told, as that takes a while; nothing is told of a small one."""
     said = []
-    read_corpus([path], on_large=said.append)
+    read(path, on_large=said.append)
     (Path(path).parent / "small.txt").write_bytes(b"abc" * 10)
-    read_corpus([str(Path(path).parent / "small.txt")], on_large=said.append)
+    read(str(Path(path).parent / "small.txt"), on_large=said.append)
     assert said == [Path(path).stat().st_size]
 
 

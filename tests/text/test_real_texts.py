@@ -12,13 +12,16 @@ from pathlib import Path
 
 import pytest
 
+from charrnn.display.prompt import LONGEST_PIPED_LINE
 from charrnn.display.words import harmless
 from charrnn.errors import CharrnnError
-from charrnn.reading import scoring
-from charrnn.text import sources
+from charrnn.model.model_file import load
+from charrnn.model.network import Network
+from charrnn.model.team import Team
+from charrnn.reading.scoring import Cut, score_pieces
 from charrnn.text.ingest import read_stream
-from charrnn.text.vocabulary import BLOCK, Vocabulary, cut, decoded
-from tests.helpers.commands import misused, refused
+from charrnn.text.vocabulary import TEXT_BLOCK, Vocabulary, cut, decoded
+from tests.helpers.commands import enter, misused, refused
 from tests.helpers.model_files import untrained
 from tests.helpers.processes import PATIENCE, start
 from tests.helpers.texts import EMOJI
@@ -31,12 +34,16 @@ LINUX = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="asks 
 def models(tmp_path_factory):
     """Return models of characters, of bytes, of lines as documents, and of a text with all kinds of characters."""
     folder = tmp_path_factory.mktemp("models")
-    return {
+    found = {
         "text": untrained(folder / "text.npz", Vocabulary("\n abcdeü")),
         "bytes": untrained(folder / "bytes.npz", Vocabulary.of_bytes()),
         "lines": untrained(folder / "lines.npz", Vocabulary(" abcdeü", separator="\n")),
         "emoji": untrained(folder / "emoji.npz", Vocabulary.of(EMOJI + "\n")),
     }
+    (folder / "text.txt").write_bytes(b"abc")
+    for command in (("sample", found["text"], "--length", 1), ("eval", found["text"], folder / "text.txt")):
+        assert enter(*command) == 0  # so that nothing says later that it compiles
+    return found
 
 
 # Bytes that are not UTF-8
@@ -56,10 +63,10 @@ BROKEN = {
     "a surrogate": (b"abc ", b"\xed\xa0\x80abc"),
     "beyond the last code point": (b"abc ", b"\xf4\x90\x80\x80"),
     "Latin-1": (b"abc ", b"\xfc abc"),
-    "begun in one block, broken in the next": (filled(BLOCK - 1), b"\xc3abc"),
-    "begun two bytes before the end of a block": (filled(BLOCK - 2), b"\xf0\x9fabc"),
-    "the first byte of a block": (filled(BLOCK), b"\xffabc"),
-    "begun in one block, after which nothing comes": (filled(BLOCK - 1), b"\xc3"),
+    "begun in one block, broken in the next": (filled(TEXT_BLOCK - 1), b"\xc3abc"),
+    "begun two bytes before the end of a block": (filled(TEXT_BLOCK - 2), b"\xf0\x9fabc"),
+    "the first byte of a block": (filled(TEXT_BLOCK), b"\xffabc"),
+    "begun in one block, after which nothing comes": (filled(TEXT_BLOCK - 1), b"\xc3"),
 }
 
 
@@ -89,7 +96,7 @@ def test_a_binary_file_is_called_so():
 def test_good_text_across_blocks():
     """A character, or CRLF, that two blocks share is one; a mark at the beginning goes, and one in the middle stays."""
     for character in ("ü", "漢", "👩"):
-        raw = filled(BLOCK - 1) + character.encode() + b"abc"
+        raw = filled(TEXT_BLOCK - 1) + character.encode() + b"abc"
         assert "".join(decoded(cut(raw), "it")) == raw.decode()
     raw = b"\xef\xbb\xbfa\r" + b"\n\xef\xbb\xbfb\r" + b"\r" + b"\nc\r"
     for size in (1, 2, 3, 5, 100):
@@ -153,16 +160,24 @@ def test_what_was_typed_and_is_not_utf8(models, run, tmp_path):
         assert result.err.removesuffix("\n").isprintable()
 
 
-@pytest.mark.parametrize("form", ["--json", "--tsv"])
 @pytest.mark.parametrize("fault", [b"\xff", "Ω".encode()])
-def test_all_before_a_fault_is_scored(models, run, monkeypatch, form, fault):
+def test_all_before_a_fault_is_scored(models, run, tmp_path, fault):
     """To the last character before what cannot be read, wherever pieces and blocks end."""
-    monkeypatch.setattr(scoring, "PIECE", 1000)
-    monkeypatch.setattr(sources, "BLOCK", 700)
+    model, path = load(models["text"]), tmp_path / "broken.txt"
+    network = Network(model.architecture, model.parameters)
     for size in (500, 1700, 2100):
-        result = run("eval", models["text"], "-", "--per-char", form, stdin=filled(size) + fault + b"abc")
-        assert result.code == 1
-        assert result.out.count("\n") == size + (form == "--tsv")
+        path.write_bytes(filled(size) + fault + b"abc")
+        sizes = []
+        with Team(1) as team:
+            blocks = read_stream(str(path), model.vocabulary, block=700)
+            pieces = score_pieces(network, blocks, team, cut=Cut(piece=1000))
+            with pytest.raises(CharrnnError):
+                sizes.extend(nats.size for _, nats in pieces)
+        assert sum(sizes) == size
+        for form in ("--json", "--tsv"):
+            result = run("eval", models["text"], path, "--per-char", form)
+            assert result.code == 1
+            assert result.out.count("\n") == size + (form == "--tsv")
     refused(run("eval", models["text"], "-", "--per-char", stdin=b"a" + fault), "0xFF" if fault == b"\xff" else "'Ω'")
 
 
@@ -233,13 +248,12 @@ CHANGES = {
 
 @POSIX
 @pytest.mark.parametrize("change", CHANGES)
-def test_a_file_that_changes_while_it_is_read(tmp_path, monkeypatch, change):
+def test_a_file_that_changes_while_it_is_read(tmp_path, change):
     """What is read is what is there, and ends with it; what is no text is a sentence."""
-    monkeypatch.setattr(sources, "BLOCK", 1000)
     path = tmp_path / "text.txt"
     path.write_bytes("ü".encode() * 500_000)
     act, size, fault = CHANGES[change]
-    stream = read_stream(str(path), Vocabulary("abcü"))
+    stream = read_stream(str(path), Vocabulary("abcü"), block=1000)
     read = next(stream).size
     act(path)
     said = None
@@ -342,7 +356,7 @@ def test_texts_without_end(models, command):
 def test_the_last_document_of_a_long_prime(models, run):
     """However many documents come before it, only the last one counts."""
     options = ("sample", models["lines"], "--seed", 1, "--length", 20)
-    said = run(*options, "--prime", "-", stdin=filled(2 * BLOCK) + b"\nbad")
+    said = run(*options, "--prime", "-", stdin=filled(2 * TEXT_BLOCK) + b"\nbad")
     assert (said.code, said.out) == (0, run(*options, "--prime", "bad").out)
     unknown = run("sample", models["lines"], "--prime", "-", stdin="aΩ\nbad".encode())
     refused(unknown, "line 1, column 2 of standard input")
@@ -383,19 +397,15 @@ def test_long_strings_are_not_repeated(models, run):
     assert len(result.err) < 1000
 
 
-def test_a_line_that_is_too_long_for_a_turn(models, run, monkeypatch):
+def test_a_line_that_is_too_long_for_a_turn(models, run):
     """It is read to its end, refused with its number, and kept nowhere; the next one is a turn."""
-    from charrnn.display import prompt
-
-    monkeypatch.setattr(prompt, "LONGEST", 10)
-    for size, code in ((9, 0), (10, 0), (11, 1), (20, 1), (1005, 1)):
-        result = run(
-            "play", models["text"], "--length", 1, stdin=b"ab\n" + filled(size).replace(b"\n", b"a") + b"\nbad\n"
-        )
+    most = LONGEST_PIPED_LINE
+    for size, code in ((most, 0), (most + 1, 1), (3 * most + 5, 1)):
+        result = run("play", models["text"], "--length", 1, stdin=b"ab\n" + b"a" * size + b"\nbad\n")
         assert result.code == code, size
-        assert result.err.count("line 2 of standard input: it is longer than 10 characters") == code
+        assert result.err.count(f"line 2 of standard input: it is longer than {most:,} characters") == code
         assert "bad" in result.out
-    assert run("play", models["text"], "--length", 1, stdin=b"a" * 11).code == 1
+    assert run("play", models["text"], "--length", 1, stdin=b"a" * (most + 1)).code == 1
 
 
 # At size

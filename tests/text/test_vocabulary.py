@@ -5,8 +5,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from charrnn.text.vocabulary import Vocabulary
+from charrnn.text.vocabulary import TEXT_BLOCK, Vocabulary
 from tests.helpers.errors import failure
+
+BLOCKS = (5, TEXT_BLOCK)  # that cut the texts below in many places, and not at all
 
 
 @given(st.text())
@@ -31,13 +33,15 @@ def test_round_trip_of_bytes(data: bytes) -> None:
     assert vocabulary.decode_bytes(ids) == data
 
 
-@pytest.mark.usefixtures("block")
-def test_blocks_do_not_show() -> None:
+@pytest.mark.parametrize("block", BLOCKS)
+def test_blocks_do_not_show(block: int) -> None:
     """Where a long text is cut for conversion makes no difference, even inside a character's bytes."""
     s = "aé漢😀\n" * 7
     vocabulary = Vocabulary.of(s)
     assert vocabulary.characters == "\naé漢😀"
-    assert vocabulary.encode(s).tolist() == vocabulary.encode(s.encode()).tolist() == [1, 2, 3, 4, 0] * 7
+    expected = [1, 2, 3, 4, 0] * 7
+    assert vocabulary.encode(s, block=block).tolist() == expected
+    assert vocabulary.encode(s.encode(), block=block).tolist() == expected
 
 
 def test_vocabulary_is_ordered_and_counts_code_points() -> None:
@@ -102,6 +106,15 @@ def test_encoded_text_may_be_written_to() -> None:
     assert Vocabulary.of_bytes().encode(b"ab").flags.writeable
 
 
+def test_names_of_symbols() -> None:
+    """Every symbol of an encoded text has a name, by its number: the two that no character has are the last."""
+    assert Vocabulary("\nab").symbol_names == ("\n", "a", "b")
+    assert Vocabulary("ab", separator="--").symbol_names == ("a", "b", "", "--")
+    of_bytes = Vocabulary("", byte_level=True, separator="ß").symbol_names
+    assert of_bytes[:128] == tuple(chr(byte) for byte in range(128))
+    assert of_bytes[128:] == (*(rf"\x{byte:x}" for byte in range(128, 256)), "", "ß")
+
+
 # Characters the vocabulary lacks
 @pytest.mark.parametrize(
     ("s", "named", "place"),
@@ -113,32 +126,32 @@ def test_encoded_text_may_be_written_to() -> None:
         ("a\udcff", "byte 0xFF", "line 1, column 2"),  # a byte on the command line that is not UTF-8
     ],
 )
-@pytest.mark.usefixtures("block")
-def test_unknown_is_named_with_its_place(s: str, named: str, place: str) -> None:
+@pytest.mark.parametrize("block", BLOCKS)
+def test_unknown_is_named_with_its_place(block: int, s: str, named: str, place: str) -> None:
     """The first unknown character, its code point, line and column, the text, and what to do are all said."""
-    said = failure(Vocabulary.of("ab\n").encode, s, where="the prime")
+    said = failure(Vocabulary.of("ab\n").encode, s, where="the prime", block=block)
     assert said.startswith(f"{named} on {place} of the prime ")
     assert "--unknown skip" in said
     assert "--unknown replace" in said
 
 
-@pytest.mark.usefixtures("block")
-def test_unknown_may_be_skipped() -> None:
+@pytest.mark.parametrize("block", BLOCKS)
+def test_unknown_may_be_skipped(block: int) -> None:
     """With "skip" just the known characters remain."""
     vocabulary = Vocabulary.of("ab")
-    assert vocabulary.decode(vocabulary.encode("xxaéb😀bxa", unknown="skip")) == "abba"
-    assert vocabulary.encode("xyz", unknown="skip").size == 0
+    assert vocabulary.decode(vocabulary.encode("xxaéb😀bxa", unknown="skip", block=block)) == "abba"
+    assert vocabulary.encode("xyz", unknown="skip", block=block).size == 0
 
 
 @pytest.mark.parametrize(
     ("characters", "stand_in"), [("a? \ufffd", "\ufffd"), ("a? z", "?"), ("a z", " "), ("az", "a"), ("b", "b")]
 )
-@pytest.mark.usefixtures("block")
-def test_unknown_may_be_replaced(characters: str, stand_in: str) -> None:
+@pytest.mark.parametrize("block", BLOCKS)
+def test_unknown_may_be_replaced(block: int, characters: str, stand_in: str) -> None:
     """With "replace" each unknown character becomes U+FFFD, "?", a space or the first symbol, as there is."""
     vocabulary = Vocabulary.of(characters)
     known = characters[0]
-    encoded = vocabulary.encode(f"x{known}😀{known}\n", unknown="replace")
+    encoded = vocabulary.encode(f"x{known}😀{known}\n", unknown="replace", block=block)
     assert vocabulary.decode(encoded) == f"{stand_in}{known}{stand_in}{known}{stand_in}"
 
 
@@ -154,7 +167,7 @@ def test_unknown_has_three_values() -> None:
             each.encode("a", unknown="ignore")
 
 
-@pytest.mark.usefixtures("block")
-def test_encode_refuses_bytes_that_are_not_utf8() -> None:
+@pytest.mark.parametrize("block", BLOCKS)
+def test_encode_refuses_bytes_that_are_not_utf8(block: int) -> None:
     """Bytes for a vocabulary of characters are read as strictly as a file."""
-    assert "byte 0xFF at offset 6" in failure(Vocabulary.of("a").encode, b"aaaaaa\xff", where="it")
+    assert "byte 0xFF at offset 6" in failure(Vocabulary.of("a").encode, b"aaaaaa\xff", where="it", block=block)

@@ -13,7 +13,7 @@ from charrnn.errors import CharrnnError
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.writing.controls import Controls
 from charrnn.writing.conversation import Conversation
-from charrnn.writing.sampler import Sampler, first_symbol
+from charrnn.writing.sampler import Sampler
 from charrnn.writing.samples import Ending
 from tests.helpers.networks import opinionated
 
@@ -70,7 +70,7 @@ class Twin:
         begun = self.turns[max(ends, default=0) :]
         silent = begun and not len(begun[0][0])
         if begun and (silent or self.vocabulary.separator):
-            sampler.read([first_symbol(self.vocabulary)])
+            sampler.read([self.vocabulary.start_symbol])
         if self.open_symbols():
             sampler.read(self.open_symbols())
         return sampler if begun else None
@@ -99,52 +99,50 @@ ACTIONS = st.one_of(
 )
 def test_the_state_is_that_of_the_text_shown(kind, actions, snapshots):
     """After any turns, cuts, undos and agains the state is, to the bit, that of a fresh sampler that reads the text."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(charrnn.writing.conversation, "SNAPSHOTS", snapshots)
-        played, twin = conversation(kind), Twin(kind)
-        for action, *arguments in actions:
-            if action == "controls":
-                played.controls = arguments[0]
-            elif action == "new":
-                played.begin_anew()
-                if twin.turns and twin.turns[-1][2] != "new":
-                    twin.turns.append(([], [], "new"))
-            elif action == "undo":
-                if twin.turns:
-                    played.undo()
-                    twin.turns.pop()
-                else:
-                    with pytest.raises(CharrnnError):
-                        played.undo()
-            elif action == "again" and (not twin.turns or twin.turns[-1][2] == "new"):
-                with pytest.raises(CharrnnError):
-                    played.again()
+    played, twin = conversation(kind, snapshots=snapshots), Twin(kind)
+    for action, *arguments in actions:
+        if action == "controls":
+            played.controls = arguments[0]
+        elif action == "new":
+            played.begin_anew()
+            if twin.turns and twin.turns[-1][2] != "new":
+                twin.turns.append(([], [], "new"))
+        elif action == "undo":
+            if twin.turns:
+                played.undo()
+                twin.turns.pop()
             else:
-                typed = played.vocabulary.encode(arguments[0], documents=False) if action == "type" else None
-                parts = played.take(arguments[0]) if action == "type" else played.again()
-                if action == "again":
-                    typed = twin.turns.pop()[0]
-                shown = []
-                for _ in range(arguments[-1] or 1):
-                    part = next(parts, None)
-                    if part is None:
-                        break
-                    shown += part.tolist()
-                parts.close()
-                if len(played._turns) > len(twin.turns):
-                    twin.turns.append((list(typed), shown, "end" if played.last_ended else None))
-                else:
-                    assert not len(typed) + len(shown)
-            assert played.text == twin.text()
-            assert played.open_text == played.vocabulary.decode_bytes(twin.open_symbols())
-            expected = twin.sampler()
-            if expected is not None:
-                window = played.controls.repeat_window
-                assert future(played.sampler(), window) == future(expected, window)
-        while twin.turns:
-            played.undo()
-            twin.turns.pop()
-        assert played.text == played.open_text == b""
+                with pytest.raises(CharrnnError):
+                    played.undo()
+        elif action == "again" and (not twin.turns or twin.turns[-1][2] == "new"):
+            with pytest.raises(CharrnnError):
+                played.again()
+        else:
+            typed = played.vocabulary.encode(arguments[0], documents=False) if action == "type" else None
+            parts = played.take(arguments[0]) if action == "type" else played.again()
+            if action == "again":
+                typed = twin.turns.pop()[0]
+            shown = []
+            for _ in range(arguments[-1] or 1):
+                part = next(parts, None)
+                if part is None:
+                    break
+                shown += part.tolist()
+            parts.close()
+            if len(played._turns) > len(twin.turns):
+                twin.turns.append((list(typed), shown, "end" if played.last_ended else None))
+            else:
+                assert not len(typed) + len(shown)
+        assert played.text == twin.text()
+        assert played.open_text == played.vocabulary.decode_bytes(twin.open_symbols())
+        expected = twin.sampler()
+        if expected is not None:
+            window = played.controls.repeat_window
+            assert future(played.sampler(), window) == future(expected, window)
+    while twin.turns:
+        played.undo()
+        twin.turns.pop()
+    assert played.text == played.open_text == b""
 
 
 def test_turns_go_on_from_each_other():

@@ -119,9 +119,8 @@ def test_known_text_beside_gaps_is_read_whatever_its_length():
     assert found[0] == found[1] == found[2] == found[3]
 
 
-def test_gaps_far_from_each_other_are_filled_apart(monkeypatch):
+def test_gaps_far_from_each_other_are_filled_apart():
     """They are read with so many characters on each side; the likeliest ways for all are of the likeliest for each."""
-    monkeypatch.setattr(filling, "CONTEXT", 3)
     network, options = bidirectional("lstm", layers=2)
     ids = np.random.default_rng(6).integers(0, V, 30).astype(np.int32)
     ids[[0, 4, 9, 12, 29]] = GAP  # 0 and 4 have three known characters between them, 9 and 12 two
@@ -133,7 +132,7 @@ def test_gaps_far_from_each_other_are_filled_apart(monkeypatch):
         every[symbols] = np.concatenate([logs for _, logs in combination])
     likeliest = sorted(every, key=lambda symbols: -every[symbols].sum())
     for count in (1, 2, 7, 100, ALL):
-        found = Filler(network).best(ids, count, ALL)
+        found = Filler(network, context=3).best(ids, count, ALL)
         assert [tuple(f.symbols.tolist()) for f in found] == likeliest[:count]
         costs = [-every[tuple(f.symbols.tolist())] for f in found]
         np.testing.assert_allclose([f.nats for f in found], costs, rtol=1e-5, atol=1e-5)
@@ -181,13 +180,12 @@ def test_the_temperature_of_draws():
     np.testing.assert_allclose(shares, 1.0 / V, atol=0.06)
 
 
-def test_a_seed_draws_the_same_beside_any_others(monkeypatch):
+def test_a_seed_draws_the_same_beside_any_others():
     """A draw depends on its seed alone, with gaps far from each other too."""
-    monkeypatch.setattr(filling, "CONTEXT", 2)
     network, _ = bidirectional("lstm", layers=2)
     ids = np.random.default_rng(3).integers(0, V, 60).astype(np.int32)
     ids[5::9] = GAP
-    filler = Filler(network)
+    filler = Filler(network, context=2)
     together = filler.draw(ids, 1.0, range(7))
     for seed in (0, 3, 6):
         (alone,) = filler.draw(ids, 1.0, [seed])
@@ -195,13 +193,13 @@ def test_a_seed_draws_the_same_beside_any_others(monkeypatch):
     assert len({tuple(f.symbols.tolist()) for f in together}) == 7
 
 
-def test_more_than_can_be_kept(monkeypatch):
+def test_more_than_can_be_kept():
     """Too many unknown characters are refused before any is filled in."""
-    monkeypatch.setattr(filling, "MOST", 1000)
     network, _ = bidirectional("lstm")
-    assert Filler(network).best(np.full(14, GAP, np.int32), beam=16)
+    filler = Filler(network, most=1000)
+    assert filler.best(np.full(14, GAP, np.int32), beam=16)
     with pytest.raises(CharrnnError, match="15 characters are to be filled in, and 14 are the most at once"):
-        Filler(network).best(np.full(15, GAP, np.int32), beam=16)
+        filler.best(np.full(15, GAP, np.int32), beam=16)
 
 
 def test_predictions_that_are_no_numbers():

@@ -10,6 +10,7 @@ from charrnn.model.network import Network
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.writing.prime import last_document, read_prime, stored_prime, typed_prime
 from charrnn.writing.sampler import Sampler, first_symbol
+from tests.helpers.networks import opinionated
 
 PLAIN, LINES = Vocabulary("\nabc"), Vocabulary("abc", separator="\n")
 
@@ -65,3 +66,17 @@ def test_a_prime_that_is_kept_is_not_too_long():
     assert read_prime(sampler(PLAIN), PLAIN, blocks, keep=True, most=101).tolist() == [0] * 60 + [1] * 41
     with pytest.raises(CharrnnError, match="the text to go on from is longer than the 100 characters"):
         read_prime(sampler(PLAIN), PLAIN, blocks, keep=True, most=100)
+
+
+def test_a_prime_is_read_as_it_comes():
+    """A prime that comes in blocks is written as it comes, and goes on to the same text as if read at once."""
+    vocabulary = Vocabulary("abc")
+    network = opinionated(symbols=3, hidden=8)
+    text = np.random.default_rng(1).integers(0, 3, 1000).astype(np.uint8)
+    drawn = []
+    for blocks in ([text], np.split(text, range(0, 1000, 7))):
+        sampler, written = Sampler(network), []
+        read_prime(sampler, vocabulary, blocks, write=written.append)
+        assert np.concatenate(written).tolist() == text.tolist()
+        drawn.append(sampler.draw(50).symbols.tolist())
+    assert drawn[0] == drawn[1]

@@ -12,9 +12,8 @@ from charrnn.kernels.arguments import Drawing, Drawn
 from charrnn.model.reader import SYMBOLS_AT_ONCE
 from charrnn.model.team import Team
 from charrnn.text.vocabulary import Vocabulary
-from charrnn.writing import sampler as sampling
 from charrnn.writing.controls import Controls
-from charrnn.writing.sampler import Sampler, drawing_controls, first_symbol
+from charrnn.writing.sampler import Sampler, drawing_controls
 from tests import naive
 from tests.helpers.drawing import ALMOST_1, ALONE, TOGETHER, drawing, fits, shares
 from tests.helpers.networks import opinionated, wide, zero_state
@@ -231,17 +230,16 @@ def test_hot_samples_are_finite_work():
         assert ours.symbols[:, 0].tolist() == (chances * 9).astype(int).tolist()
 
 
-def test_the_first_block_is_one_symbol(monkeypatch):
+def test_the_first_block_is_one_symbol():
     """Nobody waits for the first character as long as for many; later blocks grow while they take no time."""
-    sampler = Sampler(opinionated(), seeds=[0, 1])
+    sampler = Sampler(opinionated(), seeds=[0, 1], block_seconds=60.0)
     sampler.read([1])
-    monkeypatch.setattr(sampling, "BLOCK_SECONDS", 60.0)
     blocks = list(islice(sampler.blocks(), 5))
     assert [block.symbols.shape for block in blocks] == [(1, 2), (2, 2), (4, 2), (8, 2), (16, 2)]
     assert (
         np.concatenate([block.symbols for block in blocks]) == taken(opinionated(), [1], 31, seeds=[0, 1]).symbols
     ).all()
-    monkeypatch.setattr(sampling, "BLOCK_SECONDS", 0.0)
+    sampler.block_seconds = 0.0
     assert [len(block.symbols) for block in islice(sampler.blocks(), 4)] == [1, 1, 1, 1]
 
 
@@ -372,12 +370,12 @@ def test_pairs_in_a_long_text_are_distributed_as_stated(controls):
 
 def test_an_empty_prime_is_the_end_of_a_line():
     """Where there is no prime a sample begins as after a line's end, or as a document does, if the model knows such."""
-    assert first_symbol(Vocabulary.of("ab\n")) == 0
-    assert first_symbol(Vocabulary.of("\tab\n")) == 1
-    assert first_symbol(Vocabulary.of("xyz")) == 0
-    assert first_symbol(Vocabulary.of_bytes()) == 10
-    assert first_symbol(Vocabulary("\nab", separator="\n\n")) == 3
-    assert first_symbol(Vocabulary("", byte_level=True, separator="\n")) == 256
+    assert Vocabulary.of("ab\n").start_symbol == 0
+    assert Vocabulary.of("\tab\n").start_symbol == 1
+    assert Vocabulary.of("xyz").start_symbol == 0
+    assert Vocabulary.of_bytes().start_symbol == 10
+    assert Vocabulary("\nab", separator="\n\n").start_symbol == 3
+    assert Vocabulary("", byte_level=True, separator="\n").start_symbol == 256
 
 
 def test_nothing_is_drawn_before_anything_is_read():

@@ -13,10 +13,9 @@ from charrnn.errors import CharrnnError
 from charrnn.model.network import Network
 from charrnn.model.team import Team
 from charrnn.text.vocabulary import Vocabulary
-from charrnn.writing import sampler as sampling
 from charrnn.writing import samples as generation
 from charrnn.writing.controls import Controls
-from charrnn.writing.sampler import Sampler, first_symbol
+from charrnn.writing.sampler import Sampler
 from charrnn.writing.samples import TRIES, Ending, novelty, samples, seeds
 from tests.helpers.networks import opinionated
 
@@ -26,10 +25,10 @@ BYTES = Vocabulary.of_bytes()
 CONTROLS = Controls(repeat_penalty=1.5, repeat_window=5, temperature=1.2, top_p=0.97)
 
 
-def sampler_of(vocabulary, controls=CONTROLS, prime=()):
+def sampler_of(vocabulary, controls=CONTROLS, prime=(), **options):
     """Make a network for a vocabulary, and read what a text begins after, and a prime."""
-    sampler = Sampler(opinionated("gru", len(vocabulary), hidden=12, layers=1, seed=3), controls=controls)
-    sampler.read([first_symbol(vocabulary), *prime])
+    sampler = Sampler(opinionated("gru", len(vocabulary), hidden=12, layers=1, seed=3), controls=controls, **options)
+    sampler.read([vocabulary.start_symbol, *prime])
     return sampler
 
 
@@ -224,7 +223,7 @@ def test_samples_are_what_is_drawn_by_their_seeds_and_cut(vocabulary, ending, wa
     assert [seed for seed, *_ in found] == list(islice(seeds(4), 70))
     for seed, text, ended, nats in found:
         alone = Sampler(sampler.network, seeds=[seed], controls=CONTROLS)
-        alone.read([first_symbol(vocabulary), 1, 2])
+        alone.read([vocabulary.start_symbol, 1, 2])
         drawn = alone.draw(ending.length)
         size, why = naive_end(vocabulary.spell(drawn.symbols[:, 0]), stops, boundary, ending.lines, ending.length)
         assert (text, ended) == (vocabulary.spell(drawn.symbols[:size, 0]), why)
@@ -238,8 +237,7 @@ def test_samples_are_what_is_drawn_by_their_seeds_and_cut(vocabulary, ending, wa
 @pytest.mark.parametrize("count", [1, 2, 64, 65, 130])
 def test_any_number_of_samples(count, block_seconds, monkeypatch):
     """More are more of the same, on any number of threads, whatever the size of blocks; documents end by themselves."""
-    monkeypatch.setattr(sampling, "BLOCK_SECONDS", block_seconds)
-    sampler = sampler_of(NAMES)
+    sampler = sampler_of(NAMES, block_seconds=block_seconds)
     expected = whole(samples(sampler, NAMES, Ending(30), seed=9, count=131), NAMES)[:count]
     assert len(expected) == count
     assert all((ended == "end") == (len(text) < 30) for _, text, ended, _ in expected)
@@ -255,7 +253,6 @@ def test_any_number_of_samples(count, block_seconds, monkeypatch):
 
 def test_a_sample_is_yielded_as_it_is_drawn(monkeypatch):
     """The first piece comes after one character; what may be the beginning of an end waits, and nothing else does."""
-    monkeypatch.setattr(sampling, "BLOCK_SECONDS", 0.0)
     drawn = []
     original = Sampler.draw
 
@@ -265,14 +262,14 @@ def test_a_sample_is_yielded_as_it_is_drawn(monkeypatch):
 
     monkeypatch.setattr(Sampler, "draw", counted)
     written = 0
-    for piece in samples(sampler_of(LETTERS), LETTERS, Ending(50), seed=1, count=3):
+    for piece in samples(sampler_of(LETTERS, block_seconds=0.0), LETTERS, Ending(50), seed=1, count=3):
         written += piece.symbols.size
         if piece.sample == 0:
             assert sum(drawn) == written
     assert sum(drawn) == 50
     assert written == 150
     drawn.clear()
-    endless = samples(sampler_of(LETTERS), LETTERS, Ending(), seed=1)
+    endless = samples(sampler_of(LETTERS, block_seconds=0.0), LETTERS, Ending(), seed=1)
     assert sum(piece.symbols.size for piece in islice(endless, 200)) == 200 == sum(drawn)
 
 
@@ -361,13 +358,12 @@ def test_long_samples_are_drawn_one_by_one(monkeypatch):
     network = Network(architecture, initialize(architecture, 1))
     forks = []
 
-    def drawn(waiting):
-        monkeypatch.setattr(generation, "WAITING", waiting)
+    def drawn(most_waiting):
         sampler = Sampler(network)
         sampler.read([0])
         fork = sampler.fork
         monkeypatch.setattr(sampler, "fork", lambda seeds, team: forks.append(len(seeds)) or fork(seeds, team))
-        pieces = samples(sampler, vocabulary, Ending(50), seed=3, count=5)
+        pieces = samples(sampler, vocabulary, Ending(50), seed=3, count=5, most_waiting=most_waiting)
         texts = [""] * 5
         for piece in pieces:
             texts[piece.sample] += vocabulary.decode(piece.symbols)
