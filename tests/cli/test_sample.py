@@ -17,7 +17,7 @@ from charrnn.errors import CharrnnError
 from charrnn.model.model_file import load
 from charrnn.model.network import Network
 from charrnn.reading.copying import Copied
-from charrnn.text.vocabulary import BLOCK, Vocabulary
+from charrnn.text.vocabulary import TEXT_BLOCK, Vocabulary
 from charrnn.writing.sampler import Sampler
 from charrnn.writing.samples import Piece
 from tests.helpers.commands import COLOR_CODES, enter, json_lines, misused, on_a_terminal, refused
@@ -436,7 +436,7 @@ def test_a_corpus_too_long_to_be_kept(tmp_path):
     path, vocabulary, prime = tmp_path / "corpus.txt", Vocabulary("\nabc"), np.zeros(0, np.uint8)
     path.write_bytes(b"abc\n" * 25)
     assert novel_to(str(path), vocabulary, prime, most=100)("aa")
-    for raw in (b"abc\n" * 25 + b"a", b"abc\n" * BLOCK + b"\xff"):
+    for raw in (b"abc\n" * 25 + b"a", b"abc\n" * TEXT_BLOCK + b"\xff"):
         path.write_bytes(raw)
         with pytest.raises(CharrnnError, match="longer than the 100 characters that can be kept in memory"):
             novel_to(str(path), vocabulary, prime, most=100)

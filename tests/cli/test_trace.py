@@ -13,7 +13,7 @@ from charrnn.cli.trace import read_traced
 from charrnn.display.words import harmless
 from charrnn.errors import CharrnnError
 from charrnn.reading.features import FEATURES
-from charrnn.text.vocabulary import BLOCK, Vocabulary
+from charrnn.text.vocabulary import TEXT_BLOCK, Vocabulary
 from tests.helpers.commands import COLOR_CODES, enter, misused, on_a_terminal, refused
 from tests.helpers.networks import capital_network
 
@@ -365,7 +365,7 @@ def test_a_text_too_long_to_be_traced(traced, run):
     Path("long.txt").write_bytes(b"abc\n" * 100)
     assert read_traced("long.txt", vocabulary, 0, most=400).size == 400
     assert read_traced("long.txt", vocabulary, 100, most=400).size == 100
-    for raw in (b"abc\n" * 100 + b"a", b"abc\n" * BLOCK + b"\xff"):
+    for raw in (b"abc\n" * 100 + b"a", b"abc\n" * TEXT_BLOCK + b"\xff"):
         Path("long.txt").write_bytes(raw)
         with pytest.raises(CharrnnError, match=r"long\.txt is too long to be read whole; --length reads 400 char"):
             read_traced("long.txt", vocabulary, 0, most=400)
