@@ -92,18 +92,3 @@ def launch(folder):
     yield launched
     for process in started:
         processes.clear_up(process)
-
-
-@pytest.fixture
-def short_turns(monkeypatch):
-    """Measure a moment: what comes of it is not asked."""
-    monkeypatch.setattr("charrnn.benchmark.timing.ROUND_SECONDS", 0.002)
-    monkeypatch.setattr("charrnn.benchmark.timing.REST_SECONDS", 0.0)
-    monkeypatch.setattr("charrnn.benchmark.roof.ROUNDS", 1000)
-
-
-@pytest.fixture
-def small_recall(monkeypatch):
-    """Make everything that ``bench --memory`` measures small."""
-    for name, value in {"HIDDEN": 8, "STEPS": 6, "VALIDATION": 8, "PAIRS": 20, "DISTANCES": (5, 12)}.items():
-        monkeypatch.setattr(f"charrnn.benchmark.recall.{name}", value)

@@ -5,13 +5,13 @@ import site
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any
 
-from charrnn.benchmark.timing import Side, Timing, alternate
+from charrnn.benchmark.timing import Side, Timing, Turns, alternate
 from charrnn.cells.architecture import Architecture
 from charrnn.cells.initial import initialize
 from charrnn.corpora.fables import fables
@@ -22,7 +22,7 @@ from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.settings import Settings
 
 PROGRAM = (sys.executable, "-m", "charrnn")
-ROUNDS = 3  # at the most: a process takes its time
+MOST_ROUNDS = 3  # a process takes its time
 
 # Prints the peak memory of the command that it is given, in the system's unit. A small process of its own asks, for the
 # figure is that of the largest child so far, and a child's begins with the memory of the process that started it.
@@ -61,7 +61,7 @@ class StartUp:
         return {"commands": commands, "first_compile_seconds": self.compile_seconds}
 
 
-def start_up(cell: str, *, rounds: int) -> StartUp:
+def start_up(cell: str, *, turns: Turns) -> StartUp:
     """Measure ``--help``, the first sampled character and the first compile.
 
     Raises CharrnnError where a command fails.
@@ -78,7 +78,8 @@ def start_up(cell: str, *, rounds: int) -> StartUp:
             "first sampled character": (*PROGRAM, "sample", str(model), "--length", "1"),
             "import numba": (sys.executable, "-c", "import numba"),
         }
-        timings = alternate({name: _side(command) for name, command in commands.items()}, min(rounds, ROUNDS), steps=1)
+        few = replace(turns, rounds=min(turns.rounds, MOST_ROUNDS))
+        timings = alternate({name: _side(command) for name, command in commands.items()}, few, steps=1)
         beside = {"--help": "import click", "first sampled character": "import numba"}
         return StartUp(timings, beside, _first_compile(cell, text, Path(folder)))
 

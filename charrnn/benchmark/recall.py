@@ -30,14 +30,8 @@ from charrnn.training.settings import Settings
 from charrnn.training.trainer import Trainer
 
 PLAIN = ("rnn", "irnn", "clockwork", "gru", "lstm")  # the plain row of each family, and the cure that needs no gates
-DISTANCES = (5, 10, 20, 40, 80, 160)  # characters of the clause
-HIDDEN = 64
 STREAMS = 32  # sentences in a step
-STEPS = 1500  # at each distance
-LR = 0.003  # a faster one unlearns on the way what a long sentence needs
 LOWER = {"irnn": 0.001}  # over long sentences its gradient explodes at the rate of the others
-VALIDATION = 500  # sentences
-PAIRS = 500  # of sentences to be tested with
 SHORTEST = 3  # characters of a word
 
 NOUNS = "ape bat bee cat cow cub dog eel emu hen jay owl pig pup ram rat yak"
@@ -49,6 +43,26 @@ FILLERS = (
 SINGULAR, PLURAL = "asleep clever gentle hungry lonely sleepy", "calm cold full glad lazy warm"
 
 VOCABULARY = Vocabulary("".join(sorted({*", thewasre", *NOUNS, *FILLERS, *SINGULAR, *PLURAL})), separator="\n")
+
+
+@dataclass(frozen=True)
+class Task:
+    """How much is learnt, and how it is asked."""
+
+    distances: tuple[int, ...] = (5, 10, 20, 40, 80, 160)  # characters of the clause
+    hidden: int = 64
+    steps: int = 1500  # at each distance
+    lr: float = 0.003  # a faster one unlearns on the way what a long sentence needs
+    validation: int = 500  # sentences
+    pairs: int = 500  # of sentences to be tested with
+
+    @property
+    def sentences(self) -> int:
+        """How many sentences there are of each distance, to learn and to validate."""
+        return STREAMS * self.steps + self.validation
+
+
+TASK = Task()
 
 
 @dataclass(frozen=True)
@@ -130,24 +144,23 @@ def correct(network: Network, asked: Sequence[str], team: Team) -> int:
     return int(np.count_nonzero(last[::2] < last[1::2]))
 
 
-def settings(cell: str, distance: int, seed: int) -> Settings:
+def settings(cell: str, distance: int, seed: int, task: Task = TASK) -> Settings:
     """Return how a cell learns sentences of one distance: each window of a stream is one sentence, whole."""
-    learnt = STREAMS * STEPS
     return Settings(
         cell=cell,
-        hidden=HIDDEN,
+        hidden=task.hidden,
         dropout=0.0,
-        lr=LOWER.get(cell, LR),
+        lr=LOWER.get(cell, task.lr),
         batch_size=STREAMS,
         seq_length=len(sentence(False, distance, random.Random(0))) + 2,  # with its begin and its end
         epochs=1.0,
-        val_fraction=VALIDATION / (learnt + VALIDATION),
+        val_fraction=task.validation / task.sentences,
         patience=0,
         seed=seed,
     )
 
 
-def recall(cell: str, team: Team, seed: int) -> Iterator[Recall]:
+def recall(cell: str, team: Team, seed: int, task: Task = TASK) -> Iterator[Recall]:
     """Train a network on the shortest distance, then with its weights on the next, and test it at each.
 
     What is learnt over a short clause is the way to learn it over a longer one: the gradient of a network that has
@@ -155,9 +168,9 @@ def recall(cell: str, team: Team, seed: int) -> Iterator[Recall]:
     sentences, each of them once.
     """
     weights: Mapping[str, Array] | None = None
-    for distance in DISTANCES:
-        text = corpus(distance, STREAMS * STEPS + VALIDATION, seed)
-        plan = settings(cell, distance, seed)
+    for distance in task.distances:
+        text = corpus(distance, task.sentences, seed)
+        plan = settings(cell, distance, seed, task)
         try:
             trainer = Trainer(plan, text, team, weights)
         except CharrnnError:  # its state runs away where sentences are longer than it knows: it begins anew
@@ -166,5 +179,5 @@ def recall(cell: str, team: Team, seed: int) -> Iterator[Recall]:
             for _ in trainer.run():
                 pass
         weights = trainer.checkpoint().parameters
-        right = correct(Network(trainer.architecture, weights), questions(distance, PAIRS, seed), team)
-        yield Recall(cell, HIDDEN, trainer.architecture.parameter_count(), distance, right, 2 * PAIRS)
+        right = correct(Network(trainer.architecture, weights), questions(distance, task.pairs, seed), team)
+        yield Recall(cell, task.hidden, trainer.architecture.parameter_count(), distance, right, 2 * task.pairs)

@@ -10,7 +10,7 @@ from platform import python_version
 from charrnn import __version__
 from charrnn.benchmark.comparison import Compared
 from charrnn.benchmark.processes import StartUp
-from charrnn.benchmark.recall import HIDDEN, PAIRS, STEPS, STREAMS, Recall
+from charrnn.benchmark.recall import STREAMS, Recall, Task
 from charrnn.benchmark.speed import Speed
 from charrnn.benchmark.suite import Growth
 from charrnn.benchmark.timing import Comparison, Timing
@@ -42,12 +42,6 @@ CELLS_CAPTION = (
     "Validation loss of the best weights, in nats per character, after so many epochs and after so much time of "
     "training, and the epochs and characters a second in that time. rate: the learning rate, of those tried the one "
     "with the lowest loss in epochs. −: the loss ran away."
-)
-_CHANCE = 98 / sqrt(2 * PAIRS)  # percent: 1.96 standard deviations of the share of heads in as many throws of a coin
-MEMORY_CAPTION = (
-    f"Share of {2 * PAIRS:,} new sentences in which the right one of was and were was the more probable, by the "
-    f"characters of the clause between noun and verb; to guess is to be right in 50% ± {_CHANCE:.0f}. Networks of "
-    f"{HIDDEN} units, {STEPS:,} steps of {STREAMS} sentences at each length."
 )
 SUITE_CAPTION = (
     "charrnn, PyTorch: characters a second, medians; of PyTorch its fastest way. medians, bests: charrnn's over "
@@ -229,6 +223,16 @@ def memory_row(results: Sequence[Recall]) -> str:
     first = results[0]
     row = (first.cell, f"{first.parameters:,}", *(f"{result.accuracy:.1%}" for result in results))
     return _line(row, _memory_widths(results), names=1)
+
+
+def memory_caption(task: Task) -> str:
+    """Return what the figures are."""
+    chance = 98 / sqrt(2 * task.pairs)  # percent: 1.96 standard deviations of the share of heads in as many throws
+    return (
+        f"Share of {2 * task.pairs:,} new sentences in which the right one of was and were was the more probable, by "
+        f"the characters of the clause between noun and verb; to guess is to be right in 50% ± {chance:.0f}. Networks "
+        f"of {task.hidden} units, {task.steps:,} steps of {STREAMS} sentences at each length."
+    )
 
 
 def _memory_widths(columns: Sequence[object]) -> tuple[int, ...]:

@@ -16,7 +16,7 @@ from charrnn.kernels.llvm.vector import LANES
 from charrnn.model.parameters import aligned
 from charrnn.model.team import Team
 
-ROUNDS = 200_000  # of the peak's kernel in a step: a millisecond
+ROUNDS_A_STEP = 200_000  # of the peak's kernel: a millisecond
 THREAD_LIMITS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 
@@ -27,8 +27,8 @@ def peak_side(team: Team) -> Side:
         values[:] = np.random.default_rng(0).uniform(1.0, 2.0, values.shape)
 
     def side(steps: int) -> int:
-        team.run(lambda worker: peak.multiply_and_add(sums[worker], 0.999, 0.0015, steps * ROUNDS))
-        return team.size * steps * ROUNDS * peak.FLOP_PER_ROUND
+        team.run(lambda worker: peak.multiply_and_add(sums[worker], 0.999, 0.0015, steps * ROUNDS_A_STEP))
+        return team.size * steps * ROUNDS_A_STEP * peak.FLOP_PER_ROUND
 
     return side
 

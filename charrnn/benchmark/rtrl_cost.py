@@ -6,7 +6,7 @@ from typing import Any
 
 from charrnn.benchmark.report import Table
 from charrnn.benchmark.sides import training_side
-from charrnn.benchmark.timing import Timing, alternate
+from charrnn.benchmark.timing import Timing, Turns, alternate
 from charrnn.cells.architecture import Architecture
 from charrnn.cells.real_time import influence_shape
 from charrnn.model.team import Team
@@ -60,14 +60,16 @@ class Cost:
         }
 
 
-def costs(corpus: Corpus, cell: str, team: Team, *, rounds: int) -> Iterator[Cost]:
+def costs(
+    corpus: Corpus, cell: str, team: Team, *, turns: Turns, hidden_sizes: Sequence[int] = HIDDEN
+) -> Iterator[Cost]:
     """Measure networks of one layer, from small to large, all with one stream and in turns."""
-    for hidden in HIDDEN:
+    for hidden in hidden_sizes:
         plain = Settings(cell=cell, hidden=hidden, batch_size=1, seq_length=WINDOW, dropout=0.0, epochs=1e3, patience=0)
         runs = {"bptt": plain}
         runs |= {f"rtrl {updates}": replace(plain, gradient="rtrl", seq_length=updates) for updates in UPDATES}
         trainers = {name: Trainer(settings, corpus, team) for name, settings in runs.items()}
-        timings = alternate({name: training_side(trainer) for name, trainer in trainers.items()}, rounds)
+        timings = alternate({name: training_side(trainer) for name, trainer in trainers.items()}, turns)
         measured = {updates: timings[f"rtrl {updates}"] for updates in UPDATES}
         yield Cost(trainers["bptt"].architecture, timings["bptt"], measured)
 

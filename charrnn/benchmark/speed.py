@@ -11,7 +11,7 @@ from charrnn.benchmark import pytorch
 from charrnn.benchmark.flop import flop_per_character
 from charrnn.benchmark.roof import peak_side, product_side
 from charrnn.benchmark.sides import sampling_side, training_side
-from charrnn.benchmark.timing import Comparison, Side, Timing, alternate, fastest
+from charrnn.benchmark.timing import Comparison, Side, Timing, Turns, alternate, fastest
 from charrnn.cells.architecture import Architecture
 from charrnn.cells.initial import initialize
 from charrnn.model.network import Network
@@ -97,7 +97,7 @@ class Speed:
         return result
 
 
-def training_speed(trainer: Trainer, *, rounds: int, against_torch: bool = False, products: bool = True) -> Speed:
+def training_speed(trainer: Trainer, *, turns: Turns, against_torch: bool = False, products: bool = True) -> Speed:
     """Measure the training of a run, in turns with the machine's peak, NumPy's products and PyTorch, as asked for.
 
     Raises CharrnnError where PyTorch is asked for and not installed.
@@ -105,7 +105,7 @@ def training_speed(trainer: Trainer, *, rounds: int, against_torch: bool = False
     team = trainer.team
     theirs: dict[str, Side] = {}
     for threads in sorted({1, team.size}) if against_torch else ():
-        theirs |= fastest(pytorch.training_sides(trainer, threads))
+        theirs |= fastest(pytorch.training_sides(trainer, threads), turns)
     with ExitStack() as stack:
         numbers = sorted({1, team.size}) if products else []
         numpy_sides: dict[str, Side] = {
@@ -114,7 +114,7 @@ def training_speed(trainer: Trainer, *, rounds: int, against_torch: bool = False
         }
         peak = f"fused multiply-adds, {team.size} thread{'s' * (team.size > 1)}"
         sides = {OURS: training_side(trainer), peak: peak_side(team), **numpy_sides, **theirs}
-        timings = alternate(sides, rounds)
+        timings = alternate(sides, turns)
     return Speed(
         work="training",
         architecture=trainer.architecture,
@@ -128,7 +128,7 @@ def training_speed(trainer: Trainer, *, rounds: int, against_torch: bool = False
 
 
 def sampling_speed(
-    architecture: Architecture, *, streams: int, rounds: int, team: Team, against_torch: bool = False
+    architecture: Architecture, *, streams: int, turns: Turns, team: Team, against_torch: bool = False
 ) -> Speed:
     """Measure the drawing of characters in so many streams, which a team shares if there are several.
 
@@ -137,27 +137,27 @@ def sampling_speed(
     ours = sampling_side(Network(architecture, initialize(architecture, 0)), streams, team if streams > 1 else None)
     theirs: dict[str, Side] = {}
     for number in sorted({1, team.size}) if against_torch else ():
-        theirs |= fastest(pytorch.sampling_sides(architecture, streams, number))
+        theirs |= fastest(pytorch.sampling_sides(architecture, streams, number), turns)
         if architecture.cell == "lstm":
-            theirs |= fastest(pytorch.sampling_sides(architecture, streams, number, onednn=False))
-    timings = alternate({OURS: ours, **theirs}, rounds)
+            theirs |= fastest(pytorch.sampling_sides(architecture, streams, number, onednn=False), turns)
+    timings = alternate({OURS: ours, **theirs}, turns)
     compared = Comparison(timings[OURS], tuple(timings[name] for name in theirs))
     return Speed("sampling", architecture, streams, 1, team.size if streams > 1 else 1, compared)
 
 
-def control_speed(architecture: Architecture, *, rounds: int) -> tuple[Timing, ...]:
+def control_speed(architecture: Architecture, *, turns: Turns) -> tuple[Timing, ...]:
     """Measure the drawing of characters in one stream: plain, and with each control, and all of them."""
     network = Network(architecture, initialize(architecture, 0))
     sides = {name: sampling_side(network, 1, None, controls) for name, controls in CONTROLLED.items()}
-    return tuple(alternate(sides, rounds).values())
+    return tuple(alternate(sides, turns).values())
 
 
-def thread_speed(corpus: Corpus, settings: Settings, team: Team, *, rounds: int) -> Comparison:
+def thread_speed(corpus: Corpus, settings: Settings, team: Team, *, turns: Turns) -> Comparison:
     """Compare the training of one run on all threads of a team with that on one thread, in characters a second."""
     with Team(1) as alone:
         sides = {
             f"{members.size} thread{'s' * (members.size > 1)}": training_side(Trainer(settings, corpus, members))
             for members in (team, alone)
         }
-        all_threads, one = alternate(sides, rounds).values()
+        all_threads, one = alternate(sides, turns).values()
     return Comparison(all_threads, (one,))

@@ -8,7 +8,7 @@ import numpy as np
 
 from charrnn.benchmark.sides import training_side
 from charrnn.benchmark.speed import Speed, sampling_speed, training_speed
-from charrnn.benchmark.timing import Timing, alternate
+from charrnn.benchmark.timing import Timing, Turns, alternate
 from charrnn.cells.architecture import Architecture
 from charrnn.errors import CharrnnError
 from charrnn.model.team import Team
@@ -19,16 +19,26 @@ from charrnn.training.trainer import Trainer
 
 ALL, GATED = ("lstm", "gru", "rnn"), ("lstm", "gru")
 
-# Cells, layers, hidden size, streams, steps.
-TRAINED = (
-    (ALL, 1, 128, 16, 32),
-    (ALL, 1, 256, 16, 32),
-    (ALL, 2, 128, 50, 50),
-    (GATED, 2, 256, 64, 64),
-    (GATED, 1, 512, 32, 64),
-    (GATED, 2, 512, 64, 64),
+
+@dataclass(frozen=True)
+class Networks:
+    """The networks of the list."""
+
+    trained: tuple[tuple[tuple[str, ...], int, int, int, int], ...]  # cells, layers, hidden size, streams, steps
+    sampled: tuple[tuple[tuple[str, ...], int, int], ...]  # cells, layers, hidden size
+
+
+NETWORKS = Networks(
+    trained=(
+        (ALL, 1, 128, 16, 32),
+        (ALL, 1, 256, 16, 32),
+        (ALL, 2, 128, 50, 50),
+        (GATED, 2, 256, 64, 64),
+        (GATED, 1, 512, 32, 64),
+        (GATED, 2, 512, 64, 64),
+    ),
+    sampled=((ALL, 1, 128), (ALL, 1, 256), (ALL, 2, 256), (ALL, 1, 512)),
 )
-SAMPLED = ((ALL, 1, 128), (ALL, 1, 256), (ALL, 2, 256), (ALL, 1, 512))
 
 
 def plain_settings(cell: str, **sizes: Any) -> Settings:
@@ -36,25 +46,25 @@ def plain_settings(cell: str, **sizes: Any) -> Settings:
     return Settings(cell=cell, lr=default_lr(cell), epochs=1.0, dropout=0.0, **sizes)
 
 
-def suite(corpus: Corpus, team: Team, *, rounds: int, streams: int, against_torch: bool) -> Iterator[Speed]:
+def suite(
+    corpus: Corpus, team: Team, *, turns: Turns, streams: int, against_torch: bool, networks: Networks = NETWORKS
+) -> Iterator[Speed]:
     """Measure the networks of the list one after the other: training, then sampling of one stream and of `streams`.
 
     Raises CharrnnError where the text is too short for a row, and where PyTorch is asked for and not installed.
     """
-    for cells, layers, hidden, batch_size, seq_length in TRAINED:
+    for cells, layers, hidden, batch_size, seq_length in networks.trained:
         for cell in cells:
             settings = plain_settings(
                 cell=cell, layers=layers, hidden=hidden, batch_size=batch_size, seq_length=seq_length
             )
             trainer = _trainer(settings, corpus, team)
-            yield training_speed(trainer, rounds=rounds, against_torch=against_torch, products=False)
+            yield training_speed(trainer, turns=turns, against_torch=against_torch, products=False)
     for number in (1, streams):
-        for cells, layers, hidden in SAMPLED:
+        for cells, layers, hidden in networks.sampled:
             for cell in cells:
                 architecture = Architecture(cell, len(corpus.vocabulary), hidden, layers)
-                yield sampling_speed(
-                    architecture, streams=number, rounds=rounds, team=team, against_torch=against_torch
-                )
+                yield sampling_speed(architecture, streams=number, turns=turns, team=team, against_torch=against_torch)
 
 
 def _trainer(settings: Settings, corpus: Corpus, team: Team) -> Trainer:
@@ -103,7 +113,7 @@ class Growth:
         }
 
 
-def growth(corpus: Corpus, settings: Settings, team: Team, *, rounds: int) -> list[Growth]:
+def growth(corpus: Corpus, settings: Settings, team: Team, *, turns: Turns) -> list[Growth]:
     """Measure training at a base size and with one size doubled at a time, all in turns.
 
     Raises CharrnnError where the text is too short for that.
@@ -114,7 +124,7 @@ def growth(corpus: Corpus, settings: Settings, team: Team, *, rounds: int) -> li
         larger = replace(settings, **{field: 2 * getattr(settings, field)})
         trainers[name] = _trainer(larger, corpus, team)
     trainers["vocabulary"] = _trainer(settings, with_twice_the_vocabulary(corpus), team)
-    timings = alternate({name: training_side(trainer) for name, trainer in trainers.items()}, rounds)
+    timings = alternate({name: training_side(trainer) for name, trainer in trainers.items()}, turns)
     return [
         Growth(name, trainer.settings, trainer.architecture.vocabulary, timings[name], timings[""])
         for name, trainer in trainers.items()

@@ -2,16 +2,25 @@
 
 import statistics
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter, sleep
 from typing import Any, TypeAlias
 
 TRIAL_ROUNDS = 3
-ROUND_SECONDS = 0.2  # of work for one side before it is the next one's turn
-REST_SECONDS = 0.02  # between two turns: threads of the side before may still spin
 
 # Does so many steps of its work, and returns how much that was: characters, FLOP, processes.
 Side: TypeAlias = Callable[[int], int]
+
+
+@dataclass(frozen=True)
+class Turns:
+    """How sides take turns."""
+
+    rounds: int
+    seconds: float = 0.2  # of work for one side before it is the next one's turn
+    rest_seconds: float = 0.02  # between two turns: threads of the side before may still spin
+    clock: Callable[[], float] = perf_counter
+    rest: Callable[[float], None] = sleep
 
 
 @dataclass(frozen=True)
@@ -68,37 +77,37 @@ class Comparison:
         }
 
 
-def alternate(sides: Mapping[str, Side], rounds: int, *, steps: int | None = None) -> dict[str, Timing]:
+def alternate(sides: Mapping[str, Side], turns: Turns, *, steps: int | None = None) -> dict[str, Timing]:
     """Time all sides in turn, round after round, so that whatever else the machine does hits them alike.
 
-    A turn is `steps` steps or, by default, as many as take ROUND_SECONDS. The first steps of each side are not timed.
+    A turn is `steps` steps or, by default, as many as take its time. The first steps of each side are not timed.
     """
     for side in sides.values():
         side(1)  # what only the first does: compile, allocate, read from disk
-    turns = {name: steps or _steps_of_a_turn(side) for name, side in sides.items()}
+    numbers = {name: steps or _steps_of_a_turn(side, turns) for name, side in sides.items()}
     rates: dict[str, list[float]] = {name: [] for name in sides}
-    for _ in range(rounds):
+    for _ in range(turns.rounds):
         for name, side in sides.items():
-            sleep(REST_SECONDS)
-            began = perf_counter()
-            done = side(turns[name])
-            rates[name].append(done / (perf_counter() - began))
+            turns.rest(turns.rest_seconds)
+            began = turns.clock()
+            done = side(numbers[name])
+            rates[name].append(done / (turns.clock() - began))
     return {name: Timing(name, tuple(values)) for name, values in rates.items()}
 
 
-def _steps_of_a_turn(side: Side) -> int:
+def _steps_of_a_turn(side: Side, turns: Turns) -> int:
     steps = 1
     while True:
-        began = perf_counter()
+        began = turns.clock()
         side(steps)
-        seconds = perf_counter() - began
-        if seconds >= ROUND_SECONDS / 8:
-            return max(1, round(steps * ROUND_SECONDS / seconds))
+        seconds = turns.clock() - began
+        if seconds >= turns.seconds / 8:
+            return max(1, round(steps * turns.seconds / seconds))
         steps *= 2
 
 
-def fastest(sides: Mapping[str, Side]) -> dict[str, Side]:
+def fastest(sides: Mapping[str, Side], turns: Turns) -> dict[str, Side]:
     """Return the fastest of some sides that do the same work, by the best of a few rounds."""
-    tried = alternate(sides, TRIAL_ROUNDS)
+    tried = alternate(sides, replace(turns, rounds=TRIAL_ROUNDS))
     name = max(tried, key=lambda name: tried[name].best)
     return {name: sides[name]}

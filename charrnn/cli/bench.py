@@ -1,6 +1,5 @@
 """``charrnn bench``: measure on this machine how fast networks are, and what cells learn and remember."""
 
-import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -8,11 +7,10 @@ import click
 
 from charrnn.cells.table import CELLS
 from charrnn.cli.bench_options import BenchOptions
-from charrnn.cli.bench_speed import PARTS
+from charrnn.cli.bench_speed import PARTS, speed
 from charrnn.cli.options import Duration, Number, given, size_options
 
 if TYPE_CHECKING:
-    from charrnn.model.team import Team
     from charrnn.text.ingest import Corpus
 
 SIZES = ("cell", "hidden", "layers", "seq_length", "batch_size")
@@ -151,7 +149,7 @@ def command(ctx: click.Context, /, **values: Any) -> None:
         elif way == "cells":
             cells(options, _read(options.corpus), team)
         else:
-            _speed(options, way, _read(options.corpus), team)
+            speed(options, way, _read(options.corpus), team)
 
 
 def _way(options: BenchOptions, params: Sequence[click.Parameter]) -> str:
@@ -203,25 +201,3 @@ def _read(paths: tuple[str, ...]) -> "Corpus":
     text = fables()
     vocabulary = Vocabulary.of(text)
     return Corpus(vocabulary.encode(text), vocabulary, ("fables",), "")
-
-
-def _speed(options: BenchOptions, way: str, text: "Corpus", team: "Team") -> None:
-    """Measure speed: of one network, of the suite, or how it grows."""
-    from charrnn.benchmark import report
-    from charrnn.benchmark.flop import COUNTED
-    from charrnn.cli.bench_speed import PAGE_COLUMNS, Bench
-
-    bench = Bench(options, text, team)
-    if way == "suite":
-        bench.suite()
-    elif way == "growth":
-        bench.growth()
-    elif way == "rtrl":
-        bench.real_time()
-    else:
-        bench.parts([part for part in PARTS if part in (options.only or PARTS)])
-    if options.as_json:
-        about = {"versions": report.versions(), "threads": team.size, "rounds": options.rounds, "flop": COUNTED}
-        click.echo(json.dumps({**about, "results": bench.results}))
-    elif way not in ("growth", "rtrl") and (not options.only or "training" in options.only):
-        click.echo(click.wrap_text(COUNTED, PAGE_COLUMNS))

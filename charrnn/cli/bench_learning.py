@@ -8,32 +8,34 @@ import click
 from charrnn.cli.bench_speed import PAGE_COLUMNS, compile_training
 
 if TYPE_CHECKING:
+    from charrnn.benchmark.recall import Task
     from charrnn.cli.bench_options import BenchOptions
     from charrnn.model.team import Team
     from charrnn.text.ingest import Corpus
     from charrnn.training.settings import Settings
 
 
-def memory(options: "BenchOptions", team: "Team") -> None:
+def memory(options: "BenchOptions", team: "Team", task: "Task | None" = None) -> None:
     """Measure how far back cells remember: a row a cell; as JSON, an object a line for each distance."""
     from charrnn.benchmark import recall, report
 
     chosen, seed, as_json = options.cell or recall.PLAIN, options.seed, options.as_json
-    few = recall.corpus(recall.DISTANCES[0], recall.STREAMS, seed)
+    task = task or recall.TASK
+    few = recall.corpus(task.distances[0], recall.STREAMS, seed)
     for cell in chosen:
-        compile_training(recall.settings(cell, recall.DISTANCES[0], seed), few, team, quiet=as_json)
+        compile_training(recall.settings(cell, task.distances[0], seed, task), few, team, quiet=as_json)
     if not as_json:
-        click.echo(report.memory_head(recall.DISTANCES))
+        click.echo(report.memory_head(task.distances))
     for cell in chosen:
         row = []
-        for result in recall.recall(cell, team, seed):
+        for result in recall.recall(cell, team, seed, task):
             row.append(result)
             if as_json:
                 _print({"seed": seed, **result.as_dict()}, team)
         if not as_json:
             click.echo(report.memory_row(row))
     if not as_json:
-        click.echo("\n" + click.wrap_text(report.MEMORY_CAPTION, PAGE_COLUMNS))
+        click.echo("\n" + click.wrap_text(report.memory_caption(task), PAGE_COLUMNS))
 
 
 def cells(options: "BenchOptions", text: "Corpus", team: "Team") -> None:

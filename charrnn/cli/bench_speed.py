@@ -1,5 +1,6 @@
 """What ``charrnn bench`` does about speed: each part is measured, shown and kept."""
 
+import json
 from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,8 @@ from charrnn.cli.models import compile_noticed
 
 if TYPE_CHECKING:
     from charrnn.benchmark.report import Table
+    from charrnn.benchmark.suite import Networks
+    from charrnn.benchmark.timing import Turns
     from charrnn.cells.architecture import Architecture
     from charrnn.cli.bench_options import BenchOptions
     from charrnn.model.team import Team
@@ -29,11 +32,13 @@ def compile_training(settings: "Settings", text: "Corpus", team: "Team", *, quie
 class Bench:
     """Measures, shows each result as it comes unless it is for JSON, and keeps it."""
 
-    def __init__(self, options: "BenchOptions", text: "Corpus", team: "Team") -> None:
+    def __init__(self, options: "BenchOptions", text: "Corpus", team: "Team", turns: "Turns | None" = None) -> None:
         from charrnn.benchmark.suite import plain_settings
+        from charrnn.benchmark.timing import Turns
 
         self.text, self.team = text, team
-        self.rounds, self.torch, self.as_json = options.rounds, options.against is not None, options.as_json
+        self.turns = turns or Turns(options.rounds)
+        self.torch, self.as_json = options.against is not None, options.as_json
         self.settings = plain_settings(
             cell=options.cell[0] if options.cell else "lstm",
             hidden=options.hidden,
@@ -59,7 +64,7 @@ class Bench:
 
         trainer = Trainer(self.settings, self.text, self.team)
         self.note(sentences.short_text(trainer.streams.ids.size, self.settings, trainer.settings))
-        speed = training_speed(trainer, rounds=self.rounds, against_torch=self.torch)
+        speed = training_speed(trainer, turns=self.turns, against_torch=self.torch)
         self.show(report.training(speed))
         return speed.as_dict()
 
@@ -74,7 +79,7 @@ class Bench:
         from charrnn.benchmark.speed import MANY, sampling_speed
 
         measured = [
-            sampling_speed(self.network, streams=streams, rounds=self.rounds, team=self.team, against_torch=self.torch)
+            sampling_speed(self.network, streams=streams, turns=self.turns, team=self.team, against_torch=self.torch)
             for streams in (1, MANY)
         ]
         self.show(report.sampling(measured))
@@ -85,7 +90,7 @@ class Bench:
         from charrnn.benchmark import report
         from charrnn.benchmark.speed import control_speed
 
-        timings = control_speed(self.network, rounds=self.rounds)
+        timings = control_speed(self.network, turns=self.turns)
         self.show([report.controls(self.network, timings)])
         return [timing.as_dict() for timing in timings]
 
@@ -97,7 +102,7 @@ class Bench:
         if self.team.size == 1:
             self.note("threads are not compared, as there is but one")
             return None
-        compared = thread_speed(self.text, self.settings, self.team, rounds=self.rounds)
+        compared = thread_speed(self.text, self.settings, self.team, turns=self.turns)
         self.show([report.teams(compared)])
         return compared.as_dict()
 
@@ -106,7 +111,7 @@ class Bench:
         from charrnn.benchmark import report
         from charrnn.benchmark.processes import start_up
 
-        measured = start_up(self.settings.cell, rounds=self.rounds)
+        measured = start_up(self.settings.cell, turns=self.turns)
         self.show([report.start_up(measured)])
         return measured.as_dict()
 
@@ -119,18 +124,26 @@ class Bench:
         self.show([report.memory(most)])
         return {"peak_bytes": most}
 
-    def suite(self) -> None:
+    def suite(self, networks: "Networks | None" = None) -> None:
         """Measure a list of networks, and show each row when it is there."""
         from charrnn.benchmark import report
         from charrnn.benchmark.speed import MANY
-        from charrnn.benchmark.suite import ALL, plain_settings, suite
+        from charrnn.benchmark.suite import ALL, NETWORKS, plain_settings, suite
 
         for cell in ALL:
             self.compile(plain_settings(cell=cell, hidden=16, layers=2))
         if not self.as_json:
             click.echo(report.suite_head())
         rows = self.results["suite"] = []
-        for speed in suite(self.text, self.team, rounds=self.rounds, streams=MANY, against_torch=self.torch):
+        listed = suite(
+            self.text,
+            self.team,
+            turns=self.turns,
+            streams=MANY,
+            against_torch=self.torch,
+            networks=networks or NETWORKS,
+        )
+        for speed in listed:
             rows.append(speed.as_dict())
             if not self.as_json:
                 click.echo(report.suite_row(speed))
@@ -145,7 +158,7 @@ class Bench:
         from charrnn.benchmark.suite import growth
 
         self.compile(replace(self.settings, layers=2))
-        measured = growth(self.text, self.settings, self.team, rounds=self.rounds)
+        measured = growth(self.text, self.settings, self.team, turns=self.turns)
         self.show([report.growth(measured)])
         self.results["growth"] = [one.as_dict() for one in measured]
 
@@ -158,7 +171,7 @@ class Bench:
 
         for gradient in GRADIENTS:
             self.compile(replace(self.settings, gradient=gradient, hidden=16, layers=1, dropout=0.0))
-        measured = tuple(real_time.costs(self.text, self.settings.cell, self.team, rounds=self.rounds))
+        measured = tuple(real_time.costs(self.text, self.settings.cell, self.team, turns=self.turns))
         self.show([real_time.table(measured)])
         self.results["rtrl"] = [cost.as_dict() for cost in measured]
         if not self.as_json:
@@ -194,3 +207,24 @@ PARTS: dict[str, Callable[[Bench], Any]] = {
     "start-up": Bench.start_up,
     "memory": Bench.memory,
 }
+
+
+def speed(options: "BenchOptions", way: str, text: "Corpus", team: "Team", turns: "Turns | None" = None) -> None:
+    """Measure speed: of one network, of the suite, or how it grows."""
+    from charrnn.benchmark import report
+    from charrnn.benchmark.flop import COUNTED
+
+    bench = Bench(options, text, team, turns)
+    if way == "suite":
+        bench.suite()
+    elif way == "growth":
+        bench.growth()
+    elif way == "rtrl":
+        bench.real_time()
+    else:
+        bench.parts([part for part in PARTS if part in (options.only or PARTS)])
+    if options.as_json:
+        about = {"versions": report.versions(), "threads": team.size, "rounds": options.rounds, "flop": COUNTED}
+        click.echo(json.dumps({**about, "results": bench.results}))
+    elif way not in ("growth", "rtrl") and (not options.only or "training" in options.only):
+        click.echo(click.wrap_text(COUNTED, PAGE_COLUMNS))

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from charrnn.corpora.catalogue import TEXTS, fetch
 from charrnn.errors import CharrnnError
 
-__all__ = ["Corpus", "corpora", "pieces"]
+__all__ = ["CorpusEntry", "corpora", "pieces"]
 
 
 @dataclass(frozen=True)
-class Corpus:
+class CorpusEntry:
     """What a reader wants to know of a corpus before choosing it."""
 
     name: str
@@ -24,14 +24,14 @@ class Corpus:
 
 
 _MADE_HERE = (
-    Corpus("fables", 300_000, "made here", "CC0", "small animal fables, told anew by a grammar"),
-    Corpus("python", None, "this machine", "PSF", "the Python standard library, as it is installed here"),
+    CorpusEntry("fables", 300_000, "made here", "CC0", "small animal fables, told anew by a grammar"),
+    CorpusEntry("python", None, "this machine", "PSF", "the Python standard library, as it is installed here"),
 )
 
 
-def corpora() -> dict[str, Corpus]:
+def corpora() -> dict[str, CorpusEntry]:
     """Return all corpora by name: first those that need no network, then the downloads."""
-    downloads = (Corpus(text.name, text.size, "download", text.licence, text.what) for text in TEXTS.values())
+    downloads = (CorpusEntry(text.name, text.size, "download", text.licence, text.what) for text in TEXTS.values())
     return {corpus.name: corpus for corpus in (*_MADE_HERE, *downloads)}
 
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from charrnn.errors import CharrnnError
 from charrnn.storage.caches import private_folder
 
-_PATIENCE = 20.0  # seconds that a server may take to answer, or be silent while it sends
+PATIENCE = 20.0  # seconds that a server may take to answer, or be silent while it sends
 
 
 @dataclass(frozen=True)
@@ -66,12 +66,19 @@ _ROWS = (
 TEXTS = {text.name: text for text in _ROWS}
 
 
-def fetch(name: str, *, folder: Path | None = None, progress: Callable[[int, int], None] | None = None) -> Path:
+def fetch(
+    name: str,
+    *,
+    folder: Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    patience: float = PATIENCE,
+) -> Path:
     """Return the file of a text, downloaded unless an intact copy is in ``folder`` (by default this user's cache).
 
-    ``progress`` is called with the bytes received and the bytes expected, first with 0 received; where no download
-    is needed it is not called. Raises CharrnnError where there is no such text, if pooch is not installed, if the
-    server cannot be reached or does not send the text expected, and if the folder cannot be written.
+    ``progress`` is called with the bytes received and the bytes expected, first with 0 received; where no download is
+    needed it is not called. A server may take `patience` seconds to answer. Raises CharrnnError where there is no
+    such text, if pooch is not installed, if the server cannot be reached or does not send the text expected, and if
+    the folder cannot be written.
     """
     if name not in TEXTS:
         raise CharrnnError(f"there is no text called {name} to download, only {', '.join(TEXTS)}")
@@ -92,7 +99,7 @@ def fetch(name: str, *, folder: Path | None = None, progress: Callable[[int, int
         report = progress or (lambda _received, _expected: None)
         report(0, text.size)
         received = 0
-        with requests.get(address, stream=True, timeout=_PATIENCE) as answer, Path(target).open("wb") as file:
+        with requests.get(address, stream=True, timeout=patience) as answer, Path(target).open("wb") as file:
             if answer.status_code != requests.codes.ok:
                 status = f"{answer.status_code} {answer.reason or ''}".strip()
                 raise CharrnnError(f"cannot download {name}: {host} answered {status}")

@@ -68,11 +68,10 @@ class Reader:
 
     Raises UnfitError unless the file is plain entries one behind another, a directory that says of each what its own
     header says, and the directory's end, with nothing before, between or after them; if an entry claims more bytes than
-    its share of the file can hold, or all together more than MAXIMUM_BYTES or many times the file. Nothing is unpacked
-    here.
+    its share of the file can hold, or all together more than `most` or many times the file. Nothing is unpacked here.
     """
 
-    def __init__(self, file: BinaryIO, size: int) -> None:
+    def __init__(self, file: BinaryIO, size: int, most: int = MAXIMUM_BYTES) -> None:
         with _doubting("its list of entries"):
             self._zipped = zipfile.ZipFile(file)
         self._entries: dict[str, zipfile.ZipInfo] = {}
@@ -103,8 +102,8 @@ class Reader:
             self._entries[name] = info
         with _doubting("its list of entries"):
             _check_ending(file, size, len(self._entries), end)
-        if total > MAXIMUM_BYTES:
-            raise UnfitError(f"is too large: its arrays claim more than {MAXIMUM_BYTES >> 30} GiB")
+        if total > most:
+            raise UnfitError(f"is too large: its arrays claim more than {most >> 30} GiB")
         if total > _EXPANSION * size + _ALLOWANCE:
             raise UnfitError(f"is too large: its arrays claim more than {_EXPANSION} times the size of the file")
 
@@ -150,8 +149,11 @@ class Reader:
 
 
 @contextmanager
-def reading(path: str | Path) -> Iterator[Reader]:
-    """Open a ``.npz`` file. Raises CharrnnError that names it, also for an UnfitError raised in the block."""
+def reading(path: str | Path, most: int = MAXIMUM_BYTES) -> Iterator[Reader]:
+    """Open a ``.npz`` file of at most so many bytes of arrays.
+
+    Raises CharrnnError that names it, also for an UnfitError raised in the block.
+    """
     name = shown(path)
     try:
         found = Path(path).stat()
@@ -160,7 +162,7 @@ def reading(path: str | Path) -> Iterator[Reader]:
         with _Bounded(io.FileIO(path)) as file:
             if file.read(4) != b"PK\x03\x04":
                 raise UnfitError("is not a charrnn model: it is no .npz file")
-            yield Reader(file, found.st_size)
+            yield Reader(file, found.st_size, most)
     except FileNotFoundError:
         raise CharrnnError(f"there is no file {name}") from None
     except OSError as fault:
@@ -171,16 +173,16 @@ def reading(path: str | Path) -> Iterator[Reader]:
         raise CharrnnError(f"{name} {fault!s:.300}") from None
 
 
-def write(path: str | Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+def write(path: str | Path, arrays: Mapping[str, NDArray[Any]], most: int = MAXIMUM_BYTES) -> None:
     """Write C-ordered arrays as a ``.npz`` file in place of the one at ``path``, if there is one.
 
     Whoever opens ``path`` finds the old file or the new one, whole, at any time, even after a power cut. A
-    symbolic link stays, and what it points to is replaced. Raises CharrnnError if writing fails: the old
-    file is then as it was, and nothing else is left behind.
+    symbolic link stays, and what it points to is replaced. Raises CharrnnError if writing fails, or for
+    more than `most` bytes: the old file is then as it was, and nothing else is left behind.
     """
     name = shown(path)
-    if sum(array.nbytes for array in arrays.values()) > MAXIMUM_BYTES - (_HEADER * len(arrays)):
-        raise CharrnnError(f"{name} cannot be written: it would have more than {MAXIMUM_BYTES >> 30} GiB")
+    if sum(array.nbytes for array in arrays.values()) > most - (_HEADER * len(arrays)):
+        raise CharrnnError(f"{name} cannot be written: it would have more than {most >> 30} GiB")
     with files.replacing(path) as file:
         _write_zip(file, arrays)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from charrnn.benchmark import processes
+from charrnn.benchmark.timing import Turns
 from charrnn.errors import CharrnnError
 from tests.helpers.bench import small
 
@@ -22,7 +23,7 @@ def test_start_up_alternates_commands_and_sets_the_cache_aside(monkeypatch):
         return b""
 
     monkeypatch.setattr(processes, "_run", run)
-    measured = processes.start_up("gru", rounds=2)
+    measured = processes.start_up("gru", turns=Turns(2))
     told = [" ".join(command[1:]) for command, _ in started]
     assert told[:4] == told[4:8] == told[8:12]
     assert told[0] == "-m charrnn --help"
@@ -86,7 +87,7 @@ def test_peak_memory_is_of_a_training_of_these_sizes(corpus, monkeypatch):
 @pytest.mark.slow
 def test_processes_for_real(corpus):
     """Start-up and memory come out, with the real commands."""
-    measured = processes.start_up("rnn", rounds=1)
+    measured = processes.start_up("rnn", turns=Turns(1))
     assert all(one["seconds"] > 0 for one in measured.as_dict()["commands"])
     assert measured.compile_seconds is not None
     assert 30e6 < processes.peak_memory(corpus, small(), threads=1) < 3e9

@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 
 from charrnn.benchmark import recall, report
-from charrnn.benchmark.recall import Recall, corpus, correct, questions, sentence
+from charrnn.benchmark.recall import Recall, Task, corpus, correct, questions, sentence
 from charrnn.cells.architecture import Architecture
 from charrnn.cells.initial import initialize
 from charrnn.errors import CharrnnError
 from charrnn.model.network import Network
 from charrnn.model.team import Team
 from charrnn.training.trainer import Trainer
+from tests.helpers.bench import SMALL_TASK
 
 
 def split(text):
@@ -25,7 +26,7 @@ def split(text):
 # Sentences
 
 
-@pytest.mark.parametrize("distance", [*range(3, 24), *recall.DISTANCES[2:]])
+@pytest.mark.parametrize("distance", [*range(3, 24), *recall.TASK.distances[2:]])
 def test_a_clause_is_as_long_as_asked(distance):
     """Whole words, none of them a verb, to the character; and so all sentences of a distance are equally long."""
     draw = random.Random(distance)
@@ -38,7 +39,7 @@ def test_a_clause_is_as_long_as_asked(distance):
     assert len({split(line)[1] for line in lines}) > 1 or distance == 3
 
 
-@pytest.mark.parametrize("distance", recall.DISTANCES)
+@pytest.mark.parametrize("distance", recall.TASK.distances)
 def test_the_noun_tells_the_number_and_nothing_else_does(distance):
     """The same draws make sentences of both numbers that agree up to the verb, but for the noun's end."""
     for seed in range(30):
@@ -84,21 +85,21 @@ def test_questions_come_in_fours():
 
 
 @pytest.mark.parametrize("distance", [5, 33])
-def test_each_window_is_one_sentence(small_recall, team, distance):
+def test_each_window_is_one_sentence(team, distance):
     """No sentence is cut by a window's end, so the gradient reaches all the way; fresh ones are held out."""
-    text = corpus(distance, recall.STREAMS * recall.STEPS + recall.VALIDATION, 0)
-    settings = recall.settings("rnn", distance, 7)
+    text = corpus(distance, SMALL_TASK.sentences, 0)
+    settings = recall.settings("rnn", distance, 7, SMALL_TASK)
     trainer = Trainer(settings, text, team)
     assert trainer.settings == settings  # nothing had to be fitted to the text
     assert (trainer.settings.seed, trainer.settings.patience) == (7, 0)
-    assert trainer.steps.total == trainer.streams.windows == recall.STEPS
-    inputs, targets, steps = trainer.streams.span(0, recall.STEPS)
+    assert trainer.steps.total == trainer.streams.windows == SMALL_TASK.steps
+    inputs, targets, steps = trainer.streams.span(0, SMALL_TASK.steps)
     boundary = recall.VOCABULARY.boundary
     assert (inputs[:, 0] == boundary).all()
-    assert (inputs == boundary).sum() == recall.STEPS * recall.STREAMS
+    assert (inputs == boundary).sum() == SMALL_TASK.steps * recall.STREAMS
     assert (targets[:, -2] == boundary).all()
     assert (steps[:-1] == inputs.shape[1]).all()
-    assert (trainer.validation == boundary).sum() == recall.VALIDATION
+    assert (trainer.validation == boundary).sum() == SMALL_TASK.validation
 
 
 def test_rates_are_the_same_but_for_cells_that_need_a_lower_one():
@@ -155,18 +156,16 @@ def test_a_network_that_has_learnt_nothing_guesses(team, cell):
         assert 0.4 < correct(network, questions(40, 200, seed), team) / 400 < 0.6
 
 
-def test_a_network_learns_a_short_clause(monkeypatch, team):
+def test_a_network_learns_a_short_clause(team):
     """After a moment of training it knows nearly all of the shortest distance; the figures are those of its run."""
-    for name, value in {"HIDDEN": 32, "STEPS": 350, "VALIDATION": 64, "PAIRS": 100, "DISTANCES": (5,)}.items():
-        monkeypatch.setattr(recall, name, value)
-    monkeypatch.setattr(recall, "LR", 0.02)
-    (result,) = recall.recall("lstm", team, 0)
+    task = Task(distances=(5,), hidden=32, steps=350, lr=0.02, validation=64, pairs=100)
+    (result,) = recall.recall("lstm", team, 0, task)
     assert result.accuracy > 0.9
     assert (result.cell, result.hidden, result.distance, result.sentences) == ("lstm", 32, 5, 200)
     assert result.parameters == Architecture("lstm", len(recall.VOCABULARY), 32).parameter_count()
 
 
-def test_each_distance_goes_on_from_the_last(small_recall, monkeypatch, team):
+def test_each_distance_goes_on_from_the_last(monkeypatch, team):
     """The best weights of one distance are the first of the next one, and those that are tested."""
     began, tested = [], []
 
@@ -181,7 +180,7 @@ def test_each_distance_goes_on_from_the_last(small_recall, monkeypatch, team):
 
     monkeypatch.setattr(recall, "Trainer", Noted)
     monkeypatch.setattr(recall, "correct", noted)
-    assert [result.distance for result in recall.recall("lstm", team, 0)] == [5, 12]
+    assert [result.distance for result in recall.recall("lstm", team, 0, SMALL_TASK)] == [5, 12]
     first, second = began
     assert first is None
     assert all((second[name] == value).all() for name, value in tested[0].items())
@@ -189,7 +188,7 @@ def test_each_distance_goes_on_from_the_last(small_recall, monkeypatch, team):
 
 
 @pytest.mark.parametrize("cell", ["rnn", "lstm"])
-def test_the_same_seed_measures_the_same(small_recall, monkeypatch, cell):
+def test_the_same_seed_measures_the_same(monkeypatch, cell):
     """On one thread or two the weights that are tested are the same, bit for bit; with another seed they differ."""
     weights = []
     monkeypatch.setattr(
@@ -197,13 +196,13 @@ def test_the_same_seed_measures_the_same(small_recall, monkeypatch, cell):
     )
     for threads, seed in ((1, 0), (2, 0), (1, 1)):
         with Team(threads) as members:
-            list(recall.recall(cell, members, seed))
+            list(recall.recall(cell, members, seed, SMALL_TASK))
     for place in (0, 1):
         assert (weights[place] == weights[place + 2]).all()
         assert (weights[place] != weights[place + 4]).any()
 
 
-def test_a_loss_that_runs_away_is_a_result(small_recall, monkeypatch, team):
+def test_a_loss_that_runs_away_is_a_result(monkeypatch, team):
     """The best weights so far are tested, and the next distance is tried."""
 
     def run(self):
@@ -211,10 +210,10 @@ def test_a_loss_that_runs_away_is_a_result(small_recall, monkeypatch, team):
         raise CharrnnError("the loss ran away")
 
     monkeypatch.setattr(Trainer, "run", run)
-    assert [result.distance for result in recall.recall("rnn", team, 0)] == [5, 12]
+    assert [result.distance for result in recall.recall("rnn", team, 0, SMALL_TASK)] == [5, 12]
 
 
-def test_weights_that_longer_sentences_blow_up_are_given_up(small_recall, monkeypatch, team):
+def test_weights_that_longer_sentences_blow_up_are_given_up(monkeypatch, team):
     """Where the weights of one distance make no sense at the next, that one is learnt from the beginning."""
     real, began = Trainer.__init__, []
 
@@ -225,7 +224,7 @@ def test_weights_that_longer_sentences_blow_up_are_given_up(small_recall, monkey
         real(self, settings, corpus, team)
 
     monkeypatch.setattr(Trainer, "__init__", refuse)
-    assert [result.distance for result in recall.recall("rnn", team, 0)] == [5, 12]
+    assert [result.distance for result in recall.recall("rnn", team, 0, SMALL_TASK)] == [5, 12]
     assert began == [False, True, False]
 
 
@@ -240,4 +239,4 @@ def test_the_interval_is_wilsons():
 def test_a_head_fits_its_rows():
     """As many distances as there are, and names as long as the longest cell's."""
     row = report.memory_row([Recall("gru-reset-before", 64, 12_345, 160, 1000, 1000)] * 6)
-    assert len(row) == len(report.memory_head(recall.DISTANCES)) < 100
+    assert len(row) == len(report.memory_head(recall.TASK.distances)) < 100

@@ -41,8 +41,8 @@ def test_the_peak_is_of_all_threads(team, monkeypatch):
     """A step's work is done by each member of the team, and counted for each."""
     done = []
     monkeypatch.setattr(roof.peak, "multiply_and_add", lambda sums, factor, addend, rounds: done.append(rounds))
-    assert roof.peak_side(team)(3) == 2 * 3 * roof.ROUNDS * peak.FLOP_PER_ROUND
-    assert done == [3 * roof.ROUNDS] * 2
+    assert roof.peak_side(team)(3) == 2 * 3 * roof.ROUNDS_A_STEP * peak.FLOP_PER_ROUND
+    assert done == [3 * roof.ROUNDS_A_STEP] * 2
 
 
 def test_numpys_product_has_a_process_of_its_own():

@@ -8,12 +8,12 @@ from charrnn.benchmark import report, suite
 from charrnn.benchmark.timing import Comparison, Timing
 from charrnn.errors import CharrnnError
 from charrnn.training.trainer import Trainer
-from tests.helpers.bench import small
+from tests.helpers.bench import SHORT, small
 
 
-def test_growth_doubles_one_size_at_a_time(corpus, team, short_turns):
+def test_growth_doubles_one_size_at_a_time(corpus, team):
     """Each row but the first has one size twice as large, the vocabulary among them."""
-    rows = suite.growth(corpus, small(), team, rounds=1)
+    rows = suite.growth(corpus, small(), team, turns=replace(SHORT, rounds=1))
     base = rows[0].as_dict()
     names = {
         "hidden size": "hidden",
@@ -48,7 +48,7 @@ def test_twice_the_vocabulary_is_the_same_text_in_two_scripts(corpus):
 def test_a_text_too_short_for_a_row_is_said(corpus, team):
     """No row tells of sizes that were not measured."""
     with pytest.raises(CharrnnError, match="too short to measure 8 streams of 1000"):
-        suite.growth(corpus, small(seq_length=1000), team, rounds=1)
+        suite.growth(corpus, small(seq_length=1000), team, turns=replace(SHORT, rounds=1))
 
 
 # The suite
@@ -60,7 +60,7 @@ def test_the_suite_is_the_list(corpus, team, monkeypatch):
     monkeypatch.setattr(suite, "_trainer", lambda settings, corpus, team: settings)
     monkeypatch.setattr(suite, "training_speed", lambda trainer, **_: measured.append(trainer))
     monkeypatch.setattr(suite, "sampling_speed", lambda network, *, streams, **_: measured.append((network, streams)))
-    list(suite.suite(corpus, team, rounds=1, streams=64, against_torch=False))
+    list(suite.suite(corpus, team, turns=SHORT, streams=64, against_torch=False))
     trained = {
         (one.cell, one.layers, one.hidden, one.batch_size, one.seq_length) for one in measured if hasattr(one, "lr")
     }
@@ -76,11 +76,11 @@ def test_the_suite_is_the_list(corpus, team, monkeypatch):
     assert len(sampled) == len(set(sampled)) == 24
 
 
-def test_the_suites_rows_stand_below_its_headings(corpus, team, short_turns):
+def test_the_suites_rows_stand_below_its_headings(corpus, team):
     """A row is as wide as the headings, and has the figures that were measured."""
     from charrnn.benchmark.speed import training_speed
 
-    speed = training_speed(Trainer(small(), corpus, team), rounds=1, products=False)
+    speed = training_speed(Trainer(small(), corpus, team), turns=SHORT, products=False)
     speed = replace(speed, compared=Comparison(Timing("us", (123456.0,)), (Timing("them", (61728.0,)),)))
     row = report.suite_row(speed)
     assert len(row) == len(report.suite_head()) < 100

@@ -7,29 +7,37 @@ import pytest
 from charrnn.benchmark import recall
 from charrnn.benchmark.recall import Recall
 from charrnn.cells.table import CELLS
+from charrnn.cli.bench_learning import memory
+from charrnn.model.team import Team
+from tests.helpers.bench import SMALL_TASK, bench_options
 from tests.helpers.commands import misused
 
 
-def test_the_table_has_a_row_a_cell(small_recall, folder, run):
+def test_the_table_has_a_row_a_cell(capsys):
     """Rows are in the order that is asked for, with a share for each distance; and it is said what they are."""
-    result = run("bench", "--memory", "--cell", "rnn", "--cell", "gru", "--threads", 1)
-    assert (result.code, result.err) == (0, "")
-    head, rnn, gru, _, *caption = result.out.splitlines()
+    with Team(1) as team:
+        memory(bench_options("--memory", "--cell", "rnn", "--cell", "gru"), team, SMALL_TASK)
+    out, err = capsys.readouterr()
+    assert err == ""
+    head, rnn, gru, _, *caption = out.splitlines()
     assert head.split() == ["cell", "parameters", "5", "12"]
     assert rnn.split()[0] == "rnn"
     assert gru.split()[0] == "gru"
     assert len(head) == len(rnn) == len(gru)
     for row in (rnn, gru):
         assert all(share.endswith("%") for share in row.split()[2:])
+    assert "Share of 40 new sentences" in " ".join(caption)
     assert "was and were" in " ".join(caption)
     assert max(map(len, caption)) <= 110
 
 
-def test_json_is_a_line_a_measurement(small_recall, folder, run):
+def test_json_is_a_line_a_measurement(capsys):
     """Each line can be understood by itself, and its figures are quotients of one another."""
-    result = run("bench", "--memory", "--cell", "lstm", "--seed", 3, "--threads", 1, "--json")
-    assert (result.code, result.err) == (0, "")
-    told = [json.loads(line) for line in result.out.splitlines()]
+    with Team(1) as team:
+        memory(bench_options("--memory", "--cell", "lstm", "--seed", 3, "--json"), team, SMALL_TASK)
+    out, err = capsys.readouterr()
+    assert err == ""
+    told = [json.loads(line) for line in out.splitlines()]
     assert [one["distance"] for one in told] == [5, 12]
     for one in told:
         assert (one["cell"], one["hidden"], one["seed"], one["threads"], one["sentences"]) == ("lstm", 8, 3, 1, 40)
@@ -38,26 +46,32 @@ def test_json_is_a_line_a_measurement(small_recall, folder, run):
         assert one["versions"]["charrnn"]
 
 
-def test_what_is_there_is_shown_when_it_is_there(small_recall, folder, run, monkeypatch):
+def test_what_is_there_is_shown_when_it_is_there(run, monkeypatch):
     """A measurement that is broken off leaves the rows of the cells that were done."""
 
-    def measured(cell, team, seed):
+    def measured(cell, team, seed, task):
         if cell == "gru":
             raise KeyboardInterrupt
-        yield Recall(cell, 8, 9, 5, 20, 40)
+        for distance in task.distances:
+            yield Recall(cell, 8, 9, distance, 20, 40)
 
     monkeypatch.setattr(recall, "recall", measured)
-    monkeypatch.setattr(recall, "DISTANCES", (5,))
     result = run("bench", "--memory", "--cell", "rnn", "--cell", "gru", "--threads", 1)
     assert result.code == 130
-    assert [line.split() for line in result.out.splitlines()] == [["cell", "parameters", "5"], ["rnn", "9", "50.0%"]]
+    head, row = (line.split() for line in result.out.splitlines())
+    assert head == ["cell", "parameters", *map(str, recall.TASK.distances)]
+    assert row == ["rnn", "9", *["50.0%"] * len(recall.TASK.distances)]
 
 
-def test_plain_cells_are_compared_by_default(small_recall, folder, run, monkeypatch):
+def test_plain_cells_are_compared_by_default(run, monkeypatch):
     """One of each family that there is."""
     seen = []
-    monkeypatch.setattr(recall, "recall", lambda cell, team, seed: seen.append(cell) or [Recall(cell, 8, 9, 5, 1, 2)])
-    monkeypatch.setattr(recall, "DISTANCES", (5,))
+
+    def noted(cell, team, seed, task):
+        seen.append(cell)
+        return [Recall(cell, 8, 9, distance, 1, 2) for distance in task.distances]
+
+    monkeypatch.setattr(recall, "recall", noted)
     assert run("bench", "--memory", "--threads", 1, "--json").code == 0
     assert seen == ["rnn", "irnn", "clockwork", "gru", "lstm"]
     assert {CELLS[cell].family for cell in seen} == {row.family for row in CELLS.values()}

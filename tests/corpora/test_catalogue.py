@@ -106,10 +106,9 @@ def test_no_server(address: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 
 def test_a_slow_server(address: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Patience ends: a server that does not answer is an error."""
-    monkeypatch.setattr(catalogue, "_PATIENCE", 0.05)
     offer(monkeypatch, f"{address}/slow.txt")
     with pytest.raises(CharrnnError, match="did not answer in time") as caught:
-        catalogue.fetch("quote", folder=tmp_path)
+        catalogue.fetch("quote", folder=tmp_path, patience=0.05)
     one_sentence(caught)
 
 

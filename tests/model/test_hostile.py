@@ -340,10 +340,10 @@ def test_all_forms_are_known_before_the_first_array(path, monkeypatch):
     assert len(made) > 10
 
 
-def test_more_than_the_cap_is_refused(path, monkeypatch):
-    """All entries together may not claim more than MAXIMUM_BYTES."""
-    monkeypatch.setattr(archive, "MAXIMUM_BYTES", path.stat().st_size // 2)
-    assert "is too large" in unloadable(path)
+def test_more_than_the_cap_is_refused(path):
+    """All entries together may not claim more than the most that there can be."""
+    with pytest.raises(CharrnnError, match="is too large"), archive.reading(path, most=path.stat().st_size // 2):
+        pass
 
 
 def test_too_little_memory_is_a_sentence(path, monkeypatch):

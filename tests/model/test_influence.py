@@ -7,8 +7,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from charrnn.benchmark import rtrl_cost as real_time
-from charrnn.benchmark import timing
 from charrnn.cells.architecture import Architecture
 from charrnn.cells.initial import initialize
 from charrnn.cells.real_time import REAL_TIME_CELLS
@@ -394,22 +392,3 @@ def test_the_memory_that_there_is_is_known():
     """Linux says it in a file; there is more than 64 MiB wherever tests run."""
     available = influence_module.available_bytes()
     assert available is None or available > 64 << 20
-
-
-def test_its_cost_is_measured_beside_going_back(monkeypatch):
-    """The benchmark of small networks tells speeds and sizes, in a table and as JSON."""
-    monkeypatch.setattr(timing, "ROUND_SECONDS", 0.01)
-    monkeypatch.setattr(timing, "REST_SECONDS", 0.0)
-    monkeypatch.setattr(real_time, "HIDDEN", (4, 8))
-    text = corpus_of(rhyme(2000))
-    with Team(1) as team:
-        small, large = real_time.costs(text, "gru", team, rounds=1)
-    told = large.as_dict()
-    assert set(told["rtrl_chars_per_second"]) == {"32", "1"}
-    assert told["rtrl_multiply_adds"]["1"] > 16 * told["rtrl_multiply_adds"]["32"] / 2
-    size = len(text.vocabulary)
-    assert told["influence_bytes"] == 4 * 8 * (size * 24 + 3 * 64 + 32)
-    assert real_time.table([small, large]).rows[1][0] == "gru 8"
-    with Team(1) as team:
-        run = Trainer(replace(SMALL, cell="gru", hidden=8, batch_size=1), text, team)
-        assert run.learner.influence.carried().nbytes == told["influence_bytes"]

@@ -16,7 +16,6 @@ from charrnn.errors import CharrnnError
 from charrnn.model.model_file import check_writable, load, save
 from charrnn.model.team import Team
 from charrnn.storage import archive
-from charrnn.storage.archive import Form
 from charrnn.text.ingest import read_corpus
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.settings import Settings
@@ -175,22 +174,20 @@ def test_json_that_is_not_finite_is_not_saved(path, field):
     assert_same_checkpoint(load(path, resume=True), good)
 
 
-def test_what_could_not_be_loaded_is_not_saved(path, monkeypatch):
+def test_what_could_not_be_loaded_is_not_saved(path):
     """Too much JSON, JSON nested too deep, or too many bytes are refused before anything is written."""
     deep = made_up()
     for _ in range(100_000):
         deep.corpus = {"in": deep.corpus}
     long = made_up()
-    long.corpus["sources"] = ["x" * 10_000]
-    monkeypatch.setattr("charrnn.model.model_file._META", Form("|u1", (None,), limit=10_000))
+    long.corpus["sources"] = ["x" * (16 << 20)]
     for model in (deep, long):
         with pytest.raises(CharrnnError, match="was not written"):
             save(path, model)
     while "in" in deep.corpus:  # or the interpreter would take it apart recursively
         deep.corpus = deep.corpus["in"]
-    monkeypatch.setattr(archive, "MAXIMUM_BYTES", 1000)
     with pytest.raises(CharrnnError, match="cannot be written: it would have more than"):
-        save(path, made_up())
+        archive.write(path, {"x": np.zeros(1000, np.float32)}, most=4000)
     assert not path.exists()
 
 
