@@ -55,21 +55,24 @@ def forward_backward(net, back, buffers, step, first, last):
     whole = Part(first, last, 0, steps)
     layers_forward(net, buffers, step.ids, step.dropout, whole)
     logits_forward(net, buffers, is_dropped, whole)
-    weights, transposed = net.weights, back.transposed
-    dh, d_others, d_initial, logits = buffers.dh, buffers.d_others, buffers.d_initial, buffers.logits
+    # Single arrays from here on, as in `layers_forward`.
+    logits, ids, fresh, scan, flags = buffers.logits, step.ids, step.fresh, back.scan, net.scan.flags
     softmax.softmax_cross_entropy(logits, step.targets, buffers.losses, net.symbols, step.scale, first, last, steps)
-    layers, stacks = buffers.z.shape[0], weights.first_U.shape[0]
-    depth, inner, fed = layers // stacks, weights.V.shape[1], weights.first_U.shape[2]
+    gates, states, dh, d_others = buffers.z, buffers.states, buffers.dh, buffers.d_others
+    d_initial, masks, peepholes, periods = buffers.d_initial, buffers.masks, net.weights.peepholes, net.weights.periods
+    U, W, extra, V = back.transposed.U, back.transposed.W, back.transposed.extra, back.transposed.V
+    stacks, fed, inner = net.weights.first_U.shape[0], net.weights.first_U.shape[2], net.weights.V.shape[1]
+    layers, depth = gates.shape[0], gates.shape[0] // stacks
     if stacks == 2:
-        softmax.backward_both(dh[depth - 1], dh[layers - 1], logits, transposed.V, inner, whole)
+        softmax.backward_both(dh[depth - 1], dh[layers - 1], logits, V, inner, whole)
     for k in range(d_initial.shape[0]):
         for layer in range(layers):
             clear(d_initial[k, layer : layer + 1], first, last, 0, 1)
     stretch = steps_at_once(last - first)
     for layer in range(layers - 1, -1, -1):
         is_top, stack = layer % depth == depth - 1, layer // depth
-        read = read_by(step.ids, buffers, stack)
-        own = LayerWeights(transposed.W[layer], transposed.extra[layer], weights.peepholes[layer], weights.periods)
+        read = read_by(ids, gates.shape[1], stack)
+        own = LayerWeights(W[layer], extra[layer], peepholes[layer], periods)
         if stacks == 1 or not is_top:
             clear(dh[layer], first, last, 0, 1)
         for k in range(d_others.shape[0]):
@@ -79,11 +82,11 @@ def forward_backward(net, back, buffers, step, first, last):
             t = max(0, stop - stretch)
             above = Part(first, last, max(0, t - 1), there)
             if not is_top:
-                inputs.feed_back(dh[layer], buffers.z[layer + 1], fed, transposed.U[layer - stack], above)
+                inputs.feed_back(dh[layer], gates[layer + 1], fed, U[layer - stack], above)
             elif stacks == 1:
-                softmax.backward(dh[layer], logits, transposed.V[0], inner, above)
+                softmax.backward(dh[layer], logits, V[0], inner, above)
             if is_dropped:
-                inputs.drop_gradient(dh[layer], buffers.masks[layer], above)
+                inputs.drop_gradient(dh[layer], masks[layer], above)
             there = above.begin
             end = stop
             while end > t:
@@ -91,40 +94,40 @@ def forward_backward(net, back, buffers, step, first, last):
                     if read[end - 1, row] < 0:  # the first states that come after depend on nothing
                         forget_gradients(d_initial, dh[layer], d_others, layer, end, row)
                 begin = gap_before(read, first, last, t, end - 1) + 1
-                span = Part(first, last, begin, end)
-                call(back.scan, (buffers.z[layer], buffers.states, dh, d_others, layer, own, span, net.scan.flags))
+                call(scan, (gates[layer], states, dh, d_others, layer, own, Part(first, last, begin, end), flags))
                 end = begin
         for row in range(first, last):
-            if step.fresh[row]:
+            if fresh[row]:
                 forget_gradients(d_initial, dh[layer], d_others, layer, 0, row)
 
 
 @shared(types.void(NET, BACK, BUFFERS, INTEGERS[2], INTEGER, INTEGER, MEMBER, FLOATS[1]))
 def add_gradients(net, back, buffers, ids, is_dropped, steps, member, scratch):
     """Add a member's columns of every weight's gradient over the window, once all rows have gone back."""
-    gradient, states = back.gradient, buffers.states
-    layers, _, batch, width = buffers.z.shape
+    gradient, gates, states = back.gradient, buffers.z, buffers.states
+    dropped, d_initial = buffers.dropped, buffers.d_initial
+    layers, length, batch, width = gates.shape
     stacks = gradient.first_U.shape[0]
     depth, rows = layers // stacks, steps * batch
     for layer in range(layers):
         stack, dW = layer // depth, gradient.W[layer]
-        dz = buffers.z[layer].reshape(-1, width)
+        dz = gates[layer].reshape(-1, width)
         if layer % depth == 0:
-            read = read_by(ids, buffers, stack)
+            read = read_by(ids, length, stack)
             weight_gradients.add_picked_rows(gradient.first_U[stack], read, dz, member, rows)
         else:
-            below = handed_up(buffers, layer - 1, is_dropped)
+            below = handed_up(states, dropped, layer - 1, is_dropped)
             weight_gradients.add_product(gradient.U[layer - 1 - stack], below, 1, dz, 0, rows, member, scratch)
         weight_gradients.add_product(dW, states[0, layer], 0, dz, width - dW.shape[1], rows, member, scratch)
         call(back.extra_gradients, (gradient, buffers, layer, member, steps, scratch, net.scan.flags))
         weight_gradients.add_row_sums(gradient.b[layer], dz, rows, member)
-        for k in range(buffers.d_initial.shape[0]):
-            weight_gradients.add_row_sums(gradient.initial[layer, k], buffers.d_initial[k, layer], batch, member)
+        for k in range(d_initial.shape[0]):
+            weight_gradients.add_row_sums(gradient.initial[layer, k], d_initial[k, layer], batch, member)
     d_logits = buffers.logits.reshape(-1, buffers.logits.shape[2])
     # The last worker takes the first panels here, as shares that do not come out even favor the last one above.
     mirrored = Member(member.workers - 1 - member.worker, member.workers, member.barrier)
     for stack in range(stacks):
-        dV, top = gradient.V[stack], handed_up(buffers, (stack + 1) * depth - 1, is_dropped)
+        dV, top = gradient.V[stack], handed_up(states, dropped, (stack + 1) * depth - 1, is_dropped)
         if stacks == 1:
             weight_gradients.add_product(dV, top, 1, d_logits, 0, rows, mirrored, scratch)
         elif stack == 0:

@@ -184,23 +184,24 @@ def sample(net, buffers, ids, no_dropout, drawing, slot, first, last):
     where the network's predictions are not finite.
     """
     before = flush_denormals()
-    controls, recent, drawn = drawing.controls, drawing.recent, drawing.drawn
+    controls, recent, chances, room = drawing.controls, drawing.recent, drawing.chances, drawing.room
+    logits, symbols, nats = buffers.logits, drawing.drawn.symbols, drawing.drawn.nats
     penalty = math.log(controls.repeat_penalty)
-    for n in range(drawing.chances.shape[0]):
+    for n in range(chances.shape[0]):
         for b in range(first, last):
-            logits, penalties, chance = buffers.logits[slot - 1, b], recent.penalties[b], drawing.chances[n, b]
-            symbol, loss = draw(logits, drawing.room[b], penalties, net.symbols, controls, chance)
+            penalties = recent.penalties[b]
+            symbol, loss = draw(logits[slot - 1, b], room[b], penalties, net.symbols, controls, chances[n, b])
             if symbol < 0:
                 restore_denormals(before)
                 return -1
-            drawn.symbols[n, b] = symbol
-            drawn.nats[n, b] = loss
+            symbols[n, b] = symbol
+            nats[n, b] = loss
             remember(recent, penalty, symbol, b)
         if slot == ids.shape[0]:
             carry(buffers.states, first, last, slot)
             slot = 0
         for b in range(first, last):
-            ids[slot, b] = drawn.symbols[n, b]
+            ids[slot, b] = symbols[n, b]
         forward(net, buffers, ids, no_dropout, Part(first, last, slot, slot + 1))
         slot += 1
     restore_denormals(before)

@@ -39,17 +39,16 @@ def steps_at_once(rows):
 
 
 @jit
-def handed_up(buffers, layer, is_dropped):
+def handed_up(states, dropped, layer, is_dropped):
     """Return what a layer hands to the one above [T+1, B, H]: that of step t in slot t+1."""
     if is_dropped:
-        return buffers.dropped[layer]
-    return buffers.states[0, layer]
+        return dropped[layer]
+    return states[0, layer]
 
 
 @jit
-def read_by(ids, buffers, stack):
-    """Return what a stack reads [T, B] of ids [D·T, B]."""
-    steps = buffers.z.shape[1]
+def read_by(ids, steps, stack):
+    """Return what a stack reads [T, B] of ids [D·T, B], for a window of so many steps T."""
     return ids[stack * steps : (stack + 1) * steps]
 
 
@@ -59,33 +58,34 @@ def layers_forward(net, buffers, ids, dropout, part):
 
     An input below 0 is the gap between two documents: after it a row's states are the first ones.
     """
-    weights, packed, states = net.weights, net.packed, buffers.states
+    # Single arrays from here on: as long as a tuple is in use, each of its arrays has its users counted.
+    scan, weights, packed, keys = net.scan, net.weights, net.packed, dropout.keys
+    first_U, b, peepholes, periods = weights.first_U, weights.b, weights.peepholes, weights.periods
+    initial, packed_U, packed_W, packed_extra = weights.initial, packed.U, packed.W, packed.extra
+    gates, states, dropped, masks = buffers.z, buffers.states, buffers.dropped, buffers.masks
     first, last = part.first, part.last
     stretch = steps_at_once(last - first)
-    depth = buffers.z.shape[0] // weights.first_U.shape[0]
-    for layer in range(buffers.z.shape[0]):
+    depth = gates.shape[0] // first_U.shape[0]
+    for layer in range(gates.shape[0]):
         stack, level = layer // depth, layer % depth
-        z, b = buffers.z[layer], weights.b[layer]
-        read = read_by(ids, buffers, stack)
-        own = LayerWeights(packed.W[layer], packed.extra[layer], weights.peepholes[layer], weights.periods)
+        z, read = gates[layer], read_by(ids, gates.shape[1], stack)
+        own = LayerWeights(packed_W[layer], packed_extra[layer], peepholes[layer], periods)
         for t in range(part.begin, part.end, stretch):
             stop = min(t + stretch, part.end)
             if level == 0:
-                inputs.feed_symbols(z, weights.first_U[stack], b, read, Part(first, last, t, stop))
+                inputs.feed_symbols(z, first_U[stack], b[layer], read, Part(first, last, t, stop))
             else:
-                below, fed = handed_up(buffers, layer - 1, dropout.keys.size), weights.first_U.shape[2]
-                inputs.feed_below(z, fed, packed.U[layer - 1 - stack], b, below, Part(first, last, t, stop))
+                below, U = handed_up(states, dropped, layer - 1, keys.size), packed_U[layer - 1 - stack]
+                inputs.feed_below(z, first_U.shape[2], U, b[layer], below, Part(first, last, t, stop))
             while t < stop:
                 gap = gap_after(read, first, last, t, stop)
-                span = Part(first, last, t, gap + 1)
-                call(net.scan.address, (z, states, layer, own, span, net.scan.flags))
+                call(scan.address, (z, states, layer, own, Part(first, last, t, gap + 1), scan.flags))
                 for row in range(first, last):
                     if read[gap, row] < 0:  # what it reads next knows nothing of what was before
-                        begin_layer(states, weights.initial, layer, gap + 1, row)
+                        begin_layer(states, initial, layer, gap + 1, row)
                 t = gap + 1
-        if dropout.keys.size:
-            mask, key = buffers.masks[layer], dropout.keys[layer]
-            inputs.drop(buffers.dropped[layer], states[0, layer], mask, dropout.keep, key, part)
+        if keys.size:
+            inputs.drop(dropped[layer], states[0, layer], masks[layer], dropout.keep, keys[layer], part)
 
 
 @shared(types.void(NET, BUFFERS, INTEGER, PART))
@@ -94,14 +94,14 @@ def logits_forward(net, buffers, is_dropped, part):
 
     A bidirectional network predicts what it reads: from all that is before it, and all that is after it up to `end`.
     """
-    logits, V, inner = buffers.logits, net.packed.V, net.weights.V.shape[1]
-    top = buffers.z.shape[0] - 1
-    inputs.fill_biases(logits, net.weights.c, part)
+    logits, states, dropped, top = buffers.logits, buffers.states, buffers.dropped, buffers.z.shape[0] - 1
+    V, c, inner = net.packed.V, net.weights.c, net.weights.V.shape[1]
+    inputs.fill_biases(logits, c, part)
     if V.shape[0] == 1:
-        softmax.add(logits, V[0], handed_up(buffers, top, is_dropped), inner, 1, part)
+        softmax.add(logits, V[0], handed_up(states, dropped, top, is_dropped), inner, 1, part)
     else:
-        softmax.add(logits, V[0], handed_up(buffers, top // 2, is_dropped), inner, 0, part)
-        softmax.add_reversed(logits, V[1], handed_up(buffers, top, is_dropped), inner, part)
+        softmax.add(logits, V[0], handed_up(states, dropped, top // 2, is_dropped), inner, 0, part)
+        softmax.add_reversed(logits, V[1], handed_up(states, dropped, top, is_dropped), inner, part)
 
 
 @entry
