@@ -317,6 +317,17 @@ def test_a_model_file_keeps_the_separator(tmp_path, separator, byte_level):
     assert load(tmp_path / "model.npz").vocabulary == read.vocabulary
 
 
+@pytest.mark.parametrize("version", [1, 2, 3])
+def test_model_files_of_all_formats_load(tmp_path, version):
+    """Formats 1 and 2 had no options of the network, and format 1 no documents; what they had is read as it was."""
+    with_meta(tmp_path / "old.npz", lambda meta: meta | {"format": version})
+    assert hostile.meta_of((tmp_path / "old.npz").read_bytes())["format"] == version
+    with np.load(tmp_path / "old.npz") as file:
+        stored = {name: file[name] for name in file.files if name.startswith("param/")}
+    model = load(tmp_path / "old.npz")
+    assert all(np.array_equal(model.parameters[name.removeprefix("param/")], values) for name, values in stored.items())
+
+
 def test_a_model_file_from_before_there_were_documents(tmp_path):
     """Format 1 names no separator: there is none."""
     with_meta(
