@@ -36,14 +36,14 @@ class Cell:
         return tuple(state for state in self.states if state != "clock")
 
 
-def _rnn(name: str, formula: str, source: str, *flags: str, **more: object) -> Cell:
+def rnn_row(name: str, formula: str, source: str, *flags: str, **more: object) -> Cell:
     """Make a row of the vanilla network's family."""
     states = ("h", "clock") if "clockwork" in flags else ("h",)
     one = ("",)
     return Cell(name, "rnn", one, one, one, states, formula, source, flags, **more)  # type: ignore[arg-type]
 
 
-def lstm(name: str, formula: str, source: str, *flags: str) -> Cell:
+def lstm_row(name: str, formula: str, source: str, *flags: str) -> Cell:
     """Make a row of the LSTM's family from what it differs in, as Greff et al. 2015 abbreviate it.
 
     nig, nfg, nog: no input, forget, output gate (it is 1); niaf, noaf: no activation of the input, of the output; cifg:
@@ -86,47 +86,47 @@ _PEEPHOLES = "as lstm-peephole"
 CELLS: dict[str, Cell] = {
     cell.name: cell
     for cell in (
-        _rnn(
+        rnn_row(
             "rnn",
             "h_t = f(x_t U + h_{t-1} W + b), f = tanh, relu or sigmoid",
             "Elman 1990",
             options=("activation",),
         ),
-        _rnn(
+        rnn_row(
             "irnn",
             "h_t = relu(x_t U + h_{t-1} W + b), at first W = I, b = 0",
             "Le, Jaitly & Hinton 2015",
             "relu",
             recurrent_start="identity",
         ),
-        _rnn(
+        rnn_row(
             "clockwork",
             "h_t = tanh(x_t U + h_{t-1} W + b) in each group of units every T_i steps, else h_{t-1}",
             "Koutník et al. 2014",
             "clockwork",
             options=("periods",),
         ),
-        lstm(
+        lstm_row(
             "lstm",
             "c_t = f ⊙ c_{t-1} + i ⊙ g ; h_t = o ⊙ tanh(c_t)",
             "Hochreiter & Schmidhuber 1997; forget gate: Gers, Schmidhuber & Cummins 2000",
         ),
-        lstm(
+        lstm_row(
             "lstm-peephole",
             "as lstm; i, f see p ⊙ c_{t-1}, and o sees p ⊙ c_t",
             "Gers & Schmidhuber 2000",
             "peepholes",
         ),
-        lstm(
+        lstm_row(
             "lstm-coupled", "c_t = f ⊙ c_{t-1} + (1 − f) ⊙ g ; h_t = o ⊙ tanh(c_t)", "CIFG: Greff et al. 2015", "cifg"
         ),
-        lstm("lstm-nig", f"{_PEEPHOLES}, no input gate: i = 1", _ODYSSEY, "nig", "peepholes"),
-        lstm("lstm-nfg", f"{_PEEPHOLES}, no forget gate: f = 1", _ODYSSEY, "nfg", "peepholes"),
-        lstm("lstm-nog", f"{_PEEPHOLES}, no output gate: o = 1", _ODYSSEY, "nog", "peepholes"),
-        lstm("lstm-niaf", f"{_PEEPHOLES}, no input activation: g is linear", _ODYSSEY, "niaf", "peepholes"),
-        lstm("lstm-noaf", f"{_PEEPHOLES}, no output activation: h_t = o ⊙ c_t", _ODYSSEY, "noaf", "peepholes"),
-        lstm("lstm-fgr", f"{_PEEPHOLES}; i, f, o see all gates of the step before", _ODYSSEY, "fgr", "peepholes"),
-        lstm(
+        lstm_row("lstm-nig", f"{_PEEPHOLES}, no input gate: i = 1", _ODYSSEY, "nig", "peepholes"),
+        lstm_row("lstm-nfg", f"{_PEEPHOLES}, no forget gate: f = 1", _ODYSSEY, "nfg", "peepholes"),
+        lstm_row("lstm-nog", f"{_PEEPHOLES}, no output gate: o = 1", _ODYSSEY, "nog", "peepholes"),
+        lstm_row("lstm-niaf", f"{_PEEPHOLES}, no input activation: g is linear", _ODYSSEY, "niaf", "peepholes"),
+        lstm_row("lstm-noaf", f"{_PEEPHOLES}, no output activation: h_t = o ⊙ c_t", _ODYSSEY, "noaf", "peepholes"),
+        lstm_row("lstm-fgr", f"{_PEEPHOLES}; i, f, o see all gates of the step before", _ODYSSEY, "fgr", "peepholes"),
+        lstm_row(
             "lstm-projection",
             "as lstm; r_t = h_t P goes back into the gates, and up",
             "LSTMP: Sak, Senior & Beaufays 2014, without peepholes",

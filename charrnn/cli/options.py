@@ -9,7 +9,7 @@ import click
 from click.core import ParameterSource
 
 from charrnn.cells.architecture import MAXIMUM_HIDDEN, MAXIMUM_LAYERS
-from charrnn.text.unknown import UNKNOWN
+from charrnn.text.unknown_rules import UNKNOWN
 from charrnn.writing.controls import CONTROLS, Controls
 
 MOST_COMPARED = 20_000_000  # characters of texts to compare with a corpus: each takes some 100 bytes of memory

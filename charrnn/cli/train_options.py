@@ -9,7 +9,7 @@ import click
 from charrnn.cells.architecture import ACTIVATIONS, MAXIMUM_HIDDEN, MAXIMUM_LAYERS
 from charrnn.cells.table import CELLS
 from charrnn.cli.options import Duration, EscapedText, Number
-from charrnn.text.unknown import UNKNOWN
+from charrnn.text.unknown_rules import UNKNOWN
 from charrnn.training.rules import OPTIMIZERS, SCHEDULES
 from charrnn.training.settings import GRADIENTS
 

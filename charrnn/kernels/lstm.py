@@ -1,14 +1,16 @@
-"""The long short-term memory's scans over time (Hochreiter & Schmidhuber 1997, forget gate Gers et al. 2000).
+"""The LSTM's forward and backward pass through time (Hochreiter & Schmidhuber 1997, forget gate Gers et al. 2000).
 
-    i, f, o = σ(x_t U + h_{t-1} W + b) ;  g = tanh(likewise)
+    i = σ(x_t U_i + h_{t-1} W_i + b_i), f and o likewise ;  g = tanh(x_t U_g + h_{t-1} W_g + b_g)
     c_t = f ⊙ c_{t-1} + i ⊙ g ;  h_t = o ⊙ tanh(c_t)
 
-Flags say in what a cell differs from that, by the abbreviations of Greff et al. 2015. A kernel is compiled for each
-value of them, so a test of a flag costs nothing. The gates that there are stand side by side in a row of z, in the
-order i, f, o, g. What goes back into them is h, or r = h P where it is projected; with full gate recurrence, the gates
-of the step before as well, which are states then.
+What enters a gate, its pre-activation a, begins as x_t U + b (`inputs.py`); the scans below add h_{t-1} W. Flags say
+how a variant differs from the formula: named as in Greff et al. 2015, plus peepholes and projection. A kernel is
+compiled once for each combination of flags, so testing a flag costs nothing at run time.
 
-Below, `at` is (t, b, j): a step, a row of the batch, and the first of 16 units; δ of a gate is ∂L/∂(what entered it).
+The gates that a cell has lie side by side in a row of z, in the order i, f, o, and the candidate g. With a projection,
+states[0] is r = h P, which goes back into the gates, and states[2] is h; with full gate recurrence, i, f and o also see
+the gates of the step before, states[2 + k]. Below, `at` is (t, b, j): a step, a row of the batch, and the first of 16
+units; δ of a gate is ∂L/∂a. Sizes: see `arguments.py`.
 """
 
 from typing import NamedTuple
@@ -35,244 +37,243 @@ FLAGS = {
 }
 
 
-class Gate(NamedTuple):
-    """Where a gate is: its first column in z, and its row among the peepholes and the other gates."""
+class Place(NamedTuple):
+    """Where a gate is: its first column in z, and its row among the peepholes and, as a state, among the gates."""
 
     column: int
     row: int
 
 
-class Gates(NamedTuple):
-    """Where the gates of a cell are; one that is not there is where the next one is."""
+class Places(NamedTuple):
+    """Where the gates of a cell are; a missing one gets the place of the next, which is not read then."""
 
-    i: Gate
-    f: Gate
-    o: Gate
-    g: Gate
+    i: Place
+    f: Place
+    o: Place
+    g: Place
 
 
 @jit
-def gates_of(flags, size):
+def places_of(flags, size):
     """Return where the gates of a cell with `size` units are."""
     f = 0 if flags & (NIG | CIFG) else 1
     o = f if flags & NFG else f + 1
     g = o if flags & NOG else o + 1
-    return Gates(Gate(0, 0), Gate(f * size, f), Gate(o * size, o), Gate(g * size, g))
+    return Places(Place(0, 0), Place(f * size, f), Place(o * size, o), Place(g * size, g))
 
 
-# Forward: each piece takes what entered a gate from z, and leaves the gate there for the way back.
+# Forward: each piece reads a pre-activation from z and overwrites it with the gate, which the backward pass needs.
 
 
 @jit
-def open_gate(z, gate, at, cell, peepholes, flags):
-    """Return σ(a + p ⊙ c) for what entered a gate."""
+def compute_gate(z, place, at, c, peepholes, flags):
+    """Compute σ(a + p ⊙ c) for a gate, store it in z and return it."""
     t, b, j = at
-    a = load(z, (t, b, gate.column + j))
+    a = load(z, (t, b, place.column + j))
     if flags & PEEPHOLES:
-        a = fma(cell, load(peepholes, (gate.row, j)), a)
-    value = logistic(a)
-    store(z, (t, b, gate.column + j), value)
-    return value
+        a = fma(c, load(peepholes, (place.row, j)), a)
+    gate = logistic(a)
+    store(z, (t, b, place.column + j), gate)
+    return gate
 
 
 @jit
-def forget_gate(z, f, at, before, peepholes, flags):
+def forget_gate(z, place, at, c_before, peepholes, flags):
     """Return f = σ(a_f + p_f ⊙ c_{t-1}), or 1 without the gate."""
     if flags & NFG:
         return splat(1.0)
-    return open_gate(z, f, at, before, peepholes, flags)
+    return compute_gate(z, place, at, c_before, peepholes, flags)
 
 
 @jit
-def input_gate(z, i, at, before, peepholes, forget, flags):
-    """Return i = σ(a_i + p_i ⊙ c_{t-1}), or 1 without the gate, or 1 − f where it is coupled."""
+def input_gate(z, place, at, c_before, peepholes, f, flags):
+    """Return i = σ(a_i + p_i ⊙ c_{t-1}), or 1 without the gate, or 1 − f where they are coupled."""
     if flags & NIG:
         return splat(1.0)
     if flags & CIFG:
-        return 1.0 - forget
-    return open_gate(z, i, at, before, peepholes, flags)
+        return 1.0 - f
+    return compute_gate(z, place, at, c_before, peepholes, flags)
 
 
 @jit
-def input_value(z, g, at, flags):
+def candidate(z, place, at, flags):
     """Return g = tanh(a_g), or a_g where it is linear."""
     t, b, j = at
-    value = load(z, (t, b, g.column + j))
+    g = load(z, (t, b, place.column + j))
     if not flags & NIAF:
-        value = tanh(value)
-        store(z, (t, b, g.column + j), value)
-    return value
+        g = tanh(g)
+        store(z, (t, b, place.column + j), g)
+    return g
 
 
 @jit
-def output_value(z, o, at, cell, peepholes, flags):
-    """Return h_t = o ⊙ tanh(c_t), o = σ(a_o + p_o ⊙ c_t): without tanh, or o, where a cell has none."""
-    t, b, j = at
-    value = cell if flags & NOAF else tanh(cell)
+def output(z, place, at, c, peepholes, flags):
+    """Return h_t = o ⊙ tanh(c_t), o = σ(a_o + p_o ⊙ c_t). NOAF drops the tanh, NOG drops o."""
+    h = c if flags & NOAF else tanh(c)
     if flags & NOG:
-        return value
+        return h
     if flags & PEEPHOLES:
-        return open_gate(z, o, at, cell, peepholes, flags) * value
-    return load(z, (t, b, o.column + j)) * value  # it was opened already
+        return compute_gate(z, place, at, c, peepholes, flags) * h
+    return stored_gate(z, place, at) * h  # computed with the other gates
+
+
+@jit
+def stored_gate(z, place, at):
+    """Return a gate as the forward pass has stored it."""
+    t, b, j = at
+    return load(z, (t, b, place.column + j))
 
 
 @separate(FORWARD_SCAN)
 def forward(z, states, layer, weights, part, flags):
-    """Run a part of the batch through steps of a window.
+    """Run some rows of the batch through some steps of a window.
 
-    z [T, B, Z] comes with x_t U + b and leaves with the gates; h and c [T+1, B, H] hold the carried state in slot 0
-    and get step t's in slot t+1.
+    z [T, B, Z] holds x_t U + b on entry and the gates on return; h and c, states[0] and states[1], hold the carried
+    state in slot `part.begin` and get that of step t in slot t+1.
     """
     h, c = states[0, layer], states[1, layer]
     size = c.shape[2]
-    gates = gates_of(flags, size)
-    peepholes, first, last = weights.peepholes, part.first, part.last
-    fed = weights.W.size // z.shape[2]
+    places, peepholes = places_of(flags, size), weights.peepholes
+    first, last = part.first, part.last
+    outputs = weights.W.size // z.shape[2]  # rows of W: H, or R with a projection
     for t in range(part.begin, part.end):
-        multiply_add(z[t : t + 1, first:last], h[t : t + 1, first:last, :fed], weights.W, t & 1)
+        # t & 1: every other step goes through W backwards, as `multiply_add` explains
+        multiply_add(z[t : t + 1, first:last], h[t : t + 1, first:last, :outputs], weights.W, t & 1)
         if flags & FGR:
             for k in range(weights.extra.shape[0]):
-                seen = states[2 + k, layer, t : t + 1, first:last]
-                multiply_add(z[t : t + 1, first:last, : gates.g.column], seen, weights.extra[k], t & 1)
+                gates_before = states[2 + k, layer, t : t + 1, first:last]
+                multiply_add(z[t : t + 1, first:last, : places.g.column], gates_before, weights.extra[k], t & 1)
         for b in range(first, last):
             for j in range(0, size, LANES):
                 at = t, b, j
-                before = load(c, at)
-                f = forget_gate(z, gates.f, at, before, peepholes, flags)
-                i = input_gate(z, gates.i, at, before, peepholes, f, flags)
+                c_before = load(c, at)
+                f = forget_gate(z, places.f, at, c_before, peepholes, flags)
+                i = input_gate(z, places.i, at, c_before, peepholes, f, flags)
                 if not flags & (NOG | PEEPHOLES):
-                    open_gate(z, gates.o, at, before, peepholes, flags)
-                g = input_value(z, gates.g, at, flags)
-                store(c, (t + 1, b, j), fma(f, before, i * g))
-            for j in range(0, size, LANES):  # apart, as a processor sees too few steps ahead to overlap longer chains
-                y = output_value(z, gates.o, (t, b, j), load(c, (t + 1, b, j)), peepholes, flags)
+                    compute_gate(z, places.o, at, c_before, peepholes, flags)
+                g = candidate(z, places.g, at, flags)
+                store(c, (t + 1, b, j), fma(f, c_before, i * g))
+            for j in range(0, size, LANES):  # a second loop: the processor overlaps shorter chains
+                h_new = output(z, places.o, (t, b, j), load(c, (t + 1, b, j)), peepholes, flags)
                 if flags & PROJECTION:
-                    store(states, (2, layer, t + 1, b, j), y)
+                    store(states, (2, layer, t + 1, b, j), h_new)
                     store(h, (t + 1, b, j), 0.0)
                 else:
-                    store(h, (t + 1, b, j), y)
+                    store(h, (t + 1, b, j), h_new)
                 if flags & FGR:
-                    for k in range(weights.extra.shape[0]):  # 0 in the padding
+                    for k in range(weights.extra.shape[0]):
                         gate = load(z, (t, b, k * size + j))
-                        store(states, (2 + k, layer, t + 1, b, j), in_use(gate, weights.periods, j))
+                        store(states, (2 + k, layer, t + 1, b, j), without_padding(gate, weights.periods, j))
         if flags & PROJECTION:
             whole = states[2, layer, t + 1 : t + 2, first:last]
-            multiply_add(h[t + 1 : t + 2, first:last, :fed], whole, weights.extra[0], t & 1)
+            multiply_add(h[t + 1 : t + 2, first:last, :outputs], whole, weights.extra[0], t & 1)
 
 
 @jit
-def in_use(values, periods, j):
-    """Return values of units, and 0 for the padding, whose periods are 0."""
-    return chosen_at_least(load(periods, (j,)), 0.5, values)
+def without_padding(gate, periods, j):
+    """Return a gate with 0 in the padding, where periods are 0 and σ(0) is ½."""
+    return chosen_at_least(load(periods, (j,)), 0.5, gate)
 
 
-# Back: each piece takes a gate from z, and leaves δ there.
-
-
-@jit
-def left_gate(z, gate, at):
-    """Return a gate as the way forward has left it."""
-    t, b, j = at
-    return load(z, (t, b, gate.column + j))
+# Backward: each piece reads a gate from z and overwrites it with δ.
 
 
 @jit
-def left_input_gate(z, i, at, forget, flags):
-    """Return i, or what stands for it."""
+def stored_input_gate(z, place, at, f, flags):
+    """Return i: 1 without the gate, 1 − f where they are coupled."""
     if flags & NIG:
         return splat(1.0)
-    return 1.0 - forget if flags & CIFG else left_gate(z, i, at)
+    return 1.0 - f if flags & CIFG else stored_gate(z, place, at)
 
 
 @jit
-def back_through_gate(z, gate, at, value, d, d_others, layer, flags):
-    """Return δ = d ⊙ σ'(a), where d = ∂L/∂(the gate), and what comes to it from the step after as a state."""
+def back_through_gate(z, place, at, gate, d_gate, d_others, layer, flags):
+    """Store and return δ = d_gate ⊙ σ'(a); with FGR, d_gate also gets the gradient from step t+1."""
     t, b, j = at
     if flags & FGR:
-        d = d + load(d_others, (1 + gate.row, layer, 0, b, j))
-    delta = d * (value * (1.0 - value))
-    store(z, (t, b, gate.column + j), delta)
+        d_gate = d_gate + load(d_others, (1 + place.row, layer, 0, b, j))
+    delta = d_gate * (gate * (1.0 - gate))
+    store(z, (t, b, place.column + j), delta)
     return delta
 
 
 @jit
-def back_through_peephole(delta, gate, j, peepholes, d_cell, flags):
-    """Add δ ⊙ p to the gradient of the cell that a gate has seen."""
+def back_through_peephole(delta, place, j, peepholes, d_c, flags):
+    """Return d_c + δ ⊙ p, the gradient of the cell state that a gate has seen."""
     if flags & PEEPHOLES:
-        return fma(delta, load(peepholes, (gate.row, j)), d_cell)
-    return d_cell
+        return fma(delta, load(peepholes, (place.row, j)), d_c)
+    return d_c
 
 
 @jit
-def back_through_step(z, c, d_others, layer, gates, at, d_h, peepholes, flags):
-    """Turn the gates of a step into δ, and ∂L/∂c_t into ∂L/∂c_{t-1}, given ∂L/∂h_t."""
+def back_through_step(z, c, d_others, layer, places, at, d_h, peepholes, flags):
+    """Turn the gates of a step into δ, and ∂L/∂c_t into ∂L/∂c_{t-1}, given d_h = ∂L/∂h_t."""
     t, b, j = at
-    before, cell = load(c, at), load(c, (t + 1, b, j))
-    f = splat(1.0) if flags & NFG else left_gate(z, gates.f, at)
-    i = left_input_gate(z, gates.i, at, f, flags)
-    o = splat(1.0) if flags & NOG else left_gate(z, gates.o, at)
-    g = left_gate(z, gates.g, at)
+    c_before, c_now = load(c, at), load(c, (t + 1, b, j))
+    f = splat(1.0) if flags & NFG else stored_gate(z, places.f, at)
+    i = stored_input_gate(z, places.i, at, f, flags)
+    o = splat(1.0) if flags & NOG else stored_gate(z, places.o, at)
+    g = stored_gate(z, places.g, at)
 
     # h_t = o ⊙ tanh(c_t)
-    squashed, slope = cell, splat(1.0)
+    squashed, slope = c_now, splat(1.0)
     if not flags & NOAF:
-        squashed = tanh(cell)  # again: cheaper than a buffer for it
+        squashed = tanh(c_now)  # recomputed: cheaper than storing it
         slope = 1.0 - squashed * squashed
     d_c = fma(d_h * o, slope, load(d_others, (0, layer, 0, b, j)))
     if not flags & NOG:
-        d_o = back_through_gate(z, gates.o, at, o, d_h * squashed, d_others, layer, flags)
-        d_c = back_through_peephole(d_o, gates.o, j, peepholes, d_c, flags)
+        delta_o = back_through_gate(z, places.o, at, o, d_h * squashed, d_others, layer, flags)
+        d_c = back_through_peephole(delta_o, places.o, j, peepholes, d_c, flags)
 
     # c_t = f ⊙ c_{t-1} + i ⊙ g
     d_before = d_c * f
     if not flags & (NIG | CIFG):
-        d_i = back_through_gate(z, gates.i, at, i, d_c * g, d_others, layer, flags)
-        d_before = back_through_peephole(d_i, gates.i, j, peepholes, d_before, flags)
+        delta_i = back_through_gate(z, places.i, at, i, d_c * g, d_others, layer, flags)
+        d_before = back_through_peephole(delta_i, places.i, j, peepholes, d_before, flags)
     if not flags & NFG:
-        d_f = d_c * (before - g) if flags & CIFG else d_c * before
-        d_f = back_through_gate(z, gates.f, at, f, d_f, d_others, layer, flags)
-        d_before = back_through_peephole(d_f, gates.f, j, peepholes, d_before, flags)
-    d_g = d_c * i
+        d_f = d_c * (c_before - g) if flags & CIFG else d_c * c_before
+        delta_f = back_through_gate(z, places.f, at, f, d_f, d_others, layer, flags)
+        d_before = back_through_peephole(delta_f, places.f, j, peepholes, d_before, flags)
+    delta_g = d_c * i
     if not flags & NIAF:
-        d_g = d_g * (1.0 - g * g)
-    store(z, (t, b, gates.g.column + j), d_g)
+        delta_g = delta_g * (1.0 - g * g)
+    store(z, (t, b, places.g.column + j), delta_g)
     store(d_others, (0, layer, 0, b, j), d_before)
 
 
 @separate(BACKWARD_SCAN)
 def backward(z, states, dh, d_others, layer, weights, part, flags):
-    """Go back through steps of a window: the gates in z become δ, the gradient of what entered them.
+    """Go back through some steps of a window: the gates in z become δ, the gradient of their pre-activations.
 
-    dh [T+1, B, H] comes with ∂L/∂h_t from above in slot t+1 and zeros in slot 0; `d_others` [·, 1, B, H] is room for
-    ∂L/∂c_t, then for that of the gates that are states, or of h where it is projected. All leave with the gradient of
-    the carried state, dh in slot 0.
+    dh [L, T+1, B, H] holds ∂L/∂h_t from the layer above in slot t+1, and zeros in the first slot; d_others
+    [S−1, L, 1, B, H] holds ∂L/∂c_t, then the gradients of the gates that are states, or room for that of h where it is
+    projected. On return dh, in its first slot, and d_others hold the gradient of the carried state.
     """
     c, dh = states[1, layer], dh[layer]
     size = c.shape[2]
-    gates = gates_of(flags, size)
+    places = places_of(flags, size)
     first, last = part.first, part.last
-    fed = weights.W.size // z.shape[2]
+    outputs = weights.W.size // z.shape[2]
     for t in range(part.end - 1, part.begin - 1, -1):
         if flags & PROJECTION:
             clear(d_others[1, layer], first, last, 0, 1)
-            multiply_add(
-                d_others[1, layer, :, first:last], dh[t + 1 : t + 2, first:last, :fed], weights.extra[0], t & 1
-            )
+            d_r = dh[t + 1 : t + 2, first:last, :outputs]
+            multiply_add(d_others[1, layer, :, first:last], d_r, weights.extra[0], t & 1)
         for b in range(first, last):
             for j in range(0, size, LANES):
                 d_h = load(d_others, (1, layer, 0, b, j)) if flags & PROJECTION else load(dh, (t + 1, b, j))
-                back_through_step(z, c, d_others, layer, gates, (t, b, j), d_h, weights.peepholes, flags)
-        multiply_add(dh[t : t + 1, first:last, :fed], z[t : t + 1, first:last], weights.W, t & 1)
+                back_through_step(z, c, d_others, layer, places, (t, b, j), d_h, weights.peepholes, flags)
+        multiply_add(dh[t : t + 1, first:last, :outputs], z[t : t + 1, first:last], weights.W, t & 1)
         if flags & FGR:
             for k in range(weights.extra.shape[0]):
                 clear(d_others[1 + k, layer], first, last, 0, 1)
                 d_gate = d_others[1 + k, layer, :, first:last]
-                multiply_add(d_gate, z[t : t + 1, first:last, : gates.g.column], weights.extra[k], t & 1)
+                multiply_add(d_gate, z[t : t + 1, first:last, : places.g.column], weights.extra[k], t & 1)
 
 
 @separate(EXTRA_GRADIENTS)
 def extra_gradients(gradient, buffers, layer, member, steps, scratch, flags):
-    """Add a member's columns of the gradients of what the cell has beside U, W and b.
+    """Add a member's columns of the gradients of what the cell has besides U, W and b.
 
     ∇R_k = Σ (gate k)_{t-1}ᵀ δ_t ;  ∇P = Σ h_tᵀ ∂L/∂r_t ;  ∇p_i = Σ δ_i ⊙ c_{t-1}, likewise f, and ∇p_o = Σ δ_o ⊙ c_t.
     """
@@ -287,7 +288,7 @@ def extra_gradients(gradient, buffers, layer, member, steps, scratch, flags):
         d_r = buffers.dh[layer, 1:].reshape(-1, size)
         add_product(d_extra[0], states[2, layer], 1, d_r, 0, rows, member, scratch)
     if flags & PEEPHOLES:
-        o = gates_of(flags, size).o
+        o = places_of(flags, size).o
         c = states[1, layer].reshape(-1, size)
         for k in range(d_peepholes.shape[0]):
             seen = batch if k == o.row else 0  # o sees the new c, in the next slot

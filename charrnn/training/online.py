@@ -180,7 +180,7 @@ class OnlineTrainer:
         """Go back to safe weights with half the rate; raise CharrnnError when this has not helped several times."""
         self.learner.start_over(self._safe)
         self._chunk = 1
-        self.state.roll_back(self.settings.lr, self.pace.most_rollbacks)
+        self.state.count_rollback(self.settings.lr, self.pace.most_rollbacks)
 
     def is_finite(self) -> bool:
         """Tell whether all that a checkpoint holds is finite; if not, it cannot be saved."""

@@ -1,4 +1,4 @@
-"""The pace of a run: how often it reports and validates, and how it goes back where the loss runs away."""
+"""The pace of a run: how often it reports and validates, and the limits beyond which it goes back."""
 
 import math
 from dataclasses import dataclass

@@ -55,8 +55,8 @@ class RunState:
     loss_sum: float = 0.0  # nats
     loss_count: int = 0  # characters that these are the loss of
 
-    def roll_back(self, peak_rate: float, most: int) -> float:
-        """Count a roll-back to the present step, where moments begin; return the halved rate.
+    def count_rollback(self, peak_rate: float, most: int) -> float:
+        """Take account of a roll-back to this step: the moments begin here; return the halved rate.
 
         Raises CharrnnError where it is one more in a row than `most`.
         """

@@ -244,7 +244,7 @@ class Trainer:
         self.learner.start_over(self.best.flat)
         state.step = state.best_step
         state.waited, state.loss_sum, state.loss_count = 0, 0.0, 0
-        rate = state.roll_back(self.settings.lr, self.pace.most_rollbacks)
+        rate = state.count_rollback(self.settings.lr, self.pace.most_rollbacks)
         return replace(record, step=state.step, learning_rate=rate, rolled_back=True)
 
     def _is_validation_due(self) -> bool:

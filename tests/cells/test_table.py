@@ -9,7 +9,7 @@ import pytest
 
 from charrnn.cells.architecture import Architecture
 from charrnn.cells.initial import heard, initialize
-from charrnn.cells.table import CELLS, lstm
+from charrnn.cells.table import CELLS, lstm_row
 from charrnn.errors import CharrnnError
 from charrnn.model.model_file import load, save
 from charrnn.model.network import Network
@@ -134,7 +134,7 @@ def test_a_row_that_contradicts_itself_is_refused():
     """Gates cannot be coupled and absent, and there is one kind of extra matrices."""
     for flags in (("cifg", "nfg"), ("cifg", "nig"), ("fgr", "projection")):
         with pytest.raises(ValueError, match=r"coupled gates|one kind"):
-            lstm("contradiction", "", "", *flags)
+            lstm_row("contradiction", "", "", *flags)
 
 
 def test_periods_are_read():
@@ -428,7 +428,9 @@ def made_up_step(p, x, state):
 
 def test_a_new_variant_is_a_new_row(monkeypatch, tmp_path):
     """A row of the table and its twin are all: it computes, trains, is stored, and goes on, right to the bit."""
-    row = lstm("lstm-made-up", "c_t = f ⊙ c_{t-1} + (1 − f) ⊙ g ; h_t = o ⊙ c_t", "nobody", "cifg", "noaf", "peepholes")
+    row = lstm_row(
+        "lstm-made-up", "c_t = f ⊙ c_{t-1} + (1 − f) ⊙ g ; h_t = o ⊙ c_t", "nobody", "cifg", "noaf", "peepholes"
+    )
     monkeypatch.setitem(CELLS, row.name, row)
     monkeypatch.setitem(naive.STEPS, row.name, made_up_step)
     case = Case(row.name, 5, 6, 2, 3, 4).run()

@@ -151,7 +151,7 @@ def test_a_chunk_takes_the_time_that_it_should():
 @pytest.mark.parametrize("state", [State(step=9, rate_scale=0.5), OnlineState(step=9, rate_scale=0.5)], ids=str)
 def test_rolling_back_halves_the_rate_and_gives_up_in_the_end(state):
     """All kinds of runs do so alike."""
-    assert state.roll_back(0.8, 1) == 0.8 / 4
+    assert state.count_rollback(0.8, 1) == 0.8 / 4
     assert (state.moments_begin, state.rollbacks, state.rate_scale) == (9, 1, 0.25)
     with pytest.raises(Exception, match=r"the loss ran away 2 times, though .* each time; try --lr 0\.01$"):
-        state.roll_back(0.8, 1)
+        state.count_rollback(0.8, 1)
