@@ -38,6 +38,16 @@ def test_info_draws_the_curve(trained, run):
     assert listed[-1].startswith(f"{history[-1]['epoch']:.2f}")
 
 
+def test_a_long_history_lists_its_best_validation(trained, folder, run):
+    """Of thirty validations a dozen lines are listed, the best among them wherever it stands."""
+    checkpoint = load(trained)
+    first = checkpoint.history[0]
+    checkpoint.history = [first | {"epoch": float(k), "val_loss": 2.0 + (k - 17) ** 2} for k in range(30)]
+    save("long.npz", checkpoint)
+    lines = run("info", "long.npz").out.splitlines()
+    assert [line.split()[0] for line in lines if line.endswith("best")] == ["17.00"]
+
+
 def test_info_on_a_narrow_terminal(trained, run, monkeypatch):
     """In 40 columns both the list and the curve fit."""
     monkeypatch.setenv("COLUMNS", "40")

@@ -1,7 +1,16 @@
 """Words and characters as a terminal can show them."""
 
-from charrnn.display.words import harmless
+import math
+
+import pytest
+
+from charrnn.display.words import bits, harmless
 from tests.helpers.texts import EMOJI
+
+
+def test_bits():
+    """A fair choice between two costs one bit, and one between eight costs three."""
+    assert [bits(math.log(choices)) for choices in (2, 8)] == pytest.approx([1.0, 3.0])
 
 
 def test_harmless():

@@ -51,6 +51,18 @@ def test_each_symbol_is_predicted_once_before_it_is_learnt():
     assert record.recent == record.mean
 
 
+def test_the_rest_is_learnt_from_as_an_update_of_its_length():
+    """Symbols too few for an update leave weights, moments and what is carried on with the bits of one so short."""
+    ids = symbols(6)
+    runs = []
+    with Team(1) as team:
+        for length in (5, 8):
+            learner = OnlineTrainer(replace(SMALL, seq_length=length), Vocabulary.of_bytes(), team)
+            heard(learner, ids)
+            runs.append(state_of(learner))
+    assert runs[0] == runs[1]
+
+
 def test_what_is_learnt_does_not_depend_on_when_it_comes():
     """Fed one by one, in pieces of any size or at once, with 1, 2 or 3 threads: the same bits; and it learns."""
     ids = symbols(4801)
