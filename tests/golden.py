@@ -144,7 +144,7 @@ def of_model(path):
     }
     told = [*meta["history"], meta["progress"]]
     without_clock = [{name: value for name, value in record.items() if name != "seconds"} for record in told]
-    found["told"] = digest(json.dumps(without_clock, sort_keys=True).encode())
+    found["told"] = digest(json.dumps(without_clock).encode())
     return found
 
 

@@ -162,7 +162,7 @@ class Architecture:
 
     @property
     def extra_size(self) -> int:
-        """How wide each column block of the cell's further matrices is."""
+        """How wide each column block of the cell's extra matrices is."""
         return self.outputs if self.projection else self.hidden
 
     def stored_count(self) -> int:

@@ -166,16 +166,16 @@ class Bench:
         """Measure what real-time recurrent learning costs."""
         from dataclasses import replace
 
-        from charrnn.benchmark import rtrl_cost as real_time
+        from charrnn.benchmark import rtrl_cost
         from charrnn.training.settings import GRADIENTS
 
         for gradient in GRADIENTS:
             self.compile(replace(self.settings, gradient=gradient, hidden=16, layers=1, dropout=0.0))
-        measured = tuple(real_time.costs(self.text, self.settings.cell, self.team, turns=self.turns))
-        self.show([real_time.table(measured)])
+        measured = tuple(rtrl_cost.costs(self.text, self.settings.cell, self.team, turns=self.turns))
+        self.show([rtrl_cost.table(measured)])
         self.results["rtrl"] = [cost.as_dict() for cost in measured]
         if not self.as_json:
-            click.echo(click.wrap_text(real_time.COUNTED, PAGE_COLUMNS))
+            click.echo(click.wrap_text(rtrl_cost.COUNTED, PAGE_COLUMNS))
 
     def compile(self, settings: "Settings") -> None:
         """Compile what the training of a network needs."""

@@ -170,7 +170,7 @@ def _trained(path: str, name: str, options: GradientsOptions, source: BinaryIO |
     blocks = read_stream(options.text, model.vocabulary, unknown=options.unknown, source=source)
     ids = beginning(blocks, CHARACTERS_READ)
     try:
-        settings = Settings.of(model.training)
+        settings = Settings.of(model.checkpoint.training)
     except CharrnnError:
         note(f"{name} tells no settings of its training that make sense; its steps are those of a new network")
         settings = Settings(epochs=1.0)

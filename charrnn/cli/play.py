@@ -69,7 +69,7 @@ def command(ctx: click.Context, /, **values: Any) -> None:
     from charrnn.writing.conversation import Conversation
     from charrnn.writing.samples import Ending, fresh_seed
 
-    model = open_model(options.model)
+    model = open_model(options.model, left_to_right=True)
     model.compile_sampling()
     conversation = Conversation(
         model.network,

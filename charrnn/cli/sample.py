@@ -21,6 +21,7 @@ from charrnn.cli.sample_options import SampleOptions
 
 if TYPE_CHECKING:
     from charrnn.cli.sample_output import JsonOutput, PlainOutput
+    from charrnn.reading.copying import Comparison
     from charrnn.text.vocabulary import Ids, Vocabulary
     from charrnn.writing.sampler import Sampler
     from charrnn.writing.samples import Ending
@@ -89,7 +90,6 @@ def command(ctx: click.Context, /, **values: Any) -> None:
     _check_usage(options)
     from charrnn.cli.sample_output import output_for
     from charrnn.model.team import Team, processors
-    from charrnn.reading.copying import comparison
     from charrnn.writing.sampler import Sampler
     from charrnn.writing.samples import fresh_seed, samples
 
@@ -97,7 +97,7 @@ def command(ctx: click.Context, /, **values: Any) -> None:
     ending = _ending(options, model.vocabulary)
     model.compile_sampling()
     sampler = Sampler(model.network, controls=controls)
-    compare = None if options.copied is None else comparison(options.copied, model.vocabulary)
+    compare = _comparison(options, model.vocabulary)
     output = output_for(options, model.vocabulary, compare)
     prime = _read_prime(options, sampler, model.vocabulary, output)
     accept = None if options.novel is None else novel_to(options.novel, model.vocabulary, prime)
@@ -110,6 +110,15 @@ def command(ctx: click.Context, /, **values: Any) -> None:
             number = piece.sample
             output.add(piece)
     output.close()
+
+
+def _comparison(options: SampleOptions, vocabulary: "Vocabulary") -> "Comparison | None":
+    """Return what compares samples with the text of --copied, if there is one."""
+    if options.copied is None:
+        return None
+    from charrnn.reading.copying import comparison
+
+    return comparison(options.copied, vocabulary)
 
 
 def _check_usage(options: SampleOptions) -> None:

@@ -90,7 +90,7 @@ def command(**values: Any) -> None:
     from charrnn.text.ingest import name_of
 
     model = open_model(options.model, left_to_right=True)
-    unit = None if options.unit_name is None else unit_named(model.network.architecture, options.unit_name)
+    unit = None if options.unit_name is None else unit_named(model.architecture, options.unit_name)
     ids = read_traced(options.text, model.vocabulary, options.length, options.unknown)
     model.compile_reading()
     found, left_out = follow(model.network, ids, _seen(ids, model.vocabulary), unit)

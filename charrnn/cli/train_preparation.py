@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from charrnn.cli.train_options import TrainOptions
+from charrnn.cli.train_usage import INHERITED
 from charrnn.errors import CharrnnError
 
 if TYPE_CHECKING:
@@ -131,19 +132,11 @@ def settings_of(options: TrainOptions, characters: int | None = None) -> "Settin
 
 def _inheriting(options: TrainOptions, source: "Checkpoint") -> TrainOptions:
     """Return options that fit the weights of another model."""
-    network, vocabulary = source.architecture, source.vocabulary
-    return replace(
-        options,
-        cell=network.cell,
-        hidden=network.hidden,
-        layers=network.layers,
-        activation=network.activation,
-        projection=network.projection,
-        periods=None if network.periods is None else ",".join(map(str, network.periods)),
-        bidirectional=network.bidirectional,
-        learned_state=network.learned_state,
-        byte_level=vocabulary.byte_level,
-    )
+    network = source.architecture
+    inherited = {name: getattr(network, name) for name in INHERITED}
+    if network.periods is not None:
+        inherited["periods"] = ",".join(map(str, network.periods))
+    return replace(options, **inherited, byte_level=source.vocabulary.byte_level)
 
 
 def _notes(options: TrainOptions) -> Callable[[str], None]:

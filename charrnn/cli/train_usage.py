@@ -12,7 +12,7 @@ from charrnn.cli.train_options import TrainOptions
 
 CELL_OPTIONS = ("activation", "projection", "periods")
 # Options that the weights of --init-from decide.
-INHERITED = {"cell", "hidden", "layers", *CELL_OPTIONS, "bidirectional", "learned_state"}
+INHERITED = ("cell", "hidden", "layers", *CELL_OPTIONS, "bidirectional", "learned_state")
 
 # Options that a resumed run may be given anew; all others are the run's own.
 RESUMABLE = {

@@ -32,7 +32,7 @@ class _Stderr:
 
 
 def console() -> Console:
-    """Return a console on stderr that honours NO_COLOR and TERM=dumb, and is plain where there is no terminal."""
+    """Return a console on stderr that honors NO_COLOR and TERM=dumb, and is plain where there is no terminal."""
     return Console(file=cast(IO[str], _Stderr()), highlight=False, soft_wrap=True)
 
 

@@ -45,9 +45,7 @@ class Pipe:
         if not line:
             raise EOFError
         self.line += 1
-        while len(part) > LONGEST_PIPED_LINE and not part.endswith(
-            "\n"
-        ):  # read on to the end of a line that is too long
+        while len(part) > LONGEST_PIPED_LINE and not part.endswith("\n"):  # to the end of a line that is too long
             part = sys.stdin.readline(LONGEST_PIPED_LINE + 1)
             line = ""
         if not line:

@@ -1,4 +1,4 @@
-"""How everything is computed: the only room that imports numba.
+"""How everything is computed: the only package that imports numba.
 
 Reading order: ``arguments`` (what kernels are given), ``activations``, ``product`` (of matrices), then a family of
 cells, ``rnn``, ``lstm``, ``gru``: a forward and a backward scan over time each, whose signatures are in ``scans``.

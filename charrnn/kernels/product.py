@@ -13,7 +13,7 @@ from charrnn.kernels.llvm.tile import TILE_ROWS, TILE_VECTORS, multiply_any_tile
 from charrnn.kernels.llvm.vector import LANES, address, load, store
 
 PANEL = TILE_VECTORS * LANES  # columns in a packed panel; the last panel of a matrix may have fewer
-ROWS = types.float32[:, :, :]  # of a window: steps, rows of the batch, columns
+STEPS_OF_ROWS = types.float32[:, :, :]  # of a window: steps, rows of the batch, columns
 
 
 @shared(types.void(TILE))
@@ -68,7 +68,7 @@ def pack_shares(packed, packed_transposed, matrix, member):
         pack_transposed(packed_transposed, matrix, first, last)
 
 
-@shared(types.void(ROWS, ROWS, FLOATS[1], INTEGER))
+@shared(types.void(STEPS_OF_ROWS, STEPS_OF_ROWS, FLOATS[1], INTEGER))
 def multiply_add(c, a, packed, backwards):
     """Add a product: c [S, R, N] += a [S, R, K] · the first K rows of the matrix that `pack` laid out in packed [≥K·N].
 

@@ -8,10 +8,10 @@ from charrnn.kernels.llvm.tile import TILE_ROWS
 from charrnn.kernels.llvm.vector import LANES, address, fma, load, store
 from charrnn.kernels.product import PANEL, multiply_tile, share
 
-ROWS = 256  # of a window at a time: a packed panel of them is 48 kB, the tiles of 512 units half a megabyte
+BLOCK_ROWS = 256  # of a window at a time: a packed panel of them is 48 kB, the tiles of 512 units half a megabyte
 # A vector is left between packed tiles, and between panels: for spilling, and because addresses that differ by a
 # multiple of 4 kB compete for the same places of a cache.
-TILE_STRIDE, PANEL_STRIDE = ROWS * TILE_ROWS + LANES, ROWS * PANEL + LANES
+TILE_STRIDE, PANEL_STRIDE = BLOCK_ROWS * TILE_ROWS + LANES, BLOCK_ROWS * PANEL + LANES
 
 
 @jit
@@ -57,14 +57,14 @@ def multiply_transposed_add(c, a, skipped, b, skip, rows, first, last, scratch):
     """Add a weight gradient: c [M, N] += aᵀ b for the panels `first` to `last` of columns.
 
     a is [≥rows, M] after `skipped` rows, and b [≥rows, skip + N]; M and N are whole vectors. Both are packed into
-    scratch (of `scratch_size`), ROWS rows at a time: a into tiles of TILE_ROWS columns, b into panels.
+    scratch (of `scratch_size`), BLOCK_ROWS rows at a time: a into tiles of TILE_ROWS columns, b into panels.
     """
     height, columns = c.shape
     begin, end = first * PANEL, min(last * PANEL, columns)
     tiles = (height + TILE_ROWS - 1) // TILE_ROWS
     panels_begin = tiles * TILE_STRIDE
-    for block in range(0, rows, ROWS):
-        size = min(ROWS, rows - block)
+    for block in range(0, rows, BLOCK_ROWS):
+        size = min(BLOCK_ROWS, rows - block)
         for k in range(size):
             for tile in range(tiles):  # a vector is more than a tile is wide: the next row's overwrites what it spills
                 store(scratch, (tile * TILE_STRIDE + k * TILE_ROWS,), load(a, (skipped + block + k, tile * TILE_ROWS)))

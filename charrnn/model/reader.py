@@ -1,7 +1,5 @@
 """Reading symbols into the states of a network."""
 
-from collections.abc import Iterator
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -28,20 +26,15 @@ class Reader:
 
     def read(self, ids: NDArray[np.int32]) -> None:
         """Let the first B streams read symbols [N, B]. A gap, −1, sets a stream back to the first state."""
-        for _ in self.pieces(ids):
-            pass
-
-    def pieces(self, ids: NDArray[np.int32]) -> Iterator[int]:
-        """Read as `read` does, but yield the number of steps of each piece while the window holds it."""
         for begin in range(0, len(ids), self.window.seq_length):
             piece = ids[begin : begin + self.window.seq_length]
             steps, rows = piece.shape
-            self.window.carry(0, rows, self.slot)
+            if self.slot:
+                self.window.carry(0, rows, self.slot)
             self.window.ids[:steps, :rows] = piece
             self.slot = steps
             with flushed_denormals():
                 self.network.forward(self.window, 0, rows, steps)
-            yield steps
 
     def outputs(self, streams: int) -> Array:
         """Return what the top layer of the first streams hands up after what was read last [B, H]."""

@@ -38,7 +38,7 @@ class Window:
         self.losses = np.zeros((T, B), np.float32)
         self.z = aligned(L, T, B, len(cell.gates) * size)
         self.states = aligned(kept, L, T + 1, B, size)
-        # The gradient of h has a slot for each step; those of further states live for a step only.
+        # The gradient of h has a slot for each step; those of the others live for a step only.
         self.dh = aligned(L, T + 1 if training else 0, B, size)
         self.d_others = aligned(kept - 1, L, 1 if training else 0, B, size)
         self.dropped = aligned(L, T + 1 if dropout else 0, B, size)

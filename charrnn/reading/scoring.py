@@ -37,9 +37,8 @@ class Cut:
     piece: int = 1 << 20  # symbols that are scored before the next are read: what bounds memory
     streams: int = 64  # parts of a piece that are read side by side, so that the weights are read once for all
     stream_length: int = 2048  # a piece too short for two parts of this length is read in one
-    warm_up: int = (
-        256  # characters that a stream reads before its part, unscored, to have the state of one that read all
-    )
+    # Characters that a stream reads before its part, unscored, to have the state of one that read all.
+    warm_up: int = 256
 
 
 DEFAULT_CUT = Cut()

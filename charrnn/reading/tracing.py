@@ -164,10 +164,12 @@ def _read(network: Network, ids: NDArray[np.integer]) -> Iterator[NDArray[np.flo
     gates = [row.gates.index(kind) for kind in kinds(architecture)[len(states) :]]
     reader = Reader(network)
     window = reader.window
-    # The end of a document is no symbol that is read, but a gap, after which a network begins anew.
-    symbols = ids.astype(np.int32)
-    symbols[symbols >= architecture.vocabulary] = -1
-    for steps in reader.pieces(symbols[:, np.newaxis]):
+    for begin in range(0, len(ids), window.seq_length):
+        # The end of a document is no symbol that is read, but a gap, after which a network begins anew.
+        symbols = ids[begin : begin + window.seq_length].astype(np.int32)
+        symbols[symbols >= architecture.vocabulary] = -1
+        reader.read(symbols[:, np.newaxis])
+        steps = symbols.size
         of_states = window.states[: len(states), :, 1 : steps + 1, 0, :hidden].transpose(2, 1, 0, 3)
         z = window.z[:, :steps, 0].reshape(architecture.layers, steps, len(row.gates), -1)
         of_gates = z[:, :, gates, :hidden].transpose(1, 0, 2, 3)

@@ -170,7 +170,7 @@ def spectra(parameters: Mapping[str, NDArray[np.float32]], *, most_rows: int = 1
 
 
 def summary(norms: Norms) -> Summary:
-    """Summarise one layer's norms [K+1, N] over their places."""
+    """Summarize one layer's norms [K+1, N] over their places."""
     there = [values[~np.isnan(values)] for values in norms]
 
     def each(of: Callable[[Norms], Any]) -> list[float | None]:

@@ -11,9 +11,6 @@ from charrnn.model.parameters import Parameters, aligned
 from charrnn.model.team import Team
 from charrnn.training.rules import OPTIMIZERS
 
-# What the compiled update calls each row of the table.
-NUMBERS = {"adam": update.ADAM, "rmsprop": update.RMSPROP, "adagrad": update.ADAGRAD, "sgd": update.SGD}
-
 
 class Optimizer:
     """The moments of one optimizer for one network, and its step.
@@ -34,7 +31,7 @@ class Optimizer:
             gradient=gradient.flat,
             moments=flats,
             sums=sums,
-            rule=NUMBERS[name],
+            rule=getattr(update, name.upper()),
             momentum=rule.momentum,
             decay=rule.decay,
             epsilon=rule.epsilon,

@@ -43,17 +43,16 @@ class OnlineProgress:
     rolled_back: bool = False  # the loss ran away: back at the weights of some time ago, at half the rate
 
 
-@dataclass
 class RunState:
-    """Where any run stands, beside its arrays."""
+    """What any run keeps of where it stands, beside its arrays. A model file has the fields in the subclass's order."""
 
-    step: int = 0
-    seconds: float = 0.0
-    rate_scale: float = 1.0  # halved whenever the run goes back
-    rollbacks: int = 0  # since weights were last found good
-    moments_begin: int = 0  # the step at which the optimizer's moments were zero
-    loss_sum: float = 0.0  # nats
-    loss_count: int = 0  # characters that these are the loss of
+    step: int
+    seconds: float
+    rate_scale: float  # halved whenever the run goes back
+    rollbacks: int  # since weights were last found good
+    moments_begin: int  # the step at which the optimizer's moments were zero
+    loss_sum: float  # nats
+    loss_count: int  # characters that these are the loss of
 
     def count_rollback(self, peak_rate: float, most: int) -> float:
         """Take account of a roll-back to this step: the moments begin here; return the halved rate.
@@ -89,9 +88,16 @@ class RunState:
 class State(RunState):
     """Where a run over a text stands. Its loss is that of the steps since the last validation."""
 
+    step: int = 0
+    seconds: float = 0.0
     best_loss: float | None = None
     best_step: int = 0
     waited: int = 0  # validations since the best one
+    rate_scale: float = 1.0
+    rollbacks: int = 0
+    moments_begin: int = 0
+    loss_sum: float = 0.0
+    loss_count: int = 0
     given: bool = False  # the run began from given weights, which are the best until there are others
     ended: bool = False  # it came to its end where it would not have validated, but for that
     end_loss: float | None = None  # the validation loss there
@@ -123,9 +129,16 @@ class State(RunState):
 class OnlineState(RunState):
     """Where an online run stands. Its steps are updates, its loss is that of all characters."""
 
+    step: int = 0
     characters: int = 0
+    seconds: float = 0.0
     last: int | None = None  # the symbol that was read last, from which the next one is predicted
+    loss_sum: float = 0.0
+    loss_count: int = 0
     recent: float = 0.0  # mean loss of the last characters, in nats
+    rate_scale: float = 1.0
+    rollbacks: int = 0
+    moments_begin: int = 0
 
     @classmethod
     def of(cls, values: Mapping[str, Any], symbols: int) -> "OnlineState":

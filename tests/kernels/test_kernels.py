@@ -114,7 +114,7 @@ def test_a_product_of_no_rows_or_steps_is_nothing():
     assert (c == 1.0).all()
 
 
-@pytest.mark.parametrize("rows", [1, 2, 7, 8, 17, weight_gradients.ROWS, 2 * weight_gradients.ROWS + 5])
+@pytest.mark.parametrize("rows", [1, 2, 7, 8, 17, weight_gradients.BLOCK_ROWS, 2 * weight_gradients.BLOCK_ROWS + 5])
 @pytest.mark.parametrize(("inner", "columns"), [(1, 16), (33, 64), (100, 112), (48, 320)])
 @pytest.mark.parametrize("skipped", [0, 1, 3])
 def test_products_with_the_transpose_equal_numpy(rows, inner, columns, skipped):

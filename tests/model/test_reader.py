@@ -92,8 +92,8 @@ def test_the_floating_point_mode_is_put_back_whatever_happens(monkeypatch):
 
     monkeypatch.setattr(net, "forward", noted)
     reader = Reader(net, at_once=4)
-    for _ in reader.pieces(symbols(4)):
-        assert computes_with_denormals()
+    reader.read(symbols(4))
+    assert computes_with_denormals()
     with pytest.raises(MemoryError):
         reader.read(symbols(9))
     assert seen == [False, False]

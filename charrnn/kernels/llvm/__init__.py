@@ -1,4 +1,4 @@
-"""The floor under the kernels: the only room that knows llvmlite. Nothing above it emits code.
+"""The floor under the kernels: the only package that knows llvmlite. Nothing above it emits code.
 
 What it buys: whether LLVM vectorizes a loop by itself, and in which order it then sums, depends on the processor and on
 the version; here a kernel says what each of 16 lanes does. So there is one order of summation everywhere, and products

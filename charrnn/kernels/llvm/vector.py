@@ -2,7 +2,7 @@
 
 LLVM splits a vector that is wider than the processor's registers: 16 floats are one register of AVX-512, two of
 AVX2 and four of NEON. So a kernel is written once, its arithmetic is the same on each of them, and nothing depends on
-whether a compiler finds a loop worth vectorising.
+whether a compiler finds a loop worth vectorizing.
 """
 
 import operator
