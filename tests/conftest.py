@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers import processes
-from tests.helpers.commands import TINY, Result, enter
+from tests.helpers.commands import Result, enter, trained_on
 
 WORDS = """
     der die das ein eine Mann Frau Kind Haus Garten Straße Tür Vögel Bäume grüne alte kleine große sieht findet hört
@@ -46,11 +46,7 @@ def text():
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory, text):
     """Train a small model; beside it lies the text that it was trained on, corpus.txt."""
-    folder = tmp_path_factory.mktemp("trained")
-    corpus = folder / "corpus.txt"
-    corpus.write_text(text, encoding="utf-8")
-    model = folder / "model.npz"
-    assert enter("train", corpus, *TINY, "--epochs", 20, "--quiet", "-o", model) == 0
+    model = trained_on(text, tmp_path_factory.mktemp("trained"), "--epochs", 20)
     assert enter("sample", model, "--length", 1) == 0  # so that nothing says later that it compiles
     return model
 

@@ -23,8 +23,10 @@ def look(pid: int) -> dict[str, int]:
     return {"kB": int(status["VmRSS"].split()[0]), "threads": int(status["Threads"]), "files": files}
 
 
-def train(seconds: float, folder: Path, options: tuple[str, ...] = OPTIONS) -> list[dict[str, int]]:
-    """Train for so many seconds, as in a terminal; return what was seen at SAMPLES moments after the first tenth."""
+def train(
+    seconds: float, folder: Path, options: tuple[str, ...] = OPTIONS, samples: int = SAMPLES
+) -> list[dict[str, int]]:
+    """Train for so many seconds, as in a terminal; return what was seen at some moments after the first tenth."""
     charrnn = [sys.executable, "-m", "charrnn"]
     subprocess.run([*charrnn, "corpus", "fables", "--characters", "300000", "-o", folder / "text.txt"], check=True)
     ours, theirs = pty.openpty()
@@ -38,10 +40,10 @@ def train(seconds: float, folder: Path, options: tuple[str, ...] = OPTIONS) -> l
         while run.poll() is None and not (log.exists() and log.stat().st_size):  # reading, compiling
             time.sleep(0.05)
         time.sleep(seconds / 10)
-        for _ in range(SAMPLES):
-            time.sleep(0.85 * seconds / SAMPLES)
+        for _ in range(samples):
+            time.sleep(0.85 * seconds / samples)
             seen.append(look(run.pid))
-            say(f"{len(seen)} of {SAMPLES}: " + ", ".join(f"{value:,} {what}" for what, value in seen[-1].items()))
+            say(f"{len(seen)} of {samples}: " + ", ".join(f"{value:,} {what}" for what, value in seen[-1].items()))
         if run.wait(timeout=60 + seconds):
             raise SystemExit("the run failed")
     finally:

@@ -17,10 +17,11 @@ from pathlib import Path
 
 import numpy as np
 
+from tests.helpers import ROOT
 from tests.helpers.commands import enter
 from tests.rows import ROWS, settings_of
 
-SHAKESPEARE = Path(__file__).parents[1] / "models" / "shakespeare.npz"
+SHAKESPEARE = ROOT / "models" / "shakespeare.npz"
 SIZE = ("--hidden", 12)
 SHORT = (*SIZE, "--epochs", 0.001, "--val-fraction", 0, "--lr", 1e-12)
 WORDS = (

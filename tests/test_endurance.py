@@ -8,12 +8,10 @@ from tests import endurance
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's /proc")
-def test_a_run_of_seconds_leaks_neither_threads_nor_files(tmp_path, monkeypatch):
+def test_a_run_of_seconds_leaks_neither_threads_nor_files(tmp_path):
     """Threads and open files stay as many as they were; memory takes longer to tell."""
-    monkeypatch.setattr(endurance, "SAMPLES", 8)
-    seen = endurance.train(
-        4.0, tmp_path, ("--hidden", "16", "--threads", "2", "--patience", "0", "--save-every", "0.2s")
-    )
+    options = ("--hidden", "16", "--threads", "2", "--patience", "0", "--save-every", "0.2s")
+    seen = endurance.train(4.0, tmp_path, options, samples=8)
     assert len(seen) == 8
     assert not {"threads", "files"} & set(endurance.grown(seen))
 

@@ -2,7 +2,9 @@
 
 import pytest
 
+from charrnn.errors import CharrnnError
 from charrnn.model.team import Team
+from charrnn.training.trainer import Trainer
 from tests.helpers.texts import corpus_of
 
 
@@ -17,3 +19,14 @@ def team():
     """Return a team of two."""
     with Team(2) as members:
         yield members
+
+
+@pytest.fixture
+def running_away(monkeypatch):
+    """Let the loss of every run run away."""
+
+    def run(self):
+        yield from ()
+        raise CharrnnError("the loss ran away")
+
+    monkeypatch.setattr(Trainer, "run", run)

@@ -95,14 +95,8 @@ def test_nothing_is_better_than_a_loss_that_ran_away():
     assert best((Trial(3.0, None), Trial(2.0, None))).lr == 3.0
 
 
-def test_a_run_that_runs_away_does_not_end_the_comparison(monkeypatch, corpus, team):
+def test_a_run_that_runs_away_does_not_end_the_comparison(running_away, corpus, team):
     """It has no loss, and the next network is trained."""
-
-    def run(self):
-        yield from ()
-        raise CharrnnError("the loss ran away")
-
-    monkeypatch.setattr(Trainer, "run", run)
     networks = candidates(["gru", "lstm"], PLAN, len(corpus.vocabulary), 3000)
     results = list(compare(networks, corpus, team, seconds=0.1))
     assert [(result.name, result.loss, result.timed_loss) for result in results] == [

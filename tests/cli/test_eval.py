@@ -16,7 +16,7 @@ import pytest
 from charrnn.cli.eval_output import keeping
 from charrnn.errors import CharrnnError
 from charrnn.reading import scoring
-from tests.helpers.commands import ERROR, TINY, enter, misused, refused, strict_json
+from tests.helpers.commands import ERROR, TINY, misused, refused, strict_json, trained_on
 from tests.helpers.model_files import meta_of, rewrite
 
 BITS = 1 / math.log(2)
@@ -37,21 +37,13 @@ def other(trained, tmp_path_factory):
 @pytest.fixture(scope="module")
 def of_documents(tmp_path_factory, text):
     """Train a small model of documents, a line each."""
-    folder = tmp_path_factory.mktemp("documents")
-    (folder / "corpus.txt").write_text(text, encoding="utf-8")
-    options = (*TINY, "--documents", "lines", "--epochs", 1, "--quiet", "-o", folder / "model.npz")
-    assert enter("train", folder / "corpus.txt", *options) == 0
-    return folder / "model.npz"
+    return trained_on(text, tmp_path_factory.mktemp("documents"), "--documents", "lines", "--epochs", 1)
 
 
 @pytest.fixture(scope="module")
 def of_bytes(tmp_path_factory, text):
     """Train a small model of bytes."""
-    folder = tmp_path_factory.mktemp("bytes")
-    (folder / "corpus.txt").write_text(text, encoding="utf-8")
-    options = (*TINY, "--bytes", "--epochs", 1, "--quiet", "-o", folder / "model.npz")
-    assert enter("train", folder / "corpus.txt", *options) == 0
-    return folder / "model.npz"
+    return trained_on(text, tmp_path_factory.mktemp("bytes"), "--bytes", "--epochs", 1)
 
 
 def records(result):

@@ -9,7 +9,7 @@ import pytest
 
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.writing import filling
-from tests.helpers.commands import Screen, enter, on_a_terminal
+from tests.helpers.commands import Screen, enter, on_a_terminal, trained_on
 from tests.helpers.model_files import untrained
 
 SENTENCES = ("The cat sat on the mat.\n", "The dog ran up the hill.\n")
@@ -18,13 +18,9 @@ SENTENCES = ("The cat sat on the mat.\n", "The dog ran up the hill.\n")
 @pytest.fixture(scope="module")
 def both(tmp_path_factory):
     """Train a small bidirectional model on two sentences, in any order."""
-    folder = tmp_path_factory.mktemp("both")
-    choose = np.random.default_rng(0)
-    corpus = folder / "sentences.txt"
-    corpus.write_text("".join(SENTENCES[k] for k in choose.integers(0, 2, 400)))
-    options = ("--bidirectional", "--hidden", 24, "--epochs", 40, "--threads", 1, "--quiet")
-    assert enter("train", corpus, *options, "-o", folder / "both.npz") == 0
-    return folder / "both.npz"
+    text = "".join(SENTENCES[k] for k in np.random.default_rng(0).integers(0, 2, 400))
+    options = ("--bidirectional", "--hidden", 24, "--epochs", 40)
+    return trained_on(text, tmp_path_factory.mktemp("both"), *options)
 
 
 @pytest.mark.parametrize(

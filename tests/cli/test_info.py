@@ -10,6 +10,7 @@ import pytest
 
 from charrnn.display.curve import HEIGHT
 from charrnn.model.model_file import load, save
+from tests.helpers import ROOT
 from tests.helpers.commands import ERROR, UNEXPECTED, enter, on_a_terminal, strict_json
 from tests.helpers.model_files import arrays_of, meta_of, rewrite
 
@@ -71,7 +72,7 @@ def test_info_in_a_c_locale(trained):
     """Whatever the locale, what is written is UTF-8."""
     environment = {"LC_ALL": "C", "PATH": "/usr/bin:/bin", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     command = [sys.executable, "-m", "charrnn", "info", str(trained)]
-    done = subprocess.run(command, env=environment, capture_output=True, cwd=Path(__file__).parents[2], check=True)
+    done = subprocess.run(command, env=environment, capture_output=True, cwd=ROOT, check=True)
     assert "⠒ loss" in done.stdout.decode("utf-8")
 
 

@@ -20,19 +20,16 @@ from charrnn.reading.copying import Copied
 from charrnn.text.vocabulary import TEXT_BLOCK, Vocabulary
 from charrnn.writing.sampler import Sampler
 from charrnn.writing.samples import Piece
-from tests.helpers.commands import COLOR_CODES, enter, json_lines, misused, on_a_terminal, refused
+from tests.helpers.commands import COLOR_CODES, enter, json_lines, misused, on_a_terminal, refused, trained_on
 
 NAMES = sorted({"".join(random.Random(k).choices(["an", "be", "ri", "lo", "ma", "el"], k=3)) for k in range(120)})
 
 
 @pytest.fixture(scope="session")
 def names_model(tmp_path_factory):
-    """Train a model of names, one a line; beside it lie the names, names.txt."""
-    folder = tmp_path_factory.mktemp("names")
-    (folder / "names.txt").write_text("".join(f"{name}\n" for name in NAMES))
-    options = ("--hidden", 16, "--epochs", 40, "--threads", 1, "--quiet", "--documents", "lines")
-    assert enter("train", folder / "names.txt", *options, "-o", folder / "names.npz") == 0
-    return folder / "names.npz"
+    """Train a model of names, one a line; beside it lie the names, corpus.txt."""
+    text, folder = "".join(f"{name}\n" for name in NAMES), tmp_path_factory.mktemp("names")
+    return trained_on(text, folder, "--epochs", 40, "--documents", "lines")
 
 
 def lines(result):
@@ -159,7 +156,7 @@ def test_names_are_drawn_one_a_line(names_model, run):
 
 def test_novel_names(names_model, run):
     """--novel writes as many as asked for, none of which is in the corpus, and none twice."""
-    corpus = names_model.parent / "names.txt"
+    corpus = names_model.with_name("corpus.txt")
     known = run("sample", names_model, "--count", 50, "--seed", 1, "--temp", 0.7)
     assert set(lines(known)) & set(NAMES)  # or there would be nothing to leave out
     found = lines(run("sample", names_model, "--count", 50, "--seed", 1, "--temp", 0.7, "--novel", corpus))
@@ -357,7 +354,7 @@ def test_info_tells_of_documents(names_model, run):
     facts = json.loads(run("info", names_model, "--json").out)
     assert facts["vocabulary"]["separator"] == "\n"
     assert facts["corpus"]["characters"] == sum(map(len, NAMES))
-    assert Path(facts["corpus"]["sources"][0]).name == "names.txt"
+    assert Path(facts["corpus"]["sources"][0]).name == "corpus.txt"
 
 
 def test_a_folder_of_documents_is_known(tmp_path, run):

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from charrnn.cells.table import CELLS
-from tests.helpers.commands import TINY, enter
+from tests.helpers.commands import TINY, trained_on
 from tests.helpers.model_files import assert_same_bits, steps_of
 from tests.helpers.processes import PATIENCE, finish, until_line
 from tests.helpers.terminals import ESCAPE, Terminal, colors
@@ -267,10 +267,7 @@ def test_a_reader_of_stderr_that_goes_away(launch):
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory, text):
     """Train the run that others interrupt, to its end."""
-    folder = tmp_path_factory.mktemp("uninterrupted")
-    (folder / "corpus.txt").write_text(text, encoding="utf-8")
-    assert enter("train", folder / "corpus.txt", *RUN, "--quiet", "-o", folder / "model.npz") == 0
-    return folder / "model.npz"
+    return trained_on(text, tmp_path_factory.mktemp("uninterrupted"), *RUN)
 
 
 def test_ctrl_c_saves_a_run(launch, run, uninterrupted):

@@ -2,14 +2,14 @@
 
 import hashlib
 import re
-from pathlib import Path
 
 import pytest
 
 from charrnn.corpora.fables import fables
 from charrnn.errors import CharrnnError
+from tests.helpers import ROOT
 
-FOLDER = Path(__file__).parents[2] / "corpora"
+FOLDER = ROOT / "corpora"
 PLURALS = {"geese", "mice", "calves", "oxen"}
 
 

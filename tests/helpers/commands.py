@@ -37,6 +37,14 @@ def enter(*arguments):
         return end.code
 
 
+def trained_on(text, folder, *options):
+    """Train a small model in a folder, beside the text that it is trained on, corpus.txt; return its path."""
+    (folder / "corpus.txt").write_text(text, encoding="utf-8")
+    model = folder / "model.npz"
+    assert enter("train", folder / "corpus.txt", *TINY, *options, "--quiet", "-o", model) == 0
+    return model
+
+
 def train_options(*arguments):
     """Return what ``charrnn train`` is asked for by these arguments."""
     from charrnn.cli.options import given

@@ -6,11 +6,11 @@ import shutil
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import llvmlite.binding
 import pytest
 
+from tests.helpers import ROOT
 from tests.helpers.files import age
 
 FORK = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
@@ -49,7 +49,7 @@ def start(cache, program, **environment):
     """Start a process that runs a program with its cache in a folder."""
     return subprocess.Popen(
         [sys.executable, "-c", program, str(cache)],
-        cwd=Path(__file__).parents[2],
+        cwd=ROOT,
         env=os.environ | environment,
         stdout=subprocess.PIPE,
         text=True,
@@ -291,7 +291,7 @@ print(json.dumps(found + [run()["hits"], len(os.listdir(cache_folder().parent))]
 @pytest.mark.slow
 def test_a_sample_needs_no_cache(tmp_path):
     """Real samples are the same by two first runs at once, from the disk, from damaged files and without a place."""
-    model = Path(__file__).parents[2] / "models" / "shakespeare.npz"
+    model = ROOT / "models" / "shakespeare.npz"
     program = (
         "import sys, pathlib, platformdirs\n"
         "platformdirs.user_cache_path = lambda name: pathlib.Path(sys.argv[1], name)\n"

@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 import llvmlite.binding
 import numpy as np
@@ -21,6 +20,7 @@ from charrnn.training.settings import Settings
 from charrnn.training.trainer import Trainer
 from charrnn.writing.controls import Controls
 from charrnn.writing.sampler import Sampler
+from tests.helpers import ROOT
 
 OPTIMIZERS = {"lstm": "adam", "gru": "rmsprop", "rnn": "adagrad"}  # so that each cell's run is an optimizer's too
 
@@ -70,8 +70,7 @@ def start(cells, **environment):
     """Start a child process that computes it, for another processor where the environment names one."""
     command = [sys.executable, "-m", "tests.kernels.test_processors", *cells]
     ours = {name: value for name, value in os.environ.items() if not name.startswith("NUMBA_CPU_")}
-    folder = Path(__file__).parents[2]
-    return subprocess.Popen(command, cwd=folder, env=ours | environment, stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(command, cwd=ROOT, env=ours | environment, stdout=subprocess.PIPE, text=True)
 
 
 def end(child):

@@ -22,6 +22,7 @@ from charrnn.model import model_file as checkpoint
 from charrnn.model.model_file import load
 from charrnn.storage import archive
 from tests import fuzz_model, hostile
+from tests.helpers import ROOT
 from tests.helpers.commands import ERROR, UNEXPECTED
 from tests.helpers.model_files import assert_same_checkpoint, slimmed, unloadable
 from tests.hostile import meta_of, model, packed, placed, stored, unpacked, with_meta
@@ -44,7 +45,7 @@ def in_a_child(call, folder):
     """Run a function of this file in a process of its own; return what it prints, read as JSON."""
     program = f"import sys; from tests.model import test_hostile; test_hostile.{call}(sys.argv[1])"
     command = [sys.executable, "-c", program, str(folder)]
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, capture_output=True, timeout=PATIENCE, env=environment, cwd=folder.parent)
     assert done.returncode == 0, done.stderr.decode()
     return json.loads(done.stdout)

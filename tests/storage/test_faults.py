@@ -25,10 +25,10 @@ from charrnn.errors import CharrnnError
 from charrnn.model.model_file import check_writable, load, save
 from charrnn.storage import files
 from charrnn.storage.files import locked, replacing
+from tests.helpers import ROOT
 from tests.helpers.model_files import assert_same_checkpoint, made_up, names_in, sentence, unsaved
 from tests.helpers.processes import PATIENCE
 
-ROOT = Path(__file__).parents[2]
 NOBODY = 65534
 BUSY = r" is being written by another run, process (\d+); wait until it ends, or name another file with -o"
 LOCK = ".model.npz.lock"
