@@ -17,6 +17,11 @@ WORDS = """
 """
 
 
+def pytest_collection_modifyitems(items):
+    """Begin with what takes longest, so that no processor waits for it at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def signals_are_heard():
     """Hear signals here and in child processes, even where the suite was started in the background, deaf to Ctrl-C."""

@@ -20,14 +20,16 @@ case "$1 $*" in
   "train "*--resume*--online*) shift; exec {python} -m charrnn train "$@" --threads 1 ;;
   "train "*--online*) shift; exec {python} -m charrnn train "$@" --hidden 16 --threads 1 ;;
   "train "*--resume*) shift; exec {python} -m charrnn train "$@" --epochs 3 --threads 1 ;;
-  "train "*--time*) shift; exec {python} -m charrnn train "$@" --time 1s --threads 1 ;;
+  "train "*--time*) shift; exec {python} -m charrnn train "$@" --time 1s --hidden 40 --threads 1 ;;
   "train "*--init-from*) shift; exec {python} -m charrnn train "$@" --epochs 1 --threads 1 ;;
   "train "*) shift; exec {python} -m charrnn train "$@" --hidden 16 --epochs 2 --threads 1 ;;
+  "bench "*) exec {python} -m charrnn "$@" --rounds 1 ;;
   *) exec {python} -m charrnn "$@" ;;
 esac
 """
 
 
+@pytest.mark.long
 @pytest.mark.skipif(os.name == "nt", reason="the examples are for a POSIX shell")
 def test_every_example_of_the_readme_runs(tmp_path):
     """In the order of the page, each command line ends well and says what it should."""

@@ -22,6 +22,8 @@ from charrnn.writing.controls import Controls
 from charrnn.writing.sampler import Sampler
 from tests.helpers import ROOT
 
+pytestmark = pytest.mark.long
+
 OPTIMIZERS = {"lstm": "adam", "gru": "rmsprop", "rnn": "adagrad"}  # so that each cell's run is an optimizer's too
 
 BASE = {"64bit", "cmov", "cx8", "fxsr", "mmx", "sse", "sse2"}
