@@ -41,7 +41,7 @@ def test_rows_are_shown_as_they_come(folder, run, monkeypatch):
 def test_the_whole_table(folder, run):
     """After the last row it is said what the figures are."""
     result = run(*SMALL, "--cell", "gru", "--lr", 0.01, "--lr", 0.001)
-    assert (result.code, result.err) == (0, "")
+    assert (result.code, result.said) == (0, "")
     _, gru, empty, *caption = result.out.splitlines()
     assert gru.split()[3] in ("0.01", "0.001")
     assert empty == ""
@@ -53,7 +53,7 @@ def test_json_is_a_line_a_network(folder, run):
     """Each line tells all that is needed to understand it, and to measure it again."""
     options = ("--cell", "lstm", "--cell", "gru", "--lr", 0.01, "--lr", 0.001, "--seed", 4, "--dropout", 0.25)
     result = run(*SMALL, *options, "--batch-size", 8, "--seq-length", 16, "--json")
-    assert (result.code, result.err) == (0, "")
+    assert (result.code, result.said) == (0, "")
     lstm, gru = (json.loads(line) for line in result.out.splitlines())
     for told in (lstm, gru):
         assert [trial["lr"] for trial in told["trials"]] == [0.01, 0.001]

@@ -20,7 +20,7 @@ def figures(out, heading):
 def test_a_model_is_told_in_words_and_tables(trained, run, folder):
     """A sentence, the norms by the lag, a curve, the matrices and the steps; the numbers are those of --json."""
     result = run("gradients", trained, "corpus.txt", *QUICK)
-    assert (result.code, result.err) == (0, "")
+    assert (result.code, result.said) == (0, "")
     assert result.out.startswith("model.npz ")
     assert max(map(len, result.out.splitlines())) < 80
     record = json.loads(run("gradients", trained, "corpus.txt", *QUICK, "--json").out)
@@ -68,7 +68,7 @@ def test_several_networks_stand_side_by_side(trained, run, folder, text):
     """Models and new networks are told together, each under its letter, read from a pipe as from a file."""
     arguments = (trained, "-", "--cell", "rnn", "--cell", "gru", "--hidden", 8, "--layers", 2, *QUICK)
     result = run("gradients", *arguments, stdin=text.encode())
-    assert (result.code, result.err) == (0, "")
+    assert (result.code, result.said) == (0, "")
     assert [line[:12] for line in result.out.splitlines()[:3]] == ["a  model.npz", "b  new rnn s", "c  new gru s"]
     lines = run("gradients", *arguments, "--json", stdin=text.encode()).out.splitlines()
     records = [json.loads(line) for line in lines]
@@ -102,7 +102,7 @@ def test_a_picture(trained, run, folder):
     Path("_$x$.npz").write_bytes(trained.read_bytes())
     for name, magic in (("a.png", b"\x89PNG"), ("a.svg", b"<?xml"), ("a.PDF", b"%PDF")):
         result = run("gradients", "_$x$.npz", "corpus.txt", "--cell", "rnn", "--hidden", 8, *QUICK, "--png", name)
-        assert (result.code, result.err) == (0, "")
+        assert (result.code, result.said) == (0, "")
         assert Path(name).read_bytes().startswith(magic)
     drawn = Path("a.svg").read_text()
     for words in ("_$x$.npz", "new rnn", "characters before", "norm of the gradient"):
@@ -120,7 +120,7 @@ def test_what_has_no_gradient(trained, run, folder):
     """Where nothing depends on the state that is said, and there is no curve; a picture has nothing in it."""
     zeroed(trained)
     result = run("gradients", "zero.npz", "corpus.txt", *QUICK, "--png", "a.png")
-    assert (result.code, result.err) == (0, "")
+    assert (result.code, result.said) == (0, "")
     assert result.out.startswith("zero.npz has no gradient")
     assert "│" not in result.out
     checkpoint = load(trained)

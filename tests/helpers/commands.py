@@ -26,6 +26,11 @@ class Result:
         """Standard output as text, which is UTF-8 whatever the locale."""
         return self.stdout.decode("utf-8")
 
+    @property
+    def said(self):
+        """What is on standard error, but for a note on compiling, which comes only if nothing ran before."""
+        return re.sub(r"^charrnn: compiling the kernels .*\n", "", self.err, flags=re.MULTILINE)
+
 
 def enter(*arguments):
     """Run the program in this process and return its exit code."""
