@@ -10,7 +10,8 @@ from functools import cache
 from itertools import chain
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+from tests.helpers import ROOT
+
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 

@@ -4,6 +4,7 @@ import ast
 from collections import Counter
 
 from tests.helpers import ROOT
+from tests.layout import arguments, body_lines, constant_indices, functions, is_command
 
 PROGRAM, TESTS = ROOT / "charrnn", ROOT / "tests"
 LONGEST = 400  # lines of a file
@@ -32,6 +33,17 @@ def test_no_file_is_too_long():
     """What is longer than some pages has more than one idea in it."""
     lengths = {str(path.relative_to(ROOT)): path.read_text(encoding="utf-8").count("\n") for path in files()}
     assert {name: lines for name, lines in lengths.items() if lines > LONGEST} == {}
+
+
+def test_no_function_is_too_long():
+    """A function has fifty lines at most, without its docstring."""
+    assert {name for name, function in functions(PROGRAM) if body_lines(function) > 50} == set()
+
+
+def test_arguments_have_names_that_a_reader_can_keep():
+    """Ten at most, and none is picked from a tuple by a number; a command has as many as it has options."""
+    assert {name for name, f in functions(PROGRAM) if arguments(f) > 10 and not is_command(f)} == set()
+    assert constant_indices(PROGRAM) == []
 
 
 def test_no_test_reads_another():
