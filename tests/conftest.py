@@ -10,6 +10,7 @@ import pytest
 
 from tests.helpers import processes
 from tests.helpers.commands import Result, enter, trained_on
+from tests.helpers.runs import OFTEN, set_pace
 
 WORDS = """
     der die das ein eine Mann Frau Kind Haus Garten Straße Tür Vögel Bäume grüne alte kleine große sieht findet hört
@@ -93,3 +94,9 @@ def launch(folder):
     yield launched
     for process in started:
         processes.clear_up(process)
+
+
+@pytest.fixture
+def validate_often(monkeypatch):
+    """Let runs of the command line go at the pace OFTEN."""
+    set_pace(monkeypatch, shortest_interval=OFTEN.shortest_interval, longest_interval=OFTEN.longest_interval)

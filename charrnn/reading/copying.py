@@ -20,8 +20,8 @@ from charrnn.text.vocabulary import Ids, Vocabulary
 
 LEAST = 32  # symbols: shorter runs are often idiom or chance
 SHOWN = 200  # characters of the longest run that are told
-CHUNK = 1 << 18  # places of the corpus that are looked up in one go: small enough to stay in the processor's cache
-PART = 1 << 25  # places of the corpus whose windows are numbered at a time: what bounds memory
+CORPUS_CHUNK = 1 << 18  # places of the corpus that are looked up in one go: few enough for the processor's cache
+CORPUS_PART = 1 << 25  # places of the corpus whose windows are numbered at a time: what bounds memory
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # 2^64 divided by the golden ratio (Knuth, volume 3, section 6.4)
 
 Numbers: TypeAlias = NDArray[np.int32]  # of windows, from 0; −1 for one that is not in both text and corpus
@@ -66,7 +66,9 @@ class Copied:
         }
 
 
-def measure(corpus: Ids, texts: Sequence[Ids], least: int = LEAST, *, part: int = PART, chunk: int = CHUNK) -> Copied:
+def measure(
+    corpus: Ids, texts: Sequence[Ids], least: int = LEAST, *, part: int = CORPUS_PART, chunk: int = CORPUS_CHUNK
+) -> Copied:
     """Find the runs of `least` symbols or more that stand both in the texts and in the corpus, and the longest of any.
 
     The corpus has shape [N], each text its own [M]; the same number is the same symbol in all. No run goes on from one

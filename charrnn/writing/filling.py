@@ -32,7 +32,7 @@ Chooser = Callable[[Floats, Floats], Choice]
 # stands in one then has no bearing on the other, and a long text is read only where it has gaps.
 CONTEXT = 128
 BEAM = 16
-MOST = 50_000_000  # numbers that are kept for the unknown characters of a text: 200 MB
+MOST_NUMBERS = 50_000_000  # numbers that are kept for the unknown characters of a text: 200 MB
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,9 @@ class Filler:
     each side of gaps; it keeps `most` numbers for the unknown characters of a text.
     """
 
-    def __init__(self, network: Network, *, at_once: int = 256, context: int = CONTEXT, most: int = MOST) -> None:
+    def __init__(
+        self, network: Network, *, at_once: int = 256, context: int = CONTEXT, most: int = MOST_NUMBERS
+    ) -> None:
         if not network.architecture.bidirectional:
             raise CharrnnError(
                 "this model reads from left to right alone and does not know what is behind a gap; one that fills gaps "

@@ -14,7 +14,7 @@ from charrnn.text.vocabulary import Vocabulary
 from charrnn.writing.sampler import Sampler
 
 STREAMS = 64  # samples that are drawn side by side
-WAITING = 1 << 24  # symbols of them, at most, that wait for the end of an earlier one
+MOST_WAITING = 1 << 24  # symbols of them, at most, that wait for the end of an earlier one
 TRIES = 100  # samples that are drawn for one that is accepted, before that is given up
 
 
@@ -77,7 +77,7 @@ def samples(
     count: int = 1,
     team: Team | None = None,
     accept: Callable[[str], bool] | None = None,
-    most_waiting: int = WAITING,
+    most_waiting: int = MOST_WAITING,
 ) -> Iterator[Piece]:
     """Yield samples that go on from what a sampler has read, piece by piece, the first as it is drawn.
 
@@ -112,21 +112,23 @@ def samples(
     )
 
 
-def novelty(text: str, vocabulary: Vocabulary, prime: str = "") -> Callable[[str], bool]:
+def novelty(
+    text: str, vocabulary: Vocabulary, prime: str = "", *, digest: Callable[[str], int] = hash
+) -> Callable[[str], bool]:
     """Return a test whether a sample that goes on from a prime is new: neither in a text nor tested before.
 
     Documents are compared whole, with their prime; any other sample must not stand in the text. All are spelt as by the
-    vocabulary. Takes 8 bytes of memory a document of the text, beside the text itself.
+    vocabulary. Takes 8 bytes of memory a document of the text, beside the text itself: its `digest`.
     """
     separator = vocabulary.typed(vocabulary.separator)
-    hashes = np.sort(np.fromiter(map(hash, _documents(text, separator) if separator else ()), np.int64))
+    digests = np.sort(np.fromiter(map(digest, _documents(text, separator) if separator else ()), np.int64))
     seen = {""} if separator else set()
 
     def new(sample: str) -> bool:
         whole = prime + sample if separator else sample
         is_new = whole not in seen
-        if is_new and (not separator or _holds(hashes, hash(whole))):
-            is_new = whole not in text  # no hash is trusted
+        if is_new and (not separator or _holds(digests, digest(whole))):
+            is_new = whole not in text  # no digest is trusted
         seen.add(whole)
         return is_new
 

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from charrnn.model.model_file import load
+from charrnn.training.trainer import Trainer
 from tests.helpers.commands import TINY, contents, misused, refused
-from tests.helpers.model_files import arrays_of, assert_same_bits, meta_of, rewrite
+from tests.helpers.model_files import arrays_of, assert_same_bits, assert_same_file, meta_of, rewrite
 
 
 def interrupt(monkeypatch, after):
     """Send this process Ctrl-C when a run has told so many records."""
-    from charrnn.training.trainer import Trainer
-
     original = Trainer.run
 
     def interrupted(trainer):
@@ -217,3 +217,66 @@ def test_crafted_models_cannot_be_resumed(trained, folder, run, case):
     refused(result, "model.npz")
     assert "\x1b" not in result.err
     assert contents(folder) == before
+
+
+@pytest.mark.usefixtures("validate_often")
+def test_a_run_in_epochs_is_paused_by_time(folder, run):
+    """With --epochs, --time ends a session and not the run; resumed, paused again and resumed, it is the same file."""
+    options = ("corpus.txt", *TINY, "--epochs", 15, "--patience", 0)
+    assert run("train", *options, "-o", "whole.npz", "--quiet").code == 0
+    steps = [0]
+    for begin in (options, ("--resume", "model.npz", "--threads", 2), ("--resume", "model.npz")):
+        result = run("train", *begin, "--time", "0.001s")
+        assert result.code == 0
+        assert result.err.splitlines()[-1].endswith("go on with: charrnn train --resume model.npz")
+        paused = load("model.npz", resume=True)
+        assert (paused.training["epochs"], paused.training["seconds"]) == (15, None)
+        steps.append(paused.resume.progress["step"])
+    assert sorted(set(steps)) == steps
+    result = run("train", "--resume", "model.npz", "--time", "500s")
+    assert (result.code, "go on with" in result.err) == (0, False)
+    assert_same_file("model.npz", "whole.npz")
+
+
+@pytest.mark.usefixtures("validate_often")
+def test_more_epochs_on_the_command_line(folder, run):
+    """A run with more --epochs is the longer run; with no more than it has had, a sentence says so."""
+    options = ("corpus.txt", *TINY, "--schedule", "constant", "--warmup", 0, "--quiet")
+    assert run("train", *options, "--epochs", 3, "-o", "whole.npz").code == 0
+    assert run("train", *options, "--epochs", 1).code == 0
+    before = Path("model.npz").read_bytes()
+    for epochs in (0.5, 1):
+        result = run("train", "--resume", "model.npz", "--epochs", epochs)
+        assert result.code == 1
+        assert "has had 1 epochs of training already; --epochs with a larger value" in result.err
+    result = run("train", "--resume", "model.npz", "--time", "5s")
+    assert (result.code, "is complete; --epochs with" in result.err) == (1, True)
+    assert Path("model.npz").read_bytes() == before
+    assert run("train", "--resume", "model.npz", "--epochs", 3, "--time", "500s", "--quiet").code == 0
+    assert_same_file("model.npz", "whole.npz")
+
+
+@pytest.mark.usefixtures("validate_often")
+def test_more_time_for_a_run_in_time(folder, run):
+    """Where a run is measured in time, --time with --resume is its new total."""
+    assert run("train", "corpus.txt", *TINY, "--time", "0.1s", "--quiet").code == 0
+    result = run("train", "--resume", "model.npz", "--time", "0.05s")
+    assert (result.code, "of training already; --time with a larger value" in result.err) == (1, True)
+    assert run("train", "--resume", "model.npz", "--time", "0.2s", "--quiet").code == 0
+    trained = load("model.npz", resume=True)
+    assert trained.training["seconds"] == 0.2
+    assert 0.2 <= trained.resume.progress["seconds"] < 100.0
+
+
+@pytest.mark.usefixtures("validate_often")
+def test_waiting_for_a_better_validation_is_not_begun_anew(folder, run):
+    """Patience is part of the run: who resumes it with --epochs does not wait longer than the longer run would."""
+    options = ("corpus.txt", *TINY, "--schedule", "constant", "--warmup", 0, "--lr", 0.1, "--quiet", "--patience", 2)
+    assert run("train", *options, "--epochs", 60, "-o", "whole.npz").code == 0
+    waited = load("whole.npz", resume=True).resume.progress
+    assert waited["waited"] == 2
+    windows = waited["step"] / load("whole.npz").history[-1]["epoch"]
+    assert run("train", *options, "--epochs", (waited["step"] - 1) / windows).code == 0
+    assert load("model.npz", resume=True).resume.progress["waited"] == 1
+    assert run("train", "--resume", "model.npz", "--epochs", 60, "--quiet").code == 0
+    assert_same_file("model.npz", "whole.npz")

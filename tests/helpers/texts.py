@@ -35,3 +35,9 @@ def symbols_of(documents, vocabulary):
     begin, known = vocabulary.boundary, vocabulary.characters
     number = known.index if known else int
     return [symbol for document in documents for symbol in (begin, *map(number, document), begin + 1)]
+
+
+# Bytes that are not UTF-8
+def filled(size):
+    """Return so many bytes of text."""
+    return (b"abcd eabc\n" * (size // 10 + 1))[:size]
