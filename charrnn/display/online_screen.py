@@ -6,28 +6,27 @@ from typing import TYPE_CHECKING
 
 from rich.status import Status
 
-from charrnn.display.console import Compiled, console
-from charrnn.display.words import bits, duration, harmless, size
+from charrnn.display.console import Compiled
+from charrnn.display.screen import PLAIN_SECONDS, Screen
+from charrnn.display.words import bits, duration, size
 
 if TYPE_CHECKING:
     from charrnn.training.online import OnlineTrainer
     from charrnn.training.progress import OnlineProgress
 
-PLAIN_SECONDS = 10.0  # between two lines where stderr is no terminal
 ENOUGH = 100  # characters a second from which they are told in thousands
 
 
-class OnlineDisplay:
+class OnlineDisplay(Screen):
     """A header, then a line that changes on a terminal, or a plain line now and then. With ``quiet``, nothing."""
 
     def __init__(self, trainer: "OnlineTrainer", *, quiet: bool = False, plain_seconds: float = PLAIN_SECONDS) -> None:
-        self.trainer, self.quiet, self.plain_seconds = trainer, quiet, plain_seconds
-        self.console = console()
+        super().__init__(quiet=quiet, plain_seconds=plain_seconds)
+        self.trainer = trainer
         self.status: Status | None = None
-        self._last_line = time.monotonic()
 
     def __enter__(self) -> "OnlineDisplay":
-        if not self.quiet and self.console.is_terminal and not self.console.is_dumb_terminal:
+        if self.is_live:
             self.status = Status("waiting for text", console=self.console)
             self.status.start()
         return self
@@ -37,11 +36,6 @@ class OnlineDisplay:
     ) -> None:
         if self.status is not None:
             self.status.stop()
-
-    def say(self, text: str) -> None:
-        """Print a line, above the one that changes."""
-        if not self.quiet:
-            self.console.print(harmless(text), markup=False)
 
     def header(self, compiled: Compiled) -> None:
         """Say what learns from what."""
@@ -58,8 +52,7 @@ class OnlineDisplay:
         ]
         if compiled.seconds is not None:
             rows.append(("compiled", f"in {duration(compiled.seconds)}"))
-        for name, text in rows:
-            self.say(f"{name + ':':<10} {text}")
+        self.say_facts(rows)
 
     def summary(self, record: "OnlineProgress") -> str:
         """Write how much was read, and how well each character was predicted before it was known."""

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
-from charrnn.display.console import Compiled, console
-from charrnn.display.words import bits, duration, harmless, size
+from charrnn.display.console import Compiled
+from charrnn.display.screen import PLAIN_SECONDS, Screen
+from charrnn.display.words import bits, duration, size
 from charrnn.text.sources import listed
 
 if TYPE_CHECKING:
@@ -17,22 +18,21 @@ if TYPE_CHECKING:
     from charrnn.training.settings import Settings
     from charrnn.training.trainer import Trainer
 
-PLAIN_SECONDS = 10.0  # between two lines where stderr is no terminal
 VALIDATION_SECONDS = 1.5  # between two validations that get a line: small networks validate several times a second
 SMOOTHING = 0.9  # of the loss on the bar, so that it can be read
 WIDE = 100  # columns of a terminal that shows everything
 NARROW = 60  # below this, only what matters most
 
 
-class TrainingDisplay:
+class TrainingDisplay(Screen):
     """A run on the screen: a header, a bar on a terminal or a plain line now and then, a line for each validation.
 
     Use it in a ``with`` statement. With ``quiet`` it says nothing at all.
     """
 
     def __init__(self, trainer: "Trainer", *, quiet: bool = False, plain_seconds: float = PLAIN_SECONDS) -> None:
-        self.trainer, self.quiet, self.plain_seconds = trainer, quiet, plain_seconds
-        self.console = console()
+        super().__init__(quiet=quiet, plain_seconds=plain_seconds)
+        self.trainer = trainer
         self.bar: Progress | None = None
         self._loss: float | None = None
         self._began = time.monotonic()
@@ -40,7 +40,7 @@ class TrainingDisplay:
         self._last_line = self._began - VALIDATION_SECONDS
 
     def __enter__(self) -> "TrainingDisplay":
-        if not self.quiet and self.console.is_terminal and not self.console.is_dumb_terminal:
+        if self.is_live:
             self.bar = Progress(
                 BarColumn(bar_width=None, style="dim"),
                 TextColumn("{task.fields[status]}"),
@@ -58,11 +58,6 @@ class TrainingDisplay:
     ) -> None:
         if self.bar is not None:
             self.bar.stop()
-
-    def say(self, text: str) -> None:
-        """Print a line, above the bar where there is one."""
-        if not self.quiet:
-            self.console.print(harmless(text), markup=False)
 
     def header(self, compiled: Compiled) -> None:
         """Say what is trained on what."""
@@ -91,8 +86,7 @@ class TrainingDisplay:
         if compiled.seconds is not None:
             later = "; the next run on this machine starts at once" if compiled.kept else ""
             rows.append(("compiled", f"in {duration(compiled.seconds)}{later}"))
-        for name, text in rows:
-            self.say(f"{name + ':':<10} {text}")
+        self.say_facts(rows)
 
     def update(self, record: "Record") -> None:
         """Show a record: move the bar, or print a line if it is time for one or the record is a validation."""
