@@ -1,7 +1,10 @@
 """What all runs of ``charrnn train`` have in common: they are stopped by signals, and saved now and then."""
 
 import math
+import os
 import signal
+import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
 
 SAVE_COST = 20  # a validation is saved too where as many times what the last save took has passed since it,
 SAVE_LEAST_SECONDS = 5.0  # and as many seconds: a small network would wear out a disk
+SOON_SECONDS = 0.01
 AGAIN_SECONDS = 0.5  # seconds after which another Ctrl-C is meant as one
 
 Clock: TypeAlias = Callable[[], float]  # seconds
@@ -39,15 +43,43 @@ class Run(Protocol):
         """Return its whole state."""
 
 
+class _Ended(SystemExit):
+    """The end of the program by a signal."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(128 + number)
+        self.number = number
+
+
 @contextmanager
 def orderly() -> Iterator[None]:
     """Let SIGTERM and SIGHUP end the program as Ctrl-C does, so that what it is about to write is cleared away."""
 
     def end(number: int, frame: object) -> None:
-        raise SystemExit(128 + number)
+        raise _Ended(number)
 
-    with _handling(end, "SIGTERM", "SIGHUP"):
+    with _handling(end, "SIGTERM", "SIGHUP"), _sent_again():
         yield
+
+
+@contextmanager
+def _sent_again() -> Iterator[None]:
+    """Send a signal again whose exception is dropped: Python does so in a finalizer, or while it imports a module."""
+    before = sys.unraisablehook
+
+    def hook(dropped: "sys.UnraisableHookArgs") -> None:
+        if isinstance(dropped.exc_value, _Ended | KeyboardInterrupt):
+            number = getattr(dropped.exc_value, "number", signal.SIGINT)
+            # A little later, as what is raised in this function would be dropped as well.
+            threading.Timer(SOON_SECONDS, os.kill, (os.getpid(), number)).start()
+        else:
+            before(dropped)
+
+    sys.unraisablehook = hook
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from charrnn.cli.train_run import Store, stopping
+from charrnn.cli.train_run import Store, orderly, stopping
 from charrnn.errors import CharrnnError
 from charrnn.model.model_file import load
 from charrnn.training import progress
@@ -102,6 +102,25 @@ def test_a_signal_that_comes_twice_still_saves():
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs signals")
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="for systems with signals")
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_signal_is_not_lost_where_python_drops_exceptions(name):
+    """What a handler raises in a finalizer is dropped; the signal comes again, and the run ends."""
+
+    class Dropping:
+        def __del__(self):
+            signal.raise_signal(getattr(signal, name))
+
+    def work():
+        with orderly():
+            Dropping()
+            time.sleep(10)
+
+    with pytest.raises(SystemExit) as ended:
+        work()
+    assert ended.value.code == 128 + getattr(signal, name)
+
+
 def test_a_signal_before_the_first_step_clears_up(tmp_path):
     """SIGTERM while the text is still coming ends the command, and its lock goes with it."""
     command = [sys.executable, "-m", "charrnn", "train", "-", "--quiet"]
