@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass, replace
 from statistics import median
 from typing import Any
 
-from charrnn.cells.architecture import ACTIVATIONS, MAXIMUM_HIDDEN, PERIODS, Architecture
-from charrnn.cells.table import CELLS
+from charrnn.cells.architecture import Architecture
+from charrnn.cells.table import ACTIVATIONS, CELLS, MAXIMUM_HIDDEN, PERIODS
 from charrnn.errors import CharrnnError
 from charrnn.model.team import Team
 from charrnn.text.ingest import Corpus

@@ -6,14 +6,17 @@ from itertools import pairwise
 from math import prod
 from typing import Any
 
-from charrnn.cells.table import CELLS, Cell, cell_named
+from charrnn.cells.table import (
+    ACTIVATIONS,
+    CELLS,
+    MAXIMUM_HIDDEN,
+    MAXIMUM_LAYERS,
+    MAXIMUM_PERIOD,
+    PERIODS,
+    Cell,
+    cell_named,
+)
 from charrnn.errors import CharrnnError
-
-MAXIMUM_HIDDEN = 16_384
-MAXIMUM_LAYERS = 64
-MAXIMUM_PERIOD = 1 << 20  # steps of a clockwork network: a float counts them
-ACTIVATIONS = ("tanh", "relu", "sigmoid")
-PERIODS = (1, 2, 4, 8)
 
 
 def gate_name(letter: str, gate: str) -> str:

@@ -1,8 +1,14 @@
-"""The table of cells."""
+"""The table of cells, and what their sizes and options can be."""
 
 from dataclasses import dataclass
 
 from charrnn.errors import CharrnnError
+
+MAXIMUM_HIDDEN = 16_384
+MAXIMUM_LAYERS = 64
+MAXIMUM_PERIOD = 1 << 20  # steps of a clockwork network: a float counts them
+ACTIVATIONS = ("tanh", "relu", "sigmoid")
+PERIODS = (1, 2, 4, 8)
 
 
 @dataclass(frozen=True)

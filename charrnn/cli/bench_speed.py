@@ -167,7 +167,7 @@ class Bench:
         from dataclasses import replace
 
         from charrnn.benchmark import rtrl_cost
-        from charrnn.training.settings import GRADIENTS
+        from charrnn.training.rules import GRADIENTS
 
         for gradient in GRADIENTS:
             self.compile(replace(self.settings, gradient=gradient, hidden=16, layers=1, dropout=0.0))

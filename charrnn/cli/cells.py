@@ -5,7 +5,6 @@ from typing import Any
 
 import click
 
-from charrnn.cells.architecture import Architecture
 from charrnn.cells.table import CELLS
 from charrnn.cli.options import size_options
 from charrnn.errors import CharrnnError
@@ -44,6 +43,8 @@ def command(hidden: int, layers: int, vocabulary: int, as_json: bool) -> None:
 
 def _rows(hidden: int, layers: int, vocabulary: int) -> list[dict[str, Any]]:
     """Return what there is to tell of each cell; one that cannot have such a size tells why."""
+    from charrnn.cells.architecture import Architecture
+
     rows = []
     for cell in CELLS.values():
         try:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
-from charrnn.cells.architecture import ACTIVATIONS
+from charrnn.cells.table import ACTIVATIONS
 from charrnn.cli.models import compile_noticed, open_model
 from charrnn.cli.options import given, unknown_option
 from charrnn.cli.targets import refuse_sources

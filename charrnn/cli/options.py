@@ -8,7 +8,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from charrnn.cells.architecture import MAXIMUM_HIDDEN, MAXIMUM_LAYERS
+from charrnn.cells.table import MAXIMUM_HIDDEN, MAXIMUM_LAYERS
 from charrnn.text.unknown_rules import UNKNOWN
 from charrnn.writing.controls import CONTROLS, Controls
 

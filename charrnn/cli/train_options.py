@@ -6,12 +6,10 @@ from typing import Any
 
 import click
 
-from charrnn.cells.architecture import ACTIVATIONS, MAXIMUM_HIDDEN, MAXIMUM_LAYERS
-from charrnn.cells.table import CELLS
+from charrnn.cells.table import ACTIVATIONS, CELLS, MAXIMUM_HIDDEN, MAXIMUM_LAYERS
 from charrnn.cli.options import Duration, EscapedText, Number
 from charrnn.text.unknown_rules import UNKNOWN
-from charrnn.training.rules import OPTIMIZERS, SCHEDULES
-from charrnn.training.settings import GRADIENTS
+from charrnn.training.rules import GRADIENTS, OPTIMIZERS, SCHEDULES
 
 
 @dataclass(frozen=True)

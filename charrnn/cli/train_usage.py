@@ -5,8 +5,6 @@ from dataclasses import replace
 
 import click
 
-from charrnn.cells.architecture import Architecture
-from charrnn.cells.real_time import why_not_in_real_time
 from charrnn.cells.table import CELLS
 from charrnn.cli.train_options import TrainOptions
 
@@ -104,6 +102,9 @@ def _check_online(options: TrainOptions, flags: Flags) -> None:
 
 def _check_real_time(options: TrainOptions) -> None:
     """Refuse a network that cannot learn in real time."""
+    from charrnn.cells.architecture import Architecture
+    from charrnn.cells.real_time import why_not_in_real_time
+
     architecture = Architecture(
         options.cell,
         1,

@@ -4,6 +4,8 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+GRADIENTS = ("bptt", "rtrl")  # truncated back-propagation through time, or real-time recurrent learning
+
 
 @dataclass(frozen=True)
 class Rule:

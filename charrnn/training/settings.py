@@ -8,9 +8,8 @@ from typing import Any, get_args
 from charrnn.cells.architecture import Architecture
 from charrnn.cells.table import cell_named
 from charrnn.errors import CharrnnError
-from charrnn.training.rules import OPTIMIZERS, SCHEDULES
+from charrnn.training.rules import GRADIENTS, OPTIMIZERS, SCHEDULES
 
-GRADIENTS = ("bptt", "rtrl")  # truncated back-propagation through time, or real-time recurrent learning
 MOST_EPOCHS = 1e6
 _NONE_IS_ZERO = ("clip", "clip_value")  # in a model file; no bound, where it is 0 here
 LONGEST_NAME = 100  # characters of a setting in a file

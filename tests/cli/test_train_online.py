@@ -19,7 +19,7 @@ from charrnn.errors import CharrnnError
 from charrnn.model.model_file import load
 from charrnn.model.team import Team
 from charrnn.text.vocabulary import UNKNOWN
-from charrnn.training.settings import GRADIENTS
+from charrnn.training.rules import GRADIENTS
 from tests.helpers.commands import train_options
 from tests.helpers.processes import PATIENCE, until
 from tests.helpers.runs import set_pace, state_of
