@@ -82,26 +82,25 @@ def control_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
+layers_option = click.option(
+    "--layers",
+    type=click.IntRange(1, MAXIMUM_LAYERS),
+    default=1,
+    show_default=True,
+    help="Layers, one upon another.",
+)
+
+
 def size_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add --hidden and --layers."""
-    for option in (
-        click.option(
-            "--layers",
-            type=click.IntRange(1, MAXIMUM_LAYERS),
-            default=1,
-            show_default=True,
-            help="Layers, one upon another.",
-        ),
-        click.option(
-            "--hidden",
-            type=click.IntRange(1, MAXIMUM_HIDDEN),
-            default=256,
-            show_default=True,
-            help="Units in a layer.",
-        ),
-    ):
-        function = option(function)
-    return function
+    hidden = click.option(
+        "--hidden",
+        type=click.IntRange(1, MAXIMUM_HIDDEN),
+        default=256,
+        show_default=True,
+        help="Units in a layer.",
+    )
+    return hidden(layers_option(function))
 
 
 def copied_options(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from charrnn.cells.table import ACTIVATIONS, CELLS, MAXIMUM_HIDDEN, MAXIMUM_LAYERS
-from charrnn.cli.options import Duration, EscapedText, Number
+from charrnn.cells.table import ACTIVATIONS, CELLS, MAXIMUM_HIDDEN
+from charrnn.cli.options import Duration, EscapedText, Number, layers_option
 from charrnn.text.unknown_rules import UNKNOWN
 from charrnn.training.rules import GRADIENTS, OPTIMIZERS, SCHEDULES
 
@@ -89,13 +89,7 @@ OPTIONS: tuple[Callable[[Any], Any], ...] = (
         default=256,
         help="Units in a layer.  [default: 256; 32 with --gradient rtrl]",
     ),
-    click.option(
-        "--layers",
-        type=click.IntRange(1, MAXIMUM_LAYERS),
-        default=1,
-        show_default=True,
-        help="Layers, one upon another.",
-    ),
+    layers_option,
     click.option("--activation", type=click.Choice(ACTIVATIONS), help="rnn: what bounds its units.  [default: tanh]"),
     click.option(
         "--projection",
