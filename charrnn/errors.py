@@ -1,8 +1,8 @@
-"""The one exception that a user may cause."""
+"""The exception whose message the user sees."""
 
 
 class CharrnnError(Exception):
-    """Something the user can mend: its text is one plain sentence, without a final full stop.
+    """An error that the user can fix. Its message is one plain sentence without a final period.
 
-    The command line prints it as ``charrnn: error: …`` and ends with exit code 1.
+    The command line prints it as ``charrnn: error: …`` and exits with code 1.
     """

@@ -27,9 +27,9 @@ from charrnn.cells.initial import initialize
 from charrnn.model.model_file import Checkpoint, Resume, save
 from charrnn.text.vocabulary import Vocabulary
 
-NO_NPZ = "is not a charrnn model: it is no .npz file"
+NO_NPZ = "is not a charrnn model: it is not an .npz file"
 NO_JSON = "its entry 'meta' is no JSON of finite numbers"
-LISTING = "is damaged: its list of entries was changed or cut short"
+LISTING = "is damaged: its list of entries was changed or cut off"
 GIGABYTE = 1 << 30
 V = "param/output.V.npy"
 FLOATS = np.zeros((3, 5), np.float32)  # of the shape that V has
@@ -237,31 +237,31 @@ ZIPS = {
     "array": (lambda data: stored(np.arange(3)), NO_NPZ),
     "pickle": (lambda data: pickle.dumps(Payload()), NO_NPZ),
     "gzip": (lambda data: gzip.compress(data, mtime=0), NO_NPZ),
-    "document": (lambda data: packed({"word/document.xml": b"<w/>"}), "'word/document.xml' is no array"),
+    "document": (lambda data: packed({"word/document.xml": b"<w/>"}), "'word/document.xml' is not an array"),
     "zip-of-nothing": (lambda data: packed({}), NO_NPZ),
     "other-arrays": (lambda data: packed({"x.npy": stored(np.arange(3))}), "has no entry 'meta'"),
     "first-half": (lambda data: data[: len(data) // 2], LISTING),
     "without-the-last-byte": (lambda data: data[:-1], LISTING),
     "without-a-directory": (lambda data: data[: struct.unpack("<I", data[-6:-2])[0]], LISTING),
     "first-bytes-only": (lambda data: b"PK\3\4" + bytes(100), LISTING),
-    "directory-only": (lambda data: b"PK\3\4" + data[struct.unpack("<I", data[-6:-2])[0] :], "begin where|list of"),
+    "directory-only": (lambda data: b"PK\3\4" + data[struct.unpack("<I", data[-6:-2])[0] :], "does not start|list of"),
     "script-before": (lambda data: shifted(data, b"#!/bin/sh\nrm -rf ~\n"), NO_NPZ),
-    "other-file-before": (lambda data: b"PK\3\4" + b"\0" * 60 + data, "does not begin where"),
-    "model-before": (lambda data: data + data, "does not begin where"),
-    "gap-between-entries": (lambda data: shifted(data, b"hidden", at=data.find(b"PK\3\4", 4)), "does not begin where"),
-    "hidden-entry": (lambda data: shifted(data, data[: data.find(b"PK\3\4", 4)]), "does not begin where"),
+    "other-file-before": (lambda data: b"PK\3\4" + b"\0" * 60 + data, "does not start at"),
+    "model-before": (lambda data: data + data, "does not start at"),
+    "gap-between-entries": (lambda data: shifted(data, b"hidden", at=data.find(b"PK\3\4", 4)), "does not start at"),
+    "hidden-entry": (lambda data: shifted(data, data[: data.find(b"PK\3\4", 4)]), "does not start at"),
     "gap-before-directory": (
         lambda data: shifted(data, b"hidden", at=struct.unpack("<I", data[-6:-2])[0]),
         LISTING,
     ),
     "data-behind": (lambda data: data + b"\0" * 40, LISTING),
     "comment": (lambda data: commented(data, b"hello"), LISTING),
-    "comment-with-a-directory": (second_directory, f"{LISTING}|does not begin where"),
+    "comment-with-a-directory": (second_directory, f"{LISTING}|does not start at"),
     "comment-longer-than-the-file": (ended(comment=60_000), LISTING),
     "fewer-entries-counted": (ended(count=3), LISTING),
     "more-entries-counted": (ended(count=60_000), LISTING),
-    "directory-nowhere": (ended(offset=0xFFFFFFF0), "does not begin where"),
-    "directory-elsewhere": (ended(offset=4), "does not begin where|list of entries"),
+    "directory-nowhere": (ended(offset=0xFFFFFFF0), "does not start at"),
+    "directory-elsewhere": (ended(offset=4), "does not start at|list of entries"),
     "directory-of-4-GB": (ended(length=0xFFFFFFF0), LISTING),
     "directory-too-long": (
         lambda data: packed((f"{'x' * 60_000}{k}.npy", b"") for k in range(20)),
@@ -269,59 +269,59 @@ ZIPS = {
     ),
     "on-another-disk": (ended(disk=7), LISTING),
     "64-bit-count-lies": (partial(wide, count=1), LISTING),
-    "64-bit-offset-lies": (partial(wide, offset=1 << 40), f"{LISTING}|does not begin"),
-    "64-bit-offset-overflows": (partial(wide, offset=(1 << 63) + 5), f"{LISTING}|does not begin"),
+    "64-bit-offset-lies": (partial(wide, offset=1 << 40), f"{LISTING}|does not start"),
+    "64-bit-offset-overflows": (partial(wide, offset=(1 << 63) + 5), f"{LISTING}|does not start"),
     "64-bit-place-lies": (partial(wide, locator=1 << 50), LISTING),
     "64-bit-many-disks": (partial(wide, disks=3), LISTING),
-    "64-bit-size-lies": (partial(wide_entry, size=1 << 40), "claims more bytes than there are"),
-    "64-bit-size-overflows": (partial(wide_entry, size=(1 << 64) - 1), "claims more bytes than there are"),
+    "64-bit-size-lies": (partial(wide_entry, size=1 << 40), "claims more bytes than the file can contain"),
+    "64-bit-size-overflows": (partial(wide_entry, size=(1 << 64) - 1), "claims more bytes than the file can contain"),
     "64-bit-size-cut-short": (
         lambda data: renamed(wide_entry(data, 188), struct.pack("<2H", 1, 8), struct.pack("<2H", 1, 9)),
         LISTING,
     ),
-    "twice-in-the-directory": (twice_listed, "is there twice"),
+    "twice-in-the-directory": (twice_listed, "appears twice"),
     "two-entries-of-one-name": (
         lambda data: renamed(packed([*unpacked(data).items(), (V[:-5] + "X.npy", b"")]), b"t.X.npy", b"t.V.npy"),
-        "is there twice",
+        "appears twice",
     ),
     "name-with-a-nul": (
         lambda data: renamed(packed([*unpacked(data).items(), (V + "~", stored(FLOATS))]), b".npy~", b".npy\0"),
-        "is no array",
+        "is not an array",
     ),
-    "overlapping-at-the-start": (overlapping, "does not begin where"),
-    "overlapping-in-the-middle": (partial(overlapping, by=40), "does not begin where"),
-    "entry-beyond-the-end": (listed(offset=0xFFFFFF00), "does not begin where"),
-    "entry-of-another-kind": (headed(magic=0), "was changed or cut short"),
-    "entry-of-another-name": (headed(name=ord("q")), "was changed or cut short"),
-    "entry-of-another-size": (headed(size=7), "was changed or cut short"),
-    "entry-of-another-packed-size": (headed(packed=7), "was changed or cut short"),
-    "entry-of-another-checksum": (headed(crc=7), "was changed or cut short"),
-    "entry-of-another-method": (headed(method=8), "was changed or cut short"),
-    "entry-of-other-flags": (headed(flags=8), "was changed or cut short"),
-    "entry-with-more-in-front": (headed(extra=8), "does not begin where"),
-    "wrong-checksum": (lambda data: headed(crc=7)(listed(crc=7)(data)), "was changed or cut short"),
-    "unknown-method": (listed(method=77), "compressed in an unknown way"),
-    "bzip2": (lambda data: packed(unpacked(data), zipfile.ZIP_BZIP2), "compressed in an unknown way"),
-    "lzma": (lambda data: packed(unpacked(data), zipfile.ZIP_LZMA), "compressed in an unknown way"),
+    "overlapping-at-the-start": (overlapping, "does not start at"),
+    "overlapping-in-the-middle": (partial(overlapping, by=40), "does not start at"),
+    "entry-beyond-the-end": (listed(offset=0xFFFFFF00), "does not start at"),
+    "entry-of-another-kind": (headed(magic=0), "was changed or cut off"),
+    "entry-of-another-name": (headed(name=ord("q")), "was changed or cut off"),
+    "entry-of-another-size": (headed(size=7), "was changed or cut off"),
+    "entry-of-another-packed-size": (headed(packed=7), "was changed or cut off"),
+    "entry-of-another-checksum": (headed(crc=7), "was changed or cut off"),
+    "entry-of-another-method": (headed(method=8), "was changed or cut off"),
+    "entry-of-other-flags": (headed(flags=8), "was changed or cut off"),
+    "entry-with-more-in-front": (headed(extra=8), "does not start at"),
+    "wrong-checksum": (lambda data: headed(crc=7)(listed(crc=7)(data)), "was changed or cut off"),
+    "unknown-method": (listed(method=77), "has an unsupported compression method"),
+    "bzip2": (lambda data: packed(unpacked(data), zipfile.ZIP_BZIP2), "has an unsupported compression method"),
+    "lzma": (lambda data: packed(unpacked(data), zipfile.ZIP_LZMA), "has an unsupported compression method"),
     "encrypted": (listed(flags=1), "is encrypted"),
     "strongly-encrypted": (listed(flags=0x40), "is encrypted"),
     "a-patch": (listed(flags=0x20), "is encrypted"),
     "of-a-later-zip": (listed(version=99), LISTING),
     "name-that-is-not-utf-8": (lambda data: renamed(listed(flags=0x800)(data), b"t.V", b"t.\xff"), LISTING),
-    "claims-2-MB": (listed(size=2_000_000, packed=2_000_000), "claims more bytes than there are"),
-    "claims-4-GB": (listed(size=0xFFFFFFFE, packed=0xFFFFFFFE), "claims more bytes than there are"),
-    "claims-to-unpack-to-4-GB": (listed(size=0xFFFFFFFE), "claims more bytes than there are"),
+    "claims-2-MB": (listed(size=2_000_000, packed=2_000_000), "claims more bytes than the file can contain"),
+    "claims-4-GB": (listed(size=0xFFFFFFFE, packed=0xFFFFFFFE), "claims more bytes than the file can contain"),
+    "claims-to-unpack-to-4-GB": (listed(size=0xFFFFFFFE), "claims more bytes than the file can contain"),
     "stream-of-nonsense": (
         lambda data: headed(method=8)(listed(method=8)(data)),
-        "was changed or cut short",
+        "was changed or cut off",
     ),
     "stream-too-long": (
         lambda data: _restated(packed(unpacked(data) | {V: stored(FLOATS) + bytes(10**6)}, zipfile.ZIP_DEFLATED)),
-        "was changed or cut short",
+        "was changed or cut off",
     ),
     "stream-too-short": (
         lambda data: _restated(packed(unpacked(data) | {V: stored(FLOATS)[:-4]}, zipfile.ZIP_DEFLATED)),
-        "was changed or cut short",
+        "was changed or cut off",
     ),
 }
 
@@ -371,28 +371,28 @@ def dtype(text):
     return instead(V, npy(HEADER.replace(b"'<f4'", text)))
 
 
-ODD_FORM = "has a wrong type or shape"
+ODD_FORM = "has the wrong type or shape"
 MANY = "(" + "1, " * 10_000 + ")"
 ENTRIES = {
     "no-meta": (without("meta.npy"), "has no entry 'meta'"),
     "no-weights": (without(V), "has no entry 'param/output.V'"),
     "no-state": (without("state/weights.npy"), "has no entry 'state/weights'"),
     "no-carried-state": (without("state/carried.npy"), "has no entry 'state/carried'"),
-    "no-first-moment": (without("state/moment0.npy"), "nothing calls for its entry 'state/moment1'"),
-    "a-fourth-moment": (instead("state/moment3.npy", FLOATS), "nothing calls for its entry 'state/moment3'"),
-    "moment-spelt-otherwise": (instead("state/moment00.npy", FLOATS), "nothing calls for its entry"),
-    "another-layer": (instead("param/layer1.U_i.npy", FLOATS), "nothing calls for its entry"),
-    "unknown-entry": (instead("x.npy", FLOATS), "nothing calls for its entry 'x'"),
-    "long-name": (instead("x" * 60_000 + ".npy", FLOATS), "nothing calls for its entry 'xxx"),
-    "name-that-clears-the-screen": (instead("\x1b[2J\n.npy", FLOATS), "nothing calls for its entry '\\x1b[2J\\n'"),
-    "name-that-turns-lines-round": (instead("\u202e.npy", FLOATS), "nothing calls for its entry '\\u202e'"),
-    "path-upwards": (instead("../../param/output.V.npy", FLOATS), "nothing calls for its entry '../../"),
-    "path-from-the-root": (instead("/tmp/x.npy", FLOATS), "nothing calls for its entry '/tmp/x'"),
-    "path-with-a-drive": (instead("C:\\x.npy", FLOATS), "nothing calls for its entry 'C:\\\\x'"),
-    "path-with-backslashes": (instead("param\\output.V.npy", FLOATS), "nothing calls for its entry"),
-    "folder-entry": (instead("param/", b""), "its entry 'param/' is no array"),
-    "program-entry": (instead("code.py", b"1"), "its entry 'code.py' is no array"),
-    "pickled-weights": (instead(V, pickle.dumps(Payload())), "is no array|" + ODD_FORM),
+    "no-first-moment": (without("state/moment0.npy"), "it has an unexpected entry 'state/moment1'"),
+    "a-fourth-moment": (instead("state/moment3.npy", FLOATS), "it has an unexpected entry 'state/moment3'"),
+    "moment-spelt-otherwise": (instead("state/moment00.npy", FLOATS), "it has an unexpected entry"),
+    "another-layer": (instead("param/layer1.U_i.npy", FLOATS), "it has an unexpected entry"),
+    "unknown-entry": (instead("x.npy", FLOATS), "it has an unexpected entry 'x'"),
+    "long-name": (instead("x" * 60_000 + ".npy", FLOATS), "it has an unexpected entry 'xxx"),
+    "name-that-clears-the-screen": (instead("\x1b[2J\n.npy", FLOATS), "it has an unexpected entry '\\x1b[2J\\n'"),
+    "name-that-turns-lines-round": (instead("\u202e.npy", FLOATS), "it has an unexpected entry '\\u202e'"),
+    "path-upwards": (instead("../../param/output.V.npy", FLOATS), "it has an unexpected entry '../../"),
+    "path-from-the-root": (instead("/tmp/x.npy", FLOATS), "it has an unexpected entry '/tmp/x'"),
+    "path-with-a-drive": (instead("C:\\x.npy", FLOATS), "it has an unexpected entry 'C:\\\\x'"),
+    "path-with-backslashes": (instead("param\\output.V.npy", FLOATS), "it has an unexpected entry"),
+    "folder-entry": (instead("param/", b""), "its entry 'param/' is not an array"),
+    "program-entry": (instead("code.py", b"1"), "its entry 'code.py' is not an array"),
+    "pickled-weights": (instead(V, pickle.dumps(Payload())), "is not an array|" + ODD_FORM),
     "array-of-objects": (instead(V, stored(np.array([Payload()], object))), ODD_FORM),
     "meta-of-objects": (instead("meta.npy", stored(np.array([Payload()], object))), ODD_FORM),
     "object-dtype": (dtype(b"'|O'"), ODD_FORM),
@@ -413,7 +413,7 @@ ENTRIES = {
     "too-many-numbers": (instead(V, np.zeros(9000, np.float32)), ODD_FORM),
     "one-number-too-many": (instead(V, npy(HEADER) + bytes(4)), ODD_FORM),
     "one-number-too-few": (instead(V, npy(HEADER)[:-4]), ODD_FORM),
-    "no-header": (instead(V, b""), "is no array|changed or cut"),
+    "no-header": (instead(V, b""), "is not an array|changed or cut"),
     "half-a-header": (instead(V, npy(HEADER)[:40]), ODD_FORM),
     "another-dimension": (shape(b"(3, 5, 1)"), ODD_FORM),
     "ten-thousand-dimensions": (shape(MANY.encode()), ODD_FORM),
@@ -426,7 +426,7 @@ ENTRIES = {
     "header-too-long": (instead(V, npy(HEADER + b" " * 5000)), ODD_FORM),
     "header-beyond-the-entry": (instead(V, npy(HEADER, length=65535)), ODD_FORM),
     "header-of-4-GB": (instead(V, npy(HEADER, length=2**32 - 1, version=b"\2\0")), ODD_FORM),
-    "header-of-version-3": (instead(V, npy(HEADER, version=b"\3\0")), "is no array"),
+    "header-of-version-3": (instead(V, npy(HEADER, version=b"\3\0")), "is not an array"),
     "carried-by-no-stream": (instead("state/carried.npy", np.zeros((1, 2, 0, 3), np.float32)), ODD_FORM),
     "carried-flat": (instead("state/carried.npy", np.zeros(7, np.float32)), ODD_FORM),
     "carried-turned-round": (instead("state/carried.npy", np.zeros((2, 1, 2, 3), np.float32)), ODD_FORM),
@@ -528,8 +528,8 @@ META = {
     "another-hidden-size": (put("network", "hidden", value=4), ODD_FORM),
     "no-layers": (put("network", "layers", value=0), "layers"),
     "too-many-layers": (put("network", "layers", value=65), "layers"),
-    "another-layer-than-there-is": (put("network", "layers", value=2), "nothing calls for|no entry"),
-    "another-cell": (put("network", "cell", value="gru"), "nothing calls for"),
+    "another-layer-than-there-is": (put("network", "layers", value=2), "unexpected entry|no entry"),
+    "another-cell": (put("network", "cell", value="gru"), "unexpected entry"),
     "unknown-cell": (put("network", "cell", value="none\n\x1b"), "there is no cell 'none\\n\\x1b'"),
     "cell-of-a-million-letters": (put("network", "cell", value="x" * 1_000_000), "there is no cell 'xxx"),
     "an-option-of-another-cell": (put("network", "periods", value=[1, 2]), "the cell lstm has no periods"),
@@ -606,7 +606,7 @@ META |= {
 }
 META |= {
     "progress-null": (put("progress", value=None), "'progress' in its entry"),
-    "progress-missing": (put("progress", value=...), "nothing calls for its entry 'state/|is a slim model"),
+    "progress-missing": (put("progress", value=...), "it has an unexpected entry 'state/|is a slim model"),
 }
 
 
@@ -659,9 +659,9 @@ BOMBS = {
     "a-network-of-zeros": (zeros, "is too large: its arrays claim more than 16 times"),
     "nine-thousand-entries": (
         lambda: packed(unpacked(model()) | {f"{k}.npy": b"" for k in range(9000)}),
-        "nothing calls for its entry '0'",
+        "it has an unexpected entry '0'",
     ),
-    "zip-in-a-zip": (lambda: packed({"model.npz": model()}), "'model.npz' is no array"),
+    "zip-in-a-zip": (lambda: packed({"model.npz": model()}), "'model.npz' is not an array"),
 }
 
 
@@ -694,7 +694,7 @@ def attack(name: str) -> bytes:
 
 def write_special(folder: Path) -> dict[str, str]:
     """Make what cannot be told in bytes, where the system has it; return what is to be said of each, by its name."""
-    made = {"folder.npz": "is a folder, not a file", "link-to-nothing.npz": "there is no file"}
+    made = {"folder.npz": "is a folder, not a file", "link-to-nothing.npz": "does not exist"}
     (folder / "folder.npz").mkdir(exist_ok=True)
     if os.name != "posix":
         del made["link-to-nothing.npz"]
@@ -715,7 +715,7 @@ def write_special(folder: Path) -> dict[str, str]:
         "link-in-a-circle.npz": "cannot be read: too many",
         "link-to-zeros.npz": "is a device or a pipe, not a file",
         "pipe.npz": "is a device or a pipe, not a file",
-        "sparse-gigabyte-of-json.npz": "'meta' has a wrong type or shape",
+        "sparse-gigabyte-of-json.npz": "'meta' has the wrong type or shape",
     }
 
 

@@ -1,1 +1,1 @@
-"""Files that are written whole or not at all, private folders, and a safe .npz."""
+"""Atomic file replacement, private cache folders, and a safe reader and writer of .npz files."""

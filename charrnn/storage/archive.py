@@ -1,4 +1,4 @@
-"""A ``.npz`` file that is written whole or not at all, and read without trusting a byte of it."""
+"""A ``.npz`` file that is written atomically, and read without trusting its contents."""
 
 import io
 import math
@@ -24,26 +24,26 @@ __all__ = ["MAXIMUM_BYTES", "Form", "Reader", "UnfitError", "check_writable", "r
 
 MAXIMUM_BYTES = 8 << 30  # of all arrays in a file together
 
-_DIRECTORY = 1 << 20  # bytes of the zip directory; ours has about a hundred for each array
-_HEADER = 1 << 12  # bytes of an array's header; ours has 118
-_RATIO = 1032  # no DEFLATE stream becomes longer than this many times itself
-_EXPANSION = 16  # times the size of a file that its arrays may take; weights hardly compress, but zeros do
-_ALLOWANCE = 64 << 20  # bytes that they may take beside that: a small network of zeros is no bomb
-_WIDE = 0xFFFFFFFF  # in place of a size: it has 64 bits and stands elsewhere
+_DIRECTORY = 1 << 20  # largest zip directory, in bytes; ours has about 100 bytes for each array
+_HEADER = 1 << 12  # longest header of an array, in bytes; ours has 118
+_RATIO = 1032  # the largest factor by which DEFLATE data can expand
+_EXPANSION = 16  # the arrays can have this many times the size of the file; weights hardly compress, but zeros do
+_ALLOWANCE = 64 << 20  # bytes that the arrays can have in addition: a small network of zeros is not a zip bomb
+_WIDE = 0xFFFFFFFF  # in place of a size: the size has 64 bits and is in another field
 _ENCRYPTED_OR_PATCHED = 0x61
 _CHUNK = 1 << 20  # bytes read or written at a time
 _DOUBTS = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, RuntimeError, ValueError, OverflowError)
 
 
 class UnfitError(Exception):
-    """What is wrong with a file that was read: a sentence that still lacks its subject, the file's name."""
+    """What is wrong with a file: a sentence without its subject, which is the file's name."""
 
 
 @dataclass(frozen=True)
 class Form:
-    """What an array in a file has to be: its dtype as ``.npy`` spells it, and its shape.
+    """The required dtype (as ``.npy`` spells it) and shape of an array in a file.
 
-    One axis may be None: any length from 1 up that makes ``limit`` bytes or fewer.
+    One axis can be None: it then has any length from 1 up. The array has at most ``limit`` bytes.
     """
 
     dtype: str
@@ -52,11 +52,11 @@ class Form:
 
     @property
     def unit(self) -> int:
-        """The array's bytes, or those for each step along the axis that is None."""
+        """The size of the array in bytes, or of one step along the axis that is None."""
         return np.dtype(self.dtype).itemsize * math.prod(n for n in self.shape if n is not None)
 
     def filled(self, size: int) -> tuple[int, ...] | None:
-        """Return the shape with which the array has ``size`` bytes; None if there is no such shape."""
+        """Return the shape that has ``size`` bytes, or None."""
         length, rest = divmod(size, self.unit)
         if rest or length < 1 or size > self.limit or (length > 1 and None not in self.shape):
             return None
@@ -64,11 +64,12 @@ class Form:
 
 
 class Reader:
-    """The arrays in an open ``.npz`` file, by name, without the ``.npy`` that the zip entries end in.
+    """The arrays in an open ``.npz`` file, by the names of the zip entries without ``.npy``.
 
-    Raises UnfitError unless the file is plain entries one behind another, a directory that says of each what its own
-    header says, and the directory's end, with nothing before, between or after them; if an entry claims more bytes than
-    its share of the file can hold, or all together more than `most` or many times the file. Nothing is unpacked here.
+    Raises UnfitError unless the file has plain entries one after another, then a directory that agrees with the header
+    of each entry, then the directory's end record, and no other bytes. Also raises UnfitError if an entry claims more
+    bytes than its part of the file can expand to, or if all entries together claim more than `most` bytes or many times
+    the size of the file. The constructor decompresses nothing.
     """
 
     def __init__(self, file: BinaryIO, size: int, most: int = MAXIMUM_BYTES) -> None:
@@ -77,13 +78,13 @@ class Reader:
         self._entries: dict[str, zipfile.ZipInfo] = {}
         end = total = 0
         for info in sorted(self._zipped.infolist(), key=lambda info: info.header_offset):
-            # `filename` is cleaned up, so that two entries could share it; this is what the file says.
+            # zipfile cleans up `filename`, so two entries could share one; `orig_filename` is what the file has.
             path = info.orig_filename
             name, what = path.removesuffix(".npy"), f"its entry {path[:60]!r}"
             if name == path:
-                raise UnfitError(f"is not a charrnn model: {what} is no array")
+                raise UnfitError(f"is not a charrnn model: {what} is not an array")
             if name in self._entries:
-                raise UnfitError(f"is not a charrnn model: {what} is there twice")
+                raise UnfitError(f"is not a charrnn model: {what} appears twice")
             if info.flag_bits & _ENCRYPTED_OR_PATCHED:
                 raise UnfitError(f"is not a charrnn model: {what} is encrypted")
             if info.compress_type == zipfile.ZIP_STORED:
@@ -91,11 +92,11 @@ class Reader:
             elif info.compress_type == zipfile.ZIP_DEFLATED:
                 possible = info.file_size <= _RATIO * info.compress_size
             else:
-                raise UnfitError(f"is not a charrnn model: {what} is compressed in an unknown way")
+                raise UnfitError(f"is not a charrnn model: {what} has an unsupported compression method")
             if not possible or info.compress_size > size:
-                raise UnfitError(f"is damaged: {what} claims more bytes than there are")
+                raise UnfitError(f"is damaged: {what} claims more bytes than the file can contain")
             if info.header_offset != end:
-                raise UnfitError(f"is damaged: {what} does not begin where the one before it ends")
+                raise UnfitError(f"is damaged: {what} does not start at the expected offset")
             with _doubting(what):
                 end += _header_size(file, info) + info.compress_size
             total += info.file_size
@@ -111,84 +112,94 @@ class Reader:
         return name in self._entries
 
     def require(self, forms: Mapping[str, Form]) -> None:
-        """Raise UnfitError unless the file has exactly these arrays, in these forms; makes none."""
+        """Raise UnfitError unless the file has exactly these arrays.
+
+        Each array must have its form. No values are read.
+        """
         for name in self._entries:
             if name not in forms:
-                raise UnfitError(f"is not a charrnn model: nothing calls for its entry {name[:60]!r}")
+                raise UnfitError(f"is not a charrnn model: it has an unexpected entry {name[:60]!r}")
         for name, form in forms.items():
             with self._values(name, form):
                 pass
 
     def read(self, name: str, form: Form) -> NDArray[Any]:
-        """Return an array, after a check that it has this form. Raises UnfitError if not, or if damaged."""
+        """Return an array of this form.
+
+        Raises UnfitError if it has another form or is damaged.
+        """
         with self._values(name, form) as (shape, entry):
             array = np.empty(shape, form.dtype)
             room = memoryview(array.data).cast("B")
             for begin in range(0, len(room), _CHUNK):
                 piece = room[begin : begin + _CHUNK]
-                piece[:] = entry.read(len(piece))  # a ValueError where fewer come
+                piece[:] = entry.read(len(piece))  # raises ValueError if fewer bytes arrive
         return array
 
     @contextmanager
     def _values(self, name: str, form: Form) -> Iterator[tuple[tuple[int, ...], IO[bytes]]]:
-        """Open an entry of this form at its first value; yield the array's shape as well."""
+        """Yield the shape and the values of an array.
+
+        The values are an open file. Raises UnfitError if the array has another form.
+        """
         if name not in self._entries:
             raise UnfitError(f"is not a charrnn model: it has no entry {name!r}")
         with _doubting(f"its entry {name!r}"), self._zipped.open(self._entries[name]) as entry:
             start = entry.read(len(npy.MAGIC_PREFIX) + 2)
             widths = {npy.magic(1, 0): 2, npy.magic(2, 0): 4}
             if start not in widths:
-                raise UnfitError(f"is not a charrnn model: its entry {name!r} is no array")
+                raise UnfitError(f"is not a charrnn model: its entry {name!r} is not an array")
             length = int.from_bytes(entry.read(widths[start]), "little")
             size = self._entries[name].file_size - len(start) - widths[start] - length
             shape = form.filled(size) if length <= _HEADER else None
-            # Only one text is right, so the header is compared with it: there is nothing to parse.
+            # Only one header text is right, so the header is compared with it and never parsed.
             if shape is None or entry.read(length).rstrip() != _header(form.dtype, shape)[10:].rstrip():
-                raise UnfitError(f"is not a charrnn model: its entry {name!r} has a wrong type or shape")
+                raise UnfitError(f"is not a charrnn model: its entry {name!r} has the wrong type or shape")
             yield shape, entry
 
 
 @contextmanager
 def reading(path: str | Path, most: int = MAXIMUM_BYTES) -> Iterator[Reader]:
-    """Open a ``.npz`` file of at most so many bytes of arrays.
+    """Open a ``.npz`` file for reading.
 
-    Raises CharrnnError that names it, also for an UnfitError raised in the block.
+    Its arrays can have at most ``most`` bytes together. Raises CharrnnError with the name of the file, also for an
+    UnfitError that the block raises.
     """
     name = shown(path)
     try:
         found = Path(path).stat()
-        if not stat.S_ISREG(found.st_mode):  # opening a pipe would wait for someone to write to it
+        if not stat.S_ISREG(found.st_mode):  # opening a pipe would block until a program writes to it
             raise UnfitError(other_kind(found.st_mode))
         with _Bounded(io.FileIO(path)) as file:
             if file.read(4) != b"PK\x03\x04":
-                raise UnfitError("is not a charrnn model: it is no .npz file")
+                raise UnfitError("is not a charrnn model: it is not an .npz file")
             yield Reader(file, found.st_size, most)
     except FileNotFoundError:
-        raise CharrnnError(f"there is no file {name}") from None
+        raise CharrnnError(f"{name} does not exist") from None
     except OSError as fault:
         raise CharrnnError(f"{name} cannot be read: {reason(fault)}") from None
     except MemoryError:
-        raise CharrnnError(f"{name} needs more memory than there is") from None
-    except UnfitError as fault:  # cut, as a hostile file decides how long it is
+        raise CharrnnError(f"{name} cannot be read: out of memory") from None
+    except UnfitError as fault:  # cut off, as a hostile file decides how long the message is
         raise CharrnnError(f"{name} {fault!s:.300}") from None
 
 
 def write(path: str | Path, arrays: Mapping[str, NDArray[Any]], most: int = MAXIMUM_BYTES) -> None:
-    """Write C-ordered arrays as a ``.npz`` file in place of the one at ``path``, if there is one.
+    """Write C-ordered arrays to a ``.npz`` file atomically.
 
-    Whoever opens ``path`` finds the old file or the new one, whole, at any time, even after a power cut. A
-    symbolic link stays, and what it points to is replaced. Raises CharrnnError if writing fails, or for
-    more than `most` bytes: the old file is then as it was, and nothing else is left behind.
+    Replaces the file at ``path`` if one exists. At any time, even after a power failure, a reader of ``path`` finds the
+    complete old file or the complete new one. A symbolic link stays, and its target is replaced. Raises CharrnnError if
+    writing fails, or for more than `most` bytes; the old file is then unchanged, and no temporary file is left behind.
     """
     name = shown(path)
     if sum(array.nbytes for array in arrays.values()) > most - (_HEADER * len(arrays)):
-        raise CharrnnError(f"{name} cannot be written: it would have more than {most >> 30} GiB")
+        raise CharrnnError(f"{name} cannot be written: it would be larger than {most >> 30} GiB")
     with files.replacing(path) as file:
         _write_zip(file, arrays)
 
 
 class _Bounded(io.BufferedReader):
-    """A file that cannot be read in large pieces: zipfile believes what it says of its directory's length."""
+    """A file that refuses large reads, as zipfile trusts the length that the file claims for its directory."""
 
     def read(self, size: int | None = -1, /) -> bytes:
         if size is not None and size > _DIRECTORY:
@@ -198,17 +209,18 @@ class _Bounded(io.BufferedReader):
 
 @contextmanager
 def _doubting(what: str) -> Iterator[None]:
-    """Turn all that zipfile and zlib raise for a file that is not as it should be into one error."""
+    """Turn zipfile's and zlib's errors about damage into UnfitError."""
     try:
         yield
     except _DOUBTS:
-        raise UnfitError(f"is damaged: {what} was changed or cut short") from None
+        raise UnfitError(f"is damaged: {what} was changed or cut off") from None
 
 
 def _header_size(file: BinaryIO, info: zipfile.ZipInfo) -> int:
-    """Return the size of an entry's own header, which zipfile does not look at; a ValueError if it says something else.
+    """Return the size of an entry's own header.
 
-    Whoever unpacks the file in another way has to find the same in it.
+    zipfile compares only its name with the directory. Raises ValueError if anything differs, so that every program that
+    unpacks the file finds the same data.
     """
     file.seek(info.header_offset)
     magic, _, flags, method, _, _, crc, packed, unpacked, *lengths = struct.unpack("<4s5H3L2H", file.read(30))
@@ -219,19 +231,20 @@ def _header_size(file: BinaryIO, info: zipfile.ZipInfo) -> int:
     here = magic, flags, method, crc, packed, unpacked, name
     listed = info.flag_bits, info.compress_type, info.CRC, info.compress_size, info.file_size, encoded
     if here != (b"PK\3\4", *listed):
-        raise ValueError("the directory says something else")
+        raise ValueError("an entry's header differs from the directory")
     size: int = 30 + sum(lengths)
     return size
 
 
 def _check_ending(file: BinaryIO, size: int, count: int, begin: int) -> None:
-    """Raise ValueError unless what says where the directory is says that it begins there, and ends where that stands.
+    """Raise ValueError unless the directory fills the file's end.
 
-    Else there could be a second directory, for readers that look for it elsewhere.
+    The end record must say that the directory has ``count`` entries, starts at ``begin`` and ends at the end record.
+    Otherwise the file could have a second directory, for programs that look for it elsewhere.
     """
     file.seek(max(0, size - 98))
     ending = file.read(98)
-    is_wide = ending[-42:-38] == b"PK\6\7"  # sizes of 64 bits, and where to find them
+    is_wide = ending[-42:-38] == b"PK\6\7"  # the Zip64 locator: sizes have 64 bits
     length = size - begin - (98 if is_wide else 22)
     expected = b""
     if is_wide:
@@ -240,11 +253,14 @@ def _check_ending(file: BinaryIO, size: int, count: int, begin: int) -> None:
     counted, capped = min(count, 0xFFFF), (min(length, _WIDE), min(begin, _WIDE))
     expected += struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, counted, counted, *capped, 0)
     if not ending.endswith(expected):
-        raise ValueError("the directory is elsewhere")
+        raise ValueError("the directory does not fill the file's end")
 
 
 def _header(dtype: str, shape: tuple[int, ...]) -> bytes:
-    """Return what stands before an array's values: ten bytes of magic, version and length, then the text."""
+    """Return an array's header: magic, version, length, text.
+
+    The first three have ten bytes.
+    """
     buffer = io.BytesIO()
     npy.write_array_header_1_0(buffer, {"descr": dtype, "fortran_order": False, "shape": shape})
     return buffer.getvalue()
@@ -254,7 +270,7 @@ def _write_zip(file: BinaryIO, arrays: Mapping[str, NDArray[Any]]) -> None:
     with zipfile.ZipFile(file, "w") as zipped:
         for name, array in arrays.items():
             header = _header(array.dtype.str, array.shape)
-            info = zipfile.ZipInfo(f"{name}.npy")  # of a fixed date: the same arrays give the same bytes
+            info = zipfile.ZipInfo(f"{name}.npy")  # has a fixed date, so that equal arrays give equal bytes
             info.file_size = len(header) + array.nbytes  # decides whether the entry needs 64-bit sizes
             with zipped.open(info, "w") as entry:
                 entry.write(header)

@@ -1,4 +1,4 @@
-"""Folders for what can be made again, where nobody else can reach."""
+"""Private folders for data that can be recreated; no other user can write to them."""
 
 import os
 import shutil
@@ -8,29 +8,29 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-UNUSED = 30.0  # days after which what is kept is no longer
+UNUSED = 30.0  # days after its last use when cached data is removed
 
 
 def private_folder(*names: str) -> Path | None:
-    """Return a folder of ours in the platform's cache folder, made if need be, or None where there is no safe place.
+    """Return a private cache folder, or None.
 
-    ``names`` lead from charrnn's folder to it. Files in it can be created, by nobody but this user (and root), and
-    nobody else can put another folder in its place. Whether the disk has room is not known: whoever writes there must
-    expect OSError.
+    Creates the folder if necessary: ``names`` lead to it from charrnn's folder in the platform's cache folder. Only
+    this user (and root) can create files in it, and nobody else can put another folder in its place. None means that
+    this is not possible. The disk can still be full: a caller that writes to the folder must expect OSError.
     """
-    from platformdirs import user_cache_path  # not needed by what only asks for help
+    from platformdirs import user_cache_path  # imported here, as --help does not need it
 
     try:
         base = user_cache_path("charrnn")
-        if not base.is_absolute():  # a relative folder would be another one wherever the program is started
+        if not base.is_absolute():  # a relative path would depend on the current folder
             return None
         for place in reversed(base.parents):
             if not place.exists():
                 place.mkdir(mode=0o700, exist_ok=True)
-            if not _can_be_above(place.stat()):  # before the next is made: root makes none in a user's home
+            if not _can_be_above(place.stat()):  # checked before the next one is made: root makes none in a user's home
                 return None
         folder = base.parent.resolve()
-        if not all(_can_be_above(place.stat()) for place in folder.parents):  # others than these, if there are links
+        if not all(_can_be_above(place.stat()) for place in folder.parents):  # links lead to other parents
             return None
         for name in (base.name, *names):
             folder /= name
@@ -38,29 +38,32 @@ def private_folder(*names: str) -> Path | None:
             if not _is_private(folder.lstat()):
                 return None
         with tempfile.TemporaryFile(dir=folder):
-            pass  # a folder on a read-only disk shows itself only here
-    except (OSError, ValueError, RuntimeError):  # the others: a path that cannot be one, a link to itself
+            pass  # only a trial shows that the disk is read-only
+    except (OSError, ValueError, RuntimeError):  # the last two: an invalid path, a link to itself
         return None
     return folder
 
 
 def forget(folder: Path, pattern: str, *, days: float) -> None:
-    """Remove the files and folders in a private folder that match a pattern and were last changed so long ago.
+    """Remove old files and folders that match a pattern.
 
-    ``.*.tmp`` is what killed writers leave behind. Another process may do the same at the same time, or still use what
-    goes; both must take a missing file for none.
+    Old means last modified more than ``days`` days ago. ``.*.tmp`` matches what killed writers left behind. Another
+    process can do the same at the same time, or still use what is removed; both must expect that a file is missing.
     """
     for found in folder.glob(pattern):
         with suppress(OSError):
             if time.time() - found.lstat().st_mtime > days * 86400:
                 if found.is_dir() and not found.is_symlink():
-                    shutil.rmtree(found, ignore_errors=True)  # it follows no link
+                    shutil.rmtree(found, ignore_errors=True)  # does not follow links
                 else:
                     found.unlink()
 
 
 def _is_private(status: os.stat_result) -> bool:
-    """Tell whether this is a folder, no link, that is ours and that only we may write to."""
+    """Return whether this is a folder that is private.
+
+    Private means that this user owns it and nobody else can write to it. A symbolic link is not a folder.
+    """
     if not stat.S_ISDIR(status.st_mode):
         return False
     return not hasattr(os, "getuid") or (
@@ -69,9 +72,10 @@ def _is_private(status: os.stat_result) -> bool:
 
 
 def _can_be_above(status: os.stat_result) -> bool:
-    """Tell whether nobody but us and root can rename what is in this folder.
+    """Return whether this folder can contain a private one.
 
-    A group may write to it: many systems give each user a group of its own, and let it write to all of the user's.
+    It can if only this user and root can rename what is in this folder. Write permission for its group is accepted, as
+    many systems give each user a group of their own that can write to all of the user's files.
     """
     if not hasattr(os, "getuid"):
         return True

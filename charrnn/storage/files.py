@@ -1,4 +1,4 @@
-"""A file that is written whole or not at all, and by one run at a time."""
+"""Atomic replacement of a file, and a lock for one run at a time."""
 
 import hashlib
 import os
@@ -16,17 +16,17 @@ from charrnn.errors import CharrnnError
 if sys.platform != "win32":
     import fcntl
 
-_ATTEMPTS = 100  # at a lock whose file goes away each time, as other runs end
+_ATTEMPTS = 100  # to take a lock whose file other runs remove each time as they end
 
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[BinaryIO]:
-    """Open a file to be written, which takes the place of the one at ``path``, if there is one, at the block's end.
+    """Open a file that replaces ``path`` after the block.
 
-    Whoever opens ``path`` finds the old file or the new one, whole, at any time, even after a power cut. A
-    symbolic link stays, and what it points to is replaced; permissions stay; other hard links keep the old file.
-    Raises CharrnnError if writing fails. Then, and after whatever else is raised in the block, the old file is as it
-    was, and nothing else is left behind.
+    At any time, even after a power failure, a reader of ``path`` finds the complete old file or the complete new one.
+    A symbolic link stays, and its target is replaced. Permissions stay. Other hard links keep the old file.
+    Raises CharrnnError if writing fails. After this or any other exception in the block, the old file is unchanged, and
+    no temporary file is left behind.
     """
     try:
         target = _target(path)
@@ -37,7 +37,7 @@ def replacing(path: str | Path) -> Iterator[BinaryIO]:
                 yield file
                 _flush(file)
             temporary.replace(target)
-        except BaseException:  # an interrupt too
+        except BaseException:  # also an interrupt
             with suppress(OSError):
                 temporary.unlink()
             raise
@@ -48,10 +48,11 @@ def replacing(path: str | Path) -> Iterator[BinaryIO]:
 
 @contextmanager
 def locked(path: str | Path) -> Iterator[None]:
-    """Keep other runs from writing to ``path`` while the block lasts. Raises CharrnnError if one does already.
+    """Lock ``path`` against other runs during the block.
 
-    Other names of the same file, such as a symbolic link's, count as well. What killed runs left behind of their
-    attempts to write this file is removed. Where the system or the folder knows no locks, no run is kept from anything.
+    Raises CharrnnError if another run already writes to it. Other paths to the same file, such as a symbolic link, are
+    locked as well. Removes the temporary files of this file that killed runs left behind. If the system or the file
+    system does not support locks, nothing is locked.
     """
     try:
         target = _target(path)
@@ -67,29 +68,35 @@ def locked(path: str | Path) -> Iterator[None]:
         if held is not None:
             with suppress(OSError):
                 if _is_at(held, place):
-                    place.unlink()  # before the lock is given up: who waits for this file sees that it is gone
+                    place.unlink()  # while it is locked: a run that has opened it then sees that it is gone
             os.close(held)
 
 
 def is_same_file(path: str | Path, other: str | Path) -> bool:
-    """Tell whether two names lead to the same place, where there need not be a file."""
+    """Return whether two paths lead to the same place.
+
+    No file has to exist there.
+    """
     return os.path.realpath(path) == os.path.realpath(other)
 
 
-def check_writable(path: str | Path, *, force: bool, exists: str = "exists already; --force replaces it") -> None:
-    """Raise CharrnnError if a file could not be written at ``path``; without ``force`` also if one ``exists``."""
+def check_writable(path: str | Path, *, force: bool, exists: str = "already exists; use --force to replace it") -> None:
+    """Raise CharrnnError if ``path`` cannot be written.
+
+    Without ``force``, also if a file exists there; the message is then ``path`` and ``exists``.
+    """
     name = shown(path)
     try:
         target = _target(path)
         if not target.parent.is_dir():
             folder = target.parent if Path(path).is_symlink() else Path(path).parent
-            raise CharrnnError(f"{name} cannot be written: there is no folder {shown(folder)}")
+            raise CharrnnError(f"{name} cannot be written: the folder {shown(folder)} does not exist")
         if target.exists():
             if not force:
                 raise CharrnnError(f"{name} {exists}")
-            if not os.access(target, os.W_OK):  # it could be replaced, but somebody did not want that
+            if not os.access(target, os.W_OK):  # it could be replaced, but its owner has protected it
                 raise CharrnnError(f"{name} cannot be written: it is read-only")
-        temporary = _beside(target)  # no other test knows all that permissions and file systems may forbid
+        temporary = _beside(target)  # only a trial shows everything that permissions and file systems forbid
         try:
             temporary.open("xb").close()
         finally:
@@ -99,24 +106,30 @@ def check_writable(path: str | Path, *, force: bool, exists: str = "exists alrea
 
 
 def shown(path: str | Path) -> str:
-    """Return a path for a message, where line breaks and bytes that are not UTF-8 would do harm."""
+    """Return a path as messages show it.
+
+    An empty path, or one with line breaks, control characters or bytes that are not UTF-8, is shown as its ``repr``.
+    """
     return str(path) if str(path).isprintable() and str(path) else repr(str(path))
 
 
 def other_kind(mode: int) -> str:
-    """Say of what is no file what it is, by its mode."""
+    """Describe something other than a file by its mode."""
     return "is a folder, not a file" if stat.S_ISDIR(mode) else "is a device or a pipe, not a file"
 
 
 def reason(fault: OSError) -> str:
-    """Return what the system says is wrong, as a part of a sentence."""
+    """Return the system's message, as part of a sentence."""
     return (fault.strerror or str(fault)).lower()
 
 
 def _target(path: str | Path) -> Path:
-    """Return the file that a path leads to. Raises CharrnnError if something else is there, OSError."""
+    """Return the file that a path leads to.
+
+    Raises CharrnnError if the path cannot be a file's or leads to something else; can raise OSError.
+    """
     if not str(path) or str(path).endswith(os.sep):
-        raise CharrnnError(f"{shown(path) or 'the empty name'} is no file's name")
+        raise CharrnnError(f"{shown(path) or 'the empty name'} is not a file name")
     target = Path(os.path.realpath(path))
     with suppress(FileNotFoundError):
         mode = target.stat().st_mode
@@ -126,42 +139,51 @@ def _target(path: str | Path) -> Path:
 
 
 def _prefix(target: Path) -> str:
-    """Return what hidden names beside a file begin with: its own name, or a short one where that is long."""
+    """Return the prefix of the lock and temporary files.
+
+    It is a dot and the name of the target, shortened if it is long.
+    """
     if len(target.name) <= 40:
         return f".{target.name}"
-    # No other file's, though its name may begin alike.
+    # The hash keeps apart files whose long names start alike.
     return f".{target.name[:40]}.{hashlib.sha256(os.fsencode(target.name)).hexdigest()[:16]}"
 
 
 def _beside(target: Path) -> Path:
-    """Return an unused path in the same folder, in a name not too long even where the target's is."""
+    """Return an unused path in the same folder.
+
+    Its name is never too long, even if the target's name is as long as the system allows.
+    """
     return target.with_name(f"{_prefix(target)}.{secrets.token_hex(8)}.tmp")
 
 
 def _permit(file: BinaryIO, target: Path) -> None:
-    """Give a file that is still empty the permissions of the one that it will replace: who hid that, meant it."""
-    if sys.platform == "win32":  # where a folder's permissions are its files'
+    """Give a new file the permissions of the old.
+
+    The new file is still empty, so the contents of a private file are never visible to others.
+    """
+    if sys.platform == "win32":  # files there take the permissions of their folder
         return
-    with suppress(OSError):  # not every file system can
+    with suppress(OSError):  # not every file system supports this
         found = target.stat()
         mode = stat.S_IMODE(found.st_mode) & 0o777
         try:
             os.fchown(file.fileno(), -1, found.st_gid)
         except OSError:
-            mode = mode & 0o707 | (mode & 0o007) << 3  # what was for that group is not for ours
+            mode = mode & 0o707 | (mode & 0o007) << 3  # our group gets only the permissions that everybody has
         os.fchmod(file.fileno(), mode)
 
 
 def _flush(file: BinaryIO) -> None:
     file.flush()
-    if sys.platform == "darwin":  # where fsync is content with the disk's own memory
+    if sys.platform == "darwin":  # fsync there can leave data in the disk's own cache
         with suppress(OSError):
             fcntl.fcntl(file, fcntl.F_FULLFSYNC)
     os.fsync(file.fileno())
 
 
 def _flush_folder(folder: Path) -> None:
-    # Not every system can. The file itself is safe by now; a power cut might at worst bring the old one back.
+    # Not every system supports this. The new file is safe by now; at worst, a power failure brings the old one back.
     with suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:
@@ -171,12 +193,16 @@ def _flush_folder(folder: Path) -> None:
 
 
 def _hold(path: str | Path, place: Path) -> int | None:
-    """Return the descriptor of a file at ``place`` that only this process has locked; None where there are no locks."""
+    """Return the descriptor of the lock file, or None.
+
+    Only this process has locked the file at ``place``. None means that locks are not supported. Raises CharrnnError if
+    another run has locked the file, or if something other than a file is at ``place``.
+    """
     if sys.platform == "win32":
         return None
     with suppress(OSError):
         if not stat.S_ISREG(place.lstat().st_mode):
-            raise CharrnnError(f"{shown(path)} cannot be written: {shown(place)} is in its way; remove that")
+            raise CharrnnError(f"{shown(path)} cannot be written: {shown(place)} is in the way; remove it")
     try:
         for _ in range(_ATTEMPTS):
             with ExitStack() as stack:
@@ -187,34 +213,34 @@ def _hold(path: str | Path, place: Path) -> int | None:
                 except BlockingIOError:
                     raise _held(path, descriptor) from None
                 except OSError:
-                    if not os.fstat(descriptor).st_size:  # it is nobody's
+                    if not os.fstat(descriptor).st_size:  # no other run has written its number to it
                         place.unlink()
                     raise
-                if not _is_at(descriptor, place):  # another run has removed it at its end
+                if not _is_at(descriptor, place):  # the run that held it has removed it
                     continue
-                if os.fstat(descriptor).st_size:  # of a run that was killed, perhaps another user's
+                if os.fstat(descriptor).st_size:  # left behind by a killed run, perhaps another user's
                     place.unlink()
                     continue
-                with suppress(OSError):  # a full disk; the number is for a sentence only
+                with suppress(OSError):  # the disk is full; the number is only for a message
                     os.write(descriptor, b"%d\n" % os.getpid())
                 stack.pop_all()
                 return descriptor
-    except OSError:  # a network may know no locks; and where nothing can be written, others say so better
+    except OSError:  # network file systems can lack locks; if nothing can be written, a later message says so better
         return None
     return None
 
 
 def _open_lock(place: Path) -> int:
-    # Whatever somebody may have put there is neither followed nor waited for.
+    # A link that somebody put there is not followed, and a pipe does not block.
     flags = os.O_NOFOLLOW | os.O_NONBLOCK
     try:
         return os.open(place, os.O_RDWR | os.O_CREAT | flags, 0o666)
-    except PermissionError:  # another user's can be locked all the same
+    except PermissionError:  # another user's file can still be locked
         return os.open(place, os.O_RDONLY | flags)
 
 
 def _is_at(descriptor: int, place: Path) -> bool:
-    """Say whether an open file is still the one at a path."""
+    """Return whether a path still leads to this file."""
     with suppress(OSError):
         return os.path.samestat(os.fstat(descriptor), place.lstat())
     return False
@@ -227,7 +253,7 @@ def _held(path: str | Path, descriptor: int) -> CharrnnError:
 
 
 def _sweep(target: Path) -> None:
-    """Remove the temporary files of runs that were killed while they wrote this file."""
+    """Remove temporary files of ``target`` from killed runs."""
     pattern = re.compile(re.escape(_prefix(target)) + r"\.[0-9a-f]{16}\.tmp")
     with suppress(OSError):
         for found in target.parent.iterdir():

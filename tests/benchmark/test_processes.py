@@ -50,7 +50,7 @@ def test_a_cache_that_cannot_be_set_aside_gives_no_figure(monkeypatch, tmp_path)
 
 def test_a_command_that_fails_is_said():
     """The last line of what it said is the reason."""
-    with pytest.raises(CharrnnError, match="failed: there is no file missing"):
+    with pytest.raises(CharrnnError, match=r"failed: missing\.npz does not exist"):
         processes._run((*processes.PROGRAM, "sample", "missing.npz"))
 
 

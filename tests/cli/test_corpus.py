@@ -74,7 +74,7 @@ def test_a_link_and_a_device_stay(tmp_path, run):
 def test_where_nothing_can_be_written(tmp_path, run):
     """A folder that is missing, and one in place of a file, are errors in a sentence."""
     result = run("corpus", "fables", "-o", tmp_path / "missing" / "fables.txt")
-    refused(result, "fables.txt cannot be written: there is no folder")
+    refused(result, f"fables.txt cannot be written: the folder {tmp_path / 'missing'} does not exist")
     refused(run("corpus", "fables", "-o", tmp_path), "is a folder")
 
 

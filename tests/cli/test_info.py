@@ -164,7 +164,7 @@ def test_info_is_harmless(trained, folder, run):
         ("curve", ".png, .svg or .pdf"),
         (".png", ".png, .svg or .pdf"),
         ("", ".png, .svg or .pdf"),
-        ("no/curve.png", "there is no folder no"),
+        ("no/curve.png", "the folder no does not exist"),
         ("here.png", "is a folder"),
     ],
 )

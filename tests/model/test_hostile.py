@@ -29,7 +29,7 @@ from tests.hostile import meta_of, model, packed, placed, stored, unpacked, with
 
 CAP = 256 << 20  # bytes of memory that loading any file of the corpus may take: most for 1.1 million characters
 PATIENCE = 300.0  # seconds for all of them: no figure of speed, but nothing may hang
-CHANGED = "was changed or cut short"
+CHANGED = "was changed or cut off"
 SPECIAL = ("folder", "link-to-nothing", "link-in-a-circle", "link-to-zeros", "pipe", "sparse-gigabyte-of-json")
 quickly = settings(max_examples=50, deadline=None, database=None)
 
@@ -250,7 +250,7 @@ def path(tmp_path):
 
 def test_paths_that_cannot_be_read(path, monkeypatch):
     """A missing file, a folder, and a file that may not be read are told apart."""
-    assert unloadable(path.parent / "none") == "there is no file"
+    assert unloadable(path.parent / "none") == "does not exist"
     assert unloadable(path.parent) == "is a folder, not a file"
 
     def refuse(path):
@@ -300,7 +300,7 @@ def test_odd_names_are_shown_on_one_line(tmp_path):
     """A file's name is quoted where it would break the line or the terminal."""
     for name in ("two\nlines", "\x1b[31mred"):
         (tmp_path / name).write_text("no model")
-        assert unloadable(tmp_path / name).endswith("it is no .npz file")
+        assert unloadable(tmp_path / name).endswith("it is not an .npz file")
 
 
 def test_a_truncated_file_is_refused(path):
@@ -323,7 +323,7 @@ def test_state_and_progress_belong_together(path):
     """A file has progress and state, or neither."""
     full, slim = unpacked(model()), unpacked(model(slim=True))
     path.write_bytes(packed(full | {"meta.npy": slim["meta.npy"]}))
-    assert "nothing calls for its entry 'state/weights'" in unloadable(path)
+    assert "it has an unexpected entry 'state/weights'" in unloadable(path)
     path.write_bytes(packed(slim | {"meta.npy": full["meta.npy"]}))
     assert "has no entry 'state/weights'" in unloadable(path)
 
@@ -334,7 +334,7 @@ def test_all_forms_are_known_before_the_first_array(path, monkeypatch):
     empty = archive.np.empty
     monkeypatch.setattr(archive.np, "empty", lambda *form: made.append(form) or empty(*form))
     path.write_bytes(packed(unpacked(model()) | {"state/carried.npy": stored(np.zeros(12, "<f8"))}))
-    assert "'state/carried' has a wrong type or shape" in unloadable(path)
+    assert "'state/carried' has the wrong type or shape" in unloadable(path)
     assert [dtype for _, dtype in made] == ["|u1"]
     path.write_bytes(model())
     load(path)
@@ -354,7 +354,7 @@ def test_too_little_memory_is_a_sentence(path, monkeypatch):
         raise MemoryError
 
     monkeypatch.setattr(archive.np, "empty", nothing_left)
-    assert unloadable(path) == "needs more memory than there is"
+    assert unloadable(path) == "cannot be read: out of memory"
 
 
 @pytest.mark.parametrize(

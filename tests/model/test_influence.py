@@ -359,7 +359,7 @@ def test_an_influence_that_nothing_calls_for_is_refused(tmp_path):
             for name in good.namelist():
                 bad.writestr(name, good.read(name))
             bad.writestr("state/influence.npy", hostile.stored(np.zeros((2, 6, 108), np.float32)))
-        with pytest.raises(CharrnnError, match="nothing calls for its entry 'state/influence'"):
+        with pytest.raises(CharrnnError, match="it has an unexpected entry 'state/influence'"):
             load(path)
 
 

@@ -186,7 +186,7 @@ def test_what_could_not_be_loaded_is_not_saved(path):
             save(path, model)
     while "in" in deep.corpus:  # or the interpreter would take it apart recursively
         deep.corpus = deep.corpus["in"]
-    with pytest.raises(CharrnnError, match="cannot be written: it would have more than"):
+    with pytest.raises(CharrnnError, match="cannot be written: it would be larger than"):
         archive.write(path, {"x": np.zeros(1000, np.float32)}, most=4000)
     assert not path.exists()
 
@@ -263,7 +263,7 @@ def test_a_new_file_in_a_folder_can_be_written(path):
 def test_an_old_file_is_kept_unless_forced(path):
     """A file that exists is refused without force, and untouched with it."""
     path.write_text("old")
-    assert unwritable(path) == "exists already; --force replaces it"
+    assert unwritable(path) == "already exists; use --force to replace it"
     check_writable(path, force=True)
     assert path.read_text() == "old"
     assert names_in(path.parent) == [path.name]
@@ -275,7 +275,7 @@ def test_places_where_no_file_can_be(tmp_path, force):
     (tmp_path / "file").touch()
     assert unwritable(tmp_path, force=force) == "is a folder, not a file"
     missing = tmp_path / "no" / "model.npz"
-    assert unwritable(missing, force=force) == f"cannot be written: there is no folder {missing.parent}"
+    assert unwritable(missing, force=force) == f"cannot be written: the folder {missing.parent} does not exist"
     unwritable(tmp_path / "file" / "model.npz", force=force)
     with pytest.raises(CharrnnError, match="cannot be written: no such file"):
         save(missing, made_up())

@@ -493,7 +493,7 @@ def test_a_link_to_no_file(path, tmp_path):
     """A link that dangles is filled where it points to; if that is in no folder, it is said which one is missing."""
     path.symlink_to("disk/real.npz")
     folder = tmp_path / "disk"
-    assert unwritable(path) == f"cannot be written: there is no folder {os.path.realpath(folder)}"
+    assert unwritable(path) == f"cannot be written: the folder {os.path.realpath(folder)} does not exist"
     assert unsaved(path, made_up()) == "cannot be written: no such file or directory"
     folder.mkdir()
     with locked(path):
@@ -651,7 +651,7 @@ def test_what_is_planted_is_not_followed(path, tmp_path):
     for plant in (lambda: place.symlink_to("victim"), lambda: os.mkfifo(place), place.mkdir):
         plant()
         said = unwritable(path)
-        assert said == f"cannot be written: {place} is in its way; remove that"
+        assert said == f"cannot be written: {place} is in the way; remove it"
         assert names_in(tmp_path) == [LOCK]
         place.rmdir() if place.is_dir() else place.unlink()
 
