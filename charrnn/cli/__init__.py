@@ -1,4 +1,4 @@
-"""The command line: one file a command, each thin. Nothing heavy is imported before a command runs."""
+"""The command line: one file per command, each thin. Nothing heavy is imported before a command runs."""
 
 import contextlib
 import importlib
@@ -15,20 +15,20 @@ from charrnn import __version__
 from charrnn.errors import CharrnnError
 
 COMMANDS = ("train", "sample", "play", "fill", "eval", "info", "trace", "gradients", "corpus", "cells", "bench")
-COMPLETE = "_CHARRNN_COMPLETE"  # in the environment, set by what the README puts in a shell's start-up file
-CLOSED_PIPE = 141  # what a shell reports of a program whose reader went away: 128 + SIGPIPE
+COMPLETE = "_CHARRNN_COMPLETE"  # environment variable, set by the README's lines for completion with Tab
+CLOSED_PIPE = 141  # exit code after the reader of a pipe has gone: 128 + SIGPIPE
 INTERRUPTED = 130  # 128 + SIGINT
 
 
 class LazyGroup(click.Group):
-    """A group that imports a command's file when the command is needed."""
+    """A group that imports a command's file only when it is needed."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        """Return the commands in the order in which a newcomer needs them."""
+        """Return the commands; those that a newcomer needs come first."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """Import a command."""
+        """Import and return a command, or None."""
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = importlib.import_module(f"charrnn.cli.{cmd_name}").command
@@ -37,15 +37,15 @@ class LazyGroup(click.Group):
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="charrnn")
-@click.option("--debug", is_flag=True, help="Show where in the program an error arose.")
+@click.option("--debug", is_flag=True, help="Show the Python traceback of an error.")
 @click.pass_context
 def group(ctx: click.Context, debug: bool) -> None:
-    """Train a small neural network on any text, and let it write more like it.
+    """Train a small neural network on any text, then let it write more in the same style.
 
     \b
-    charrnn train corpus.txt                 learn from a text; writes model.npz
-    charrnn sample model.npz --temp 0.8      let the model write
-    charrnn eval model.npz other.txt         how well does it predict a text?
+    charrnn train corpus.txt                 train on a text; writes model.npz
+    charrnn sample model.npz --temp 0.8      write text with the model
+    charrnn eval model.npz other.txt         measure how well it predicts a text
     """
     ctx.obj = debug
 
@@ -56,15 +56,18 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def run(arguments: list[str]) -> int:
-    """Run the program and return its exit code, with one line on stderr for any error."""
+    """Run the program and return its exit code.
+
+    An error is one line on stderr.
+    """
     if sys.stdout is None:  # closed by the caller
         sys.stdout = cast(TextIO, ClosedOutput())
-    if sys.stderr is None:  # likewise; nobody will hear a word, but that is no reason not to work
+    if sys.stderr is None:  # likewise; the program runs without messages
         sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # output is UTF-8 whatever the locale
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
-    if asked := os.environ.get(COMPLETE):  # by a shell, where someone pressed Tab
+    if asked := os.environ.get(COMPLETE):  # by a shell, when someone presses Tab
         from click.shell_completion import shell_complete
 
         return shell_complete(group, {}, "charrnn", COMPLETE, asked)
@@ -98,19 +101,19 @@ def run(arguments: list[str]) -> int:
 
 
 def _abandon_stdout() -> None:
-    """Let what is left in the buffer go: it can no longer be written, and Python must not try again at exit."""
+    """Discard buffered output, so that Python does not write it at exit."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class ClosedOutput:
-    """Standard output that the caller has closed: no trouble to a command that does not write."""
+    """A standard output that the caller has closed: an error only if a command writes to it."""
 
     encoding, errors = "utf-8", "strict"
 
     @property
     def buffer(self) -> "ClosedOutput":
-        """The same for bytes."""
+        """The same object, for bytes."""
         return self
 
     def write(self, _: object) -> NoReturn:
@@ -121,22 +124,22 @@ class ClosedOutput:
         """Do nothing, as nothing was written."""
 
     def isatty(self) -> bool:
-        """Return that it is no terminal."""
+        """Return False: it is not a terminal."""
         return False
 
 
 def complain(error: Exception) -> None:
-    """Say an error in one line on stderr."""
+    """Print an error as one line on stderr."""
     if isinstance(error, CharrnnError):
         sentence = str(error)
     elif isinstance(error, MemoryError):
-        sentence = "there is not enough memory for this; a smaller --hidden, --batch-size or text needs less"
+        sentence = "out of memory; try a smaller --hidden, --batch-size or text"
     elif isinstance(error, OSError):
         place = f"{error.filename}: " if error.filename else "the output cannot be written: "
         sentence = place + (error.strerror or str(error)).lower()
     else:
         about = f"{type(error).__name__}: {error}".splitlines()[0]
-        sentence = f"this should not have happened ({about}); charrnn --debug … shows where"
+        sentence = f"internal error ({about}); run charrnn --debug … for a traceback"
     from charrnn.display.words import harmless
 
-    click.echo(f"charrnn: error: {harmless(sentence)}", err=True)  # it may name what a stranger named
+    click.echo(f"charrnn: error: {harmless(sentence)}", err=True)  # it can contain a file's name

@@ -1,4 +1,4 @@
-"""``charrnn bench``: measure on this machine how fast networks are, and what cells learn and remember."""
+"""``charrnn bench``: measure how fast networks are on this machine, and what cells learn and remember."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 SIZES = ("cell", "hidden", "layers", "seq_length", "batch_size")
 SPEED = ("threads", "rounds", "as_json")
 
-# What can be given with each way to measure, by the option that asks for it; "" is the plain command.
+# The options that each kind of measurement takes, by the option that selects it; "" is the plain command.
 TAKEN = {
     "": ("corpus", *SIZES, *SPEED, "against", "only"),
     "suite": ("corpus", *SPEED, "against"),
@@ -30,37 +30,54 @@ TAKEN = {
 }
 
 
-@click.command()
+@click.command(short_help="Measure speed, memory and learning on this machine.")
 @click.argument("corpus", nargs=-1, type=click.Path(), metavar="[CORPUS…]")
 @click.option(
     "--cell",
     type=click.Choice(list(CELLS)),
     multiple=True,
     metavar="CELL",
-    help="Kind of network; with --cells and --memory it may be given repeatedly.  [default: lstm, or all to compare]",
+    help="Kind of network; with --cells and --memory, can be given several times.  [default: lstm; all with --cells, "
+    "five with --memory]",
 )
 @size_options
 @click.option(
-    "--seq-length", type=click.IntRange(1, 65536), default=32, show_default=True, help="Steps to learn through."
+    "--seq-length",
+    type=click.IntRange(1, 65536),
+    default=32,
+    show_default=True,
+    help="Sequence length: characters to backpropagate through.",
 )
-@click.option("--batch-size", type=click.IntRange(1, 65536), default=16, show_default=True, help="Parallel streams.")
-@click.option("--threads", type=click.IntRange(1, 1024), help="Threads to use; by default one a processor.")
-@click.option("--rounds", type=click.IntRange(1), default=7, show_default=True, help="Times each side is measured.")
-@click.option("--against", type=click.Choice(["torch"]), help="Measure PyTorch too, on the same work, in turns.")
 @click.option(
-    "--only", type=click.Choice(list(PARTS)), multiple=True, help="Measure only this; may be given repeatedly."
+    "--batch-size",
+    type=click.IntRange(1, 65536),
+    default=16,
+    show_default=True,
+    help="Batch size: streams read in parallel.",
 )
-@click.option("--suite", is_flag=True, help="Measure a list of networks instead, one by one; takes minutes.")
-@click.option("--growth", is_flag=True, help="Measure instead how the time of training grows with each size.")
-@click.option("--rtrl", is_flag=True, help="Measure instead what --gradient rtrl costs, from 16 units to 128.")
-@click.option("--memory", is_flag=True, help="Measure instead how far back each cell remembers; takes minutes.")
-@click.option("--cells", is_flag=True, help="Measure instead how well each cell learns the text; takes minutes a cell.")
+@click.option("--threads", type=click.IntRange(1, 1024), help="Threads to use.  [default: one per processor]")
+@click.option(
+    "--rounds", type=click.IntRange(1), default=7, show_default=True, help="How many times to measure each side."
+)
+@click.option(
+    "--against", type=click.Choice(["torch"]), help="Measure PyTorch too, on the same work, in turns with charrnn."
+)
+@click.option(
+    "--only", type=click.Choice(list(PARTS)), multiple=True, help="Measure only this; can be given several times."
+)
+@click.option("--suite", is_flag=True, help="Measure a list of networks instead; takes minutes.")
+@click.option("--growth", is_flag=True, help="Measure how training time grows with each size instead.")
+@click.option("--rtrl", is_flag=True, help="Measure the cost of --gradient rtrl instead, with 16 to 128 units.")
+@click.option("--memory", is_flag=True, help="Measure how far back each cell remembers instead; takes minutes.")
+@click.option(
+    "--cells", is_flag=True, help="Measure how well each cell learns the text instead; takes minutes per cell."
+)
 @click.option(
     "--parameters",
     type=click.IntRange(1),
     default=100_000,
     show_default=True,
-    help="With --cells: how many numbers each network learns, by its hidden size.",
+    help="With --cells: parameters (learned numbers) of each network; sets its hidden size.",
 )
 @click.option(
     "--epochs",
@@ -75,53 +92,58 @@ TAKEN = {
     type=Duration(),
     default="60s",
     show_default=True,
-    help="With --cells: time to train in the second one.",
+    help="With --cells: training time in the second measurement.",
 )
 @click.option(
     "--lr",
     "rates",
     type=Number(0.0, min_open=True),
     multiple=True,
-    help="With --cells: a learning rate to try; of several the best one counts.  [default: that of the cell]",
+    help="With --cells: a learning rate to try; can be given several times, and the best counts.  [default: the "
+    "cell's]",
 )
 @click.option(
     "--dropout",
     type=Number(0.0, 1.0, max_open=True),
     default=0.0,
     show_default=True,
-    help="With --cells: share of each layer's output to drop at random.",
+    help="With --cells: share of each layer's output to set to 0 at random.",
 )
 @click.option(
     "--seed",
     type=click.IntRange(0, 2**63 - 1),
     default=0,
     show_default=True,
-    help="With --cells and --memory: of all that is random.",
+    help="With --cells and --memory: seed of all random numbers.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON: one object, or one a line as they come.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print JSON: one object; with --cells and --memory, one object per line."
+)
 @click.pass_context
 def command(ctx: click.Context, /, **values: Any) -> None:
-    """Measure the speed on this machine: training, sampling, what its controls cost, threads, start-up; and memory.
+    """Measure the speed of training, sampling, its controls, threads and start-up, and the memory of training.
 
-    Without CORPUS the text is made up. Figures are medians of rounds in which all sides take turns; ratios are those of
-    medians, and of the best rounds. Training is held against the most that the processor can do: fused multiply-adds in
-    registers, on all threads at once, and NumPy's product of 1024×1024 matrices on one thread and on all.
+    Without CORPUS, the text is made up. Each figure is the median of rounds in which all sides take turns; ratios
+    compare the medians, and the best rounds. Training is compared with the most that the processor can do: fused
+    multiply-adds in registers, on all threads at once, and NumPy's product of 1024×1024 matrices, on one thread and on
+    all.
 
-    With --against torch, PyTorch trains the same network on the same windows of text with Adam and clipping, and
-    samples from it. It is tried on one thread and on all, with an embedding and with one-hot input, and with two kinds
-    of Adam; its fastest way counts.
+    With --against torch, PyTorch trains the same network on the same windows of text, with Adam and clipping, and
+    samples from it. It runs on one thread and on all, with an embedding and with one-hot input, and with two kinds of
+    Adam; its fastest variant counts.
 
-    A FLOP is a multiplication or an addition in a matrix product with weights: 2 for each weight and character on the
-    way forward and, in training, 4 on the way back. One-hot input, biases, pointwise functions, softmax and optimizer
-    count nothing.
+    A FLOP is one multiplication or addition in a matrix product with weights: 2 per weight and character in the forward
+    pass and, in training, 4 more in the backward pass. One-hot input, biases, pointwise functions, softmax and
+    optimizer are not counted.
 
-    With --cells, each kind of network learns the text with as many parameters: once for --epochs, and once for --time,
-    in which validations do not count. What is told is the loss of the best weights on the last tenth of the text. That
-    after --epochs depends on --seed, but not on how fast the machine is.
+    With --cells, each kind of network learns the text with the same number of parameters: once for --epochs, and once
+    for --time, without the time of validations. The result is the validation loss of the best weights, on the last
+    tenth of the text. After --epochs it depends on --seed, but not on the speed of the machine.
 
-    With --memory, each kind of network learns made-up sentences such as "the cats, never far behind, were glad", in
-    which the noun decides between "was" and "were", over clauses longer and longer. What counts is how often it finds
-    the right one more probable, in sentences that it has not seen: half of them is chance.
+    With --memory, each kind of network learns made-up sentences such as "the cats, never far behind, were glad". The
+    noun decides between "was" and "were"; the clause after it gets longer and longer. The result is how often the
+    network gives the right verb the higher probability in sentences that it has not seen; guessing is right in half of
+    them.
 
     \b
     Examples:

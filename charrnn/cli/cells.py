@@ -13,16 +13,20 @@ from charrnn.errors import CharrnnError
 @click.command("cells", short_help="List the kinds of networks, with formulas, sizes and costs.")
 @size_options
 @click.option(
-    "--vocabulary", type=click.IntRange(1, 1_114_112), default=65, show_default=True, help="Distinct characters."
+    "--vocabulary",
+    type=click.IntRange(1, 1_114_112),
+    default=65,
+    show_default=True,
+    help="Number of distinct characters.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON object for each, on a line of its own.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, one object per line.")
 def command(hidden: int, layers: int, vocabulary: int, as_json: bool) -> None:
-    """List what --cell of charrnn train can be: formula, source, and what it costs at a size.
+    """List the kinds of networks that --cell can name, each with its formula, source, and cost at a given size.
 
-    x_t is the character that is read, h_t what a layer puts out after it, c_t what an LSTM remembers; U, W and b are
-    learnt; i, f, o, g, r, z are the gates, σ(x_t U + h_{t-1} W + b) but for g, which is a tanh; ⊙ multiplies unit by
-    unit. A network's parameters are the numbers that it learns. Multiply-adds are those of matrix products with them,
-    for each character it reads; training takes three times as many.
+    x_t is the character that is read, h_t the output of a layer after it, c_t the memory of an LSTM. U, W and b are
+    learned. i, f, o, g, r and z are gates: σ(x_t U + h_{t-1} W + b), except g, which is a tanh. ⊙ multiplies unit by
+    unit. Parameters are the numbers that a network learns. Multiply-adds are those of the matrix products with
+    parameters, per character read; training takes three times as many.
 
     \b
     Examples:

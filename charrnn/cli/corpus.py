@@ -1,4 +1,4 @@
-"""``charrnn corpus``: list the texts to train on, or write one of them."""
+"""``charrnn corpus``: list texts to train on, or write one of them."""
 
 import sys
 from collections.abc import Iterable
@@ -10,31 +10,30 @@ from charrnn import corpora
 from charrnn.errors import CharrnnError
 
 
-@click.command("corpus", short_help="List the texts to train on, or write one of them.")
+@click.command("corpus", short_help="List texts to train on, or write one of them.")
 @click.argument("name", required=False, metavar="[NAME]", type=click.Choice(list(corpora.corpora())))
 @click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Write to this file; - is standard output, which is also the default.",
+    help="Write to this file; - is standard output, the default.",
 )
-@click.option("--force", is_flag=True, help="Overwrite the file where it exists.")
-@click.option("--seed", type=click.IntRange(min=0), help="fables: other numbers tell other fables.  [default: 0]")
+@click.option("--force", is_flag=True, help="Overwrite an existing file.")
+@click.option("--seed", type=click.IntRange(min=0), help="fables: another seed makes other fables.  [default: 0]")
 @click.option(
     "--characters",
     type=click.IntRange(min=1),
-    help="fables: how long the text is to be, at least.  [default: 300000]",
+    help="fables: minimum length of the text.  [default: 300000]",
 )
 def command(name: str | None, output: Path | None, force: bool, seed: int | None, characters: int | None) -> None:
-    """List the texts to train on, or write the one called NAME.
+    """List texts to train on, or write the one called NAME.
 
-    A network learns to write like the text it is shown, and that text is called its corpus. Any text of yours
-    will do, from about 100 kB; these are for trying things out. Some are made on the spot; others are downloaded
-    once, checked and then kept, so that the second time needs no network.
+    The text that a network is trained on is called its corpus. Any text of about 100 kB or more works; these are for
+    trying things out. Some are made on your machine; others are downloaded once, checked, and kept for the next time.
 
     \b
-    Example:
+    Examples:
       charrnn corpus
       charrnn corpus fables -o fables.txt
       charrnn train fables.txt

@@ -46,40 +46,41 @@ class EvalOptions:
         return self.texts or ("-",)
 
 
-@click.command()
+@click.command(short_help="Measure how well a model predicts a text.")
 @model_argument
 @click.argument("texts", nargs=-1, type=click.Path(), metavar="[TEXT…]")
 @click.option(
-    "-m", "--model", "others", multiple=True, type=click.Path(), metavar="MODEL", help="Score by this model as well."
+    "-m", "--model", "others", multiple=True, type=click.Path(), metavar="MODEL", help="Score with this model too."
 )
-@click.option("--per-line", is_flag=True, help="Tell the bits of each line, or of each document.")
-@click.option("--per-char", is_flag=True, help="Tell the bits of each character.")
+@click.option("--per-line", is_flag=True, help="Print the bits of each line, or of each document.")
+@click.option("--per-char", is_flag=True, help="Print the bits of each character.")
 @click.option(
     "--top",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Tell the N lines, or documents, with the most bits per character, of those that are not empty.",
+    help="Print the N lines, or documents, with the most bits per character; empty ones are left out.",
 )
 @copied_options
 @format_options
-@click.option("--threads", type=click.IntRange(min=1), help="Threads to use; by default one a processor.")
+@click.option("--threads", type=click.IntRange(min=1), help="Threads to use.  [default: one per processor]")
 @unknown_option
 @click.pass_context
 def command(ctx: click.Context, /, **values: Any) -> None:
-    """Tell how well MODEL predicts a text: a file, a folder, or standard input (-), of any length.
+    """Measure how well MODEL predicts a text: a file, a folder, or standard input (-), of any length.
 
-    The fewer bits per character, the less the text surprised the model. The first character is given, not predicted.
-    A bidirectional model predicts each character from those on both of its sides, so its bits are of another kind. For
-    a model of documents each document is predicted from its first character to its end, which counts as one more.
+    The fewer bits per character, the better the model predicts the text. The first character is given, not predicted.
+    A model trained with --documents also predicts the first character of each document, and its end, which counts as
+    one more character. A bidirectional model predicts each character from both sides, so its bits cannot be compared
+    with those of other models.
 
-    Of several texts each is scored by itself. With -m every text is scored by every model, and of each text the best
-    model, with the fewest bits per character, is marked: who wrote this? No model is marked where they did not
-    predict equally many characters, as then their figures differ in kind.
+    Several texts are scored separately. With -m, every model scores every text, and the best model for each text, with
+    the fewest bits per character, is marked: who wrote this? No model is marked if the models did not predict the same
+    number of characters, or if only some are bidirectional.
 
-    --per-line, --per-char, --top and --copied look closer, at one text by one model. A line feed belongs to the line
-    that it ends. Lines and places are counted in the text as the model reads it: without what --unknown skip leaves
-    out. Of a line longer than 65,536 characters only the beginning is printed. With --tsv a tabulator, line feed,
-    carriage return or backslash inside a text is printed as \\t, \\n, \\r or \\\\.
+    --per-line, --per-char, --top and --copied examine one text with one model. A line includes the line feed that ends
+    it. Lines and positions are counted in the text that the model reads, without characters that --unknown skip leaves
+    out. Only the first 65,536 characters of a line are printed. With --tsv, a tab, line feed, carriage return or
+    backslash in the text is printed as \\t, \\n, \\r or \\\\.
 
     \b
     Examples:

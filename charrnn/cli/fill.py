@@ -1,4 +1,4 @@
-"""``charrnn fill``: complete a text that has gaps."""
+"""``charrnn fill``: fill the gaps in a text."""
 
 import json
 import sys
@@ -25,7 +25,7 @@ COLUMNS = (Column("probability", 11, ".4g"), Column("bits_per_char", 9, ".4f"), 
 
 @dataclass(frozen=True)
 class FillOptions:
-    """What ``charrnn fill`` is asked for."""
+    """Values of the options of ``charrnn fill``."""
 
     model: str
     text: str | None
@@ -42,16 +42,16 @@ class FillOptions:
 
     @property
     def from_stdin(self) -> bool:
-        """Whether the text is what comes through standard input."""
+        """Whether the text is read from standard input."""
         return self.text in (None, "-")
 
     @property
     def where(self) -> str:
-        """What messages call the text."""
+        """Name of the text in messages."""
         return "standard input" if self.from_stdin else "the text"
 
 
-@click.command()
+@click.command(short_help="Fill gaps in a text with a bidirectional model.")
 @model_argument
 @click.argument("text", required=False, metavar="[TEXT]")
 @click.option(
@@ -60,42 +60,43 @@ class FillOptions:
     default="_",
     show_default=True,
     metavar="TEXT",
-    help="What stands for one character that is not known. Where it stands in the text as itself, choose another.",
+    help="Mark for one unknown character; choose another if the text itself contains this one.",
 )
-@click.option("-k", "--best", type=click.IntRange(1, 1000), metavar="K", help="Tell the K likeliest completions.")
+@click.option("-k", "--best", type=click.IntRange(1, 1000), metavar="K", help="Print the K most probable completions.")
 @click.option(
     "--beam",
     type=click.IntRange(1, 1000),
     default=16,
     show_default=True,
     metavar="N",
-    help="Beginnings to keep while looking for the likeliest: more find better ones, and take longer.",
+    help="Partial fillings that the search keeps: more can find better ones, but take longer.",
 )
 @click.option(
     "--temp",
     "--temperature",
     "temperature",
     type=Number(min=0.0, min_open=True),
-    help="Draw what to fill in, instead of the likeliest: 0.5 is careful, 1 as learnt, above 1 wild.",
+    help="Draw characters at random instead of taking the most probable ones: 0.5 is careful, 1 follows the "
+    "model, above 1 is wild.",
 )
 @click.option("--count", type=click.IntRange(1, 1000), metavar="N", help="With --temp: draw N completions.")
-@click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="With --temp: the same seed draws the same.")
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="With --temp: the same seed draws the same characters.")
 @format_options
 @unknown_option
 @click.pass_context
 def command(ctx: click.Context, /, **values: Any) -> None:
-    """Fill the gaps of TEXT, or of standard input (-), with a MODEL that was trained with --bidirectional.
+    """Fill the gaps in TEXT, or in standard input (-), with a MODEL that was trained with --bidirectional.
 
-    A gap is a run of marks: each _ is one character that is not known. What is filled in is the likeliest, given all
-    that is known on both sides of the gaps: 128 characters or more. The text is written as it was but for its gaps.
+    A gap is a run of marks: each _ stands for one unknown character. By default, a gap gets the most probable
+    characters, given the known text on both sides (128 characters or more). The rest of the text stays unchanged.
 
-    Gaps with less than 128 characters between them are filled together. As there may be too many ways to do so to try
-    them all, only the likeliest beginnings (--beam) are followed. Others are filled apart.
+    Gaps with fewer than 128 characters between them are filled together; others are filled separately. There can be too
+    many combinations to try them all, so the search keeps only the most probable partial fillings (--beam).
 
-    With -k the likeliest completions are told, a line each, with their probability: that of all that is filled in,
-    each character given the text and those filled in before it. They may differ in one gap alone; --json tells what is
-    in each gap, and its probability, with the bits per character that is filled in. With --temp and --count
-    completions are drawn, and told in the same way.
+    -k prints the most probable completions, one per line, each with its probability: the product of the probabilities
+    of the filled characters, each given the text and the characters filled in before it. Two completions can differ in
+    a single gap; --json adds each gap's characters and their probability, and the bits per filled character. --temp
+    draws a completion at random; with --count, completions are printed as with -k.
 
     \b
     Examples:
@@ -117,22 +118,25 @@ def command(ctx: click.Context, /, **values: Any) -> None:
 
 
 def _check_usage(options: FillOptions) -> str:
-    """Refuse options that contradict each other, and no text; return the form of what is written."""
+    """Return the output format.
+
+    Raises click.UsageError for options that contradict each other, and for no text.
+    """
     drawn = options.temperature is not None
     for name, value in (("count", options.count), ("seed", options.seed)):
         if value is not None and not drawn:
             raise click.UsageError(f"--{name} goes with --temp.")
     if drawn and options.best:
-        raise click.UsageError("Give --best or --temp, not both; --count tells how many to draw.")
+        raise click.UsageError("Give --best or --temp, not both; with --temp, --count says how many to draw.")
     if drawn and "beam" in options.given:
-        raise click.UsageError("--beam looks for the likeliest, --temp draws; give one of them.")
+        raise click.UsageError("Give --beam or --temp, not both: --beam is for the search, and --temp draws at random.")
     if options.text is None and (sys.stdin is None or sys.stdin.isatty()):
         raise click.UsageError("Give a text with gaps, or - for standard input.")
     return chosen(options.as_json, options.as_tsv)
 
 
 def _gapped(options: FillOptions, vocabulary: "Vocabulary") -> "Gapped":
-    """Find the gaps of the text. Raises CharrnnError where there is none."""
+    """Find the gaps of the text. Raises CharrnnError if there are none."""
     from charrnn.storage.files import shown
     from charrnn.text.ingest import read_verbatim
     from charrnn.writing.filling import Gapped
@@ -145,22 +149,22 @@ def _gapped(options: FillOptions, vocabulary: "Vocabulary") -> "Gapped":
         raise CharrnnError(f"{options.where} is empty")
     mark = vocabulary.typed(options.mark)
     if mark not in text:
-        hint = "--mark tells another"
+        hint = "--mark sets another mark"
         if options.text is not None and not options.from_stdin and _is_file(options.text):
-            hint = f"a file is read with < {shown(options.text)}"
-        raise CharrnnError(f"there is no gap in {options.where}, as the mark {options.mark!r} is not in it; {hint}")
+            hint = f"to read a file, type < {shown(options.text)}"
+        raise CharrnnError(f"{options.where} has no gap: the mark {options.mark!r} is not in it; {hint}")
     return Gapped.of(text, mark, vocabulary, unknown=options.unknown, where=options.where)
 
 
 def _is_file(path: str) -> bool:
     try:
         return Path(path).is_file()
-    except (OSError, ValueError):  # it is no path at all
+    except (OSError, ValueError):  # not a path at all
         return False
 
 
 def _found(options: FillOptions, filler: "Filler", gapped: "Gapped") -> "list[Filling]":
-    """Look for the likeliest completions, or draw some."""
+    """Find the most probable completions, or draw some."""
     from charrnn.writing.samples import fresh_seed, seeds
 
     if options.temperature is None:
@@ -170,7 +174,7 @@ def _found(options: FillOptions, filler: "Filler", gapped: "Gapped") -> "list[Fi
 
 
 def _tell(options: FillOptions, form: str, completions: "Iterable[Completion]") -> None:
-    """Print completions: several of them as records, a single one as it is."""
+    """Print several completions as records, or a single one as text."""
     from charrnn.cli.fill_output import write_completed
 
     if form == "json":

@@ -42,64 +42,66 @@ class GradientsOptions:
     given: frozenset[str]
 
 
-@click.command(short_help="See how far back a network's gradient reaches.")
+@click.command(short_help="Measure how far back a network can learn.")
 @click.argument("models", nargs=-1, type=click.Path(), metavar="[MODEL]…")
 @click.argument("text", type=click.Path(), metavar="TEXT")
-@click.option("--cell", "cells", multiple=True, metavar="NAME", help="Look at a new, untrained network of this cell.")
+@click.option("--cell", "cells", multiple=True, metavar="NAME", help="Measure a new, untrained network of this kind.")
 @click.option(
-    "--hidden", type=click.IntRange(min=1), default=256, show_default=True, help="Units in a layer of a new network."
+    "--hidden", type=click.IntRange(min=1), default=256, show_default=True, help="Units per layer of a new network."
 )
 @click.option("--layers", type=click.IntRange(min=1), default=1, show_default=True, help="Layers of a new network.")
-@click.option("--activation", type=click.Choice(ACTIVATIONS), help="What bounds the units of a new rnn.")
+@click.option("--activation", type=click.Choice(ACTIVATIONS), help="Activation function of a new rnn.")
 @click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Number a new network is drawn by."
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Seed of the random weights of a new network.",
 )
 @click.option(
     "--lags",
     type=click.IntRange(2, 1024),
     default=64,
     show_default=True,
-    help="How many characters to look back.",
+    help="How many characters back to measure.",
 )
 @click.option(
     "--samples",
     type=click.IntRange(1, 10_000),
     default=512,
     show_default=True,
-    help="Places in the text to look back from, at most.",
+    help="Maximum number of places in the text to measure from.",
 )
-@click.option(
-    "--png", type=click.Path(), metavar="FILE", help="Draw the curves into a picture: .png, .svg or .pdf, by its name."
-)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, an object a line, with all that was measured.")
-@click.option("--threads", type=click.IntRange(min=1), help="Threads to use; by default one a processor.")
+@click.option("--png", type=click.Path(), metavar="FILE", help="Draw the curves as a picture (.png, .svg or .pdf).")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, one object per line, with all measurements.")
+@click.option("--threads", type=click.IntRange(min=1), help="Threads to use.  [default: one per processor]")
 @unknown_option
 @click.pass_context
 def command(ctx: click.Context, /, **values: Any) -> None:
-    """Tell how far back a network can learn from TEXT, a file, a folder or standard input (-): why gates help.
+    """Measure how far back a network can learn from TEXT: a file, a folder or standard input (-).
 
-    A network learns that a character depends on an earlier one by the gradient: how the loss at the one changes with
-    the network's state h at the other. Going back, the gradient passes through every step between the two. If each
-    makes it smaller it vanishes, and what is further back cannot be learnt; if each makes it larger it explodes. Gates
-    (lstm, gru) let it pass. Look at a trained MODEL, at several, or with --cell at networks that have learnt nothing
-    yet; all are told and drawn side by side.
+    A network learns that a character depends on an earlier one through the gradient: how the loss (how wrong the
+    prediction is) at the later character changes with the network's state h at the earlier one. On the backward pass,
+    the gradient goes through every step between the two. If each step makes it smaller, it vanishes, and the network
+    cannot learn from further back; if each step makes it larger, it explodes. Gates (lstm, gru) help to keep it.
+    Measure one or more trained MODELs, or new, untrained networks (--cell), side by side.
 
-    The first table tells the norm (the length) of that gradient 0, 1, 2, 4, … characters before: the mean over many
-    places in the text, and of one network the quartiles too, as a few places may make up most of a mean. Of several
-    layers it is that of the first, which is the furthest from the loss; --json has them all. In an
-    lstm it came back along the state c, and to h by the last step alone. A network forgets within N characters where
-    less than 1% is left of the gradient one character before; a step multiplies it by so much on the geometric mean.
-    Nothing is dropped out meanwhile.
+    The first table shows the norm (length) of this gradient 0, 1, 2, 4, … characters back: the mean over many places in
+    the text and, for a single network, the quartiles too, because a few places can dominate the mean. With several
+    layers, it is the gradient of the first layer, which is furthest from the loss; --json has all layers. In an lstm,
+    the gradient flows back along the state c, and reaches h only in the last step. A network forgets within N
+    characters if less than 1% of the gradient one character back is left there. The factor per step (×) is a geometric
+    mean. Dropout is off.
 
-    The second table tells of each recurrent matrix W, which multiplies h at each step, its norm (the most it can make
-    of a vector of length 1) and its radius (what it multiplies by in the long run). In an rnn with tanh or relu the
-    gradient must vanish where the norm is below 1, in one with sigmoid where it is below 4, and can explode only where
-    it is above (Pascanu, Mikolov & Bengio 2013). A network with gates has ways past its matrices.
+    The second table shows each recurrent matrix W, which multiplies h at each step: its norm (the most by which it can
+    lengthen a vector) and its radius (the factor per step if it is applied many times). In an rnn with tanh
+    or relu, the gradient must vanish if the norm is below 1, and can explode only if it is above 1; with sigmoid, the
+    bound is 4 (Pascanu, Mikolov & Bengio 2013). In a network with gates, the gradient has paths around the matrices.
 
-    The third table tells how often an exploding gradient would be cut in training: the norms of the whole gradient, of
-    all weights, over windows of the text, and the share of them above the model's --clip.
+    The third table shows how often training would clip the gradient: the norm of the whole gradient, of all weights,
+    over windows of the text, and the share of windows in which it is above the model's --clip.
 
-    Of a text longer than a million characters only the beginning is read.
+    Only the first million characters of the text are read.
 
     \b
     Examples:

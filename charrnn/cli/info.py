@@ -26,19 +26,20 @@ SETTINGS = (
 )
 
 
-@click.command()
+@click.command(short_help="Show what a model is, and how it was trained.")
 @model_argument
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option(
     "--plot",
     type=click.Path(),
     metavar="FILE",
-    help="Draw how it learnt into a picture as well: .png, .svg or .pdf. One that is there is replaced.",
+    help="Also draw the learning curve to FILE (.png, .svg or .pdf); an existing file is replaced.",
 )
 def command(model: str, as_json: bool, plot: str | None) -> None:
-    """Tell what MODEL is, how it was trained, how it learnt, and how large it is.
+    """Show what MODEL is, how large it is, how it was trained, and how its loss fell.
 
-    The curve shows the loss in nats as training went on: of the windows it trained on, and of the text held out.
+    The learning curve shows the loss in nats per character during training (lower is better; 1 nat is 1.44 bits): the
+    loss on the text that the model trained on, and on the text held out for validation.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""Kinds of option values, and options that several commands share."""
+"""Types of option values, and options that several commands share."""
 
 import math
 import re
@@ -12,30 +12,30 @@ from charrnn.cells.table import MAXIMUM_HIDDEN, MAXIMUM_LAYERS
 from charrnn.text.unknown_rules import UNKNOWN
 from charrnn.writing.controls import CONTROLS, Controls
 
-MOST_COMPARED = 20_000_000  # characters of texts to compare with a corpus: each takes some 100 bytes of memory
+MOST_COMPARED = 20_000_000  # characters of the texts to compare with a corpus: each takes about 100 bytes of memory
 
 
 class Number(click.FloatRange):
-    """A number in a range; "nan" and "inf" are none."""
+    """A finite number in a range."""
 
     name = "number"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Turn what was typed into a number, or fail with a sentence."""
+        """Return the typed number; raise click.BadParameter for anything else."""
         number = super().convert(value, param, ctx)
         if not math.isfinite(number):
-            self.fail(f"{value} is no number to work with.", param, ctx)
+            self.fail(f"{value} is not a finite number.", param, ctx)
         return number
 
 
 class Duration(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # generic only in newer versions
-    """A time such as 90s, 5m, 1.5h; without a letter, seconds. Its value is in seconds."""
+    """A time such as 90s, 5m or 1.5h; without a letter, in seconds. Its value is in seconds."""
 
     name = "time"
     units = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}  # noqa: RUF012
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Turn what was typed into seconds, or fail with a sentence."""
+        """Return the typed time in seconds; raise click.BadParameter for anything else."""
         if isinstance(value, float):
             return value
         match = re.fullmatch(r"(\d+(?:\.\d*)?|\.\d+)\s*([smhd]?)", str(value).strip())
@@ -46,26 +46,27 @@ class Duration(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # gen
 
 
 class EscapedText(click.ParamType):  # type: ignore[type-arg, unused-ignore]
-    r"""A string in which \n stands for a line break, \t for a tab and \\ for a backslash; not an empty one."""
+    r"""A nonempty string in which \n is a line break, \t a tab and \\ a backslash."""
 
     name = "text"
     escapes = {"n": "\n", "t": "\t", "\\": "\\"}  # noqa: RUF012
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Put in what the escapes stand for; other backslashes stay."""
+        """Replace the escapes; other backslashes stay."""
         if not value:
             self.fail("the text is empty.", param, ctx)
         return re.sub(r"\\([nt\\])", lambda match: self.escapes[match[1]], value)
 
 
 EFFECTS = (
-    "\b\nThe options that choose characters work in this order, each on log p of their probability p:\n"
+    "\b\nThese options choose the next character. They apply in this order, each to\n"
+    "log p, the logarithm of each character's probability p:\n"
     + "\n".join(f"  --{control.name.replace('_', '-'):<16} {control.effect}" for control in CONTROLS if control.effect)
 )
 
 
 def control_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add an option for each row of the table of controls."""
+    """Add one option per row of the table of controls."""
     for control in reversed(CONTROLS):
         default = getattr(Controls, control.name)
         most = control.most if math.isfinite(control.most) else None
@@ -87,7 +88,7 @@ layers_option = click.option(
     type=click.IntRange(1, MAXIMUM_LAYERS),
     default=1,
     show_default=True,
-    help="Layers, one upon another.",
+    help="Layers: each reads the output of the one below.",
 )
 
 
@@ -98,7 +99,7 @@ def size_options(function: Callable[..., Any]) -> Callable[..., Any]:
         type=click.IntRange(1, MAXIMUM_HIDDEN),
         default=256,
         show_default=True,
-        help="Units in a layer.",
+        help="Units per layer.",
     )
     return hidden(layers_option(function))
 
@@ -112,13 +113,14 @@ def copied_options(function: Callable[..., Any]) -> Callable[..., Any]:
             default=32,
             show_default=True,
             metavar="N",
-            help="Only runs of N characters or more count as copied.",
+            help="Count only runs of at least N characters as copied.",
         ),
         click.option(
             "--copied",
             type=click.Path(),
             metavar="CORPUS",
-            help=f"Tell how much stands word for word in CORPUS, of {MOST_COMPARED:,} characters at most.",
+            help=f"Report how much is copied word for word from CORPUS; for texts of up to {MOST_COMPARED:,} "
+            "characters.",
         ),
     ):
         function = option(function)
@@ -126,24 +128,24 @@ def copied_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def unknown_option(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add --unknown: the same rule in every command that reads a text with a trained model."""
+    """Add --unknown, with the same rule in every command that reads a text with a model."""
     return click.option(
         "--unknown",
         type=click.Choice(UNKNOWN),
         default="error",
         show_default=True,
-        help="What to do with a character that the model has never seen: refuse it, leave it out, or put �, ? or a "
-        "space in its place.",
+        help="What to do with characters that are not in the model's vocabulary: report an error, skip them, or "
+        "replace them with �, ? or a space.",
     )(function)
 
 
 def given(ctx: click.Context) -> frozenset[str]:
-    """Return the names of the arguments and options that were typed, in the place of their defaults."""
+    """Return the names of the arguments and options that were typed."""
     return frozenset(name for name in ctx.params if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE)
 
 
 def split_controls(values: dict[str, Any]) -> tuple[Controls, dict[str, Any]]:
-    """Return the controls among a command's values, and its other values."""
+    """Return the controls among a command's values, and the other values."""
     names = {control.name for control in CONTROLS}
     others = {name: value for name, value in values.items() if name not in names}
     return Controls(**{name: values[name] for name in names}), others

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PlayOptions:
-    """What ``charrnn play`` is asked for."""
+    """Values of the options of ``charrnn play``."""
 
     model: str
     controls: Controls
@@ -27,7 +27,7 @@ class PlayOptions:
     unknown: str
 
 
-@click.command()
+@click.command(short_help="Write a text together with a model, turn by turn.")
 @model_argument
 @control_options
 @click.option(
@@ -35,29 +35,29 @@ class PlayOptions:
     type=click.IntRange(0, 10**15),
     default=TURN_LENGTH,
     show_default=True,
-    help="Characters to write in a turn at most; 0 writes until Ctrl-C. The whole text is kept in memory.",
+    help="Maximum number of characters per turn; 0 writes until Ctrl-C. The whole text is kept in memory.",
 )
 @click.option(
     "--seed",
     type=click.IntRange(0, 2**63 - 1),
-    help="The same seed and the same lines give the same text; else each run differs.",
+    help="The same seed and the same lines give the same text; without --seed, each run differs.",
 )
 @unknown_option
 @click.pass_context
 def command(ctx: click.Context, /, **values: Any) -> None:
-    """Write a text together with MODEL: what you type, it goes on with.
+    """Write a text together with MODEL, turn by turn: you type a line, and the model continues it.
 
-    A line is read as it stands, after all the text before it, and the model writes on from there. An empty line lets it
-    go on. Ctrl-C stops it, Ctrl-D quits. Lines that begin with a slash are commands: /temp 0.8 sets the temperature,
-    /undo takes a turn back, /again has it written anew, /save FILE keeps the text, /help tells them all. A text that
-    begins with a slash is typed with two.
+    Each line is appended to the text unchanged, without a line break, and the model continues from there. An empty line
+    lets the model continue. Ctrl-C stops the model, Ctrl-D quits. Lines that start with a slash are commands: /temp 0.8
+    sets the temperature, /undo removes the last turn, /again lets the model write its part again, /save FILE saves the
+    text, /help lists all commands. To type text that starts with a slash, type two slashes.
 
-    Lines typed at a terminal are kept for the next time, in a history file in your state folder (on Linux
+    Lines typed at a terminal are kept for the next session, in a history file in your state folder (on Linux
     ~/.local/state/charrnn/history).
 
-    Lines that come through a pipe or from a file are read in the same way. Standard output is then the text as it
-    comes: after /undo, /again and /new, what was there stays and the next turn begins on a new line, and /show writes
-    the whole text once more.
+    Lines from a pipe or a file are read in the same way. Standard output then receives the text as it is written.
+    /undo, /again and /new do not remove text that is already there; the next turn starts on a new line. /show writes
+    the whole text again.
 
     \b
     Examples:
@@ -82,7 +82,9 @@ def command(ctx: click.Context, /, **values: Any) -> None:
     screen = _screen()
     try:
         if screen.on_terminal:
-            screen.say("Type a beginning and Enter. Enter alone goes on, Ctrl-C stops, Ctrl-D quits, /help tells more.")
+            screen.say(
+                "Type a beginning and press Enter. Enter alone continues, Ctrl-C stops, Ctrl-D quits, /help shows more."
+            )
         refused = Play(conversation, screen).run()
     finally:
         screen.close()
@@ -90,16 +92,16 @@ def command(ctx: click.Context, /, **values: Any) -> None:
 
 
 def _screen() -> "Pipe | Terminal":
-    """Return what to read from and to write to: a terminal only where both are one."""
+    """Return a terminal if stdin and stdout both are one, else a pipe."""
     from charrnn.display.prompt import Pipe, Terminal
 
-    if sys.stdin is not None:  # any system's line breaks, as in every text that is read
+    if sys.stdin is not None:  # line breaks of any system, as in every text that is read
         sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape", newline=None)  # type: ignore[union-attr]
     if sys.stdin is None or not (sys.stdin.isatty() and sys.stdout.isatty()):
         return Pipe()
     from platformdirs import user_state_path
 
-    for name in ("SIGTERM", "SIGHUP"):  # end in good order, so that the terminal is left as it was
+    for name in ("SIGTERM", "SIGHUP"):  # exit by an exception, so that the terminal is restored
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, lambda number, _: sys.exit(128 + number))

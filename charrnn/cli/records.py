@@ -45,7 +45,10 @@ def fitting(name: str, strings: Iterable[str]) -> Column:
 
 def format_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add --json and --tsv."""
-    for name, what in (("tsv", "a line of names, then values between tabulators"), ("json", "JSON, an object a line")):
+    for name, what in (
+        ("tsv", "tab-separated values, after a line of column names"),
+        ("json", "JSON, one object per line"),
+    ):
         function = click.option(f"--{name}", f"as_{name}", is_flag=True, help=f"Print {what}.")(function)
     return function
 

@@ -29,53 +29,54 @@ if TYPE_CHECKING:
 USUAL_LENGTH = 1000  # characters that are written where nothing is said
 LENGTH_AT_MOST = 100_000  # the same where something else may end a sample
 MOST_OF_CORPUS = 500_000_000  # characters of the text that samples are to be no part of: it is kept in memory
-NOVEL = f"Write only samples that do not stand in CORPUS, of {MOST_OF_CORPUS:,} characters at most."
+NOVEL = f"Write only samples that are not in CORPUS, which can have up to {MOST_OF_CORPUS:,} characters."
 
 
-@click.command(epilog=EFFECTS)
+@click.command(short_help="Write text with a trained model.", epilog=EFFECTS)
 @model_argument
 @control_options
 @click.option(
     "--length",
     type=click.IntRange(0, 10**15),
-    help=f"Characters to write at most; 0 never ends.  [default: {USUAL_LENGTH}, or {LENGTH_AT_MOST} where something "
-    "else ends it]",
+    help=f"Maximum number of characters; 0 is no limit.  [default: {USUAL_LENGTH}, or {LENGTH_AT_MOST} if something "
+    "else can end the sample]",
 )
-@click.option("--lines", type=click.IntRange(1), help="Lines to write at most.")
+@click.option("--lines", type=click.IntRange(1), help="Maximum number of lines.")
 @click.option(
     "--stop",
     type=EscapedText(),
     multiple=True,
     metavar="TEXT",
-    help=r"End before TEXT, in which \n is a line break; may be given several times.",
+    help=r"End before TEXT, in which \n is a line break; can be given several times.",
 )
-@click.option("--count", type=click.IntRange(1, 10**9), default=1, show_default=True, help="Samples to write.")
-@click.option("--prime", metavar="TEXT", help="Text to go on from; - reads it from standard input.")
-@click.option("--prime-file", type=click.Path(), metavar="FILE", help="A file with the text to go on from.")
-@click.option("--no-prime", is_flag=True, help="Do not write the text to go on from, only what comes after it.")
+@click.option("--count", type=click.IntRange(1, 10**9), default=1, show_default=True, help="Number of samples.")
+@click.option("--prime", metavar="TEXT", help="Text to continue; - reads it from standard input.")
+@click.option("--prime-file", type=click.Path(), metavar="FILE", help="File with the text to continue.")
+@click.option("--no-prime", is_flag=True, help="Do not write the prime, only the text after it.")
 @click.option(
     "--seed",
     type=click.IntRange(0, 2**63 - 1),
-    help="The same seed writes the same text; else each run differs.",
+    help="The same seed writes the same text; without --seed, each run differs.",
 )
 @click.option("--novel", type=click.Path(), metavar="CORPUS", help=NOVEL)
 @copied_options
-@click.option("--surprise", is_flag=True, help="Color each character, on a terminal: the redder, the less expected.")
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON object a sample.")
+@click.option("--surprise", is_flag=True, help="On a terminal, color each character: the redder, the less expected.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per sample.")
 @unknown_option
 @click.pass_context
 def command(ctx: click.Context, /, **values: Any) -> None:
-    """Write text with a trained MODEL, each character as it is drawn.
+    """Write text with a trained MODEL, character by character.
 
-    A text to go on from (the prime) is written first; of a text of several documents, the last one is gone on from.
-    Stop an endless sample with Ctrl-C. A model of documents ends each by itself: --count 20 writes twenty.
+    The text to continue is called the prime; it is written first. A model trained with --documents continues only the
+    last document of the prime, and ends each document itself: --count 20 writes twenty. Ctrl-C stops an endless sample.
 
-    --novel leaves out what stands in CORPUS, and what was written before: documents that are there as a whole, other
-    samples that are there as a part. --copied tells on standard error, or in JSON, what was copied.
+    --novel leaves out samples that are in CORPUS or were already written: documents that are the same as a whole
+    document of CORPUS, other samples that occur anywhere in CORPUS. --copied reports on standard error, or in JSON,
+    what was copied.
 
     A JSON object has the number of the sample, its text with the prime, the seed that writes it alone, the bits per
-    character that the model itself would have needed for what comes after the prime, how many characters these are, and
-    what ended it: length, lines, stop, or end for a document's.
+    character of the text after the prime (how much it surprises the model), the number of characters in that text, and
+    what ended it: length, lines, stop, or end for the end of a document.
 
     \b
     Examples:

@@ -37,44 +37,46 @@ class TraceOptions:
     unknown: str
 
 
-@click.command(short_help="Look at units and gates while a model reads a text.")
+@click.command(short_help="Find units of a model that follow features of a text.")
 @model_argument
 @click.argument("text", type=click.Path(), metavar="TEXT")
-@click.option("--unit", "unit_name", metavar="NAME", help="Show the text with what this unit is at each character.")
-@click.option("--html", type=click.Path(), metavar="FILE", help="Write a page (.html) with the text colored by units.")
+@click.option("--unit", "unit_name", metavar="NAME", help="Show the text with this unit's value at each character.")
 @click.option(
-    "--png", type=click.Path(), metavar="FILE", help="Draw the units into a picture: .png, .svg or .pdf, by its name."
+    "--html", type=click.Path(), metavar="FILE", help="Write a page (.html) with the text colored by the units' values."
+)
+@click.option(
+    "--png", type=click.Path(), metavar="FILE", help="Draw the units' values as a picture (.png, .svg or .pdf)."
 )
 @click.option(
     "--length",
     type=click.IntRange(0, MOST_TRACED),
     default=10_000,
     show_default=True,
-    help=f"Characters of the text to read; 0 reads all, if they are not more than {MOST_TRACED:,}.",
+    help=f"Characters of the text to read; 0 reads the whole text, of up to {MOST_TRACED:,} characters.",
 )
 @click.option(
     "--show",
     type=click.IntRange(1, 100_000),
     default=500,
     show_default=True,
-    help="Characters, of those, to show with --unit, --html and --png.",
+    help="Of these, characters to show with --unit, --html and --png.",
 )
 @format_options
 @unknown_option
 def command(**values: Any) -> None:
-    """Tell which of MODEL's units follow what a reader sees in TEXT, a file or standard input (-).
+    """Find which of MODEL's units follow features of TEXT, a file or standard input (-).
 
-    A unit is one of the numbers in a network that change as it reads. For each of some things that can be seen in a
-    text (is this inside quotation marks? how long is the line so far?) it is told which unit follows it best. That
-    unit is chosen on the first half of the text; the correlation told is that on the second half, which had no say in
-    it: 1 goes with it, -1 against it, 0 has nothing to do with it.
+    A unit is one of the numbers in a network that change as it reads. A feature is something that a reader sees in a
+    text: is this inside quotation marks? how long is the line so far? For each feature, the command shows the unit that
+    follows it best. It chooses the unit on the first half of the text, and shows the correlation on the second half: 1
+    means that the unit follows the feature, -1 that it does the opposite, 0 that they are unrelated.
 
-    A unit is named by its state or gate and a number, counted from 1: an lstm has h1, h2, … (what it puts out), c1, …
-    (what it remembers) and the gates i1, f1, o1, g1, …; a gru has h1, … and the gates n1, r1, z1, hn1, …; an rnn h1, …
-    alone. In the second layer that is 2.h1 and so on.
+    A unit's name is its state or gate and a number, counted from 1. An lstm has the states h1, h2, … (its output) and
+    c1, … (its memory), and the gates i1, f1, o1, g1, …; a gru has h1, … and the gates n1, r1, z1, hn1, …; an rnn has
+    only h1, …. In the second layer, names begin with 2, as in 2.h1.
 
     --unit colors the text on a terminal. Anywhere else, and with --json or --tsv, it lists the characters with the
-    unit's values, without colors. Files that --html and --png name are replaced where they are there.
+    unit's values. --html and --png replace existing files.
 
     \b
     Examples:

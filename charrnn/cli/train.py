@@ -1,4 +1,4 @@
-"""``charrnn train``: learn from a text."""
+"""``charrnn train``: train a model on a text."""
 
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -15,18 +15,21 @@ from charrnn.cli.train_usage import check_usage, with_defaults
 from charrnn.errors import CharrnnError
 
 
-@click.command()
+@click.command(short_help="Train a model on a text.")
 @train_options
 @click.pass_context
 def command(ctx: click.Context, /, **values: Any) -> None:
-    """Learn from a text: files, folders, or standard input (-).
+    """Train a model on a text: files, folders, or standard input (-).
 
-    The end of the text is held out to measure what was learnt (validation); the best weights are kept. Ctrl-C stops,
-    saves and says where; --resume goes on from there to the same result.
+    A network learns to predict each character of the text by changing its weights (its numbers). The loss measures how
+    wrong its predictions are: lower is better. The end of the text is held out for validation: the network does not
+    train on it. If the validation loss rises while the training loss still falls, the network is overfitting: it
+    memorizes the text. The weights with the lowest validation loss are kept.
 
-    A run is as long as its --epochs, or else its --time, and the learning rate falls over the whole of it. With both it
-    has these epochs, and pauses after that time, to be resumed. Where --resume is given more --epochs (or more --time,
-    for a run without epochs), the run goes on as one that was to be so long: with the rate that such a run has there.
+    A run lasts for --epochs (passes over the text) or for --time, and the learning rate falls over the whole run. With
+    both, the run lasts for --epochs and pauses after --time. Ctrl-C stops a run and saves it; --resume continues it. A
+    run measured in epochs ends with the same weights as if it had never stopped. --resume with more --epochs (or more
+    --time, for a run measured in time) extends a run; the learning rate is then that of the longer run.
 
     \b
     Examples:
@@ -50,11 +53,11 @@ def command(ctx: click.Context, /, **values: Any) -> None:
 
     output, resume = options.target, options.resume
     if output == "-":
-        raise CharrnnError("a model cannot be written to standard output; give -o a file's name")
+        raise CharrnnError("a model cannot be written to standard output; give the name of a file after -o")
     same = resume is not None and is_same_file(output, resume)
     with ExitStack() as stack:
         stack.enter_context(orderly())
-        stack.enter_context(locked(output))  # first of all: another run may be about to write its first model
+        stack.enter_context(locked(output))  # before anything else: another run may be about to write its first model
         check_writable(output, force=options.force or same)
         team = stack.enter_context(Team(options.threads))
         if options.online:
@@ -67,7 +70,10 @@ def command(ctx: click.Context, /, **values: Any) -> None:
 
 
 def _log(options: TrainOptions, sources: Sequence[str] = ()) -> Log:
-    """Open the file of --log; refuse one that the run reads or writes."""
+    """Open the file of --log.
+
+    Raises CharrnnError for a file that the run reads or writes.
+    """
     if options.log:
         refuse_log(options.log, [options.target, options.resume, options.init_from, *sources])
     return Log(options.log, append=options.resume is not None)

@@ -1,4 +1,4 @@
-"""What ``charrnn train`` can be asked for."""
+"""The options of ``charrnn train``."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from charrnn.training.rules import GRADIENTS, OPTIMIZERS, SCHEDULES
 
 @dataclass(frozen=True)
 class TrainOptions:
-    """What ``charrnn train`` is asked for; None is what nobody has chosen."""
+    """Values of the options of ``charrnn train``; None is an option that was not given."""
 
     corpus: tuple[str, ...]
     output: str | None
@@ -55,7 +55,7 @@ class TrainOptions:
     samples: bool
     quiet: bool
     log: str | None
-    given: frozenset[str]  # the names of those that were typed
+    given: frozenset[str]  # names of the options that were typed
 
     @property
     def target(self) -> str:
@@ -65,16 +65,18 @@ class TrainOptions:
 
 OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.argument("corpus", nargs=-1, type=click.Path(), metavar="[CORPUS…]"),
-    click.option("-o", "--output", type=click.Path(), help="The model file to write.  [default: model.npz]"),
+    click.option("-o", "--output", type=click.Path(), help="Model file to write.  [default: model.npz]"),
     click.option("--force", is_flag=True, help="Overwrite an existing model file."),
     click.option(
         "--resume",
         type=click.Path(),
         metavar="MODEL",
-        help="Go on with the run that wrote MODEL, where it was, as if it had never stopped.",
+        help="Continue the run that wrote MODEL from where it stopped.",
     ),
-    click.option("--init-from", type=click.Path(), metavar="MODEL", help="Start a new run from MODEL's weights."),
-    click.option("--remap", is_flag=True, help="With --init-from: add the text's characters that MODEL does not know."),
+    click.option("--init-from", type=click.Path(), metavar="MODEL", help="Start a new run from the weights of MODEL."),
+    click.option(
+        "--remap", is_flag=True, help="With --init-from: add the text's unknown characters to the vocabulary."
+    ),
     click.option(
         "--cell",
         type=click.Choice(list(CELLS)),
@@ -87,138 +89,147 @@ OPTIONS: tuple[Callable[[Any], Any], ...] = (
         "--hidden",
         type=click.IntRange(1, MAXIMUM_HIDDEN),
         default=256,
-        help="Units in a layer.  [default: 256; 32 with --gradient rtrl]",
+        help="Units (numbers) per layer: more can learn more, but take longer.  [default: 256; 32 with --gradient "
+        "rtrl]",
     ),
     layers_option,
-    click.option("--activation", type=click.Choice(ACTIVATIONS), help="rnn: what bounds its units.  [default: tanh]"),
+    click.option("--activation", type=click.Choice(ACTIVATIONS), help="rnn: its activation function.  [default: tanh]"),
     click.option(
         "--projection",
         type=click.IntRange(1, MAXIMUM_HIDDEN),
         metavar="R",
-        help="lstm-projection: how many numbers it puts out.  [default: half of --hidden]",
+        help="lstm-projection: numbers that a layer outputs.  [default: half of --hidden]",
     ),
     click.option(
         "--periods",
         metavar="T1,T2,…",
-        help="clockwork: every how many characters each group of units computes.  [default: 1,2,4,8]",
+        help="clockwork: the first group of units computes every T1 characters, the second every T2, …  "
+        "[default: 1,2,4,8]",
     ),
     click.option(
         "--bidirectional",
         is_flag=True,
-        help="Learn each character from both sides: to fill gaps (charrnn fill), not to write on.",
+        help="Predict each character from both sides: for filling gaps (charrnn fill), not for writing.",
     ),
     click.option(
-        "--learned-state", is_flag=True, help="Learn the state that a text begins from, in the place of zeros."
+        "--learned-state", is_flag=True, help="Learn the initial state of the network instead of starting from zeros."
     ),
     click.option(
         "--gradient",
         type=click.Choice(GRADIENTS),
         default="bptt",
         show_default=True,
-        help="bptt goes back through --seq-length characters. rtrl goes back to the text's begin: for one small "
-        "layer of a plain cell (32 units, 1 stream and no dropout by default).",
+        help="How to compute the gradient (how to change the weights). bptt backpropagates through --seq-length "
+        "characters; rtrl (real-time recurrent learning) reaches back to the start of the text, for one small layer.",
     ),
     click.option(
         "--online",
         is_flag=True,
-        help="With --gradient rtrl: learn from a pipe, character by character, for as long as it gives any.",
+        help="With --gradient rtrl: learn from standard input as it arrives, until it ends.",
     ),
     click.option(
         "--unknown",
         type=click.Choice(UNKNOWN),
         default="error",
         show_default=True,
-        help="With --online: what to do with a character that the model has never seen.",
+        help="With --online: what to do with unknown characters: report an error, skip or replace them.",
     ),
     click.option(
         "--dropout",
         type=Number(0.0, 1.0, max_open=True),
         default=0.2,
-        help="Share of each layer's output to drop at random, against learning by heart.  [default: 0.2; 0 with "
-        "--gradient rtrl]",
+        help="Share of each layer's output to set to 0 at random in training, against overfitting.  "
+        "[default: 0.2; 0 with --gradient rtrl]",
     ),
     click.option(
         "--seq-length",
         type=click.IntRange(1, 65536),
-        help="Steps to learn through; with --gradient rtrl characters between two updates, and the gradient does not "
-        "stop there.  [default: 32; 64 with --bidirectional]",
+        help="Sequence length: characters to backpropagate through; with --gradient rtrl, characters between two "
+        "updates.  [default: 32; 64 with --bidirectional]",
     ),
     click.option(
         "--batch-size",
         type=click.IntRange(1, 65536),
         default=16,
-        help="Parallel streams.  [default: 16; 1 with --gradient rtrl]",
+        help="Batch size: parts of the text (streams) to read in parallel.  [default: 16; 1 with --gradient rtrl]",
     ),
     click.option(
         "--epochs",
         type=Number(0.0, 1e6, min_open=True),
-        help="Passes over the text at most, in all: with --resume too.  [default: by its size]",
+        help="Passes over the text, at most; with --resume, in total.  [default: depends on the text's size]",
     ),
     click.option(
         "--time",
         "seconds",
         type=Duration(),
-        help="Time to train instead, such as 90s, 5m or 2h. A run that has --epochs is only paused after that time.",
+        help="Time to train, such as 90s, 5m or 2h. A run measured in epochs only pauses after this time.",
     ),
     click.option(
         "--optimizer",
         type=click.Choice(list(OPTIMIZERS)),
         default="adam",
         show_default=True,
-        help="How to follow the gradient.",
+        help="Rule that changes the weights by the gradient.",
     ),
     click.option(
         "--lr",
         type=Number(0.0, min_open=True),
-        help="Peak learning rate.  [default: 0.01 for lstm…, 0.006 for gru…, 0.004 for the others]",
+        help="Peak learning rate: the size of the updates.  [default: 0.01 for lstm cells, 0.006 for gru cells, 0.004 "
+        "for others]",
     ),
     click.option(
-        "--schedule", type=click.Choice(list(SCHEDULES)), default="cosine", show_default=True, help="How it falls."
+        "--schedule",
+        type=click.Choice(list(SCHEDULES)),
+        default="cosine",
+        show_default=True,
+        help="How the learning rate falls.",
     ),
     click.option(
         "--warmup",
         type=Number(0.0, 1.0),
         default=0.01,
         show_default=True,
-        help="Share of the run in which it rises first.",
+        help="Share of the run in which the learning rate rises to its peak.",
     ),
     click.option(
         "--clip",
         type=Number(0.0),
         default=1.0,
         show_default=True,
-        help="Bound on the gradient's norm; 0 for none.",
+        help="Maximum norm (length) of the gradient; 0 is no limit.",
     ),
-    click.option("--clip-value", type=Number(0.0, min_open=True), help="Bound on each entry of the gradient."),
+    click.option("--clip-value", type=Number(0.0, min_open=True), help="Maximum of each entry of the gradient."),
     click.option(
         "--val-fraction",
         type=Number(0.0, 0.9),
         default=0.1,
         show_default=True,
-        help="Share of the text, at its end, that is held out to validate.",
+        help="Share of the text, at its end, to hold out for validation.",
     ),
     click.option(
         "--patience",
         type=click.IntRange(0),
         default=8,
         show_default=True,
-        help="Stop after so many validations without a better one; 0 never does.",
+        help="Stop after this many validations without a new best; 0 never does.",
     ),
     click.option(
-        "--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Of all that is random."
+        "--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Seed of all random numbers."
     ),
     click.option(
-        "--threads", type=click.IntRange(1, 1024), help="Threads to use; the result is the same for any number."
+        "--threads",
+        type=click.IntRange(1, 1024),
+        help="Threads to use; they do not change the result.  [default: one per processor]",
     ),
     click.option(
-        "--bytes", "byte_level", is_flag=True, help="Model raw bytes instead of characters: any file will do."
+        "--bytes", "byte_level", is_flag=True, help="Read bytes instead of characters, from files of any kind."
     ),
     click.option(
         "--documents",
         "separator",
         type=EscapedText(),
         metavar="lines|SEPARATOR",
-        help="Each line, or what stands between two SEPARATORs, is a text of its own, with a start and an end.",
+        help="Treat each line, or each part between SEPARATORs, as a separate text with a start and an end.",
     ),
     click.option(
         "--save-every",
@@ -226,12 +237,12 @@ OPTIONS: tuple[Callable[[Any], Any], ...] = (
         default="60s",
         show_default=True,
         metavar="TIME",
-        help="Save the run so often while it goes on, for a crash or a power cut; and where it validates.",
+        help="Time between saves during the run, in case of a crash or a power cut.",
     ),
-    click.option("--slim", is_flag=True, help="Leave out of the model file what only --resume needs."),
-    click.option("--samples/--no-samples", default=True, help="Show a few lines by the model now and then."),
-    click.option("--quiet", is_flag=True, help="Show nothing but errors."),
-    click.option("--log", type=click.Path(), metavar="FILE", help="Write progress to FILE, a JSON object a line."),
+    click.option("--slim", is_flag=True, help="Leave out of the finished model what only --resume needs."),
+    click.option("--samples/--no-samples", default=True, help="Show a few lines by the model from time to time."),
+    click.option("--quiet", is_flag=True, help="Show only errors."),
+    click.option("--log", type=click.Path(), metavar="FILE", help="Write progress to FILE, one JSON object per line."),
 )
 
 

@@ -450,7 +450,7 @@ def test_a_corpus_with_an_odd_name(trained, folder, run):
 
 def test_help_says_what_copied_takes(run):
     """The help counts --copied among what takes one text and one model."""
-    assert "--top and --copied look closer, at one text by one model" in " ".join(run("eval", "--help").out.split())
+    assert "--top and --copied examine one text with one model" in " ".join(run("eval", "--help").out.split())
 
 
 # Contradictions

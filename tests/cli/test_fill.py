@@ -120,9 +120,9 @@ def test_drawing(both, run):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("The cat",), "there is no gap in the text, as the mark '_' is not in it; --mark tells another"),
-        (("The c_t", "--mark", "?"), "there is no gap in the text, as the mark '?' is not in it"),
-        (("corpus.txt",), "as the mark '_' is not in it; a file is read with < corpus.txt"),
+        (("The cat",), "the text has no gap: the mark '_' is not in it; --mark sets another mark"),
+        (("The c_t", "--mark", "?"), "the text has no gap: the mark '?' is not in it"),
+        (("corpus.txt",), "the mark '_' is not in it; to read a file, type < corpus.txt"),
         (("",), "the text is empty"),
         (("Thé c_t",), "'é' (U+00E9) on line 1, column 3 of the text is a character the model has never seen"),
         (("_\n_é c_t",), "'é' (U+00E9) on line 2, column 2 of the text is a character the model has never seen"),
@@ -141,7 +141,7 @@ def test_a_text_that_cannot_be_filled(both, folder, run, arguments, sentence):
     ("stdin", "sentence"),
     [
         (b"", "standard input is empty"),
-        (b"The cat\n", "there is no gap in standard input, as the mark '_' is not in it; --mark tells another"),
+        (b"The cat\n", "standard input has no gap: the mark '_' is not in it; --mark sets another mark"),
         (b"The\nc_t \xff", "standard input is not UTF-8 text"),
         (b"The\nc_t #", "'#' (U+0023) on line 2, column 5 of standard input"),
     ],
@@ -238,6 +238,11 @@ def test_a_terminal_is_not_commanded(tmp_path, run, monkeypatch):
 def test_help_tells_what_is_needed(run):
     """The help names the mark, both sides and how such a model is trained."""
     told = " ".join(run("fill", "--help").out.split())
-    for words in ("--bidirectional", "each _ is one character", "choose another", f"{filling.CONTEXT} characters"):
+    for words in (
+        "--bidirectional",
+        "each _ stands for one unknown character",
+        "choose another",
+        f"{filling.CONTEXT} characters",
+    ):
         assert words in told
     assert f"[default: {filling.BEAM};" in told

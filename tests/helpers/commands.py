@@ -9,7 +9,7 @@ from pathlib import Path
 
 TINY = ("--hidden", 16, "--threads", 1)  # options of train for a network that learns in a moment
 ERROR = "charrnn: error: "
-UNEXPECTED = "should not have happened"
+UNEXPECTED = "internal error"
 COLOR_CODES = re.compile(r"\x1b\[[0-9;]*m")
 
 
