@@ -1,9 +1,9 @@
-"""How everything is computed: the only package that imports numba.
+"""All compiled code; the only package that imports Numba.
 
-Reading order: ``arguments`` (what kernels are given), ``activations``, ``product`` (of matrices), then a family of
-cells, ``rnn``, ``lstm``, ``gru``: a forward and a backward scan over time each, whose signatures are in ``scans``.
-Around them: ``inputs`` (what enters a layer, dropout), ``states``, ``softmax`` (and its loss), ``weight_gradients``,
-``update`` (norm, clipping, optimizers), ``barrier`` (threads wait). What Python calls: ``forward_pass``,
-``backward_pass``, ``training_loop`` (many steps), ``rtrl`` (the same in real time), ``drawing`` (a block of
-characters). Below them is ``llvm``. Buffers are padded to whole vectors (see `padded`), so no loop has a remainder.
+Reading order: ``arguments`` (what kernels take), ``activations``, ``product`` (of matrices), then the families of
+cells, ``rnn``, ``lstm`` and ``gru``: each has a forward and a backward scan over time, with signatures in ``scans``.
+Around them: ``inputs`` (of a layer, and dropout), ``states``, ``softmax`` (and its loss), ``weight_gradients``,
+``update`` (norm, clipping, optimizers), ``barrier`` (for threads). Python calls ``forward_pass``, ``backward_pass``,
+``training_loop`` (many steps), ``rtrl`` (the same in real time) and ``drawing`` (a block of characters). The layer
+below is ``llvm``. Buffers are padded to whole vectors (see `padded`), so no vector loop needs a remainder.
 """

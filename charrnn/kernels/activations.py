@@ -1,7 +1,7 @@
-"""tanh, the logistic function and exp on vectors: a few multiply-adds each, and at most one division.
+"""tanh, the logistic function and exp on vectors: a few multiply-adds each and at most one division.
 
-LLVM would call the C library once for every lane. The coefficients were fitted here (least squares, reweighted until
-the largest relative error was least); the tests hold the errors against NumPy.
+LLVM would call the C library once for every lane. The coefficients of tanh were fitted by least squares, reweighted
+until the largest relative error was smallest; exp uses its Taylor series. The tests measure the errors against NumPy.
 """
 
 from charrnn.kernels.llvm.compiler import jit
@@ -10,9 +10,9 @@ from charrnn.kernels.llvm.vector import floor, fma, maximum, minimum, power_of_t
 
 @jit
 def tanh(x):
-    """Return the hyperbolic tangent, relative error 4e-7.
+    """Return the hyperbolic tangent, with relative error 4e-7.
 
-    It is x·P(x²)/Q(x²); beyond ±7.9 it is ±1 but for the last bit.
+    It is x·P(x²)/Q(x²), with x limited to ±7.9: beyond that, tanh is ±1 except for the last bit.
     """
     x = maximum(minimum(x, 7.9), -7.9)
     u = x * x
@@ -35,9 +35,10 @@ def logistic(x):
 
 @jit
 def exp(x):
-    """Return eˣ, relative error 2e-7, for x from -87 to 88; outside the nearer end's value.
+    """Return eˣ, with relative error 2e-7, for x from -87 to 88.
 
-    x = n·ln 2 + r with whole n and |r| ≤ ½ ln 2; ln 2 is split in two so that r keeps all its bits.
+    Outside this range, it returns the value at the nearer end. x = n·ln 2 + r with an integer n and |r| ≤ ½ ln 2; ln 2
+    is split in two so that r keeps all its bits.
     """
     x = maximum(minimum(x, 88.0), -87.0)
     n = floor(fma(x, 1.4426950408889634, 0.5))

@@ -1,8 +1,9 @@
-"""What kernels are given: tuples with named fields, made in Python and read in compiled code alike.
+"""What kernels take: tuples with named fields, made in Python and read in compiled code.
 
-Sizes: D stacks (two in a bidirectional network) of L layers, those of all stacks one after another; T steps, B rows of
-the batch, H units, Z columns of all gates, G columns of those that the input feeds, R of those that the state feeds,
-V symbols, I numbers that a layer puts out, S states. H, I and V are padded to whole vectors.
+Sizes: D stacks of L layers (two stacks in a bidirectional network, else one; arrays hold the layers of one stack after
+those of the other), T steps, B rows of the batch, H units, Z columns of all gates, G columns of the gates that the
+input feeds, R columns of the gates that the state feeds, V symbols, I outputs of a layer, S states. H, I and V are
+padded to whole vectors.
 """
 
 from typing import Any, NamedTuple
@@ -20,27 +21,27 @@ INTEGERS = [types.Array(types.int32, dimensions, "C") for dimensions in range(3)
 
 
 def _type(of: type[Any], *fields: Any) -> Any:
-    """Return Numba's type of a named tuple whose fields have these types."""
+    """Return the Numba type of a named tuple."""
     return types.BaseTuple.from_types(fields, of)
 
 
 class Weights(NamedTuple):
-    """A network's parameters, or their gradient: views into one flat vector; and its units' periods."""
+    """A network's parameters or their gradient, as views into one flat vector, and the periods of its units."""
 
-    first_U: Floats  # [D, N, G]: of the first layers, which read symbols
+    first_U: Floats  # [D, N, G]: of the first layers, which read N symbols
     U: Floats  # [D·(L−1), I, G]: of the layers above
     W: Floats  # [D·L, I, R]
     extra: Floats  # [D·L, n, H, C]: matrices that only some cells have
     peepholes: Floats  # [D·L, n, H]
     b: Floats  # [D·L, Z]
-    initial: Floats  # [D·L, n, H]: learned first states
+    initial: Floats  # [D·L, n, H]: learned initial states
     V: Floats  # [D, I, V]
     c: Floats  # [V]
-    periods: Floats  # [H]: steps from one computation of a unit to its next; 0 in the padding; not learned
+    periods: Floats  # [H]: steps from one computation of a unit to the next; 0 in the padding; not learned
 
 
 class Packed(NamedTuple):
-    """Matrices as products read them (see `product.pack`), or their transposes; without room where not needed."""
+    """Packed matrices, as products read them (see `product.pack`), or their transposes; empty if not needed."""
 
     U: Floats  # [D·(L−1), ·]
     W: Floats  # [D·L, ·]
@@ -49,23 +50,23 @@ class Packed(NamedTuple):
 
 
 class LayerWeights(NamedTuple):
-    """What a scan over time reads of one layer's weights."""
+    """The weights of one layer that a scan over time reads."""
 
-    W: Floats  # packed; its transpose on the way back
-    extra: Floats  # [n, ·]: likewise
+    W: Floats  # packed; the transpose in the backward pass
+    extra: Floats  # [n, ·]: like W
     peepholes: Floats  # [n, H]
     periods: Floats  # [H]
 
 
 class Scan(NamedTuple):
-    """A cell's way through time, forward: where its code is, and the cell's flags."""
+    """A cell's forward scan over time."""
 
-    address: int
+    address: int  # of its code
     flags: int
 
 
 class Net(NamedTuple):
-    """A network that reads."""
+    """A network in the forward pass."""
 
     scan: Scan
     weights: Weights
@@ -74,30 +75,30 @@ class Net(NamedTuple):
 
 
 class Back(NamedTuple):
-    """What a network that learns has besides, for the way back."""
+    """What a network needs in addition for the backward pass."""
 
-    scan: int  # where the code is that goes back through time
-    extra_gradients: int  # and that adds the gradients of what only some cells have
+    scan: int  # address of the code of the backward scan over time
+    extra_gradients: int  # address of the code that adds the gradients of parameters that only some cells have
     transposed: Packed
     gradient: Weights
 
 
 class Buffers(NamedTuple):
-    """What a window of text leaves on its way through a network and back."""
+    """What the forward and the backward pass compute for a window of text."""
 
-    z: Floats  # [D·L, T, B, Z]: gates, then the gradient of what entered them
-    states: Floats  # [S, D·L, T+1, B, H]: those of step t in slot t+1, the carried ones in slot 0
+    z: Floats  # [D·L, T, B, Z]: gates, then the gradient of their pre-activations
+    states: Floats  # [S, D·L, T+1, B, H]: those after step t in slot t+1, the carried ones in slot 0
     dh: Floats  # [D·L, T+1, B, H]: ∂L/∂h
-    d_others: Floats  # [S−1, D·L, 1, B, H]: the gradient of the other states, of one step only
-    dropped: Floats  # [D·L, T+1, B, H]: what dropout lets through of h, or no room
-    masks: Floats  # [D·L, T, B, H]: what h is multiplied by
+    d_others: Floats  # [S−1, D·L, 1, B, H]: the gradient of the other states, for one step only
+    dropped: Floats  # [D·L, T+1, B, H]: h after dropout, or empty
+    masks: Floats  # [D·L, T, B, H]: what dropout multiplies h by, or empty
     logits: Floats  # [T, B, V], then their gradient
     losses: Floats  # [T, B] in nats
-    d_initial: Floats  # [S, D·L, B, H]: the gradient of the first states, or no room
+    d_initial: Floats  # [S, D·L, B, H]: the gradient of the initial states, or empty
 
 
 class Part(NamedTuple):
-    """A part of a window: rows `first` to `last` of the batch, steps `begin` to `end`."""
+    """A part of a window: rows [first, last) of the batch, steps [begin, end)."""
 
     first: int
     last: int
@@ -106,9 +107,9 @@ class Part(NamedTuple):
 
 
 class Tile(NamedTuple):
-    """A product that is added to a tile of c: ``c[r, :] += Σ_k a[r·a_row + k·a_inner] · panel[k, :]``.
+    """A product added to a tile of c: ``c[r, :] += Σ_k a[r·a_row + k·a_inner] · panel[k, :]``.
 
-    Addresses, and strides that count floats.
+    c, a and panel are addresses; strides count floats.
     """
 
     rows: int  # 1 to TILE_ROWS
@@ -118,12 +119,12 @@ class Tile(NamedTuple):
     a: int
     a_row: int
     a_inner: int
-    panel: int  # `inner` rows of so many vectors without gaps
+    panel: int  # `inner` rows of `vectors` vectors, without gaps
     inner: int
 
 
 class Member(NamedTuple):
-    """A thread of a team: its number, how many there are, and the barrier at which they meet."""
+    """A thread of a team: its number, the number of threads, and their barrier."""
 
     worker: int
     workers: int
@@ -131,25 +132,25 @@ class Member(NamedTuple):
 
 
 class Dropout(NamedTuple):
-    """What is dropped in a step: nothing where there are no keys."""
+    """The dropout of a step; without keys, nothing is dropped."""
 
     keep: float  # the share that is kept
     keys: Integers  # [D·L]: a seed for each layer's mask
 
 
 class Step(NamedTuple):
-    """What a step of training is given."""
+    """The input of a training step."""
 
-    ids: Integers  # [D·T, B]: what is read; below 0 in the gap between two documents
-    targets: Integers  # [T, B]: what is to be predicted; below 0 where nothing is
-    length: int  # how many of the T steps there are
-    scale: float  # what the sum of losses is multiplied by
+    ids: Integers  # [D·T, B]: symbols to read; below 0 in the gap between two documents
+    targets: Integers  # [T, B]: symbols to predict; below 0 where there is none
+    length: int  # how many of the T steps are used
+    scale: float  # factor of the sum of losses
     dropout: Dropout
-    fresh: NDArray[np.bool_]  # [B]: rows that begin from the first states
+    fresh: NDArray[np.bool_]  # [B]: rows that start from the initial states
 
 
 class Windows(NamedTuple):
-    """N windows of text, one after the other."""
+    """N consecutive windows of text."""
 
     ids: Integers  # [N, D·T, B]
     targets: Integers  # [N, T, B]
@@ -157,55 +158,55 @@ class Windows(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """What N steps of training are to do, one for each window, and room for what comes of them."""
+    """The plan of N training steps, one for each window, and room for their results."""
 
-    scales: NDArray[np.float64]  # [N]: what the sum of a window's losses is multiplied by, 1/predictions
+    scales: NDArray[np.float64]  # [N]: factor of the sum of a window's losses, 1/predictions
     rates: NDArray[np.float64]  # [N]: learning rates
-    updates: NDArray[np.float64]  # [N]: which update it is since the optimizer's moments were zero, from 1 on
+    updates: NDArray[np.float64]  # [N]: the update's number since the optimizer's moments were zero, from 1 on
     keep: float  # the share that dropout keeps
-    keys: Integers  # [N, D·L]: dropout's seeds, or [N, 0] where nothing is dropped
-    fresh: NDArray[np.bool_]  # [N, B]: rows that begin from the first states
+    keys: Integers  # [N, D·L]: dropout's seeds, or [N, 0] if nothing is dropped
+    fresh: NDArray[np.bool_]  # [N, B]: rows that start from the initial states
     full_rows: NDArray[np.int64]  # [N]: how many of the first rows take all steps; the others take one less
-    losses: NDArray[np.float64]  # [N]: written: the sum of each window's losses, in nats
-    norms: NDArray[np.float64]  # [N]: written: the gradient's norm before clipping
+    losses: NDArray[np.float64]  # [N], a result: the sum of each window's losses, in nats
+    norms: NDArray[np.float64]  # [N], a result: the gradient norm before clipping
 
 
 class OptimizerArguments(NamedTuple):
-    """What an optimizer steps with."""
+    """The weights, gradient, moments and settings of an optimizer."""
 
     weights: Floats  # [P], flat, in whole blocks
     gradient: Floats  # [P]
     moments: Floats  # [n, P]
     sums: NDArray[np.float64]  # [P / BLOCK]: room for the sums of squares
-    rule: int  # which optimizer, as `update` numbers them
+    rule: int  # which optimizer, by its number in `update`
     momentum: float  # μ of sgd, β₁ of adam
     decay: float  # ρ of rmsprop, β₂ of adam
     epsilon: float
-    clip: float  # bound on the gradient's norm; 0 for none
+    clip: float  # bound on the gradient norm; 0 for none
     clip_value: float  # bound on each entry; 0 for none
 
 
 class Influence(NamedTuple):
-    """∂s/∂θ of a layer, in panels, as real-time recurrent learning carries it."""
+    """The influence ∂s/∂θ of a layer, in panels, for real-time recurrent learning."""
 
     P: Floats  # [B, ·]
     live: Integers  # [B, V + H + 1]: 0 for the rows of P that are all zero
 
 
 class Probes(NamedTuple):
-    """Of one stream, ways back through a window that set out from each of its N states: S·H without padding."""
+    """Backward passes over a window of one stream, one from each of its N = S·H states, without padding."""
 
-    z: Floats  # [T, N, Z]: as in `Buffers`, of the layer that there is
+    z: Floats  # [T, N, Z]: as in `Buffers`, of the only layer
     states: Floats  # [S, 1, T+1, N, H]
     dh: Floats  # [1, T+1, N, H]
     d_others: Floats  # [S−1, 1, 1, N, H]
-    packed: Floats  # [N, T·R·H]: ∂s_T/∂(h W), in panels
+    packed: Floats  # [N, T·R]: ∂s_T/∂(h W), in panels
     J: Floats  # [·, N, TILE_ROWS]: ∂s_T/∂s_0, in tiles
     room: Floats  # [workers, N·PANEL]
 
 
 class DrawingControls(NamedTuple):
-    """How a character is drawn: the table of controls, as numbers."""
+    """The values of the controls for drawing a character."""
 
     repeat_penalty: float
     temperature: float
@@ -215,28 +216,28 @@ class DrawingControls(NamedTuple):
 
 
 class Recent(NamedTuple):
-    """The last characters of each stream, and what repeating one of them costs."""
+    """The last characters of each stream, and the penalty for repeating one of them."""
 
     penalties: Floats  # [B, V]: subtracted from log p
     counts: Integers  # [B, V]: how often each symbol is in the window
-    ring: Integers  # [N, B]: the window; −1 where it is empty
-    oldest: NDArray[np.int64]  # [B]: the place of the oldest in it
+    ring: Integers  # [·, B]: the window, as a ring; −1 where it is empty
+    oldest: NDArray[np.int64]  # [B]: the index of the oldest symbol in the ring
 
 
 class Drawn(NamedTuple):
-    """A block of characters that were drawn, and −log p of each by the network's own prediction."""
+    """A block of drawn characters, and −log p of each in the network's own prediction."""
 
     symbols: Integers  # [N, B]
     nats: Floats  # [N, B]
 
 
 class Drawing(NamedTuple):
-    """How B streams are to draw N characters each, and room for them."""
+    """What B streams need to draw N characters each, and room for them."""
 
     controls: DrawingControls
     recent: Recent
-    room: Floats  # [B, V]: what the characters weigh
-    chances: NDArray[np.float64]  # [N, B], from [0, 1)
+    room: Floats  # [B, V]: room for the characters' weights
+    chances: NDArray[np.float64]  # [N, B]: random numbers from [0, 1)
     drawn: Drawn
 
 

@@ -1,7 +1,7 @@
-"""A whole network back over a window of text, and the gradients of its weights.
+"""The backward pass of a whole network over a window of text, and the gradients of its weights.
 
-Each thread first takes some rows of the batch and goes forward and back over the whole window with them; then it takes
-some columns of every weight's gradient, summed over all rows (see `weight_gradients`).
+Each thread first takes some rows of the batch, and runs the forward and the backward pass over the whole window for
+them. Then it takes some columns of every weight's gradient, summed over all rows (see `weight_gradients`).
 """
 
 from numba import types
@@ -28,9 +28,10 @@ from charrnn.kernels.states import clear, gap_before
 
 @shared(types.void(FLOATS[4], FLOATS[3], FLOATS[5], INTEGER, INTEGER, INTEGER))
 def forget_gradients(d_initial, dh, d_others, layer, slot, b):
-    """Clear the gradient of a row's states in a slot, where these were set anew; keep it if first states are learned.
+    """Clear the gradient of a row's reset states in a slot.
 
-    d_initial [S, L, B, H], or empty, adds it up; dh [T+1, B, H] is a layer's, d_others [S−1, L, 1, B, H].
+    If initial states are learned, the gradient is first added to d_initial [S, L, B, H], which is empty otherwise.
+    dh [T+1, B, H] is that of one layer; d_others is [S−1, L, 1, B, H].
     """
     for j in range(0, dh.shape[2], LANES):
         if d_initial.shape[0]:
@@ -46,10 +47,11 @@ def forget_gradients(d_initial, dh, d_others, layer, slot, b):
 
 @shared(types.void(NET, BACK, BUFFERS, STEP, INTEGER, INTEGER))
 def forward_backward(net, back, buffers, step, first, last):
-    """Run rows `first` to `last` forward and back: losses, and each z the gradient of what entered its gates.
+    """Run the forward and the backward pass for some rows.
 
-    The gradient is that of the sum of losses times the step's scale; that of the carried states is left in slot 0, but
-    for rows that are fresh: where first states are learned, theirs is that of the first states.
+    For rows `first` to `last`, it writes the losses, and turns each z into the gradient of the gates' pre-activations.
+    The gradient is that of the sum of losses times the step's scale. Slot 0 keeps the gradient of the carried states,
+    except for fresh rows: there it is cleared, and if initial states are learned, added to theirs.
     """
     steps, is_dropped = step.length, step.dropout.keys.size
     whole = Part(first, last, 0, steps)
@@ -77,7 +79,7 @@ def forward_backward(net, back, buffers, step, first, last):
             clear(dh[layer], first, last, 0, 1)
         for k in range(d_others.shape[0]):
             clear(d_others[k, layer], first, last, 0, 1)
-        there = steps  # from here on dh has what comes from above: one step ahead of the scan, which adds to it
+        there = steps  # from here on dh has the gradient from above: one step ahead of the scan, which adds to it
         for stop in range(steps, 0, -stretch):
             t = max(0, stop - stretch)
             above = Part(first, last, max(0, t - 1), there)
@@ -91,7 +93,7 @@ def forward_backward(net, back, buffers, step, first, last):
             end = stop
             while end > t:
                 for row in range(first, last):
-                    if read[end - 1, row] < 0:  # the first states that come after depend on nothing
+                    if read[end - 1, row] < 0:  # the initial states after a gap depend on nothing
                         forget_gradients(d_initial, dh[layer], d_others, layer, end, row)
                 begin = gap_before(read, first, last, t, end - 1) + 1
                 call(scan, (gates[layer], states, dh, d_others, layer, own, Part(first, last, begin, end), flags))
@@ -103,7 +105,10 @@ def forward_backward(net, back, buffers, step, first, last):
 
 @shared(types.void(NET, BACK, BUFFERS, INTEGERS[2], INTEGER, INTEGER, MEMBER, FLOATS[1]))
 def add_gradients(net, back, buffers, ids, is_dropped, steps, member, scratch):
-    """Add a member's columns of every weight's gradient over the window, once all rows have gone back."""
+    """Add a member's columns of every weight's gradient.
+
+    The gradient is that over the window; the backward pass of all rows must be done.
+    """
     gradient, gates, states = back.gradient, buffers.z, buffers.states
     dropped, d_initial = buffers.dropped, buffers.d_initial
     layers, length, batch, width = gates.shape
@@ -124,7 +129,7 @@ def add_gradients(net, back, buffers, ids, is_dropped, steps, member, scratch):
         for k in range(d_initial.shape[0]):
             weight_gradients.add_row_sums(gradient.initial[layer, k], d_initial[k, layer], batch, member)
     d_logits = buffers.logits.reshape(-1, buffers.logits.shape[2])
-    # The last worker takes the first panels here, as shares that do not come out even favor the last one above.
+    # Here the last worker takes the first panels: where shares are uneven, it has the larger one above.
     mirrored = Member(member.workers - 1 - member.worker, member.workers, member.barrier)
     for stack in range(stacks):
         dV, top = gradient.V[stack], handed_up(states, dropped, (stack + 1) * depth - 1, is_dropped)
@@ -139,11 +144,11 @@ def add_gradients(net, back, buffers, ids, is_dropped, steps, member, scratch):
 
 @entry
 def forward_backward_rows(net, back, buffers, step, first, last):
-    """Do what `forward_backward` does, called from Python."""
+    """Call `forward_backward` from Python."""
     forward_backward(net, back, buffers, step, first, last)
 
 
 @entry
 def add_gradients_of_rows(net, back, buffers, ids, is_dropped, steps, member, scratch):
-    """Do what `add_gradients` does, called from Python."""
+    """Call `add_gradients` from Python."""
     add_gradients(net, back, buffers, ids, is_dropped, steps, member, scratch)

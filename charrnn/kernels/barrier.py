@@ -1,4 +1,4 @@
-"""Where threads wait for each other, spinning first and then napping, and the floating-point mode they run in."""
+"""A barrier where threads wait for each other, first spinning, then sleeping; and their floating-point mode."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from charrnn.kernels.llvm.compiler import entry
 from charrnn.kernels.llvm.float_mode import FLUSH_TO_ZERO, float_control, set_float_control
 
 COUNT, GENERATION, BROKEN, SIZE = 0, 8, 16, 24  # entries of a barrier's array, a cache line apart
-SPINS = 2000  # about a tenth of a millisecond: longer than shares of work differ; then the other may get the processor
+SPINS = 2000  # about a tenth of a millisecond, longer than shares of work differ; then let other threads run
 
 
 def new() -> np.ndarray[Any, np.dtype[np.int64]]:
@@ -21,9 +21,9 @@ def new() -> np.ndarray[Any, np.dtype[np.int64]]:
 
 @entry
 def wait(member):
-    """Wait until all members of a team have come.
+    """Wait until all members of a team have arrived.
 
-    A broken barrier holds nobody: another thread has failed, and what is computed will not be used.
+    A broken barrier does not wait: another thread has failed, and the results will not be used.
     """
     barrier = member.barrier
     if member.workers == 1:
@@ -44,7 +44,7 @@ def wait(member):
 
 @entry
 def flush_denormals():
-    """Make this thread take denormal numbers for zeros; return the mode it was in."""
+    """Treat denormal numbers as zeros; return the thread's previous mode."""
     before = float_control()
     set_float_control(before | FLUSH_TO_ZERO)
     return before
@@ -52,13 +52,16 @@ def flush_denormals():
 
 @entry
 def restore_denormals(before):
-    """Put this thread's floating-point mode back."""
+    """Restore this thread's floating-point mode."""
     set_float_control(before)
 
 
 @contextmanager
 def flushed_denormals() -> Iterator[None]:
-    """Take denormal numbers for zeros in this thread while the block lasts; put its mode back however it ends."""
+    """Treat denormal numbers as zeros during a block.
+
+    The thread's previous mode is restored however the block ends.
+    """
     before = flush_denormals()
     try:
         yield

@@ -1,4 +1,4 @@
-"""Drawing characters: network, softmax, controls and draw in one compiled call that returns a block of them."""
+"""Drawing characters: network, softmax, controls and draw, in one compiled call for a block of characters."""
 
 import math
 
@@ -12,20 +12,21 @@ from charrnn.kernels.llvm.compiler import entry, jit
 from charrnn.kernels.llvm.vector import LANES, chosen_at_least, lane_maximum, lane_sum, load, maximum, splat, store
 from charrnn.kernels.states import carry
 
-NEVER = np.float32(1e-37)  # a weight that `exp` gives for its smallest argument or less: never drawn
-# Beyond these a temperature hardly makes a difference; its inverse may be infinite, and characters that are not equally
-# likely could no longer be told apart.
+NEVER = np.float32(1e-37)  # weights up to this are never drawn: below −87, `exp` returns e⁻⁸⁷, not 0
+# Temperatures beyond these hardly change anything, but a lower one could have an infinite inverse, and with a higher
+# one, characters that are not equally likely could get equal weights.
 COLDEST, HOTTEST = 1e-30, 1e5
-NO_LOGIT = np.float32(-np.inf)  # of a symbol that is none, but padding
+NO_LOGIT = np.float32(-np.inf)  # of padding
 STRIDE = np.float32(32.0)
 
 
 @jit
 def draw(logits, weights, penalties, symbols, controls, chance):
-    """Draw a symbol from softmax(logits) as the controls change it; return it and its loss, −log p, unchanged by them.
+    """Draw a symbol; return it and its loss.
 
-    logits, weights (room) and penalties (subtracted from log p) [V], padded; `chance` is a number from [0, 1).
-    Temperature 0 takes the likeliest. Returns -1 where a logit is NaN or the largest infinite.
+    The controls change how it is drawn, but not the loss, −log p by softmax(logits). logits, weights (room) and
+    penalties (subtracted from log p) are [V], padded; `chance` is a random number from [0, 1). Temperature 0 takes the
+    most likely symbol. Returns -1 if a logit is NaN or the largest one is infinite.
     """
     for j in range(symbols, logits.shape[0]):
         logits[j] = NO_LOGIT
@@ -59,7 +60,7 @@ def draw(logits, weights, penalties, symbols, controls, chance):
 
 @jit
 def largest(x):
-    """Return the largest of x [V]; anything where one is NaN."""
+    """Return the largest entry of x [V] (any, if one is NaN)."""
     most = splat(NO_LOGIT)
     for j in range(0, x.shape[0], LANES):
         most = maximum(load(x, (j,)), most)
@@ -68,7 +69,10 @@ def largest(x):
 
 @jit
 def first_at_least(x, threshold):
-    """Return the place of the first of x [V] that is no smaller than a threshold; the last one if there is none."""
+    """Return the first index at which x [V] reaches a threshold.
+
+    If there is none, it returns the last index.
+    """
     for j in range(x.shape[0]):
         if x[j] >= threshold:
             return j
@@ -77,7 +81,10 @@ def first_at_least(x, threshold):
 
 @jit
 def weigh(weights, scores, symbols, top, inverse):
-    """Set the weights to exp((scores − top)·inverse), 1 for the likeliest, and 0 where that is next to nothing."""
+    """Set the weights to exp((scores − top)·inverse).
+
+    That is 1 for the most likely symbol. Weights up to NEVER, and those of the padding, are 0.
+    """
     for j in range(0, weights.shape[0], LANES):
         w = exp((load(scores, (j,)) - top) * inverse)
         store(weights, (j,), w - chosen_at_least(NEVER, w, w))
@@ -87,7 +94,7 @@ def weigh(weights, scores, symbols, top, inverse):
 
 @jit
 def mass(weights):
-    """Return the sum of the weights, block by block as `pick` goes through them."""
+    """Return the sum of the weights, ordered as in `pick`."""
     total = 0.0
     for j in range(0, weights.shape[0], LANES):
         total += lane_sum(load(weights, (j,)))
@@ -96,7 +103,7 @@ def mass(weights):
 
 @jit
 def pick(weights, chance):
-    """Return the symbol in whose share of the weights a chance from [0, 1) lies."""
+    """Return the symbol whose share of the weights contains `chance`."""
     rest, last = chance * mass(weights), 0
     for j in range(0, weights.shape[0], LANES):
         block = lane_sum(load(weights, (j,)))
@@ -109,12 +116,12 @@ def pick(weights, chance):
                         break
             return last
         rest -= block
-    return first_at_least(weights, 1.0)  # only ever by rounding
+    return first_at_least(weights, 1.0)  # reached only by rounding errors
 
 
 @jit
 def reached(weights, threshold):
-    """Return how many weights are at least as large as a threshold, and their sum."""
+    """Return how many weights reach a threshold, and their sum."""
     count, total = splat(0.0), splat(0.0)
     for j in range(0, weights.shape[0], LANES):
         w = load(weights, (j,))
@@ -125,23 +132,24 @@ def reached(weights, threshold):
 
 @jit
 def keep_likeliest(weights, goal, counted):
-    """Set all weights to zero but the largest, as few as number (if `counted`) or add up to `goal`.
+    """Keep the largest weights, as few as reach `goal`.
 
-    Of equal ones the first are kept. The smallest weight to keep is looked for in strides, then by halving where it may
-    lie, on a scale of logarithms, until no more than one weight lies there: some ten passes, whatever their number.
+    All others become 0. The goal is their number if `counted`, else their sum. Of equal weights, the first are kept.
+    The smallest weight to keep is found in strides, then by bisection on a logarithmic scale, until at most one weight
+    lies in the interval: about ten passes, for any number of weights.
     """
     nothing = np.float32(0.0), np.float32(0.0)
     high, above = np.float32(2.0), nothing
     low, below = high, nothing
     while (below[0] if counted else below[1]) < goal:
-        if low < NEVER:  # there are no more
+        if low < NEVER:  # no weights are left
             return
         high, above = low, below
         low = np.float32(low / STRIDE)
         below = reached(weights, max(low, NEVER))
     while below[0] - above[0] > 1.0:
         middle = np.float32(math.sqrt(np.float64(low) * np.float64(high)))
-        if not low < middle < high:  # what lies there is equal
+        if not low < middle < high:  # the weights in the interval are equal
             break
         there = reached(weights, middle)
         if (there[0] if counted else there[1]) >= goal:
@@ -163,7 +171,7 @@ def keep_likeliest(weights, goal, counted):
 
 @jit
 def remember(recent, penalty, symbol, b):
-    """Put a symbol in the window of the last ones of stream b, and the oldest out of it."""
+    """Replace the oldest recent symbol of stream b by `symbol`."""
     slot = recent.oldest[b]
     oldest = recent.ring[slot, b]
     if oldest >= 0:
@@ -178,10 +186,11 @@ def remember(recent, penalty, symbol, b):
 
 @entry
 def sample(net, buffers, ids, no_dropout, drawing, slot, first, last):
-    """Draw characters for streams `first` to `last`, and read each; return the next slot.
+    """Draw a block of characters; return the next slot.
 
-    The last character was read in step `slot` − 1 of the window [T, B], which begins anew when it is full. Returns -1
-    where the network's predictions are not finite.
+    Each of the streams `first` to `last` reads each character that it draws. The last character was read in step
+    `slot` − 1 of the window [T, B]. A full window starts again at slot 0, with the states carried on. Returns -1 if the
+    network's predictions are not finite.
     """
     before = flush_denormals()
     controls, recent, chances, room = drawing.controls, drawing.recent, drawing.chances, drawing.room

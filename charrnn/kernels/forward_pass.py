@@ -1,8 +1,8 @@
-"""A whole network forward over a window of text, in one compiled call.
+"""The forward pass of a whole network over a window of text, in one compiled call.
 
-A network has D stacks of L layers: one, or two where it is bidirectional, of which the second reads the text from its
-end. In arrays the layers of all stacks follow one another. The scan of a cell's family comes as an address, so that
-this is compiled once for all cells.
+A network has D stacks of L layers: one stack, or two if it is bidirectional; the second one reads the text from its
+end. Arrays hold the layers of one stack after those of the other. The scan of a cell's family is passed as an address,
+so this code is compiled once for all cells.
 """
 
 from numba import types
@@ -31,16 +31,19 @@ ROWS_AT_ONCE = 64  # of a layer's gates: 256 kB with 256 units of four gates, a 
 
 @jit
 def steps_at_once(rows):
-    """Return for how many steps a layer's input is computed before the scan over them.
+    """Return how many steps of input to compute before their scan.
 
-    Products read the weights less often for more rows; but more do not stay in the second-level cache for the scan.
+    More rows at once read the weights less often, but too many do not stay in the second-level cache until the scan.
     """
     return max(1, ROWS_AT_ONCE // max(1, rows))
 
 
 @jit
 def handed_up(states, dropped, layer, is_dropped):
-    """Return what a layer hands to the one above [T+1, B, H]: that of step t in slot t+1."""
+    """Return a layer's output [T+1, B, H], after dropout if there is any.
+
+    The output of step t is in slot t+1.
+    """
     if is_dropped:
         return dropped[layer]
     return states[0, layer]
@@ -48,17 +51,21 @@ def handed_up(states, dropped, layer, is_dropped):
 
 @jit
 def read_by(ids, steps, stack):
-    """Return what a stack reads [T, B] of ids [D·T, B], for a window of so many steps T."""
+    """Return the ids [T, B] that a stack reads, of all ids [D·T, B].
+
+    T is the window's number of `steps`.
+    """
     return ids[stack * steps : (stack + 1) * steps]
 
 
 @shared(types.void(NET, BUFFERS, INTEGERS[2], DROPOUT, PART))
 def layers_forward(net, buffers, ids, dropout, part):
-    """Run a part of a window through the layers, from the states in slot `begin` on.
+    """Run a part of a window through all layers.
 
-    An input below 0 is the gap between two documents: after it a row's states are the first ones.
+    It starts from the states in slot `begin`. An id below 0 is the gap between two documents: after it, a row has the
+    initial states.
     """
-    # Single arrays from here on: as long as a tuple is in use, each of its arrays has its users counted.
+    # Single arrays from here on: while a tuple is in use, Numba counts the references to each of its arrays.
     scan, weights, packed, keys = net.scan, net.weights, net.packed, dropout.keys
     first_U, b, peepholes, periods = weights.first_U, weights.b, weights.peepholes, weights.periods
     initial, packed_U, packed_W, packed_extra = weights.initial, packed.U, packed.W, packed.extra
@@ -81,7 +88,7 @@ def layers_forward(net, buffers, ids, dropout, part):
                 gap = gap_after(read, first, last, t, stop)
                 call(scan.address, (z, states, layer, own, Part(first, last, t, gap + 1), scan.flags))
                 for row in range(first, last):
-                    if read[gap, row] < 0:  # what it reads next knows nothing of what was before
+                    if read[gap, row] < 0:  # the next document does not depend on this one
                         begin_layer(states, initial, layer, gap + 1, row)
                 t = gap + 1
         if keys.size:
@@ -90,9 +97,10 @@ def layers_forward(net, buffers, ids, dropout, part):
 
 @shared(types.void(NET, BUFFERS, INTEGER, PART))
 def logits_forward(net, buffers, is_dropped, part):
-    """Set the logits of some steps from what the top layers hand up.
+    """Set the logits of some steps from the top layers' outputs.
 
-    A bidirectional network predicts what it reads: from all that is before it, and all that is after it up to `end`.
+    A bidirectional network predicts the symbols that it reads, each from all symbols before it and all after it, up to
+    `end`.
     """
     logits, states, dropped, top = buffers.logits, buffers.states, buffers.dropped, buffers.z.shape[0] - 1
     V, c, inner = net.packed.V, net.weights.c, net.weights.V.shape[1]
@@ -106,14 +114,20 @@ def logits_forward(net, buffers, is_dropped, part):
 
 @entry
 def forward(net, buffers, ids, no_dropout, part):
-    """Run a part of a window forward, from the states in slot `begin` to the logits; nothing is dropped."""
+    """Run a part of a window forward, to the logits.
+
+    It starts from the states in slot `begin`, without dropout.
+    """
     layers_forward(net, buffers, ids, no_dropout, part)
     logits_forward(net, buffers, 0, part)
 
 
 @shared(types.void(WEIGHTS, PACKED, PACKED, MEMBER))
 def pack(weights, packed, transposed, member):
-    """Pack a member's share of the weights, and of their transposes where there is room for these."""
+    """Pack a member's share of the weights.
+
+    It packs their transposes too, if there is room.
+    """
     U, W, extra, V = weights.U, weights.W, weights.extra, weights.V
     for stack in range(V.shape[0]):
         pack_shares(packed.V[stack], transposed.V[stack], V[stack], member)

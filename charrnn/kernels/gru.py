@@ -3,9 +3,9 @@
     r, z = σ(x_t U + h_{t-1} W + b)
     n = tanh(x_t U_n + b_n + r ⊙ (h_{t-1} W_n + b_hn)) ;  h_t = z ⊙ h_{t-1} + (1 − z) ⊙ n
 
-A row of the buffer holds n, r, z, m side by side, where m = h_{t-1} W_n + b_hn: the input feeds the first three, the
-state the last three, so each is one product without gaps. With the reset before the product there is no m, and r ⊙ h is
-kept of each step: n = tanh(x_t U_n + (r ⊙ h_{t-1}) W_n + b_n), a product that has to wait for r.
+A row of the buffer holds n, r, z, m side by side, where m = h_{t-1} W_n + b_hn. The input feeds the first three and the
+state feeds the last three, so each is one product without gaps. With the reset gate before the product there is no m:
+n = tanh(x_t U_n + (r ⊙ h_{t-1}) W_n + b_n). That product must wait for r, and r ⊙ h_{t-1} is kept for each step.
 """
 
 from charrnn.kernels.activations import logistic, tanh
@@ -22,10 +22,10 @@ FLAGS = {"reset before": RESET_BEFORE}
 
 @separate(FORWARD_SCAN)
 def forward(z, states, layer, weights, part, flags):
-    """Run a part of the batch through steps of a window.
+    """Run a part of a window forward.
 
-    z [T, B, 4H] comes with x_t U and the biases, and leaves with n, r, z, m; h [T+1, B, H] holds the carried state in
-    slot 0 and gets h_t in slot t+1; W is packed.
+    z [T, B, Z] holds x_t U + b on entry and n, r, z, m on return (without m where the reset is before the product).
+    h [T+1, B, H] holds the carried state in slot 0; step t writes h_t to slot t+1. W is packed.
     """
     h = states[0, layer]
     size = h.shape[2]
@@ -58,10 +58,11 @@ def forward(z, states, layer, weights, part, flags):
 
 @separate(BACKWARD_SCAN)
 def backward(z, states, dh, d_others, layer, weights, part, flags):
-    """Go back through steps of a window: n, r, z, m become the gradients of what entered them.
+    """Backpropagate through a part of a window.
 
-    dh [T+1, B, H] comes with ∂L/∂h_t from above in slot t+1 and zeros in slot 0, and leaves with the carried state's
-    gradient in slot 0. `d_others` [·, 1, B, H] is room for that of r ⊙ h.
+    n, r, z, m become the gradients of their pre-activations. dh [T+1, B, H] holds ∂L/∂h_t from the layer above in slot
+    t+1 and zeros in slot 0 on entry, and the gradient of the carried state in slot 0 on return. `d_others`
+    [·, 1, B, H] is room for the gradient of r ⊙ h.
     """
     h = states[0, layer]
     dh = dh[layer]
@@ -95,7 +96,10 @@ def backward(z, states, dh, d_others, layer, weights, part, flags):
 
 @separate(EXTRA_GRADIENTS)
 def extra_gradients(gradient, buffers, layer, member, steps, scratch, flags):
-    """Add a member's columns of ∇W_n = Σ (r ⊙ h_{t-1})ᵀ δn_t, where the reset comes before the product."""
+    """Add a member's columns of ∇W_n = Σ (r ⊙ h_{t-1})ᵀ δn_t.
+
+    It does nothing unless the reset comes before the product.
+    """
     if flags & RESET_BEFORE:
         batch, width = buffers.z.shape[2], buffers.z.shape[3]
         dz = buffers.z[layer].reshape(-1, width)

@@ -1,4 +1,4 @@
-"""What enters a layer, from the text or from the layer below; dropout on the way up."""
+"""The input of a layer, from the text or from the layer below, and dropout of a layer's output."""
 
 import numpy as np
 
@@ -10,9 +10,10 @@ from charrnn.kernels.states import clear
 
 @jit
 def feed_symbols(z, U, bias, ids, part):
-    """Begin z [T, B, Z] of the first layer: biases, and the row of U [V, G] that a one-hot x_t picks: x_t U = U[id].
+    """Set z of a first layer to x_t U + b.
 
-    U feeds the first G of the Z columns. ids [T, B]; where one is below 0, what z gets does not matter.
+    z [T, B, Z]; x_t is one-hot, so x_t U is the row of U [V, G] that ids [T, B] picks. U feeds the first G of the Z
+    columns. For an id below 0, the value of z does not matter.
     """
     fed = U.shape[1]
     for t in range(part.begin, part.end):
@@ -26,9 +27,9 @@ def feed_symbols(z, U, bias, ids, part):
 
 @jit
 def feed_below(z, fed, U, bias, x, part):
-    """Begin z [T, B, Z] of a deeper layer: the biases, plus x_t U for all steps at once.
+    """Set z of a deeper layer to x_t U + b, all steps at once.
 
-    x [T+1, B, ≥N] holds x_t in slot t+1; U [N, fed] is packed and feeds the first columns.
+    z [T, B, Z]; x [T+1, B, ≥N] holds x_t in slot t+1; U [N, fed] is packed and feeds the first `fed` columns.
     """
     fill_biases(z, bias, part)
     first, last, begin, end = part
@@ -46,7 +47,10 @@ def fill_biases(z, bias, part):
 
 @jit
 def feed_back(dh, z, fed, U_transposed, part):
-    """Set dh [T+1, B, ≥N] of the layer below from z [T, B, Z], the gradient of what entered here: dh_{t+1} = z_t Uᵀ."""
+    """Set dh of the layer below: dh_{t+1} = z_t Uᵀ.
+
+    dh [T+1, B, ≥N]; z [T, B, Z] holds the gradient of this layer's pre-activations.
+    """
     first, last, begin, end = part
     clear(dh, first, last, begin + 1, end + 1)
     inputs = U_transposed.size // fed
@@ -55,9 +59,10 @@ def feed_back(dh, z, fed, U_transposed, part):
 
 @jit
 def hashed(place, key):
-    """Return 32 random-looking bits for a place: two rounds of xor-shift and multiply.
+    """Return 32 pseudorandom bits for a place and a key.
 
-    Numba widens an operation between 32-bit integers, so each result is cut back.
+    They come from two rounds of xor-shift and multiply. Numba widens operations on 32-bit integers, so each result is
+    cut back to 32 bits.
     """
     bits = np.uint32(np.uint32(place) ^ np.uint32(key))
     bits = np.uint32(np.uint32(bits ^ np.uint32(bits >> np.uint32(16))) * np.uint32(0x7FEB352D))
@@ -67,10 +72,11 @@ def hashed(place, key):
 
 @jit
 def drop(y, h, mask, keep, key, part):
-    """Write h [T+1, B, H] times a random mask to y, from slot 1 to `end`; what is in slot 0 is not dropped.
+    """Write h times a random mask to y (dropout).
 
-    The mask [T, B, H] is kept for the way back. An entry of the mask is 1/keep with probability `keep`, else 0: a hash
-    of its place and of the step's `key`, so it is the same for any number of threads and needs no generator's state.
+    h and y [T+1, B, H], slots 1 to `end`; slot 0 is copied unchanged. The mask [T, B, H] is kept for the backward pass.
+    An entry of the mask is 1/keep with probability `keep`, else 0. It depends on a hash of its place and of the step's
+    `key`, so it is the same for any number of threads and needs no generator state.
     """
     rows, size = mask.shape[1], mask.shape[2]
     threshold = np.uint32(keep * 4294967295.0)
@@ -89,7 +95,7 @@ def drop(y, h, mask, keep, key, part):
 
 @jit
 def drop_gradient(dh, mask, part):
-    """Multiply dh [T+1, B, H] by the mask that `drop` made, for some steps."""
+    """Multiply dh [T+1, B, H] by the mask of `drop`, for some steps."""
     for t in range(part.begin, part.end):
         for b in range(part.first, part.last):
             for j in range(0, mask.shape[2], LANES):

@@ -3,14 +3,14 @@
     i = σ(x_t U_i + h_{t-1} W_i + b_i), f and o likewise ;  g = tanh(x_t U_g + h_{t-1} W_g + b_g)
     c_t = f ⊙ c_{t-1} + i ⊙ g ;  h_t = o ⊙ tanh(c_t)
 
-What enters a gate, its pre-activation a, begins as x_t U + b (`inputs.py`); the scans below add h_{t-1} W. Flags say
-how a variant differs from the formula: named as in Greff et al. 2015, plus peepholes and projection. A kernel is
-compiled once for each combination of flags, so testing a flag costs nothing at run time.
+The pre-activation a of a gate starts as x_t U + b (`inputs.py`); the scans below add h_{t-1} W. Flags say how a
+variant differs from these formulas. Their names are those of Greff et al. 2015, plus peepholes and projection. A kernel
+is compiled once for each combination of flags, so testing a flag costs nothing at run time.
 
-The gates that a cell has lie side by side in a row of z, in the order i, f, o, and the candidate g. With a projection,
-states[0] is r = h P, which goes back into the gates, and states[2] is h; with full gate recurrence, i, f and o also see
-the gates of the step before, states[2 + k]. Below, `at` is (t, b, j): a step, a row of the batch, and the first of 16
-units; δ of a gate is ∂L/∂a. Sizes: see `arguments.py`.
+The gates that a cell has lie side by side in a row of z, in the order i, f, o, then the candidate g. With a projection,
+states[0] is r = h P, which feeds the gates of the next step, and states[2] is h. With full gate recurrence, i, f and o
+also see the gates of the previous step, states[2 + k]. Below, `at` is (t, b, j): a step, a row of the batch, and the
+first of 16 units; δ of a gate is ∂L/∂a. Sizes: see `arguments.py`.
 """
 
 from typing import NamedTuple
@@ -31,21 +31,21 @@ FLAGS = {
     "niaf": NIAF,  # no input activation: g is linear
     "noaf": NOAF,  # no output activation: h = o ⊙ c
     "cifg": CIFG,  # coupled input and forget gate: i = 1 − f
-    "fgr": FGR,  # full gate recurrence: i, f, o see those of the step before
+    "fgr": FGR,  # full gate recurrence: i, f, o see the gates of the previous step
     "peepholes": PEEPHOLES,  # i and f see p ⊙ c_{t-1}, o sees p ⊙ c_t
-    "projection": PROJECTION,  # r = h P in the place of h
+    "projection": PROJECTION,  # r = h P in place of h
 }
 
 
 class Place(NamedTuple):
-    """Where a gate is: its first column in z, and its row among the peepholes and, as a state, among the gates."""
+    """The place of a gate: its first column in z, and its row among the peepholes and among gates that are states."""
 
     column: int
     row: int
 
 
 class Places(NamedTuple):
-    """Where the gates of a cell are; a missing one gets the place of the next, which is not read then."""
+    """The places of a cell's gates; a missing gate has the place of the next one, and is never read."""
 
     i: Place
     f: Place
@@ -55,14 +55,14 @@ class Places(NamedTuple):
 
 @jit
 def places_of(flags, size):
-    """Return where the gates of a cell with `size` units are."""
+    """Return the places of a cell's gates, `size` units each."""
     f = 0 if flags & (NIG | CIFG) else 1
     o = f if flags & NFG else f + 1
     g = o if flags & NOG else o + 1
     return Places(Place(0, 0), Place(f * size, f), Place(o * size, o), Place(g * size, g))
 
 
-# Forward: each piece reads a pre-activation from z and overwrites it with the gate, which the backward pass needs.
+# Forward: each function reads a pre-activation from z and overwrites it with the gate, which the backward pass needs.
 
 
 @jit
@@ -87,7 +87,7 @@ def forget_gate(z, place, at, c_before, peepholes, flags):
 
 @jit
 def input_gate(z, place, at, c_before, peepholes, f, flags):
-    """Return i = σ(a_i + p_i ⊙ c_{t-1}), or 1 without the gate, or 1 − f where they are coupled."""
+    """Return i = σ(a_i + p_i ⊙ c_{t-1}), or 1 without the gate, or 1 − f if coupled."""
     if flags & NIG:
         return splat(1.0)
     if flags & CIFG:
@@ -97,7 +97,7 @@ def input_gate(z, place, at, c_before, peepholes, f, flags):
 
 @jit
 def candidate(z, place, at, flags):
-    """Return g = tanh(a_g), or a_g where it is linear."""
+    """Return g = tanh(a_g), or a_g if g is linear."""
     t, b, j = at
     g = load(z, (t, b, place.column + j))
     if not flags & NIAF:
@@ -108,7 +108,10 @@ def candidate(z, place, at, flags):
 
 @jit
 def output(z, place, at, c, peepholes, flags):
-    """Return h_t = o ⊙ tanh(c_t), o = σ(a_o + p_o ⊙ c_t). NOAF drops the tanh, NOG drops o."""
+    """Return h_t = o ⊙ tanh(c_t), with o = σ(a_o + p_o ⊙ c_t).
+
+    NOAF leaves out the tanh, and NOG leaves out o.
+    """
     h = c if flags & NOAF else tanh(c)
     if flags & NOG:
         return h
@@ -119,17 +122,17 @@ def output(z, place, at, c, peepholes, flags):
 
 @jit
 def stored_gate(z, place, at):
-    """Return a gate as the forward pass has stored it."""
+    """Return a gate that the forward pass has stored."""
     t, b, j = at
     return load(z, (t, b, place.column + j))
 
 
 @separate(FORWARD_SCAN)
 def forward(z, states, layer, weights, part, flags):
-    """Run some rows of the batch through some steps of a window.
+    """Run a part of a window forward.
 
-    z [T, B, Z] holds x_t U + b on entry and the gates on return; h and c, states[0] and states[1], hold the carried
-    state in slot `part.begin` and get that of step t in slot t+1.
+    z [T, B, Z] holds x_t U + b on entry and the gates on return. h and c, which are states[0] and states[1], hold the
+    state before the first step in slot `part.begin`; step t writes its state to slot t+1. W is packed.
     """
     h, c = states[0, layer], states[1, layer]
     size = c.shape[2]
@@ -137,7 +140,7 @@ def forward(z, states, layer, weights, part, flags):
     first, last = part.first, part.last
     outputs = weights.W.size // z.shape[2]  # rows of W: H, or R with a projection
     for t in range(part.begin, part.end):
-        # t & 1: every other step goes through W backwards, as `multiply_add` explains
+        # t & 1: every other step reads W backwards, as `multiply_add` explains
         multiply_add(z[t : t + 1, first:last], h[t : t + 1, first:last, :outputs], weights.W, t & 1)
         if flags & FGR:
             for k in range(weights.extra.shape[0]):
@@ -153,7 +156,7 @@ def forward(z, states, layer, weights, part, flags):
                     compute_gate(z, places.o, at, c_before, peepholes, flags)
                 g = candidate(z, places.g, at, flags)
                 store(c, (t + 1, b, j), fma(f, c_before, i * g))
-            for j in range(0, size, LANES):  # a second loop: the processor overlaps shorter chains
+            for j in range(0, size, LANES):  # a second loop, as the processor overlaps shorter chains of operations
                 h_new = output(z, places.o, (t, b, j), load(c, (t + 1, b, j)), peepholes, flags)
                 if flags & PROJECTION:
                     store(states, (2, layer, t + 1, b, j), h_new)
@@ -171,16 +174,19 @@ def forward(z, states, layer, weights, part, flags):
 
 @jit
 def without_padding(gate, periods, j):
-    """Return a gate with 0 in the padding, where periods are 0 and σ(0) is ½."""
+    """Return a gate with 0 in the padding.
+
+    Periods are 0 there, and σ(0) is ½.
+    """
     return chosen_at_least(load(periods, (j,)), 0.5, gate)
 
 
-# Backward: each piece reads a gate from z and overwrites it with δ.
+# Backward: each function reads a gate from z and overwrites it with δ.
 
 
 @jit
 def stored_input_gate(z, place, at, f, flags):
-    """Return i: 1 without the gate, 1 − f where they are coupled."""
+    """Return the stored i, or 1 without the gate, or 1 − f if coupled."""
     if flags & NIG:
         return splat(1.0)
     return 1.0 - f if flags & CIFG else stored_gate(z, place, at)
@@ -188,7 +194,10 @@ def stored_input_gate(z, place, at, f, flags):
 
 @jit
 def back_through_gate(z, place, at, gate, d_gate, d_others, layer, flags):
-    """Store and return δ = d_gate ⊙ σ'(a); with FGR, d_gate also gets the gradient from step t+1."""
+    """Store and return δ = d_gate ⊙ σ'(a).
+
+    With FGR, d_gate also includes the gradient from step t+1.
+    """
     t, b, j = at
     if flags & FGR:
         d_gate = d_gate + load(d_others, (1 + place.row, layer, 0, b, j))
@@ -199,7 +208,7 @@ def back_through_gate(z, place, at, gate, d_gate, d_others, layer, flags):
 
 @jit
 def back_through_peephole(delta, place, j, peepholes, d_c, flags):
-    """Return d_c + δ ⊙ p, the gradient of the cell state that a gate has seen."""
+    """Return d_c + δ ⊙ p, the gradient of the c that a gate sees."""
     if flags & PEEPHOLES:
         return fma(delta, load(peepholes, (place.row, j)), d_c)
     return d_c
@@ -207,7 +216,10 @@ def back_through_peephole(delta, place, j, peepholes, d_c, flags):
 
 @jit
 def back_through_step(z, c, d_others, layer, places, at, d_h, peepholes, flags):
-    """Turn the gates of a step into δ, and ∂L/∂c_t into ∂L/∂c_{t-1}, given d_h = ∂L/∂h_t."""
+    """Backpropagate through one step, given d_h = ∂L/∂h_t.
+
+    The gates in z become δ, and ∂L/∂c_t in d_others becomes ∂L/∂c_{t-1}.
+    """
     t, b, j = at
     c_before, c_now = load(c, at), load(c, (t + 1, b, j))
     f = splat(1.0) if flags & NFG else stored_gate(z, places.f, at)
@@ -218,7 +230,7 @@ def back_through_step(z, c, d_others, layer, places, at, d_h, peepholes, flags):
     # h_t = o ⊙ tanh(c_t)
     squashed, slope = c_now, splat(1.0)
     if not flags & NOAF:
-        squashed = tanh(c_now)  # recomputed: cheaper than storing it
+        squashed = tanh(c_now)  # recomputed, as that is cheaper than storing it
         slope = 1.0 - squashed * squashed
     d_c = fma(d_h * o, slope, load(d_others, (0, layer, 0, b, j)))
     if not flags & NOG:
@@ -243,11 +255,12 @@ def back_through_step(z, c, d_others, layer, places, at, d_h, peepholes, flags):
 
 @separate(BACKWARD_SCAN)
 def backward(z, states, dh, d_others, layer, weights, part, flags):
-    """Go back through some steps of a window: the gates in z become δ, the gradient of their pre-activations.
+    """Backpropagate through a part of a window.
 
-    dh [L, T+1, B, H] holds ∂L/∂h_t from the layer above in slot t+1, and zeros in the first slot; d_others
-    [S−1, L, 1, B, H] holds ∂L/∂c_t, then the gradients of the gates that are states, or room for that of h where it is
-    projected. On return dh, in its first slot, and d_others hold the gradient of the carried state.
+    The gates in z become δ, the gradient of their pre-activations. dh [L, T+1, B, H] holds ∂L/∂h_t from the layer above
+    in slot t+1, and zeros in slot 0. d_others [S−1, L, 1, B, H] holds ∂L/∂c_t, then the gradients of the gates that are
+    states, or room for the gradient of h if h is projected. On return, slot `part.begin` of dh, and d_others, hold the
+    gradient of the state before the first step.
     """
     c, dh = states[1, layer], dh[layer]
     size = c.shape[2]
@@ -273,9 +286,10 @@ def backward(z, states, dh, d_others, layer, weights, part, flags):
 
 @separate(EXTRA_GRADIENTS)
 def extra_gradients(gradient, buffers, layer, member, steps, scratch, flags):
-    """Add a member's columns of the gradients of what the cell has besides U, W and b.
+    """Add a member's columns of the gradients besides ∇U, ∇W and ∇b.
 
-    ∇R_k = Σ (gate k)_{t-1}ᵀ δ_t ;  ∇P = Σ h_tᵀ ∂L/∂r_t ;  ∇p_i = Σ δ_i ⊙ c_{t-1}, likewise f, and ∇p_o = Σ δ_o ⊙ c_t.
+    ∇R_k = Σ (gate k)_{t-1}ᵀ δ_t ;  ∇P = Σ h_tᵀ ∂L/∂r_t ;  ∇p_i = Σ δ_i ⊙ c_{t-1}, ∇p_f the same way ;
+    ∇p_o = Σ δ_o ⊙ c_t.
     """
     states, d_extra, d_peepholes = buffers.states, gradient.extra[layer], gradient.peepholes[layer]
     batch, size = states.shape[3], states.shape[4]

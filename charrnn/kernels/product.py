@@ -1,8 +1,8 @@
-"""Matrix products: pack the weights once, then many products against the packed form.
+"""Matrix products: pack the weights once, then multiply by the packed form many times.
 
-A product is done in tiles: a few rows of the result by one panel of columns, whose sums stay in registers through the
-whole inner loop. Every entry of a result is one chain of fused multiply-adds in the order of the inner index, whatever
-the tile that holds it, so the bits do not depend on how rows or columns are shared out between threads.
+A product is computed in tiles: a few rows of the result by one panel of columns. The sums of a tile stay in registers
+through the whole inner loop. Every entry of the result is one chain of fused multiply-adds in the order of the inner
+index, in any tile, so the bits do not depend on how threads share the rows or columns.
 """
 
 from numba import types
@@ -12,32 +12,35 @@ from charrnn.kernels.llvm.compiler import jit, shared
 from charrnn.kernels.llvm.tile import TILE_ROWS, TILE_VECTORS, multiply_any_tile, transpose_tile
 from charrnn.kernels.llvm.vector import LANES, address, load, store
 
-PANEL = TILE_VECTORS * LANES  # columns in a packed panel; the last panel of a matrix may have fewer
+PANEL = TILE_VECTORS * LANES  # columns in a packed panel; the last panel of a matrix can have fewer
 STEPS_OF_ROWS = types.float32[:, :, :]  # of a window: steps, rows of the batch, columns
 
 
 @shared(types.void(TILE))
 def multiply_tile(tile):
-    """Add a product to a tile, as `Tile` says."""
+    """Add a product to a tile (see `Tile`)."""
     multiply_any_tile(tile)
 
 
 @jit
 def panels(columns):
-    """Return how many panels a matrix of that many (whole vectors of) columns packs into."""
+    """Return the number of panels of `columns` (whole vectors)."""
     return (columns + PANEL - 1) // PANEL
 
 
 @jit
 def share(columns, member):
-    """Return the panels [first, last) of so many columns that fall to a member of a team."""
+    """Return a team member's share of the panels, [first, last)."""
     count = panels(columns)
     return member.worker * count // member.workers, (member.worker + 1) * count // member.workers
 
 
 @jit
 def pack(packed, matrix, first, last):
-    """Lay the columns of panels `first` to `last` of matrix [K, N] side by side in packed [K·N], panel by panel."""
+    """Pack the panels `first` to `last` of a matrix.
+
+    The columns of matrix [K, N] lie in packed [K·N] panel by panel, each panel row by row.
+    """
     inner, columns = matrix.shape
     for begin in range(first * PANEL, min(last * PANEL, columns), PANEL):
         width = min(PANEL, columns - begin)
@@ -48,7 +51,10 @@ def pack(packed, matrix, first, last):
 
 @jit
 def pack_transposed(packed, matrix, first, last):
-    """Do what `pack` would do with the transpose of matrix [N, K], of which rows `first·PANEL` on are read."""
+    """Pack the panels `first` to `last` of a matrix's transpose.
+
+    The result is that of `pack` for the transpose of matrix [N, K], whose rows are read from `first·PANEL` on.
+    """
     columns, inner = matrix.shape
     for begin in range(first * PANEL, min(last * PANEL, columns), PANEL):
         width = min(PANEL, columns - begin)
@@ -60,7 +66,10 @@ def pack_transposed(packed, matrix, first, last):
 
 @jit
 def pack_shares(packed, packed_transposed, matrix, member):
-    """Pack a member's share of a matrix, and of its transpose if there is room for that."""
+    """Pack a member's share of a matrix.
+
+    It packs the transpose too, if there is room.
+    """
     first, last = share(matrix.shape[1], member)
     pack(packed, matrix, first, last)
     if packed_transposed.size:
@@ -70,12 +79,13 @@ def pack_shares(packed, packed_transposed, matrix, member):
 
 @shared(types.void(STEPS_OF_ROWS, STEPS_OF_ROWS, FLOATS[1], INTEGER))
 def multiply_add(c, a, packed, backwards):
-    """Add a product: c [S, R, N] += a [S, R, K] · the first K rows of the matrix that `pack` laid out in packed [≥K·N].
+    """Add the product of some rows and a packed matrix.
 
-    N is whole vectors; c and a may be views with any stride but the last. Each panel of weights is read once for all
-    S·R rows, so it comes from the nearest cache that holds it. Rows are shared evenly between tiles: 25 are 7+6+6+6.
-    Whoever multiplies with the same weights again and again should go `backwards` every other time: what the cache
-    still holds of them is then what is needed first, even where it cannot hold all.
+    c [S, R, N] += a [S, R, K] · the first K rows of the matrix that `pack` wrote to packed [≥K·N]. N is whole vectors;
+    c and a can be views with any strides except the last. Each panel of weights is used for all S·R rows before the
+    next one, so it stays in the nearest cache that holds it. Rows are shared evenly among tiles: in tiles of at most 8,
+    25 rows are 6+6+6+7. A caller that multiplies by the same weights repeatedly should go `backwards` every other time:
+    then the panels that are still in the cache are needed first, even if the cache cannot hold all of them.
     """
     steps, rows, columns = c.shape
     inner = a.shape[2]

@@ -1,9 +1,9 @@
-"""The vanilla (Elman 1990) network's scans over time.
+"""The scans over time of the vanilla network (Elman 1990).
 
-a_t = x_t U + h_{t-1} W + b ;  h_t = f(a_t), with f = tanh, or relu or the logistic function
+a_t = x_t U + h_{t-1} W + b ;  h_t = f(a_t), with f = tanh, relu or the logistic function
 
-A clockwork network (Koutník et al. 2014) is one of which a unit computes at every so many steps only, and keeps its
-value between them. Each unit's count of steps since then is a state, so that the clock runs on from window to window.
+In a clockwork network (Koutník et al. 2014), a unit computes only once in each of its periods, and keeps its value in
+between. Each unit's count of steps since it last computed is a state, so the clock continues from window to window.
 """
 
 from charrnn.kernels.activations import logistic, tanh
@@ -14,14 +14,15 @@ from charrnn.kernels.scans import BACKWARD_SCAN, EXTRA_GRADIENTS, FORWARD_SCAN
 
 RELU, SIGMOID, CLOCKWORK = 1, 2, 4
 FLAGS = {"relu": RELU, "sigmoid": SIGMOID, "clockwork": CLOCKWORK}
-NEXT = 1.1754944e-38  # the smallest number above 0, as smaller ones are flushed to it
+NEXT = 1.1754944e-38  # the smallest number above 0, as smaller ones are flushed to 0
 
 
 @separate(FORWARD_SCAN)
 def forward(z, states, layer, weights, part, flags):
-    """Run a part of the batch through steps of a window.
+    """Run a part of a window forward.
 
-    z [T, B, H] holds x_t U + b; h [T+1, B, H] holds the carried state in slot 0 and gets h_t in slot t+1; W is packed.
+    z [T, B, H] holds x_t U + b; h [T+1, B, H] holds the carried state in slot 0; step t writes h_t to slot t+1. W is
+    packed.
     """
     h = states[0, layer]
     size = h.shape[2]
@@ -50,10 +51,10 @@ def forward(z, states, layer, weights, part, flags):
 
 @separate(BACKWARD_SCAN)
 def backward(z, states, dh, _d_others, layer, weights, part, flags):
-    """Go back through steps of a window: z becomes ∂L/∂a_t.
+    """Backpropagate through a part of a window: z becomes ∂L/∂a_t.
 
-    dh [T+1, B, H] comes with ∂L/∂h_t from above in slot t+1 and zeros in slot 0, and leaves with the whole of it, slot
-    0 being the carried state's: δ_t = dh_t ⊙ f'(a_t) ;  dh_{t-1} += δ_t Wᵀ (Werbos 1990).
+    dh [T+1, B, H] holds ∂L/∂h_t from the layer above in slot t+1 and zeros in slot 0 on entry, and the whole ∂L/∂h_t on
+    return, that of the carried state in slot 0: δ_t = dh_t ⊙ f'(a_t) ;  dh_{t-1} += δ_t Wᵀ (Werbos 1990).
     """
     h = states[0, layer]
     dh = dh[layer]
@@ -83,9 +84,10 @@ def backward(z, states, dh, _d_others, layer, weights, part, flags):
 
 @jit
 def until(clock, periods, t, first, last):
-    """Return how many columns a clockwork network computes at a step: up to the last unit that is due in some row.
+    """Return how many columns a clockwork network computes at a step.
 
-    Slower units stand behind faster ones, so most steps need the first columns only. It is whole panels of W, or all.
+    It computes all columns up to the last unit that is due in some row, in whole panels of W. Slower units come after
+    faster ones, so most steps need only the first columns.
     """
     size = clock.shape[2]
     for j in range(size - 1, -1, -1):
@@ -97,7 +99,10 @@ def until(clock, periods, t, first, last):
 
 @separate(EXTRA_GRADIENTS)
 def extra_gradients(gradient, _buffers, layer, member, _steps, _scratch, flags):
-    """Keep a member's columns of ∇W zero where a clockwork network's unit does not hear another, as that is faster."""
+    """Clear ∇W where a clockwork unit would read a faster one.
+
+    It clears a member's columns; for other networks it does nothing.
+    """
     if flags & CLOCKWORK:
         dW, periods = gradient.W[layer], gradient.periods
         first, last = share(dW.shape[1], member)

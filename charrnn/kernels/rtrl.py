@@ -1,20 +1,20 @@
-"""Real-time recurrent learning of one layer (Williams & Zipser 1989): training whose gradient has no window.
+"""Real-time recurrent learning of one layer (Williams & Zipser 1989): the gradient reaches back beyond the window.
 
-Beside each stream's states s_t goes their influence P_t = ∂s_t/∂θ, of every parameter θ of the layer on every state.
-Weights change every T characters only, and between two changes P need not be known at each step (Schmidhuber 1992):
+Each stream carries its states s_t and their influence P_t = ∂s_t/∂θ: that of every parameter θ of the layer on every
+state. Weights change only every T characters, and P need not be known at the steps in between (Schmidhuber 1992):
 
-    ∇θ = the window's own gradient, found by going back through it, + λ P_0 ;  λ = ∂L/∂s_0
-    P_T = J P_0 + ∂s_T/∂θ with s_0 held ;  J = ∂s_T/∂s_0
+    ∇θ = the window's own gradient, from backpropagation through it, + λ P_0 ;  λ = ∂L/∂s_0
+    P_T = J P_0 + ∂s_T/∂θ with s_0 constant ;  J = ∂s_T/∂s_0
 
-That is what P_t = ∂s_t/∂s_{t-1} P_{t-1} + ∂s_t/∂θ with s_{t-1} held comes to after T steps, for fewer products. J and
-∂s_T/∂a_t, a_t being what enters the gates, come from a scan back through the window for each state: a probe, which sets
-out with an error of 1 at that state alone. Those scans are the family's own, so what is here serves any cell whose
-parameters are U, W and b, where h feeds W.
+After T steps this equals the recursion P_t = ∂s_t/∂s_{t-1} P_{t-1} + ∂s_t/∂θ with s_{t-1} constant, for fewer products.
+J and ∂s_T/∂a_t, where a_t are the gates' pre-activations, come from one backward scan through the window for each
+state: a probe, which starts with an error of 1 at that state alone. The scans are the family's own, so this code works
+for any cell whose only parameters are U, W and b, and where h feeds W.
 
-The N states are h's real units, then c's. The columns of P are those of U [V, G·H], W [H, R·H] and b [Z], row by row:
-what enters multiplies a row, be it a symbol's presence, a unit's h, or 1. A row's columns are cut in panels, and a
-panel of P lies as [N, width] without gaps. Each thread takes whole rows, and no sum runs over columns, so the bits do
-not depend on how many threads there are.
+The N states are h's real units, then c's. The columns of P are those of U [V, G], W [H, R] and b [Z], row by row. Each
+row is multiplied by one input: the presence of a symbol, a unit's h, or 1. A row's columns are cut into panels, and a
+panel of P is stored as [N, width] without gaps. Each thread takes whole rows, and no sum runs over columns, so the bits
+do not depend on the number of threads.
 """
 
 from typing import NamedTuple
@@ -46,7 +46,7 @@ from charrnn.kernels.training_loop import begin_step, end_step, rows_of, step_of
 
 
 class Span(NamedTuple):
-    """The steps of a stream's window that its last state depends on, from the last gap on."""
+    """The steps of a stream's window after its last gap, on which its last state depends."""
 
     b: int
     begin: int
@@ -60,7 +60,7 @@ class Row(NamedTuple):
     row: int
     number: int  # among the rows of P
     place: int  # where it begins in P
-    symbol: int  # what lets a 1 enter at a step: a symbol, ALWAYS, or NEVER, as `add_recurrent` does the rest
+    symbol: int  # the symbol at which its input is 1; ALWAYS; or NEVER in a row of W, which `add_recurrent` does
 
 
 ALWAYS, NEVER = -1, -2
@@ -70,7 +70,10 @@ ROW = types.BaseTuple.from_types([INTEGER] * 4, Row)
 
 @shared(types.void(NET, BACK, BUFFERS, PROBES, SPAN, INTEGER, INTEGER))
 def probe(net, back, buffers, probes, span, first, last):
-    """Go back over a span with the probes `first` to `last`: z [T, N, Z] becomes ∂s_T/∂a_t, and J is set."""
+    """Run the probes `first` to `last` back over a span.
+
+    z [T, N, Z] becomes ∂s_T/∂a_t, and J is set.
+    """
     gates, states = buffers.z[0], buffers.states
     z, dh, d_others = probes.z, probes.dh, probes.d_others
     b, begin, end = span.b, span.begin, span.end
@@ -110,7 +113,10 @@ def probe(net, back, buffers, probes, span, first, last):
 
 @jit
 def advance(P, b, place, width, probes, through, worker):
-    """Write J P of a panel to a worker's room for it, or zeros where no state came through the window."""
+    """Write J P of a panel to a worker's room for it.
+
+    It writes zeros unless `through`: then no state came through the window.
+    """
     J, room = probes.J, probes.room
     count = probes.z.shape[1]
     for j in range(0, count * width, LANES):
@@ -134,7 +140,10 @@ def advance(P, b, place, width, probes, through, worker):
 
 @jit
 def add_direct(probes, t, left, width, worker):
-    """Add ∂s_T/∂a_t of a panel's columns to a worker's room: the influence of a 1 that entered there at step t."""
+    """Add ∂s_T/∂a_t of a panel's columns to a worker's room.
+
+    This is the influence of a row whose input at step t is 1.
+    """
     z, room = probes.z, probes.room
     for n in range(z.shape[1]):
         for j in range(0, width, LANES):
@@ -143,9 +152,10 @@ def add_direct(probes, t, left, width, worker):
 
 @shared(types.void(FLOATS[2], BUFFERS, INFLUENCE, PROBES, INTEGERS[2], SPAN, ROW, INTEGER))
 def carry_row(gradient, buffers, influence, probes, ids, span, entry, worker):
-    """Add λ P_0 to one row of a gradient [·, columns], and carry the same row of P over a span.
+    """Add λ P_0 to a gradient's row, and advance that row of P.
 
-    λ is what going back left in slot 0: zero, where a stream begins anew.
+    gradient [·, columns]; P advances over a span. λ is the gradient that the backward pass left in slot 0; it is zero
+    where a stream starts from the initial state.
     """
     P, live, room = influence.P, influence.live, probes.room
     b, symbol = span.b, entry.symbol
@@ -187,7 +197,10 @@ def carry_row(gradient, buffers, influence, probes, ids, span, entry, worker):
 
 @shared(types.void(FLOATS[5], FLOATS[2], PROBES, SPAN, *[INTEGER] * 4))
 def add_recurrent(states, P, probes, span, fed, place, row, rows):
-    """Add to some rows of P, from `place` on, what entered at W: Σ_t h_{t-1} ∂s_T/∂(h_{t-1} W)."""
+    """Add the influence of W over a span to some rows of P.
+
+    Σ_t h_{t-1} ∂s_T/∂(h_{t-1} W) is added to `rows` rows, which begin at `place`.
+    """
     count, steps = probes.z.shape[1], span.end - span.begin
     for n in range(count):
         for left in range(0, fed, PANEL):
@@ -209,7 +222,10 @@ def add_recurrent(states, P, probes, span, fed, place, row, rows):
 
 @jit
 def carry_influence(gradient, buffers, influence, probes, ids, span, member):
-    """Add λ P_0 of a stream to the layer's gradient, and carry its P over a span, a member's rows of both."""
+    """Add λ P_0 of a stream to the gradient, and advance its P.
+
+    P advances over a span; a member does its rows of both.
+    """
     first_U, W, bias, states = gradient.first_U[0], gradient.W[0], gradient.b, buffers.states
     worker, workers = member.worker, member.workers
     count, fed, symbols = probes.z.shape[1], W.shape[1], first_U.shape[0]
@@ -233,14 +249,17 @@ def carry_influence(gradient, buffers, influence, probes, ids, span, member):
 
 @entry
 def train(net, back, buffers, influence, probes, optimizer, windows, plan, member, scratch):
-    """Do what `training_loop.train` does, for one layer whose gradient goes on beyond a window, by its influence."""
+    """Train as `training_loop.train` does, in real time.
+
+    The network has one layer, whose influence takes the gradient beyond the window.
+    """
     batch, count = windows.ids.shape[2], probes.z.shape[1]
     first, last = rows_of(batch, member)
     first_probe, last_probe = rows_of(count, member)
     for k in range(windows.lengths.size):
         ids, steps = windows.ids[k], windows.lengths[k]
         begin_step(net, back, buffers, step_of(windows, plan, k), member, scratch)
-        wait(member)  # until the window's own gradient is whole; then the gates are computed again
+        wait(member)  # until the window's own gradient is complete; then the gates are computed again
         layers_forward(net, buffers, ids, Dropout(plan.keep, plan.keys[k]), Part(first, last, 0, steps))
         wait(member)
         for b in range(batch):
@@ -248,9 +267,9 @@ def train(net, back, buffers, influence, probes, optimizer, windows, plan, membe
             begin = gap_before(ids, b, b + 1, 0, end) + 1
             span = Span(b, begin, end, 0 if plan.fresh[k, b] or begin else 1)
             probe(net, back, buffers, probes, span, first_probe, last_probe)
-            wait(member)  # until all probes are back
+            wait(member)  # until all probes are done
             carry_influence(back.gradient, buffers, influence, probes, ids, span, member)
-            wait(member)  # until the probes are free, and at last the gradient whole
+            wait(member)  # until the probes are free and, after the last stream, the gradient is complete
         if not end_step(net, back, buffers, optimizer, windows, plan, k, member):
             return k + 1
     wait(member)

@@ -1,4 +1,4 @@
-"""The softmax over the vocabulary, its loss and their gradient in one pass."""
+"""The softmax over the vocabulary, and the cross-entropy loss with its gradient in one pass."""
 
 import math
 
@@ -11,10 +11,11 @@ from charrnn.kernels.states import clear
 
 @entry
 def softmax_cross_entropy(logits, targets, losses, symbols, scale, first, last, steps):
-    """Turn logits [T, B, V] into their gradient: (softmax − one-hot target)·scale, and write losses [T, B] in nats.
+    """Turn logits into their gradient, and write the losses.
 
-    loss = log Σ_j exp(o_j − max o) − (o_target − max o). Only the first `symbols` columns are real, the rest is
-    padding. A target below 0 does not count: no loss, no gradient.
+    The gradient of logits [T, B, V] is (softmax − one-hot target)·scale. losses [T, B] are in nats:
+    loss = log Σ_j exp(o_j − max o) − (o_target − max o). Only the first `symbols` columns are real; the rest is
+    padding. For a target below 0, loss and gradient are 0.
     """
     width = logits.shape[2]
     for t in range(steps):
@@ -48,14 +49,20 @@ def softmax_cross_entropy(logits, targets, losses, symbols, scale, first, last, 
 
 @jit
 def add(logits, V, x, inner, ahead, part):
-    """Add x V to logits [T, B, V] for some steps; x [T+1, B, ≥inner] holds that of step t in slot t + `ahead`."""
+    """Add x V to logits [T, B, V] for some steps.
+
+    x [T+1, B, ≥inner] holds x_t in slot t + `ahead`.
+    """
     first, last, begin, end = part
     multiply_add(logits[begin:end, first:last], x[begin + ahead : end + ahead, first:last, :inner], V, begin & 1)
 
 
 @jit
 def add_reversed(logits, V, x, inner, part):
-    """Add x V to logits [T, B, V]; x [T+1, B, ≥inner] was read from the end of `end` steps: that of t is in end−1−t."""
+    """Add x V to logits [T, B, V], for a right-to-left x.
+
+    x [T+1, B, ≥inner] was read from the end of `end` steps: slot end−1−t holds x_t.
+    """
     first, last, begin, end = part
     for t in range(begin, end):
         slot = end - 1 - t
@@ -64,7 +71,10 @@ def add_reversed(logits, V, x, inner, part):
 
 @jit
 def backward(dh, logits, V_transposed, inner, part):
-    """Set dh [T+1, B, ≥inner] of the last layer from the logits' gradient, for some steps: dh_{t+1} = δᵒ_t Vᵀ."""
+    """Set dh [T+1, B, ≥inner] of the last layer: dh_{t+1} = δᵒ_t Vᵀ.
+
+    δᵒ_t is the gradient of the logits of step t; the steps are those of `part`.
+    """
     first, last, begin, end = part
     clear(dh, first, last, begin + 1, end + 1)
     multiply_add(dh[begin + 1 : end + 1, first:last, :inner], logits[begin:end, first:last], V_transposed, 0)
@@ -72,9 +82,10 @@ def backward(dh, logits, V_transposed, inner, part):
 
 @jit
 def backward_both(left, right, logits, V_transposed, inner, part):
-    """Set dh [T+1, B, ≥inner] of both top layers: in slot t of the left one δᵒ_t Vᵀ, of the right one in end−1−t.
+    """Set dh [T+1, B, ≥inner] of both top layers of a bidirectional network.
 
-    Nothing reads the last slot. V_transposed [2, ·] is packed.
+    Slot t of the left one, and slot end−1−t of the right one, get δᵒ_t Vᵀ, each with its own V. No prediction depends
+    on the last slot. V_transposed [2, ·] is packed.
     """
     first, last, _, end = part
     clear(left, first, last, 0, end + 1)
@@ -87,7 +98,7 @@ def backward_both(left, right, logits, V_transposed, inner, part):
 
 @jit
 def total(losses, steps):
-    """Return the sum of the losses [T, B] of so many steps."""
+    """Return the sum of losses [T, B] over the first `steps` steps."""
     sum_ = 0.0
     for t in range(steps):
         for b in range(losses.shape[1]):

@@ -1,4 +1,4 @@
-"""The states of a window: carried on, begun anew, and where in a text that happens."""
+"""The states of a window: carry them on, reset them, and find where a text resets them."""
 
 from charrnn.kernels.llvm.compiler import entry, jit
 from charrnn.kernels.llvm.vector import LANES, load, store
@@ -6,7 +6,7 @@ from charrnn.kernels.llvm.vector import LANES, load, store
 
 @jit
 def clear(x, first, last, begin, end):
-    """Write zeros to rows `first` to `last` of x [≥end, B, H], in slots `begin` to `end`."""
+    """Clear rows `first` to `last` in slots of x [≥end, B, H]."""
     for t in range(begin, end):
         for b in range(first, last):
             for j in range(0, x.shape[2], LANES):
@@ -15,7 +15,10 @@ def clear(x, first, last, begin, end):
 
 @entry
 def carry(states, first, last, steps):
-    """Copy the last states, in slot `steps` of [S, L, T+1, B, H], to slot 0, where the next window begins."""
+    """Copy the last states to slot 0 for the next window.
+
+    They are in slot `steps` of states [S, L, T+1, B, H].
+    """
     for k in range(states.shape[0]):
         for layer in range(states.shape[1]):
             for b in range(first, last):
@@ -25,14 +28,17 @@ def carry(states, first, last, steps):
 
 @jit
 def begin_row(states, initial, b):
-    """Set the carried states of row b to the first ones, in every layer."""
+    """Set the carried states of row b to the initial states."""
     for layer in range(states.shape[1]):
         begin_layer(states, initial, layer, 0, b)
 
 
 @jit
 def begin_layer(states, initial, layer, slot, b):
-    """Set all states [S, L, ·, B, H] of a layer and a row to the first ones: learned [L, ≤S, H], else zeros."""
+    """Set one layer's states of a row to the initial states.
+
+    states [S, L, ·, B, H]; initial [L, ≤S, H] holds the learned ones; all others are zero.
+    """
     for k in range(states.shape[0]):
         for j in range(0, states.shape[4], LANES):
             if k < initial.shape[1]:
@@ -43,9 +49,10 @@ def begin_layer(states, initial, layer, slot, b):
 
 @jit
 def gap_after(ids, first, last, begin, end):
-    """Return the first step from `begin` on after which a row of ids [T, B] begins anew, as its input is below 0.
+    """Return the first step at which a row reads a gap.
 
-    That is `end` − 1 where there is none before.
+    A gap is an id below 0 in ids [T, B]; after it the row starts from the initial states. The search covers the steps
+    from `begin` on; if there is no gap before step `end` − 1, the result is that step.
     """
     for t in range(begin, end - 1):
         for b in range(first, last):
@@ -56,7 +63,10 @@ def gap_after(ids, first, last, begin, end):
 
 @jit
 def gap_before(ids, first, last, begin, end):
-    """Return the last step before `end` at which a row of ids [T, B] begins anew, or `begin` − 1 if there is none."""
+    """Return the last step at which a row reads a gap.
+
+    The search covers ids [T, B] from step `begin` to `end`; if there is no gap, the result is `begin` − 1.
+    """
     for t in range(end - 1, begin - 1, -1):
         for b in range(first, last):
             if ids[t, b] < 0:

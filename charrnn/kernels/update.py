@@ -1,7 +1,7 @@
 """From a gradient to new weights: norm, clipping and the optimizers' inner loops over the flat vector.
 
-Every loop takes a range of the vector, so threads share it; the optimizers leave the gradient clear. The norm is summed
-in blocks of fixed size, whoever sums them.
+Every loop takes a range of the vector, so threads can share it. The optimizers clear the gradient. The norm is summed
+in blocks of a fixed size, so it does not depend on the number of threads.
 """
 
 import math
@@ -16,7 +16,7 @@ from charrnn.kernels.llvm.vector import BLOCK, LANES, fma, lane_sum, load, maxim
 
 @jit
 def clip_by_value(gradient, limit, first, last):
-    """Bring each entry of the blocks `first` to `last` into [−limit, limit]; a NaN stays one."""
+    """Clip the entries of some blocks to [−limit, limit]; NaN stays NaN."""
     for j in range(first * BLOCK, last * BLOCK, LANES):
         store(gradient, (j,), maximum(minimum(load(gradient, (j,)), limit), -limit))
 
@@ -34,9 +34,10 @@ def sums_of_squares(gradient, sums, first, last):
 
 @jit
 def norm(gradient, sums, limit, first, last, member):
-    """Return the norm of the whole gradient, of which this thread sums the blocks `first` to `last`.
+    """Return the norm of the whole gradient.
 
-    Entries are first clipped to ±`limit`, if that is above 0. Waits until all have summed.
+    This thread sums the blocks `first` to `last`, then waits until all threads have summed theirs. Entries are first
+    clipped to ±`limit` if it is above 0.
     """
     if limit > 0.0:
         clip_by_value(gradient, limit, first, last)
@@ -50,7 +51,10 @@ def norm(gradient, sums, limit, first, last, member):
 
 @jit
 def sgd(optimizer, first, last, factor, rate):
-    """Step by m ← μ·m + g ;  p ← p − rate·m. The gradient is used times `factor`."""
+    """Step by m ← μ·m + g ;  p ← p − rate·m.
+
+    In all optimizers, g is the gradient times `factor`.
+    """
     weights, gradient, m, momentum = optimizer.weights, optimizer.gradient, optimizer.moments[0], optimizer.momentum
     for j in range(first * BLOCK, last * BLOCK, LANES):
         velocity = fma(load(m, (j,)), momentum, load(gradient, (j,)) * factor)
@@ -87,7 +91,7 @@ def adagrad(optimizer, first, last, factor, rate):
 def adam(optimizer, first, last, factor, rate, count):
     """Step by m ← β₁·m + (1 − β₁)·g ;  v ← β₂·v + (1 − β₂)·g² ;  p ← p − rate·m̂ / (√v̂ + ε).
 
-    m̂ = m/(1 − β₁ᵗ) and v̂ = v/(1 − β₂ᵗ) make up for moments that begin at zero; t is `count`.
+    m̂ = m/(1 − β₁ᵗ) and v̂ = v/(1 − β₂ᵗ) correct for moments that start at zero; t is `count`.
     """
     weights, gradient = optimizer.weights, optimizer.gradient
     m, v, beta1, beta2 = optimizer.moments[0], optimizer.moments[1], optimizer.momentum, optimizer.decay
@@ -109,10 +113,11 @@ SGD, RMSPROP, ADAGRAD, ADAM = range(4)
 
 @shared(types.float64(OPTIMIZER_ARGUMENTS, NUMBER, NUMBER, MEMBER))
 def step(optimizer, rate, count, member):
-    """Update a member's share of the weights, and clear its share of the gradient; return the norm before clipping.
+    """Update a member's share of the weights; return the gradient norm.
 
-    `count` updates there will have been since the moments were zero. Where the norm is not finite, weights and moments
-    stay as they are.
+    The norm is that after clipping by value and before clipping by norm. The member's share of the gradient is cleared.
+    `count` is the number of updates since the moments were zero, including this one. If the norm is not finite, weights
+    and moments do not change.
     """
     blocks = optimizer.sums.size
     first, last = member.worker * blocks // member.workers, (member.worker + 1) * blocks // member.workers

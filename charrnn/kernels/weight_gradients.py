@@ -1,4 +1,4 @@
-"""The weights' gradients over a window, each thread some columns: every sum runs over all rows in their order."""
+"""The weights' gradients over a window: each thread adds some columns, and every sum takes all rows in order."""
 
 from numba import types
 
@@ -9,14 +9,17 @@ from charrnn.kernels.llvm.vector import LANES, address, fma, load, store
 from charrnn.kernels.product import PANEL, multiply_tile, share
 
 BLOCK_ROWS = 256  # of a window at a time: a packed panel of them is 48 kB, the tiles of 512 units half a megabyte
-# A vector is left between packed tiles, and between panels: for spilling, and because addresses that differ by a
+# One vector is left free after each packed tile and panel: a store can run over the end, and addresses that differ by a
 # multiple of 4 kB compete for the same places of a cache.
 TILE_STRIDE, PANEL_STRIDE = BLOCK_ROWS * TILE_ROWS + LANES, BLOCK_ROWS * PANEL + LANES
 
 
 @jit
 def add_row_sums(db, dz, rows, member):
-    """Add the sum over rows of dz [≥rows, Z] to db [Z], for a member's columns: ∇b = Σ δ_t."""
+    """Add a member's columns of ∇b = Σ δ_t.
+
+    The rows of dz [≥rows, Z] are summed into db [Z].
+    """
     first, last = share(db.shape[0], member)
     begin, end = first * PANEL, min(last * PANEL, db.shape[0])
     for r in range(rows):
@@ -26,9 +29,9 @@ def add_row_sums(db, dz, rows, member):
 
 @jit
 def add_row_sums_of_products(dp, dz, column, c, skipped, rows, member):
-    """Add Σ δ ⊙ c over rows to dp [H], for a member's columns.
+    """Add a member's columns of ∇p = Σ δ_t ⊙ c to dp [H].
 
-    δ is dz [≥rows, ≥column + H] from a column on, and c [≥rows, H] after `skipped` rows: ∇p = Σ δ_t ⊙ c.
+    δ is dz [≥rows, ≥column + H] from `column` on; c [≥skipped + rows, H] is read after `skipped` rows.
     """
     first, last = share(dp.shape[0], member)
     begin, end = first * PANEL, min(last * PANEL, dp.shape[0])
@@ -39,25 +42,26 @@ def add_row_sums_of_products(dp, dz, column, c, skipped, rows, member):
 
 @jit
 def add_picked_rows(dU, ids, dz, member, rows):
-    """Add each row of dz [≥rows, ≥G] to the row of dU [V, G] that ids [T, B] picked, for a member's columns.
+    """Add a member's columns of ∇U = Σ x_tᵀ δ_t with one-hot x_t.
 
-    That is ∇U = Σ x_tᵀ δ_t with one-hot x_t.
+    Each row of dz [≥rows, ≥G] is added to the row of dU [V, G] that ids [T, B] picked.
     """
     first, last = share(dU.shape[1], member)
     begin, end = first * PANEL, min(last * PANEL, dU.shape[1])
     picked = ids.reshape(-1)
     for r in range(rows):
-        symbol = max(picked[r], 0)  # between documents dz is zero
+        symbol = max(picked[r], 0)  # dz is zero in a gap between documents
         for j in range(begin, end, LANES):
             store(dU, (symbol, j), load(dU, (symbol, j)) + load(dz, (r, j)))
 
 
 @shared(types.void(FLOATS[2], FLOATS[2], INTEGER, FLOATS[2], *[INTEGER] * 4, FLOATS[1]))
 def multiply_transposed_add(c, a, skipped, b, skip, rows, first, last, scratch):
-    """Add a weight gradient: c [M, N] += aᵀ b for the panels `first` to `last` of columns.
+    """Add a weight gradient, c += aᵀ b, to some panels of columns.
 
-    a is [≥rows, M] after `skipped` rows, and b [≥rows, skip + N]; M and N are whole vectors. Both are packed into
-    scratch (of `scratch_size`), BLOCK_ROWS rows at a time: a into tiles of TILE_ROWS columns, b into panels.
+    The panels are `first` to `last` of c [M, N]. a [≥skipped + rows, M] is read after `skipped` rows, and
+    b [≥rows, ≥skip + N] from column `skip` on; M and N are whole vectors. Both are packed into scratch (of
+    `scratch_size`), BLOCK_ROWS rows at a time: a into tiles of TILE_ROWS columns, b into panels.
     """
     height, columns = c.shape
     begin, end = first * PANEL, min(last * PANEL, columns)
@@ -66,7 +70,7 @@ def multiply_transposed_add(c, a, skipped, b, skip, rows, first, last, scratch):
     for block in range(0, rows, BLOCK_ROWS):
         size = min(BLOCK_ROWS, rows - block)
         for k in range(size):
-            for tile in range(tiles):  # a vector is more than a tile is wide: the next row's overwrites what it spills
+            for tile in range(tiles):  # a vector is wider than a tile; the next row's overwrites the excess
                 store(scratch, (tile * TILE_STRIDE + k * TILE_ROWS,), load(a, (skipped + block + k, tile * TILE_ROWS)))
         for k in range(size):
             place = panels_begin
@@ -95,13 +99,19 @@ def multiply_transposed_add(c, a, skipped, b, skip, rows, first, last, scratch):
 
 
 def scratch_size(height: int, columns: int) -> int:
-    """Return how many floats `multiply_transposed_add` needs for so many rows, and columns in one worker's share."""
+    """Return the size of scratch for `multiply_transposed_add`, in floats.
+
+    `height` is M, and `columns` is one worker's share of N.
+    """
     return -(-height // TILE_ROWS) * TILE_STRIDE + (-(-columns // PANEL) + 1) * PANEL_STRIDE
 
 
 @jit
 def add_product(dW, x, slot, dz, skip, rows, member, scratch):
-    """Add a member's columns of ∇W = Σ x_tᵀ δ_t; x [·, B, ≥N] holds x_0 in `slot`, W fed dz from column `skip` on."""
+    """Add a member's columns of ∇W = Σ x_tᵀ δ_t.
+
+    x [·, B, ≥N] holds x_0 in `slot`; W feeds dz from column `skip` on.
+    """
     first, last = share(dW.shape[1], member)
     flat = x.reshape(-1, x.shape[2])
     multiply_transposed_add(dW, flat, slot * x.shape[1], dz, skip, rows, first, last, scratch)
@@ -109,7 +119,10 @@ def add_product(dW, x, slot, dz, skip, rows, member, scratch):
 
 @jit
 def add_reversed_product(dV, x, dz, steps, rows, member, scratch):
-    """Add a member's columns of Σ x_{steps−1−t}ᵀ δ_t; x [T+1, B, ≥I] holds x_t in slot t, dz [≥steps·B, V] δ_t."""
+    """Add a member's columns of Σ x_{steps−1−t}ᵀ δ_t.
+
+    x [T+1, B, ≥I] holds x_t in slot t; the rows of dz [≥steps·B, V] hold δ_t.
+    """
     first, last = share(dV.shape[1], member)
     flat = x.reshape(-1, x.shape[2])
     for t in range(steps):

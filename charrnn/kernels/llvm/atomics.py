@@ -1,4 +1,4 @@
-"""What threads share: counters that are read and changed in one go, and ways to wait."""
+"""Atomic counters that threads share, and ways for a thread to wait."""
 
 import ctypes
 from typing import Any
@@ -15,10 +15,10 @@ NAP = 30  # microseconds
 
 
 def _find_usleep() -> bool:
-    """Make the C library's usleep known to compiled code; return whether there is one."""
+    """Link the C library's usleep; return whether it exists."""
     try:
         function = ctypes.CDLL(None).usleep
-    except (AttributeError, OSError, TypeError):  # Windows has none; there a waiting thread spins on
+    except (AttributeError, OSError, TypeError):  # Windows has none; there a waiting thread keeps spinning
         return False
     llvmlite.binding.add_symbol("usleep", ctypes.cast(function, ctypes.c_void_p).value)
     return True
@@ -38,7 +38,7 @@ def _call(builder: Any, name: str, result: Any, *arguments: Any) -> None:
 
 @intrinsic
 def atomic_add(typing: Any, array: Any, index: Any, amount: Any) -> Any:
-    """Add to an entry of an array of int64; return what it was before."""
+    """Add to an int64 array's entry; return its previous value."""
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         array, index, amount = args
@@ -51,7 +51,7 @@ def atomic_add(typing: Any, array: Any, index: Any, amount: Any) -> Any:
 
 @intrinsic
 def atomic_load(typing: Any, array: Any, index: Any) -> Any:
-    """Return an entry of an array of int64 as other threads left it."""
+    """Return an int64 array's entry, as other threads left it."""
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         index = context.cast(builder, args[1], sig.args[1], types.int64)
@@ -62,7 +62,7 @@ def atomic_load(typing: Any, array: Any, index: Any) -> Any:
 
 @intrinsic
 def pause(typing: Any) -> Any:
-    """Tell the processor that this thread spins."""
+    """Inform the processor that this thread is spinning."""
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         if X86:
@@ -74,7 +74,7 @@ def pause(typing: Any) -> Any:
 
 @intrinsic
 def nap(typing: Any) -> Any:
-    """Sleep for NAP microseconds, where the system has a call for it."""
+    """Sleep for NAP microseconds, if the system has usleep."""
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         if _CAN_SLEEP:

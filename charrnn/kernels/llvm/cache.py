@@ -1,4 +1,4 @@
-"""Compiled code, kept on disk for the next run."""
+"""The cache of compiled code on disk, for the next run."""
 
 import hashlib
 import os
@@ -25,10 +25,11 @@ from charrnn.storage.files import replacing
 
 @cache
 def cache_folder() -> Path | None:
-    """Return the folder for compiled kernels, made if need be, or None where there is no safe place for one.
+    """Return the folder for compiled kernels.
 
-    Its name is a hash of all that compiled code depends on: the sources of all kernels, the versions of what compiles
-    them, and the processor, for a home folder may serve machines that differ.
+    It is created if necessary; the result is None if there is no safe place for it. Its name is a hash of all that
+    compiled code depends on: the sources of all kernels, the versions of what compiles them, and the processor, because
+    different machines can share a home folder.
     """
     made_with = sys.implementation.cache_tag, numba.__version__, llvmlite.__version__, np.__version__
     digest = hashlib.sha256(repr((made_with, cpu_target.target_context.codegen().magic_tuple())).encode())
@@ -37,33 +38,36 @@ def cache_folder() -> Path | None:
     folder = private_folder("kernels", digest.hexdigest()[:16])
     if folder is not None:
         with suppress(OSError):
-            os.utime(folder)  # it is in use
+            os.utime(folder)  # marks it as in use
     return folder
 
 
 def has_compiled(module: str, kernel: str) -> bool:
-    """Return whether a kernel, such as a family's scan, was compiled here before; if not, a run says why it waits."""
+    """Return whether a kernel was compiled on this machine before.
+
+    If it was not, a run can say why it has to wait.
+    """
     folder = cache_folder()
     return folder is not None and any(folder.glob(f"{module}.{kernel}-*.nbc"))
 
 
 class Kept(NullCache):
-    """What was compiled of a kernel, on disk: one file a signature, a digest followed by Numba's pickle.
+    """The compiled code of a kernel on disk: one file per signature, a digest followed by Numba's pickle.
 
-    A pickle can run code and object code can do anything, so nothing of a file is looked at before its digest is
-    found right. Whatever else is there is as good as nothing: it is compiled anew, and written if that is possible.
+    A pickle can run code, and object code can do anything, so a file's content is used only after its digest is found
+    correct. Any other file counts as missing: the kernel is compiled again, and written if possible.
     """
 
     def __init__(self, function: Any) -> None:
         self._function = function
 
     def has(self, sig: Any) -> bool:
-        """Tell whether what was compiled for a signature before is there; that it is sound is seen on loading."""
+        """Return whether a file exists for a signature; loading verifies it."""
         path = self._path(sig)
         return path is not None and path.is_file()
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        """Return what was compiled for a signature before, or None."""
+        """Return the code stored for a signature, or None."""
         path = self._path(sig)
         if path is None:
             return None
@@ -78,9 +82,9 @@ class Kept(NullCache):
         return CompileResult._rebuild(target_context, *pickle.loads(pickled))
 
     def save_overload(self, sig: Any, cres: Any) -> None:
-        """Keep what was compiled for a signature, if that is possible."""
+        """Store the code compiled for a signature, if possible."""
         path = self._path(sig)
-        if path is None or cres.library.has_dynamic_globals:  # addresses, which are others in the next process
+        if path is None or cres.library.has_dynamic_globals:  # addresses, which differ in the next process
             return
         pickled = dumps(cres._reduce())
         with suppress(OSError, CharrnnError):
@@ -103,7 +107,10 @@ _DIGEST = 64  # bytes
 
 
 def _digest(path: Path, content: bytes) -> bytes:
-    """Return a digest that only this content has, and only in this file."""
+    """Return a digest of a content together with its file's name.
+
+    A file that is copied to another name does not match.
+    """
     digest = hashlib.blake2b(f"{path.parent.name}/{path.name} ".encode(), digest_size=_DIGEST)
     digest.update(content)
     return digest.digest()

@@ -1,4 +1,4 @@
-"""Numba as kernels use it."""
+"""How kernels use Numba."""
 
 import sys
 import threading
@@ -24,13 +24,16 @@ _numbas_typeof_array = typeof_impl.dispatch(np.ndarray)
 
 @typeof_impl.register(np.ndarray)
 def _typeof_array(array: Any, context: Any) -> Any:
-    """Return an array's type as Numba does, but do not import numpy.ma, just to refuse its arrays, in a short run."""
+    """Return an array's type without importing numpy.ma.
+
+    Numba does the same, but imports numpy.ma only to refuse its arrays, which delays short runs.
+    """
     if "numpy.ma" in sys.modules:
         return _numbas_typeof_array(array, context)
     return types.Array(from_dtype(array.dtype), array.ndim, map_layout(array), readonly=not array.flags.writeable)
 
 
-# No GIL, and no reordering of arithmetic.
+# No GIL, and no reordering of arithmetic (there is no fastmath).
 _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
 _INSIDE = _OPTIONS | {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
@@ -44,7 +47,7 @@ class _Entry(CPUDispatcher):
 
 
 class _Inside(CPUDispatcher):
-    """A kernel without the code that takes Python's arguments; Python may call it, but compiles it anew for that."""
+    """A kernel without the code that converts Python's arguments; a call from Python compiles it again."""
 
     def __call__(self, *arguments: Any) -> Any:
         if not hasattr(self, "_from_python"):
@@ -54,7 +57,10 @@ class _Inside(CPUDispatcher):
 
 
 def entry(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile a kernel that Python calls, when it is first called; it is cached on disk where that is safe."""
+    """Compile a kernel that Python calls, at its first call.
+
+    It is cached on disk if that is safe.
+    """
     compiled: Any = numba.njit(function, **_OPTIONS)
     compiled._cache = Kept(function)
     compiled.__class__ = _Entry
@@ -62,17 +68,20 @@ def entry(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def jit(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile a kernel that kernels call: half the work, as the other half is to take Python's arguments."""
+    """Compile a kernel that only kernels call.
+
+    That is half the work, as the other half is code that converts Python's arguments.
+    """
     compiled: Any = numba.njit(function, **_INSIDE)
     compiled.__class__ = _Inside
     return cast(Callable[..., Any], compiled)
 
 
 class Separate:
-    """A kernel that is compiled by itself, for one signature, and never copied into those that call it.
+    """A kernel that is compiled by itself, for one signature, and never copied into its callers.
 
-    Numba would compile a kernel anew within each of its callers. Such a one they call by name where it was made with
-    `shared`, or, through `call`, by its ``address``, so that one caller serves all kernels of a kind.
+    Numba would compile it again within each caller. Instead, they call it by name if it was made with `shared`, or by
+    its ``address``, through `call`, so that one caller serves all kernels of a kind.
     """
 
     def __init__(self, function: Callable[..., Any], signature: Any) -> None:
@@ -86,18 +95,19 @@ class Separate:
         self._addresses: dict[int, int] = {}
 
     def address(self, last: int) -> int:
-        """Where the code is that was compiled for one value of the last argument, so that tests of it cost nothing.
+        """Return the address of the code for a cell's flags.
 
-        It is compiled, or read from the disk, when this is first asked for.
+        `last`, the value of the last argument, is constant in that code, so testing it costs nothing. The code is
+        compiled, or read from disk, at the first request.
         """
         _link()
-        with _linking:  # two threads that both ask would both compile
+        with _linking:  # otherwise two threads that both ask would both compile
             if last not in self._addresses:
                 self._addresses[last] = self._compile(self._signature_for(last))
             return self._addresses[last]
 
     def is_compiled(self, last: int) -> bool:
-        """Return whether what `address` needs was compiled on this machine before."""
+        """Return whether this machine has compiled `address(last)` before."""
         return last in self._addresses or Kept(self._function).has(self._signature_for(last))
 
     def _signature_for(self, last: int) -> Any:
@@ -105,7 +115,7 @@ class Separate:
 
     @cached_property
     def compiled_address(self) -> int:
-        """Where the code is that was compiled for any arguments; all that it calls must be linked already."""
+        """The address of the code for any arguments; all kernels that it calls must be linked already."""
         return self._compile(self.signature)
 
     def _compile(self, signature: Any) -> int:
@@ -117,19 +127,19 @@ class Separate:
         return address
 
     def __call__(self, *arguments: Any) -> Any:
-        """Call it from Python, where that is not what it is for: it is compiled anew."""
+        """Compile the kernel again for Python, and call it."""
         if self._called is None:
             self._called = numba.njit(self._function, **_OPTIONS)
         _link()
         return self._called(*arguments)
 
 
-_unlinked: list[Separate] = []  # shared kernels in the order of their making: each calls earlier ones only
+_unlinked: list[Separate] = []  # shared kernels in the order of definition: each calls earlier ones only
 _linking = threading.RLock()
 
 
 def _link() -> None:
-    """Make all shared kernels known by name to compiled code that calls them."""
+    """Let compiled code call all shared kernels by name."""
     with _linking:
         while _unlinked:
             kernel = _unlinked[0]
@@ -138,12 +148,18 @@ def _link() -> None:
 
 
 def separate(signature: Any) -> Callable[[Callable[..., Any]], Separate]:
-    """Compile a kernel by itself, when its address is first asked for: its last argument are flags."""
+    """Compile a kernel by itself, when its address is requested.
+
+    Its last argument is the flags.
+    """
     return lambda function: Separate(function, signature)
 
 
 def shared(signature: Any) -> Callable[[Callable[..., Any]], Separate]:
-    """Compile a kernel by itself, when a kernel is first called, and let others call it by its name."""
+    """Compile a kernel by itself, to be called by name.
+
+    It is compiled when any kernel is first called.
+    """
 
     def decorate(function: Callable[..., Any]) -> Separate:
         kernel = Separate(function, signature)
@@ -172,7 +188,10 @@ def _emit_call(context: Any, builder: Any, function: Any, sig: Any, args: Any) -
 
 @numba.extending.intrinsic
 def call(typing: Any, address: Any, arguments: Any) -> Any:
-    """Call a `Separate` kernel that returns nothing; the types of the arguments must be its signature's."""
+    """Call a `Separate` kernel that returns nothing.
+
+    The types of the arguments must be those of its signature.
+    """
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         kinds = sig.args[1].types
@@ -186,5 +205,8 @@ def call(typing: Any, address: Any, arguments: Any) -> Any:
 
 
 def intrinsic(function: Callable[..., Any]) -> Any:
-    """Make a function that emits LLVM callable from kernels (Numba's own, without its types)."""
+    """Make a function that emits LLVM code callable from kernels.
+
+    This is Numba's decorator, without its types.
+    """
     return numba.extending.intrinsic(function)

@@ -1,4 +1,4 @@
-"""How a thread takes denormal numbers: they slow an LSTM tenfold on some texts, and are worth nothing to it."""
+"""How a thread treats denormal numbers: they slow an LSTM tenfold on some texts, and are of no use to it."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""A loop that is emitted, with values that go from round to round in registers."""
+"""A loop in LLVM code, with values carried from round to round in registers."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -16,10 +16,10 @@ def emit_loop(
     values: Sequence[Any],
     body: Callable[[Any, list[Any]], list[Any]],
 ) -> list[Any]:
-    """Emit a loop over k from `start`, while it is below `stop`, by `step`; return the values after it.
+    """Emit a loop over k; return the values after it.
 
-    ``body(k, values)`` emits a round and returns what the values are then; it makes no blocks of its own. There may be
-    no round at all.
+    k goes from `start`, while it is below `stop`, by `step`. ``body(k, values)`` emits one round and returns the new
+    values; it must not add blocks. The loop can have no rounds.
     """
     before = builder.block
     round_, after = builder.append_basic_block("round"), builder.append_basic_block("after")

@@ -1,4 +1,4 @@
-"""How fast the processor multiplies and adds at best: sums that stay in registers, and nothing else to do."""
+"""The processor's peak speed of multiply-adds: sums that stay in registers, and no other work."""
 
 from typing import Any
 
@@ -9,8 +9,8 @@ from charrnn.kernels.llvm.loop import INT, emit_loop
 from charrnn.kernels.llvm.processor import FEATURES
 from charrnn.kernels.llvm.vector import LANES, fma_value, load_value, splat_value, store_value
 
-# The sums, a factor and an addend must fit in the registers, and there must be so many sums that each unit can begin
-# one in every cycle, though it takes four or five cycles to end: 10 registers or, on the widest processors, 16.
+# The sums, a factor and an addend must fit in the registers. There must also be enough sums for each arithmetic unit to
+# begin one in every cycle, though each takes four or five cycles: 10 registers or, on the widest processors, 16.
 # AVX-512 has 32 registers of 16 floats: 24 sums.
 # AVX has 16 of 8 floats, so a sum takes two: 6 sums.
 # NEON has 32 of 4 floats, so a sum takes four: 6 sums. SSE has 16 of 4 floats: 3 sums.
@@ -29,7 +29,7 @@ def _multiply_and_add(typing: Any, sums: Any, factor: Any, addend: Any, rounds: 
         rounds = context.cast(builder, args[3], sig.args[3], types.int64)
 
         def round_(_: Any, values: list[Any]) -> list[Any]:
-            # Not sum + factor · addend: where there is no fused operation, that product would be taken out of the loop.
+            # Not sum + factor · addend: without a fused operation, LLVM would move that product out of the loop.
             return [fma_value(builder, value, factor, addend) for value in values]
 
         first = [load_value(builder, address) for address in addresses]
@@ -42,8 +42,9 @@ def _multiply_and_add(typing: Any, sums: Any, factor: Any, addend: Any, rounds: 
 
 @jit
 def multiply_and_add(sums, factor, addend, rounds):
-    """Do s = s · factor + addend on each entry of sums [SUMS, LANES], `rounds` times.
+    """Compute s = s · factor + addend repeatedly for each sum.
 
-    FLOP_PER_ROUND floating-point operations a round; no sum waits for another.
+    It does so `rounds` times on sums [SUMS, LANES]. Each round takes FLOP_PER_ROUND floating-point operations, and no
+    sum waits for another.
     """
     _multiply_and_add(sums, factor, addend, rounds)

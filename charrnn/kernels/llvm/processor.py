@@ -1,4 +1,4 @@
-"""What the processor that is compiled for can do."""
+"""The features of the processor that code is compiled for."""
 
 import llvmlite.binding
 from numba import config
@@ -8,9 +8,9 @@ ARM = llvmlite.binding.get_process_triple().startswith(("aarch64", "arm64"))
 
 
 def processor_features(override: str | None) -> dict[str, bool]:
-    """Return what the processor that is compiled for can do, by LLVM's names.
+    """Return the target processor's features, by LLVM's names.
 
-    It is this one, unless NUMBA_CPU_FEATURES lists others, such as ``+avx2,+fma,-avx512f``.
+    It is this machine's, unless `override`, from NUMBA_CPU_FEATURES, lists others, such as ``+avx2,+fma,-avx512f``.
     """
     if override is None:
         return dict(llvmlite.binding.get_host_cpu_features())

@@ -26,11 +26,14 @@ from charrnn.kernels.llvm.vector import (
 # NEON has 32 of 4 floats, so a vector takes four: 6×1×4 sums, 4 weights, 1 value.
 TILE_ROWS, TILE_VECTORS = (8, 3) if FEATURES.get("avx512f") else (6, 1)
 UNROLL = 4  # inner steps between two tests for the end
-AHEAD = 6  # inner steps: weights are asked for this early, some 70 cycles, as they come from the second-level cache
+AHEAD = 6  # inner steps, about 70 cycles: how early weights are fetched, as they come from the second-level cache
 
 
 def _emit_tile(builder: Any, rows: int, vectors: int, args: Any) -> None:
-    """Emit c[:rows] += a[:rows] · panel for one size of tile: each sum is one chain, in the order of the index k."""
+    """Emit c[:rows] += a[:rows] · panel for one size of tile.
+
+    Each sum is one chain, in the order of the index k.
+    """
     c, c_row, a, a_row, a_inner, panel, inner = args
     pointer = FLOAT.as_pointer()
     c, a, panel = (builder.inttoptr(value, pointer) for value in (c, a, panel))
@@ -67,7 +70,10 @@ def _emit_tile(builder: Any, rows: int, vectors: int, args: Any) -> None:
 
 @intrinsic
 def multiply_any_tile(typing: Any, tile: Any) -> Any:
-    """Add a product to a `kernels.arguments.Tile`: every size of it is emitted, and the choice between them."""
+    """Add a product to a `kernels.arguments.Tile` of any size.
+
+    Code for every size is emitted, with a switch between them.
+    """
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         rows, vectors, *rest = cgutils.unpack_tuple(builder, args[0])
@@ -89,7 +95,10 @@ def multiply_any_tile(typing: Any, tile: Any) -> Any:
 
 @intrinsic
 def transpose_tile(typing: Any, target: Any, target_row: Any, source: Any, source_row: Any) -> Any:
-    """Write the transpose of 16×16 floats at one address to another; the rows' strides count floats."""
+    """Write the transpose of 16×16 floats to another address.
+
+    The strides of rows count floats.
+    """
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         target, target_row, source, source_row = (

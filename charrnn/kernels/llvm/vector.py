@@ -1,8 +1,8 @@
-"""A vector of 16 floats as a Numba type, and what a kernel does with one.
+"""A vector of 16 floats as a Numba type, and the operations on it.
 
-LLVM splits a vector that is wider than the processor's registers: 16 floats are one register of AVX-512, two of
-AVX2 and four of NEON. So a kernel is written once, its arithmetic is the same on each of them, and nothing depends on
-whether a compiler finds a loop worth vectorizing.
+LLVM splits a vector that is wider than the processor's registers: 16 floats are one register of AVX-512, two of AVX2
+and four of NEON. So a kernel is written once, its arithmetic is the same on all of them, and nothing depends on whether
+the compiler decides to vectorize a loop.
 """
 
 import operator
@@ -26,7 +26,7 @@ VECTOR = ir.VectorType(FLOAT, LANES)
 INTEGERS = ir.VectorType(INT32, LANES)
 
 
-BLOCK = 4096  # floats of a flat vector that are summed by one chain of additions; it is padded to whole blocks
+BLOCK = 4096  # floats of a flat vector that one chain of additions sums; flat vectors are padded to whole blocks
 
 
 def whole_blocks(size: int) -> int:
@@ -40,7 +40,7 @@ def padded(size: int) -> int:
 
 
 class VectorType(types.Type):
-    """Numba's name for 16 floats."""
+    """The Numba type of 16 floats."""
 
     def __init__(self) -> None:
         super().__init__(name="Vector")
@@ -63,13 +63,13 @@ def splat_value(builder: Any, scalar: Any) -> Any:
 
 
 def call_llvm(builder: Any, name: str, *arguments: Any) -> Any:
-    """Call one of LLVM's vector functions, such as ``llvm.fma``."""
+    """Emit a call of an LLVM vector function, such as ``llvm.fma``."""
     kind = ir.FunctionType(VECTOR, [a.type for a in arguments])
     return builder.call(cgutils.get_or_insert_function(builder.module, kind, f"{name}.v{LANES}f32"), arguments)
 
 
 def fma_value(builder: Any, a: Any, b: Any, c: Any) -> Any:
-    """Emit a·b + c, rounded once where the processor can."""
+    """Emit a·b + c, rounded once if the processor supports that."""
     if X86 and not FEATURES.get("fma"):  # an x86 before 2013, where LLVM would call a slow library function
         return builder.fadd(builder.fmul(a, b), c)
     return call_llvm(builder, "llvm.fma", a, b, c)
@@ -88,7 +88,10 @@ def store_value(builder: Any, value: Any, pointer: Any) -> None:
 
 
 def prefetch_value(builder: Any, pointer: Any) -> None:
-    """Ask for the cache line at an address, which need not exist, that will be read soon."""
+    """Emit a prefetch of the cache line at an address.
+
+    The address need not be valid.
+    """
     byte_pointer = ir.IntType(8).as_pointer()
     kind = ir.FunctionType(ir.VoidType(), [byte_pointer, INT32, INT32, INT32])
     prefetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
@@ -127,7 +130,7 @@ _define_operator(operator.truediv, lambda builder, a, b: builder.fdiv(a, b))
 
 
 def _function(arity: int, emit: Callable[..., Any]) -> Any:
-    """Make a function of `arity` vectors (or numbers) for use in kernels."""
+    """Make a kernel function of `arity` vectors (or numbers)."""
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         return emit(builder, *(_as_vector(context, builder, k, v) for k, v in zip(sig.args, args, strict=True)))
@@ -140,7 +143,7 @@ def _function(arity: int, emit: Callable[..., Any]) -> Any:
 
 
 def _choose(order: str) -> Callable[..., Any]:
-    # Written so, a is kept where it is not a number, as a clamp must not hide a NaN, and it is one instruction on x86.
+    # In this form, a stays if it is NaN, as a clamp must not hide a NaN, and it is one instruction on x86.
     return lambda builder, a, b: builder.select(builder.fcmp_ordered(order, b, a), b, a)
 
 
@@ -160,7 +163,7 @@ maximum = _function(2, _choose(">"))
 chosen_at_least = _function(3, _chosen_at_least)  # (x, t, y): y where x ≥ t, else 0
 floor = _function(1, lambda builder, a: call_llvm(builder, "llvm.floor", a))
 square_root = _function(1, lambda builder, a: call_llvm(builder, "llvm.sqrt", a))
-power_of_two = _function(1, _power_of_two)  # 2ⁿ of a whole n from -126 to 127, by the bits of a float
+power_of_two = _function(1, _power_of_two)  # 2ⁿ for an integer n from -126 to 127, by the bits of a float
 
 
 # Memory.
@@ -188,7 +191,7 @@ def address(typing: Any, array: Any, index: Any) -> Any:
 
 @intrinsic
 def load(typing: Any, array: Any, index: Any) -> Any:
-    """Return the 16 floats that begin at ``array[index]``; `index` is a tuple."""
+    """Return the 16 floats from ``array[index]`` on; `index` is a tuple."""
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         return load_value(builder, _pointer(context, builder, sig.args[0], args[0], sig.args[1], args[1]))
@@ -209,7 +212,10 @@ def store(typing: Any, array: Any, index: Any, value: Any) -> Any:
 
 
 def _reduction(combine: Callable[..., Any]) -> Any:
-    """Make a function that folds a vector by halves: one fixed order on every processor."""
+    """Make a function that folds a vector by halves.
+
+    The order is the same on every processor.
+    """
 
     @intrinsic
     def reduce(typing: Any, value: Any) -> Any:
