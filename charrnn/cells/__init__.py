@@ -1,1 +1,1 @@
-"""What is computed: a row of a table for each cell, its parameters' shapes and first values. No Numba here."""
+"""What is computed: the table of cells, and the shapes and initial values of their parameters. No Numba here."""

@@ -1,4 +1,4 @@
-"""The sizes of a network, and the names and shapes that follow from them."""
+"""The sizes of a network, and the names and shapes of its parameters."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,18 +20,21 @@ from charrnn.errors import CharrnnError
 
 
 def gate_name(letter: str, gate: str) -> str:
-    """Name a gate's parameter as the equations do: U_i, or plain U where there is but one gate."""
+    """Return the name of a gate's parameter.
+
+    It is that of the equations: U_i, or U if there is only one gate.
+    """
     return f"{letter}_{gate}" if gate else letter
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """A network of characters: one-hot input, `layers` layers of a cell, a softmax over `vocabulary` symbols.
+    """A character-level network: one-hot input, `layers` layers of a cell, a softmax over `vocabulary` symbols.
 
-    `activation`, `projection` (R) and `periods` are options of some cells: None stands for the usual one where a cell
-    has it. A `bidirectional` network has two stacks of layers, of which one reads the text from its end; they meet at
-    the output only. With `learned_state` the state that a text begins from is learnt. Raises CharrnnError where a size
-    makes no network, or where the cell has no such option.
+    `activation`, `projection` (R) and `periods` are options of some cells; None stands for the cell's default. A
+    `bidirectional` network has two stacks of layers, of which one reads the text from its end; they meet only at the
+    output. With `learned_state`, the initial state is learned. Raises CharrnnError for a size out of range, and for an
+    option that the cell does not have.
     """
 
     cell: str
@@ -57,14 +60,14 @@ class Architecture:
             if option not in row.options:
                 if getattr(self, option) is not None:
                     having = ", ".join(cell.name for cell in CELLS.values() if option in cell.options)
-                    raise CharrnnError(f"the cell {self.cell} has no {option}; {having} has")
+                    raise CharrnnError(f"the cell {self.cell} has no {option}; use {having}")
             elif getattr(self, option) is None:
                 object.__setattr__(self, option, value)
         self._check_options()
 
     def _check_options(self) -> None:
         if self.activation is not None and self.activation not in ACTIVATIONS:
-            raise CharrnnError(f"there is no activation {self.activation!r:.60}; there are {', '.join(ACTIVATIONS)}")
+            raise CharrnnError(f"there is no activation {self.activation!r:.60}; use one of {', '.join(ACTIVATIONS)}")
         if self.projection is not None and not 1 <= self.projection <= self.hidden:
             raise CharrnnError(
                 f"the projection must be from 1 to the hidden size, {self.hidden:,}, not {self.projection:,}"
@@ -80,8 +83,8 @@ class Architecture:
             )
         if self.hidden % len(self.periods):
             raise CharrnnError(
-                f"the hidden size must be a multiple of the number of periods: {self.hidden:,} units cannot be shared "
-                f"out among {len(self.periods)} ({listed:.60})"
+                f"the hidden size must be a multiple of the number of periods: {self.hidden:,} units cannot be divided "
+                f"into {len(self.periods)} equal groups ({listed:.60})"
             )
 
     @property
@@ -91,18 +94,18 @@ class Architecture:
 
     @property
     def flags(self) -> tuple[str, ...]:
-        """In what the network's cell differs from its family's plain one."""
+        """How the network's cell differs from the plain cell of its family."""
         activation = () if self.activation in (None, ACTIVATIONS[0]) else (self.activation,)
         return *self.row.flags, *activation
 
     @property
     def carries(self) -> bool:
-        """Whether training carries the state from window to window: not where nothing bounds it, as it runs away."""
+        """Whether training carries the state between windows: not if bidirectional, nor with relu (it can diverge)."""
         return not self.bidirectional and "relu" not in self.flags
 
     @property
     def options(self) -> dict[str, Any]:
-        """What is not as in a plain network of the cell, as a model file has it."""
+        """The options of the cell and of the network, as a model file stores them."""
         chosen: dict[str, Any] = {name: getattr(self, name) for name in self.row.options}
         if self.periods is not None:
             chosen["periods"] = list(self.periods)
@@ -110,34 +113,40 @@ class Architecture:
 
     @property
     def directions(self) -> int:
-        """How many stacks of layers there are: two in a bidirectional network."""
+        """The number of stacks of layers: two in a bidirectional network, else one."""
         return 2 if self.bidirectional else 1
 
     @property
     def outputs(self) -> int:
-        """How many numbers a layer hands up, and back to itself: H, or R where they are projected."""
+        """The number of outputs of a layer, to the next layer and to its own next step: H, or R if projected."""
         return self.projection or self.hidden
 
     def symbols(self, direction: int) -> int:
-        """Return how many symbols a stack reads: from the right, the gap too, which stands for what is not known."""
+        """Return the number of symbols that a stack reads.
+
+        The right stack also reads the gap, which stands for a missing character.
+        """
         return self.vocabulary + direction
 
     def inputs(self, layer: int, direction: int = 0) -> int:
-        """Return N, how many inputs a layer has: the symbols for the first, else H, or R."""
+        """Return N, the number of inputs of a layer.
+
+        It is the number of symbols for the first layer, else H, or R if projected.
+        """
         return self.symbols(direction) if layer == 0 else self.outputs
 
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Return the shape of every parameter by its name, in the order in which they are stored.
+        """Return the shape of every parameter by name, in stored order.
 
-        For each layer, by gates: ``layer0.U_i`` [N, H], ``layer0.W_i`` [H, H] ([R, H] where there is a projection),
-        what the cell has beside (``R_if`` [H, H], ``P`` [H, R]), ``layer0.b_i`` [H], peepholes ``layer0.p_i`` [H], and
-        learned first states ``layer0.h0`` [H]; then the same with ``reverse.`` before it; ``output.V`` [H, V] or
-        [R, V], ``output.V_reverse``, ``output.c`` [V].
+        For each layer, by gates: ``layer0.U_i`` [N, H], ``layer0.W_i`` [H, H] ([R, H] with a projection), the cell's
+        extra matrices (``R_if`` [H, H], ``P`` [H, R]), ``layer0.b_i`` [H], peepholes ``layer0.p_i`` [H], and learned
+        initial states ``layer0.h0`` [H]. Then the same of a right stack, with the prefix ``reverse.``; ``output.V``
+        [H, V] or [R, V], ``output.V_reverse``, ``output.c`` [V].
         """
         return dict(self._parameters())
 
     def width(self, kind: str) -> int:
-        """Return how many there are of a state or a gate: H, or R of what is projected."""
+        """Return a state's or gate's size: H, or R if projected."""
         return self.outputs if kind == self.row.states[0] else self.hidden
 
     def _parameters(self) -> Iterator[tuple[str, tuple[int, ...]]]:
@@ -165,23 +174,27 @@ class Architecture:
 
     @property
     def extra_size(self) -> int:
-        """How wide each column block of the cell's extra matrices is."""
+        """The width of each column block of the cell's extra matrices."""
         return self.outputs if self.projection else self.hidden
 
     def stored_count(self) -> int:
-        """Return how many numbers all parameters have together, as they are stored."""
+        """Return the number of parameters that are stored."""
         return sum(prod(shape) for _, shape in self._parameters())
 
     def parameter_count(self) -> int:
-        """Return how many numbers the network learns: of W in a clockwork network, only what a unit can hear."""
+        """Return the number of parameters that are learned.
+
+        In a clockwork network, only the part of W counts where a unit reads another.
+        """
         groups = len(self.periods or (1,))
         unheard = (self.hidden // groups) ** 2 * groups * (groups - 1) // 2
         return self.stored_count() - self.directions * self.layers * unheard
 
     def multiply_adds(self) -> int:
-        """Return how many weights a character is multiplied with on its way: a first layer's U is only looked up.
+        """Return the number of multiply-adds per character.
 
-        A clockwork network computes each unit once in its period only.
+        It is one for each weight. A first layer's U does not count, as it is only looked up. A clockwork network
+        computes each unit only once in its period.
         """
         count = 0.0
         for name, shape in self._parameters():
@@ -193,7 +206,7 @@ class Architecture:
 
     @property
     def description(self) -> str:
-        """The network in words, as ``lstm, 2 layers of 128``."""
+        """The network in words, such as ``lstm, 2 layers of 128``."""
         words = [self.cell, f"{self.layers} layer{'s' * (self.layers > 1)} of {self.hidden}"]
         if self.activation not in (None, ACTIVATIONS[0]):
             words[0] += f" ({self.activation})"
@@ -202,12 +215,15 @@ class Architecture:
         if self.periods is not None:
             words.append(f"periods {','.join(map(str, self.periods))}")
         if self.bidirectional:
-            words.append("from both sides")
+            words.append("bidirectional")
         if self.learned_state:
-            words.append("learned first state")
+            words.append("learned initial state")
         return ", ".join(words)
 
     def unit_periods(self) -> list[int]:
-        """Return how many steps there are from one computation of each unit [H] to its next: 1 but in clockwork."""
+        """Return the period of each unit [H], in steps.
+
+        It is 1 except in a clockwork network.
+        """
         periods = self.periods or (1,)
         return [period for period in periods for _ in range(self.hidden // len(periods))]

@@ -1,4 +1,4 @@
-"""The first values of the parameters."""
+"""The initial values of the parameters."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,12 +7,13 @@ from charrnn.cells.architecture import Architecture
 
 
 def initialize(architecture: Architecture, seed: int) -> dict[str, NDArray[np.float32]]:
-    """Draw a network's first parameters; the same seed draws the same.
+    """Draw a network's initial parameters, as the seed determines them.
 
-    W, and all that multiplies a state: orthogonal (Saxe, McClelland & Ganguli 2014), so that a state neither grows nor
-    shrinks; or the identity (Le, Jaitly & Hinton 2015); a group of a clockwork network does not hear faster ones. U and
-    V: uniform in ±√(3/H), rows of a deeper layer ±√(3/N): variance 1/H or 1/N. Biases: 0, or as the cell's row says (an
-    LSTM's forget gate 1). Peepholes and learned first states: 0.
+    W and every other matrix that multiplies a state: orthogonal (Saxe, McClelland & Ganguli 2014), so that a state
+    neither grows nor shrinks; or the identity (Le, Jaitly & Hinton 2015). In a clockwork network, W is 0 where a group
+    would read a faster one. U and V: uniform in ±√(3/N), which is variance 1/N, for N rows; a first layer's U, of which
+    a character reads one row: uniform in ±√(3/H). Biases: 0, or the value in the cell's row (1 for an LSTM's forget
+    gate). Peepholes and learned initial states: 0.
     """
     generator = np.random.default_rng([seed, 0x1A17])
     row = architecture.row
@@ -37,14 +38,17 @@ def initialize(architecture: Architecture, seed: int) -> dict[str, NDArray[np.fl
 
 
 def heard(architecture: Architecture) -> NDArray[np.bool_]:
-    """Return which units hear which [H, H]: in a clockwork network, a unit itself, its group and slower ones."""
+    """Return which units read which [H, H].
+
+    In a clockwork network, a unit reads its own group, including itself, and slower groups. Each column is a reader.
+    """
     periods = np.array(architecture.unit_periods())
     result: NDArray[np.bool_] = periods[:, np.newaxis] >= periods
     return result
 
 
 def _orthogonal(generator: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.float64]:
-    """Draw a matrix whose rows, or columns if these are more, are orthogonal and of length 1."""
+    """Draw a matrix with orthonormal rows or columns, whichever are fewer."""
     q, r = np.linalg.qr(generator.standard_normal((max(shape), min(shape))))
     q = q * np.sign(np.diag(r))  # the signs make every orthogonal matrix equally likely
     return q if q.shape == shape else q.T

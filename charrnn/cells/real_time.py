@@ -1,11 +1,14 @@
-"""Which networks can learn in real time, and the shape of what they then carry from step to step."""
+"""Which networks can learn in real time, and the shape of the influence that they then carry."""
 
 from charrnn.cells.architecture import Architecture
 from charrnn.cells.table import CELLS, Cell
 
 
 def _can(cell: Cell) -> bool:
-    """Tell whether a cell's only parameters are U, W and b, and h alone feeds W."""
+    """Return whether U, W and b are a cell's only parameters.
+
+    Only h may feed W.
+    """
     return not (cell.extra or cell.peepholes or "clock" in cell.states)
 
 
@@ -13,20 +16,26 @@ REAL_TIME_CELLS = tuple(cell.name for cell in CELLS.values() if _can(cell))
 
 
 def why_not_in_real_time(architecture: Architecture) -> str | None:
-    """Return why a network cannot learn by real-time recurrent learning, as a sentence without full stop, or None."""
+    """Return why a network cannot learn in real time, or None.
+
+    The reason is a sentence without a full stop.
+    """
     what = "real-time recurrent learning (--gradient rtrl)"
     if architecture.cell not in REAL_TIME_CELLS:
         return f"{what} is for the cells {', '.join(REAL_TIME_CELLS)}, not for {architecture.cell}"
     if architecture.layers > 1:
         return f"{what} is for one layer, not for {architecture.layers}"
     if architecture.bidirectional:
-        return f"{what} follows a text from its begin on, which a bidirectional network does not"
+        return f"{what} reads a text from left to right only, which a bidirectional network does not"
     if architecture.learned_state:
-        return f"{what} begins with the states at zero, not at learned ones"
+        return f"{what} starts with the states at zero, not with learned ones"
     return None
 
 
 def influence_shape(architecture: Architecture) -> tuple[int, int]:
-    """Return the shape of one stream's influence [S·H, P]: of P, the layer's parameters, on its S states of H units."""
+    """Return the shape of one stream's influence, [S·H, P].
+
+    P is the number of the layer's parameters, which influence its S states of H units.
+    """
     output = (architecture.hidden + 1) * architecture.vocabulary
     return len(architecture.row.states) * architecture.hidden, architecture.parameter_count() - output

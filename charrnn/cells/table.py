@@ -1,4 +1,4 @@
-"""The table of cells, and what their sizes and options can be."""
+"""The table of cells, and the limits of their sizes and options."""
 
 from dataclasses import dataclass
 
@@ -6,39 +6,39 @@ from charrnn.errors import CharrnnError
 
 MAXIMUM_HIDDEN = 16_384
 MAXIMUM_LAYERS = 64
-MAXIMUM_PERIOD = 1 << 20  # steps of a clockwork network: a float counts them
+MAXIMUM_PERIOD = 1 << 20  # steps of a clockwork network, which a float counts
 ACTIVATIONS = ("tanh", "relu", "sigmoid")
 PERIODS = (1, 2, 4, 8)
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell: a row that says what its family's kernel is to compute, and with which parameters.
+    """One cell: a row that says what its family's kernels compute, and with which parameters.
 
     A step fills a row of gates, each H wide: the biases (`gates`), plus x_t U, which feeds the first gates
-    (`input_gates` names U's column blocks), plus h_{t-1} W, which feeds the last ones (`recurrent_gates` names W's).
+    (`input_gates` names U's column blocks), plus h_{t-1} W, which feeds the last gates (`recurrent_gates` names W's).
     """
 
     name: str
-    family: str  # the module of kernels/ that scans over time
+    family: str  # the module in kernels/ with its scans over time
     gates: tuple[str, ...]
     input_gates: tuple[str, ...]
     recurrent_gates: tuple[str, ...]
     states: tuple[str, ...]  # what is carried from step to step; the first is the output
     formula: str
     source: str
-    flags: tuple[str, ...] = ()  # in what it differs from the family's plain cell, as the family's module names it
-    options: tuple[str, ...] = ()  # of an Architecture, that this cell has
+    flags: tuple[str, ...] = ()  # how it differs from the family's plain cell, by the names in the family's module
+    options: tuple[str, ...] = ()  # fields of Architecture that this cell has
     bias_start: tuple[tuple[str, float], ...] = ()  # biases that do not start at zero
-    recurrent_start: str = "orthogonal"  # how W starts, or "identity"
-    kept: tuple[str, ...] = ()  # what a step leaves for the way back, H wide, beside gates and states
-    # Matrices beside U and W that stand in the recurrence: of each the names of its column blocks.
+    recurrent_start: str = "orthogonal"  # how W starts; or "identity"
+    kept: tuple[str, ...] = ()  # kept of a step for the backward pass, H wide, besides gates and states
+    # Matrices in the recurrence besides U and W: for each, the names of its column blocks.
     extra: tuple[tuple[str, ...], ...] = ()
     peepholes: tuple[str, ...] = ()  # gates that see c through a vector p
 
     @property
     def learnable_states(self) -> tuple[str, ...]:
-        """The states whose first values can be learnt: all but a count of steps."""
+        """The states whose initial values can be learned: all except a count of steps."""
         return tuple(state for state in self.states if state != "clock")
 
 
@@ -50,16 +50,16 @@ def rnn_row(name: str, formula: str, source: str, *flags: str, **more: object) -
 
 
 def lstm_row(name: str, formula: str, source: str, *flags: str) -> Cell:
-    """Make a row of the LSTM's family from what it differs in, as Greff et al. 2015 abbreviate it.
+    """Make a row of the LSTM's family from its flags.
 
-    nig, nfg, nog: no input, forget, output gate (it is 1); niaf, noaf: no activation of the input, of the output; cifg:
-    i = 1 − f; fgr: the gates see those of the step before; beside these, peepholes, and a projection. Raises ValueError
-    for what contradicts itself.
+    These are the abbreviations of Greff et al. 2015: nig, nfg, nog: no input, forget or output gate (it is 1); niaf,
+    noaf: no activation of the input, of the output; cifg: i = 1 − f; fgr: the gates see the gates of the previous step;
+    and in addition peepholes and projection. Raises ValueError for flags that contradict each other.
     """
     if "cifg" in flags and ("nfg" in flags or "nig" in flags):
-        raise ValueError("coupled gates are an input and a forget gate")
+        raise ValueError("coupled gates need both an input and a forget gate")
     if "fgr" in flags and "projection" in flags:
-        raise ValueError("a cell has one kind of extra matrices")
+        raise ValueError("a cell can have only one kind of extra matrices")
     absent = {flag[1] for flag in flags if flag in ("nig", "nfg", "nog")} | ({"i"} if "cifg" in flags else set())
     own = tuple(gate for gate in "ifo" if gate not in absent)
     gates = (*own, "g")
@@ -79,7 +79,7 @@ def lstm_row(name: str, formula: str, source: str, *flags: str) -> Cell:
         source=source,
         flags=flags,
         options=("projection",) if projected else (),
-        bias_start=(("f", 1.0),) if "f" in own else (),  # remember until told to forget
+        bias_start=(("f", 1.0),) if "f" in own else (),  # so that it remembers until it learns to forget
         kept=("h",) if projected else (),
         extra=extra,
         peepholes=own if "peepholes" in flags else (),
@@ -87,7 +87,7 @@ def lstm_row(name: str, formula: str, source: str, *flags: str) -> Cell:
 
 
 _ODYSSEY = "Greff et al. 2015, with peepholes"
-_PEEPHOLES = "as lstm-peephole"
+_PEEPHOLES = "like lstm-peephole"
 
 CELLS: dict[str, Cell] = {
     cell.name: cell
@@ -100,14 +100,14 @@ CELLS: dict[str, Cell] = {
         ),
         rnn_row(
             "irnn",
-            "h_t = relu(x_t U + h_{t-1} W + b), at first W = I, b = 0",
+            "h_t = relu(x_t U + h_{t-1} W + b), initially W = I, b = 0",
             "Le, Jaitly & Hinton 2015",
             "relu",
             recurrent_start="identity",
         ),
         rnn_row(
             "clockwork",
-            "h_t = tanh(x_t U + h_{t-1} W + b) in each group of units every T_i steps, else h_{t-1}",
+            "h_t = tanh(x_t U + h_{t-1} W + b) for each group of units every T_i steps, else h_t = h_{t-1}",
             "Koutník et al. 2014",
             "clockwork",
             options=("periods",),
@@ -119,29 +119,31 @@ CELLS: dict[str, Cell] = {
         ),
         lstm_row(
             "lstm-peephole",
-            "as lstm; i, f see p ⊙ c_{t-1}, and o sees p ⊙ c_t",
+            "like lstm; i and f also see p ⊙ c_{t-1}, and o sees p ⊙ c_t",
             "Gers & Schmidhuber 2000",
             "peepholes",
         ),
         lstm_row(
             "lstm-coupled", "c_t = f ⊙ c_{t-1} + (1 − f) ⊙ g ; h_t = o ⊙ tanh(c_t)", "CIFG: Greff et al. 2015", "cifg"
         ),
-        lstm_row("lstm-nig", f"{_PEEPHOLES}, no input gate: i = 1", _ODYSSEY, "nig", "peepholes"),
-        lstm_row("lstm-nfg", f"{_PEEPHOLES}, no forget gate: f = 1", _ODYSSEY, "nfg", "peepholes"),
-        lstm_row("lstm-nog", f"{_PEEPHOLES}, no output gate: o = 1", _ODYSSEY, "nog", "peepholes"),
-        lstm_row("lstm-niaf", f"{_PEEPHOLES}, no input activation: g is linear", _ODYSSEY, "niaf", "peepholes"),
-        lstm_row("lstm-noaf", f"{_PEEPHOLES}, no output activation: h_t = o ⊙ c_t", _ODYSSEY, "noaf", "peepholes"),
-        lstm_row("lstm-fgr", f"{_PEEPHOLES}; i, f, o see all gates of the step before", _ODYSSEY, "fgr", "peepholes"),
+        lstm_row("lstm-nig", f"{_PEEPHOLES}, without input gate: i = 1", _ODYSSEY, "nig", "peepholes"),
+        lstm_row("lstm-nfg", f"{_PEEPHOLES}, without forget gate: f = 1", _ODYSSEY, "nfg", "peepholes"),
+        lstm_row("lstm-nog", f"{_PEEPHOLES}, without output gate: o = 1", _ODYSSEY, "nog", "peepholes"),
+        lstm_row("lstm-niaf", f"{_PEEPHOLES}, without input activation: g is linear", _ODYSSEY, "niaf", "peepholes"),
+        lstm_row("lstm-noaf", f"{_PEEPHOLES}, without output activation: h_t = o ⊙ c_t", _ODYSSEY, "noaf", "peepholes"),
+        lstm_row(
+            "lstm-fgr", f"{_PEEPHOLES}; i, f, o also see all gates of the previous step", _ODYSSEY, "fgr", "peepholes"
+        ),
         lstm_row(
             "lstm-projection",
-            "as lstm; r_t = h_t P goes back into the gates, and up",
+            "like lstm; r_t = h_t P, in place of h_t, feeds the gates and the next layer",
             "LSTMP: Sak, Senior & Beaufays 2014, without peepholes",
             "projection",
         ),
         Cell(
             name="gru",
             family="gru",
-            gates=("n", "r", "z", "hn"),  # hn: what r lets through, h_{t-1} W_n + b_hn
+            gates=("n", "r", "z", "hn"),  # hn: h_{t-1} W_n + b_hn, which r multiplies
             input_gates=("n", "r", "z"),
             recurrent_gates=("r", "z", "n"),
             states=("h",),
@@ -166,8 +168,8 @@ CELLS: dict[str, Cell] = {
 
 
 def cell_named(name: str) -> Cell:
-    """Return a row of the table; raise CharrnnError where there is none of that name."""
+    """Return a cell's row; raise CharrnnError if there is none."""
     try:
         return CELLS[name]
     except KeyError:
-        raise CharrnnError(f"there is no cell {name!r}; there are {', '.join(CELLS)}") from None
+        raise CharrnnError(f"there is no cell {name!r}; use one of {', '.join(CELLS)}") from None

@@ -109,7 +109,7 @@ def test_the_command_line_lists_the_options_of_the_table():
 @pytest.mark.parametrize(
     ("cell", "hidden", "options", "sentence"),
     [
-        ("clockwork", 10, {}, "must be a multiple of the number of periods: 10 units cannot be shared out among 4"),
+        ("clockwork", 10, {}, "must be a multiple of the number of periods: 10 units cannot be divided into 4 equal"),
         ("clockwork", 8, {"periods": (1, 4, 2, 8)}, "each larger than the one before, not '1,4,2,8'"),
         ("clockwork", 8, {"periods": (1, 1)}, "each larger than the one before"),
         ("clockwork", 8, {"periods": (0, 1)}, "whole numbers from 1"),
@@ -117,11 +117,11 @@ def test_the_command_line_lists_the_options_of_the_table():
         ("clockwork", 8, {"periods": (1, 2**20 + 1)}, "to 1,048,576"),
         ("lstm-projection", 8, {"projection": 9}, "the projection must be from 1 to the hidden size, 8, not 9"),
         ("lstm-projection", 8, {"projection": 0}, "from 1 to the hidden size"),
-        ("lstm", 8, {"projection": 4}, "the cell lstm has no projection; lstm-projection has"),
-        ("gru", 8, {"periods": (1, 2)}, "the cell gru has no periods; clockwork has"),
-        ("irnn", 8, {"activation": "tanh"}, "the cell irnn has no activation; rnn has"),
-        ("rnn", 8, {"activation": "softplus"}, "there is no activation 'softplus'; there are tanh, relu, sigmoid"),
-        ("elman", 8, {}, "there is no cell 'elman'; there are rnn"),
+        ("lstm", 8, {"projection": 4}, "the cell lstm has no projection; use lstm-projection"),
+        ("gru", 8, {"periods": (1, 2)}, "the cell gru has no periods; use clockwork"),
+        ("irnn", 8, {"activation": "tanh"}, "the cell irnn has no activation; use rnn"),
+        ("rnn", 8, {"activation": "softplus"}, "there is no activation 'softplus'; use one of tanh, relu, sigmoid"),
+        ("elman", 8, {}, "there is no cell 'elman'; use one of rnn"),
     ],
 )
 def test_what_makes_no_network_is_refused(cell, hidden, options, sentence):
@@ -133,7 +133,7 @@ def test_what_makes_no_network_is_refused(cell, hidden, options, sentence):
 def test_a_row_that_contradicts_itself_is_refused():
     """Gates cannot be coupled and absent, and there is one kind of extra matrices."""
     for flags in (("cifg", "nfg"), ("cifg", "nig"), ("fgr", "projection")):
-        with pytest.raises(ValueError, match=r"coupled gates|one kind"):
+        with pytest.raises(ValueError, match=r"coupled gates need both|only one kind"):
             lstm_row("contradiction", "", "", *flags)
 
 

@@ -27,5 +27,5 @@ def test_a_cell_that_cannot_have_a_size_says_why(run):
     """A clockwork network of 10 units is told as one that there is not, and the rest as they are."""
     result = run("cells", "--hidden", 10)
     assert result.code == 0
-    assert "10 units cannot be shared out among 4" in result.out
+    assert "10 units cannot be divided into 4 equal groups" in result.out
     assert result.out.count("parameters,") == len(CELLS) - 1
