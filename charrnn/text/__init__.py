@@ -1,1 +1,1 @@
-"""What a symbol is, and how texts are read: files, folders, pipes, large texts, streams."""
+"""Vocabularies, and texts read from files, folders and pipes: as a corpus, in blocks, or in windows."""

@@ -1,4 +1,4 @@
-"""An encoded text on the disk: written once, block by block, in the cache, and memory-mapped from then on."""
+"""Encoded texts in the cache folder: written once, block by block, then memory-mapped."""
 
 from __future__ import annotations
 
@@ -18,19 +18,22 @@ from charrnn.storage.caches import UNUSED, forget, private_folder
 from charrnn.storage.files import reason, replacing, shown
 from charrnn.text.vocabulary import TEXT_BLOCK, Ids
 
-_FORMAT = 1  # to be raised whenever the same text would be encoded in another way, or kept in another form
+_FORMAT = 1  # increase it whenever the same text is encoded or stored in another way
 _SUFFIX = ".symbols"
-_END = 128  # bytes of the digest in hexadecimal that a file ends with
+_END = 128  # bytes of the hexadecimal digest at the end of a file
 
 
 def find(key: str, dtype: np.dtype[Any]) -> Ids | None:
-    """Return the text that was kept under a key, or None where there is none, or one that was damaged since."""
+    """Return the cached text of a key, or None.
+
+    None means that the text is not in the cache or is damaged. Also removes texts not used for `UNUSED` days.
+    """
     folder = private_folder("texts")
     if folder is None:
         return None
     path = folder / f"{key}{_SUFFIX}"
     with suppress(OSError):
-        os.utime(path)  # it is in use
+        os.utime(path)  # marks it as used
     forget(folder, ".*.tmp", days=1 / 24)
     forget(folder, f"*{_SUFFIX}", days=UNUSED)
     try:
@@ -49,10 +52,11 @@ def find(key: str, dtype: np.dtype[Any]) -> Ids | None:
 
 
 def keep(key: str, dtype: np.dtype[Any], blocks: Iterable[Ids]) -> Ids:
-    """Write a text that comes in blocks, all of one type, to the disk and return it, memory-mapped, shape [N].
+    """Write an encoded text to disk and memory-map it.
 
-    It is kept under the key, for ``find``; where there is no safe folder for that, for this process alone. Raises
-    CharrnnError where there is no room on the disk, and whatever ``blocks`` raises; nothing is left behind then.
+    ``blocks`` are its parts, all of one dtype; the result has shape [N]. The text is cached under the key, for `find`.
+    Without a safe cache folder, it is kept for this process only. Raises CharrnnError if the text cannot be written,
+    for example because the disk is full, and whatever ``blocks`` raises; no file is left behind then.
     """
     folder = private_folder("texts")
     if folder is None:
@@ -73,19 +77,28 @@ def keep(key: str, dtype: np.dtype[Any], blocks: Iterable[Ids]) -> Ids:
 
 
 def key_of(record: Any) -> str:
-    """Return a name for a text by all that decides how it is encoded, as JSON."""
+    """Return the cache key of a text.
+
+    ``record`` is everything that decides how the text is encoded, as JSON values.
+    """
     return hashlib.sha256(json.dumps([_FORMAT, record]).encode()).hexdigest()
 
 
 def blocks_of(ids: Ids) -> Iterator[Ids]:
-    """Yield a text, shape [N], in views of bounded size, so that one on the disk never has to be in memory whole."""
+    """Yield a text [N] in views of bounded size.
+
+    A memory-mapped text is then never in memory as a whole.
+    """
     for begin in range(0, ids.size, TEXT_BLOCK):
         yield ids[begin : begin + TEXT_BLOCK]
         release(ids)
 
 
 def release(ids: Ids) -> None:
-    """Let go of the memory that reading a memory-mapped text, or a view of one, has taken. Others stay as they are."""
+    """Free the memory that a memory-mapped text has taken.
+
+    ``ids`` is the text or a view of it. Nothing happens for any other array.
+    """
     base: Any = ids.base
     while isinstance(base, np.ndarray | memoryview):
         base = base.base if isinstance(base, np.ndarray) else base.obj
@@ -94,7 +107,10 @@ def release(ids: Ids) -> None:
 
 
 def _write(file: BinaryIO, key: str, blocks: Iterable[Ids]) -> int:
-    """Write a text, and behind it what tells whether it is whole; return how many symbols it has."""
+    """Write a text and its digest; return its length.
+
+    The digest shows whether a file is complete. The length is in symbols.
+    """
     digest, count = _digest(key), 0
     for ids in blocks:
         file.write(ids.data)

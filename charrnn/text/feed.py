@@ -1,4 +1,4 @@
-"""A text that comes through a pipe, encoded as it comes."""
+"""A text that arrives through a pipe, encoded as it arrives."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from typing import BinaryIO
 from charrnn.text.sources import name_of, readable
 from charrnn.text.vocabulary import Ids, Vocabulary, decoded
 
-PIECE = 1 << 12  # bytes that are read at once, where so many have come
-WAITING = 4  # pieces that wait to be learnt from: a faster pipe has to wait, so no more memory is needed
-NAP = 0.05  # seconds between two looks at a pipe that says that it has nothing, instead of waiting
+PIECE = 1 << 12  # bytes that are read at once, if that many have arrived
+WAITING = 4  # pieces that are queued for training; a faster pipe has to wait, so memory use stays bounded
+NAP = 0.05  # seconds between two reads of a non-blocking pipe that has no data
 
 
 class Feed:
-    """Standard input, read by a thread of its own, so that nobody hangs where nothing comes.
+    """Standard input, read by its own thread, so that an idle pipe does not block the program.
 
-    The text is taken as ``read_stream`` takes it, but nothing waits for a block to be full.
+    The text is encoded as `read_stream` encodes it, but without waiting for a full block.
     """
 
     def __init__(self, vocabulary: Vocabulary, *, unknown: str = "error") -> None:
@@ -31,9 +31,10 @@ class Feed:
         threading.Thread(target=self._read, args=arguments, daemon=True, name="charrnn-feed").start()
 
     def next(self, seconds: float) -> Ids | None:
-        """Return symbols [N] that have come within so many seconds, or None where there are none, or no more.
+        """Return the next symbols [N], or None.
 
-        Raises CharrnnError for what cannot be read, is not UTF-8, or is unknown, after all that came before it.
+        None means that nothing has arrived for this many seconds, or that the text has ended (``ended``). Raises
+        CharrnnError if the text cannot be read, is not UTF-8 or has an unknown character, after everything before it.
         """
         try:
             come = self._waiting.get(timeout=seconds)
@@ -55,19 +56,19 @@ class Feed:
                 blocks = (p.decode("latin-1") for p in pieces) if byte_level else decoded(pieces, name, newlines=True)
                 for ids in vocabulary.encode_blocks(blocks, unknown=unknown, where=name):
                     self._waiting.put(ids)
-        except Exception as error:  # for the one who waits
+        except Exception as error:  # raised again by `next`
             self._waiting.put(error)
         else:
             self._waiting.put(None)
 
 
 def _pieces() -> Iterator[bytes]:
-    """Yield what comes through standard input, at once."""
+    """Yield bytes from standard input as they arrive."""
     file: io.FileIO | BinaryIO
     try:
-        # Not by Python's buffer, which could not be left at the program's end while another thread waits in it.
+        # Not through Python's buffer: the program could not end while this thread waits in it.
         file = io.FileIO(sys.stdin.fileno(), closefd=False)
-    except (AttributeError, OSError, ValueError):  # closed, or none of the system's
+    except (AttributeError, OSError, ValueError):  # closed, or not a file of the system
         file = getattr(sys.stdin, "buffer", io.BytesIO())
     while True:
         piece = file.read(PIECE)

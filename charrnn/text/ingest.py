@@ -1,4 +1,4 @@
-"""Reading texts: as one encoded corpus, as a stream, or as they stand."""
+"""Reading texts: as one encoded corpus, as a stream of blocks, or unchanged."""
 
 from __future__ import annotations
 
@@ -33,26 +33,26 @@ __all__ = [
 ]
 
 
-MOST_IN_MEMORY = 20_000_000  # characters of a text that is kept in memory, because it is needed whole
+MOST_IN_MEMORY = 20_000_000  # characters of a text that has to be in memory as a whole
 
 
 class AnotherTextError(CharrnnError):
-    """A text is not the one that was asked for."""
+    """The text is not the expected one."""
 
 
 @dataclass(frozen=True, eq=False)
 class Corpus:
-    """A text that was read and encoded, and where it came from."""
+    """An encoded text and its sources."""
 
-    ids: Ids  # shape [N], in the vocabulary's dtype; of a large text a read-only view of a file
+    ids: Ids  # shape [N], in the vocabulary's dtype; for a large text, a read-only view of a file
     vocabulary: Vocabulary
     sources: tuple[str, ...]  # the paths as given; "-" is standard input
-    sha256: str  # of all bytes read, in order, before anything was changed
-    skipped: tuple[str, ...] = ()  # what was left out of folders because it is no text
+    sha256: str  # of all bytes read, in order, before any conversion
+    skipped: tuple[str, ...] = ()  # paths in folders that were left out because they are not text files
 
     @cached_property
     def documents(self) -> int | None:
-        """How many documents the text is, or None where it is one text."""
+        """The number of documents, or None if the text is not divided into documents."""
         boundary = self.vocabulary.boundary
         if boundary is None:
             return None
@@ -60,7 +60,7 @@ class Corpus:
 
     @property
     def characters(self) -> int:
-        """How many characters (or bytes) the text has, without the marks of its documents."""
+        """The number of characters (or bytes), without the boundaries of documents."""
         return self.ids.size - 2 * (self.documents or 0)
 
 
@@ -76,26 +76,27 @@ def read_corpus(
     on_large: Callable[[int], None] | None = None,
     large: int = LARGE_TEXT,
 ) -> Corpus:
-    """Read files, folders and standard input (``-``), in the order given, as one encoded text.
+    """Read files, folders and standard input as one text.
 
-    Files are strict UTF-8; a leading byte order mark goes, and CRLF and lone CR become LF. A line feed is put after
-    a file that lacks one where another follows. A folder means the files in it and below, by path; hidden ones are
-    passed over; those that hold a NUL or are not UTF-8 are listed in ``skipped``, as are links to folders, pipes and
-    devices. With ``byte_level`` nothing is changed or put between, and a folder's files are read whatever they hold.
+    The paths are read in this order; ``-`` is standard input. Files are strict UTF-8. A leading byte order mark is
+    removed, and CRLF and lone CR become LF. If a file does not end with a line feed and another file follows, one is
+    added. A folder means the files in it and in its subfolders, sorted by path. Hidden ones are ignored. Files that
+    have a NUL or are not UTF-8 are listed in ``skipped``, as are links to folders, pipes and devices. With
+    ``byte_level``, nothing is changed or added, and every file of a folder is read.
 
-    With a ``separator`` the text is documents with that string between them; a document ends where its file does.
+    With a ``separator``, the text is documents with that string between them; the end of a file ends a document.
 
-    A given ``vocabulary`` encodes the text, with ``unknown`` as in ``Vocabulary.encode``, and says itself whether
-    symbols are bytes and what separates documents; otherwise the vocabulary is made from the text. A function gets
-    that one and returns the one to encode with.
+    A given ``vocabulary`` encodes the text, with ``unknown`` as in `Vocabulary.encode`, and decides whether symbols are
+    bytes and what separates documents. Otherwise the vocabulary is made from the text; if ``vocabulary`` is a function,
+    it gets this one and returns the one to encode with.
 
-    The text is read twice: for its SHA-256 and its characters, and to be encoded. If it has more than ``large`` bytes,
-    it is never in memory whole: encoded, it is kept in the cache and memory-mapped, and need not be encoded again.
-    That takes a while: ``on_large``, if given, is called with the size in bytes first.
+    The text is read twice: for its SHA-256 and its characters, then to encode it. A text of more than ``large`` bytes
+    is never in memory as a whole: it is encoded into the cache, memory-mapped, and reused the next time. As this takes
+    a while, ``on_large`` is called first with the size in bytes.
 
-    Raises CharrnnError for what cannot be read, is a device, changes while it is read, is not UTF-8 or has a character
-    that the vocabulary lacks, for a folder without text, and if all files are empty; AnotherTextError where
-    a ``sha256`` is asked for that is not the text's.
+    Raises CharrnnError if a path cannot be read, is a device, changes while it is read, is not UTF-8 or has a character
+    that is not in the vocabulary; if a folder has no text; and if all files are empty. Raises AnotherTextError if the
+    text's SHA-256 is not ``sha256``.
     """
     _require_once(paths)
     given = vocabulary if isinstance(vocabulary, Vocabulary) else None
@@ -123,7 +124,7 @@ def read_corpus(
             if path != "-" and Path(path).is_dir() and not any(s.size for s in found if s.given == path):
                 raise _no_text([path])
         if sha256 not in (None, digest.hexdigest()):
-            raise AnotherTextError(f"{listed(paths)} is not the text that was asked for: its SHA-256 differs")
+            raise AnotherTextError(f"{listed(paths)} is not the expected text: its SHA-256 differs")
         chosen = vocabulary(own) if callable(vocabulary) else own
         ids = _encoded(paths, found, chosen, unknown, digest.hexdigest(), large)
     return Corpus(ids, chosen, tuple(paths), digest.hexdigest(), tuple(skipped))
@@ -137,12 +138,12 @@ def read_stream(
     source: BinaryIO | None = None,
     block: int = TEXT_BLOCK,
 ) -> Iterator[Ids]:
-    """Read a file, a folder or standard input as ``read_corpus`` does, but yield the encoded text as it is read.
+    """Read a file, folder or standard input in blocks.
 
-    So many bytes are read at a time as a block has: a text of any length takes little memory, and a device that never
-    ends is read for ever. Where ``source`` is
-    given, what ``read_again`` kept of ``path``, it is read from its beginning instead. Raises CharrnnError as
-    ``read_corpus`` does, after all that comes before the fault.
+    Reads as `read_corpus` does, but yields the encoded text as it is read, ``block`` bytes at a time, so a text of any
+    length takes little memory, and even an endless device can be read. If ``source``, which `read_again` kept of
+    ``path``, is given, it is read from its beginning instead. Raises CharrnnError as `read_corpus` does, after all text
+    before the fault.
     """
     if source is None:
         opened = _opened([path], vocabulary.byte_level, block=block)
@@ -153,7 +154,10 @@ def read_stream(
 
 
 def beginning(blocks: Iterable[Ids], length: int) -> Ids:
-    """Return the first symbols [≤ length] of a text that comes in blocks, and read no more."""
+    """Return the first symbols [≤ length] of a text.
+
+    Reads no more blocks than necessary.
+    """
     parts, size = [], 0
     for block in blocks:
         parts.append(block)
@@ -165,10 +169,10 @@ def beginning(blocks: Iterable[Ids], length: int) -> Ids:
 
 @contextmanager
 def read_again(path: str, times: int = 2) -> Iterator[BinaryIO | None]:
-    """Keep, while the block lasts, what comes through a pipe, which can be read only once.
+    """Keep a pipe's input for reading it again.
 
-    Where ``path`` is standard input or a pipe with a name, and it is to be read more ``times`` than once, that is what
-    the block gets; else it gets None.
+    Yields a file with this input, which is removed when the block ends. Yields None if ``path`` is neither standard
+    input nor a named pipe, or if ``times``, the number of readings, is 1.
     """
     if times <= 1 or (path != "-" and not Path(path).is_fifo()):
         yield None
@@ -188,9 +192,10 @@ def read_text(
     most: int | None = None,
     stdin: BinaryIO | None = None,
 ) -> str | bytes:
-    """Read as ``read_corpus`` does, with a separator put between files: a string, or bytes with ``byte_level``.
+    """Return texts as one string, or as bytes.
 
-    Raises CharrnnError as that does, for nothing but empty files too, and for more than ``most`` characters or bytes.
+    Reads as `read_corpus` does, and puts the separator between files. Returns bytes with ``byte_level``. Raises
+    CharrnnError as `read_corpus` does, also if all files are empty, and for more than ``most`` characters or bytes.
     """
     _require_once(paths)
     opened = _opened(paths, byte_level, stdin)
@@ -211,9 +216,10 @@ def read_text(
 
 
 def read_verbatim(path: str, *, byte_level: bool, most: int = MOST_IN_MEMORY) -> str:
-    """Read a file or standard input and change nothing; with ``byte_level`` bytes come as U+0000 to U+00FF.
+    """Return a file or standard input unchanged.
 
-    Raises CharrnnError for what cannot be read, is not UTF-8, or has more than ``most`` characters.
+    With ``byte_level``, bytes become U+0000 to U+00FF. Raises CharrnnError if the text cannot be read, is not UTF-8, or
+    has more than ``most`` characters.
     """
     parts, size = [], 0
     with readable(path):
@@ -227,13 +233,16 @@ def read_verbatim(path: str, *, byte_level: bool, most: int = MOST_IN_MEMORY) ->
 
 
 def check_size(name: str, size: int, most: int = MOST_IN_MEMORY) -> None:
-    """Raise CharrnnError where a text that is kept in memory has become too long."""
+    """Raise CharrnnError if a text exceeds ``most`` characters."""
     if size > most:
-        raise CharrnnError(f"{name} is longer than the {most:,} characters that can be kept in memory")
+        raise CharrnnError(f"{name} is too long: at most {most:,} characters can be kept in memory")
 
 
 def require_learnable(corpus: Corpus) -> None:
-    """Raise CharrnnError if the corpus is one character over and over: always guessing it is right."""
+    """Raise CharrnnError if a corpus repeats one character.
+
+    Always predicting this character would be right.
+    """
     if all(bool((ids == corpus.ids[0]).all()) for ids in encoded.blocks_of(corpus.ids)):
         where = listed(corpus.sources)
         raise CharrnnError(f"the text in {where} has only one distinct character; there is nothing to learn")
@@ -242,7 +251,7 @@ def require_learnable(corpus: Corpus) -> None:
 def _opened(
     paths: Sequence[str], byte_level: bool, stdin: BinaryIO | None = None, block: int = TEXT_BLOCK
 ) -> Iterator[tuple[str, Iterator[bytes]]]:
-    """Yield each file's name and its bytes in blocks, once."""
+    """Yield each file's name and its bytes in blocks."""
     for path in paths:
         with readable(path):
             for name, file in files(path, byte_level, [], stdin):
@@ -252,9 +261,10 @@ def _opened(
 def _texts(
     opened: Iterable[tuple[str, Iterator[bytes]]], byte_level: bool, line_feeds: bool
 ) -> Iterator[tuple[str, Iterator[str]]]:
-    """Yield each file's name and its text in blocks, which are to be taken before the next; none that is empty.
+    """Yield each file's name and its text in blocks.
 
-    With ``line_feeds`` there is one between two files where the first lacks it. Bytes come as U+0000 to U+00FF.
+    Take the blocks of a file before the next file. Empty files are left out. With ``line_feeds``, one is added between
+    two files if the first does not end with it. Bytes become U+0000 to U+00FF.
     """
     last = ""
 
@@ -275,7 +285,7 @@ def _texts(
 
 def _vocabulary_of(texts: Iterable[tuple[str, Iterator[str]]], separator: str) -> Vocabulary:
     characters: set[str] = set()
-    for _, blocks in texts:  # one by one: no separator spans two files
+    for _, blocks in texts:  # file by file, as no separator spans two files
         characters.update(Vocabulary.of_blocks(blocks, separator).characters)
     return Vocabulary("".join(sorted(characters)), separator=separator)
 
@@ -283,7 +293,10 @@ def _vocabulary_of(texts: Iterable[tuple[str, Iterator[str]]], separator: str) -
 def _symbols(
     opened: Iterable[tuple[str, Iterator[bytes]]], vocabulary: Vocabulary, unknown: str, paths: Sequence[str]
 ) -> Iterator[Ids]:
-    """Encode files one after another."""
+    """Encode files one after another.
+
+    Raises CharrnnError if they have no text, or only separators and unknown characters.
+    """
     empty = strange = True
     for name, blocks in _texts(opened, vocabulary.byte_level, _puts_line_feeds(vocabulary)):
         empty = False
@@ -293,15 +306,18 @@ def _symbols(
     if empty:
         raise _no_text(paths)
     if strange:
-        separators = "there is nothing but separators and unknown characters"
-        what = separators if vocabulary.separator else "the model knows none of the characters"
+        separators = "there are only separators and unknown characters"
+        what = separators if vocabulary.separator else "there are only unknown characters"
         raise CharrnnError(f"{what} in {listed(paths)}")
 
 
 def _encoded(
     paths: Sequence[str], found: Sequence[Source], vocabulary: Vocabulary, unknown: str, sha256: str, large: int
 ) -> Ids:
-    """Read all sources once more, and return them encoded; what is in the cache need not be read."""
+    """Read all sources again and return them encoded.
+
+    A large text that is in the cache is not read again.
+    """
 
     def blocks() -> Iterator[Ids]:
         digest = hashlib.sha256()
@@ -318,7 +334,10 @@ def _encoded(
 
 
 def _puts_line_feeds(vocabulary: Vocabulary) -> bool:
-    """Tell whether a line feed may be put between files: it is ours, and a model that knows none must not be asked."""
+    """Return whether a line feed is added between files.
+
+    It is not if the vocabulary has no line feed: a character that is not in the files must not be reported as unknown.
+    """
     return not (vocabulary.byte_level or vocabulary.separator) and "\n" in vocabulary.characters
 
 

@@ -1,4 +1,4 @@
-"""Where a text comes from: files, folders, pipes and standard input, as bytes."""
+"""The sources of a text as bytes: files, folders, pipes and standard input."""
 
 from __future__ import annotations
 
@@ -20,22 +20,25 @@ from charrnn.storage.caches import private_folder
 from charrnn.storage.files import reason, shown
 from charrnn.text.vocabulary import TEXT_BLOCK, decoded
 
-LARGE_TEXT = 64 << 20  # bytes: more is kept on the disk, not in memory
-RESERVE = 1 << 30  # bytes that a pipe, which may have no end, has to leave free on the disk
+LARGE_TEXT = 64 << 20  # bytes; a longer text is kept on the disk, not in memory
+RESERVE = 1 << 30  # bytes that stay free on the disk: a pipe can be endless
 
 
 @dataclass
 class Source:
-    """A file that can be read more than once: each time what it was the first time, or else the digest differs."""
+    """A file that can be read more than once; if it has changed in between, the digest differs."""
 
-    given: str  # the path that it was found by
-    name: str  # what messages call it
+    given: str  # the path under which it was found
+    name: str  # its name in messages
     path: Path
-    kept: BinaryIO | None = None  # what came through a pipe
-    size: int | None = None  # bytes that were there the first time; what is written behind them later does no harm
+    kept: BinaryIO | None = None  # the input of a pipe
+    size: int | None = None  # bytes read the first time; what is appended later is not read
 
     def read(self, digest: Any) -> Iterator[bytes]:
-        """Yield its bytes in pieces, and update a digest with them. Raises CharrnnError if it cannot be read."""
+        """Yield the bytes in blocks and update a digest.
+
+        Raises CharrnnError if the file cannot be read.
+        """
         with readable(str(self.path)):
             if self.kept is not None:
                 self.kept.seek(0)
@@ -48,29 +51,32 @@ class Source:
             self.size = count
 
     def size_now(self) -> int:
-        """Return how many bytes there seem to be."""
+        """Return the current size in bytes."""
         with readable(str(self.path)):
             return self.path.stat().st_size if self.kept is None else self.kept.seek(0, io.SEEK_END)
 
     def close(self) -> None:
-        """Forget what came through a pipe."""
+        """Remove the kept input of a pipe."""
         if self.kept is not None:
             self.kept.close()
 
 
 def name_of(path: str) -> str:
-    """Return what a text to be read is called in a message."""
+    """Return the name of a text for a message."""
     return "standard input" if path == "-" else shown(path)
 
 
 def listed(paths: Sequence[str]) -> str:
-    """Return what several texts are called in a message: the first three by name."""
+    """Return the names of several texts for a message.
+
+    Only the first three are named.
+    """
     return ", ".join(map(name_of, paths[:3])) + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")
 
 
 @contextmanager
 def readable(given: str) -> Iterator[None]:
-    """Say in a sentence what the system says is wrong where a path cannot be read."""
+    """Turn an OSError about a path into a CharrnnError."""
     try:
         yield
     except OSError as fault:
@@ -80,11 +86,15 @@ def readable(given: str) -> Iterator[None]:
 def files(
     given: str, byte_level: bool, skipped: list[str], stdin: BinaryIO | None = None
 ) -> Iterator[tuple[str, BinaryIO]]:
-    """Yield each file that a path stands for: the name to show, and the open file. Of a folder only those with text."""
+    """Yield each file of a path, with its name.
+
+    The name is for messages; the file is open. Of a folder, only files with text are yielded, and the others are added
+    to ``skipped``. With ``byte_level``, every file counts as text.
+    """
     if not given:  # Path("") would be the current folder
-        raise CharrnnError("the name of a file or folder to read is empty")
+        raise CharrnnError("the name of the text is empty; give a file, a folder, or - for standard input")
     if given == "-":
-        yield name_of(given), getattr(sys.stdin, "buffer", io.BytesIO()) if stdin is None else stdin  # none if closed
+        yield name_of(given), getattr(sys.stdin, "buffer", io.BytesIO()) if stdin is None else stdin  # empty if closed
         return
     folder = Path(given).is_dir()
     for path in _below(Path(given), skipped) if folder else [Path(given)]:
@@ -98,10 +108,10 @@ def files(
 def sources(
     given: str, byte_level: bool, skipped: list[str], stdin: BinaryIO | None = None, large: int = LARGE_TEXT
 ) -> Iterator[Source]:
-    """Yield each file that a path stands for as one that can be read again: what comes through a pipe is kept.
+    """Yield the files of a path as rereadable sources.
 
-    More than ``large`` bytes of it are kept on the disk. Raises CharrnnError for a device, which may have no end, and
-    for a pipe with more in it than the disk has room for.
+    The input of a pipe is kept: on the disk, if it has more than ``large`` bytes. Raises CharrnnError for a device,
+    which can be endless, and if the disk has no room for the input of a pipe.
     """
     with readable(given):
         for name, file in files(given, byte_level, skipped, stdin):
@@ -112,17 +122,18 @@ def sources(
                 yield Source(given, name, Path(file.name))
             else:
                 cut = f"head -c 1000000 {name} | charrnn … -"
-                raise CharrnnError(f"{name} is a device, which may have no end; to read a part of it: {cut}")
+                raise CharrnnError(f"{name} is a device, which can be endless; read a part of it with: {cut}")
 
 
 def spooled(name: str, file: BinaryIO, large: int = LARGE_TEXT) -> BinaryIO:
-    """Copy what comes through a pipe: to memory, or where it is long to a file that is gone when it is closed.
+    """Return a copy of the input of a pipe.
 
-    Raises CharrnnError where it would fill the disk.
+    It is in memory, or if it has more than ``large`` bytes, in a file that is deleted when it is closed. Raises
+    CharrnnError if it would fill the disk.
     """
-    # Not the system's folder for temporary files, which may be in memory.
+    # Not the system's folder for temporary files, which can be in memory.
     folder = private_folder("texts") or Path(tempfile.gettempdir())
-    full = CharrnnError(f"{name} is longer than there is room for on the disk, in {shown(folder)}")
+    full = CharrnnError(f"{name} is too large for the free disk space in {shown(folder)}")
     kept = cast(BinaryIO, tempfile.SpooledTemporaryFile(large, dir=str(folder)))  # noqa: SIM115
     try:
         for chunk in chunks(file):
@@ -139,7 +150,10 @@ def spooled(name: str, file: BinaryIO, large: int = LARGE_TEXT) -> BinaryIO:
 
 
 def chunks(file: BinaryIO, size: int | None = None, block: int = TEXT_BLOCK) -> Iterator[bytes]:
-    """Yield what is in a file, or its first ``size`` bytes, in blocks."""
+    """Yield a file in blocks of bytes.
+
+    With ``size``, yields only that many bytes.
+    """
     if size is None:
         yield from iter(partial(file.read, block), b"")
     else:
@@ -149,7 +163,10 @@ def chunks(file: BinaryIO, size: int | None = None, block: int = TEXT_BLOCK) -> 
 
 
 def _is_text(file: BinaryIO) -> bool:
-    """Tell whether a file is UTF-8 without NULs, and go back to its beginning."""
+    """Return whether a file is UTF-8 without NULs.
+
+    Then goes back to its beginning.
+    """
     try:
         return not any("\0" in block for block in decoded(chunks(file), ""))
     except CharrnnError:
@@ -159,11 +176,14 @@ def _is_text(file: BinaryIO) -> bool:
 
 
 def _below(folder: Path, skipped: list[str]) -> Iterator[Path]:
-    """Yield all files to read in a folder, in the order of their paths."""
+    """Yield the files to read below a folder.
+
+    They are sorted by path. What is not a file is added to ``skipped``.
+    """
     for path in sorted(path for path in folder.iterdir() if not path.name.startswith(".")):
-        if path.is_dir() and not path.is_symlink():  # links to folders may go in circles
+        if path.is_dir() and not path.is_symlink():  # links to folders can form a loop
             yield from _below(path, skipped)
         elif path.is_file():
             yield path
-        else:  # a pipe would block, a device may never end, a link may lead nowhere
+        else:  # a pipe would block, a device can be endless, a link can be broken
             skipped.append(str(path))

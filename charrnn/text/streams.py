@@ -1,4 +1,4 @@
-"""A text cut in parallel streams and windows, to train on and to score."""
+"""A text cut into parallel streams and windows, for training and scoring."""
 
 from __future__ import annotations
 
@@ -11,19 +11,20 @@ from charrnn.errors import CharrnnError
 from charrnn.text.encoded import release
 from charrnn.text.vocabulary import TEXT_BLOCK, Ids
 
-MINIMUM = 24  # characters: less than this is not worth a training run
+MINIMUM = 24  # characters that a training run needs
 
 
 def split(ids: Ids, fraction: float, boundary: int | None = None, *, reach: int = TEXT_BLOCK) -> tuple[Ids, Ids]:
-    """Cut a text in two: what to train on, and the last ``fraction`` to validate with. Both are views.
+    """Split a text into a training and validation part.
 
-    A text of documents, with a ``boundary`` where each begins, is cut where the nearest one does, but the first: that
-    is looked for among ``reach`` symbols on each side, then among twice as many, and so on.
-    The second part is empty where it would have fewer than two characters, as nothing could be predicted
-    in it; all is trained on then. Raises ValueError unless 0 ≤ ``fraction`` < 1.
+    The validation part is the last ``fraction`` of the text. Both parts are views. A text of documents, each of which
+    starts with a ``boundary``, is cut at the nearest boundary except the first; it is searched among ``reach`` symbols
+    on each side, then among twice as many, and so on. If there is no other boundary, or if the validation part would
+    have fewer than two characters, so that nothing could be predicted in it, that part is empty and the training part
+    is the whole text. Raises ValueError unless 0 ≤ ``fraction`` < 1.
     """
     if not 0 <= fraction < 1:
-        raise ValueError(f"the fraction to validate with must be at least 0 and less than 1, not {fraction}")
+        raise ValueError(f"the validation fraction must be at least 0 and less than 1, not {fraction}")
     tail = round(ids.size * fraction)
     cut = ids.size - tail if tail >= 2 else ids.size
     if boundary is not None and tail >= 2:
@@ -32,7 +33,10 @@ def split(ids: Ids, fraction: float, boundary: int | None = None, *, reach: int 
 
 
 def _nearest(ids: Ids, symbol: int, place: int, reach: int) -> int:
-    """Return where, nearest to a place, a symbol stands; 0 where there is none. The first place is never it."""
+    """Return the index of the nearest symbol, or 0.
+
+    It is the nearest to ``place``. The first symbol of the text does not count; 0 means that no other was found.
+    """
     while True:
         begin, end = max(1, place - reach), place + reach
         found = np.flatnonzero(ids[begin:end] == symbol) + begin
@@ -44,16 +48,16 @@ def _nearest(ids: Ids, symbol: int, place: int, reach: int) -> int:
 
 @dataclass(frozen=True, eq=False)
 class Streams:
-    """A text of N symbols as B parallel streams, cut in windows of T: every prediction exactly once.
+    """A text of N symbols as B parallel streams in windows of T steps. Each prediction is made exactly once.
 
-    Symbol k predicts symbol k+1, so there are N−1 predictions; stream b makes those from ``start[b]`` up to
-    ``start[b + 1]``, not included (``start`` has shape [B+1]). Streams differ in length by one at most, longer ones
-    first. They are read side by side, T steps at a time; the last window may be shorter. Where stream b ends,
-    stream b+1 starts: carry the final state of stream b into stream b+1 for the next epoch, and the text is read on
-    without a break. Some streams make no prediction if N−1 < B.
+    Symbol k predicts symbol k+1, so there are N−1 predictions. Stream b makes those from ``start[b]`` up to, but not
+    including, ``start[b + 1]``; ``start`` has shape [B+1]. The lengths of streams differ by one at most, and the longer
+    ones come first. All streams are read side by side, T steps at a time; the last window can be shorter. Stream b+1
+    starts where stream b ends: if the final state of stream b is carried into stream b+1 for the next epoch, the text
+    is read without a break. If N−1 < B, some streams make no prediction.
 
-    Where a text is documents, their end ``boundary + 1`` is not read but predicted, as the symbol ``boundary``; the
-    input after a document's last one is −1, at which a network sets its state to zero, and predicts nothing.
+    In a text of documents, the end of a document (``boundary + 1``) is not read. It is predicted, as the symbol
+    ``boundary``. The next input is −1, at which a network returns to its initial state and predicts nothing.
     """
 
     ids: Ids
@@ -64,7 +68,10 @@ class Streams:
 
     @classmethod
     def plan(cls, ids: Ids, batch_size: int, seq_length: int, boundary: int | None = None) -> Streams:
-        """Cut ``ids``, shape [N], evenly. Raises ValueError if N < 2 or a size is below 1."""
+        """Cut ``ids``, shape [N], into streams of equal length.
+
+        Raises ValueError if N < 2 or a size is below 1.
+        """
         if ids.size < 2 or batch_size < 1 or seq_length < 1:
             raise ValueError("streams need at least two symbols, one stream and one step")
         length, longer = divmod(ids.size - 1, batch_size)
@@ -73,21 +80,22 @@ class Streams:
 
     @property
     def steps(self) -> int:
-        """How many steps all streams take in one epoch, N − 1: a prediction each, but for those between documents."""
+        """The steps of all streams in one epoch, N − 1: one prediction each, except between documents."""
         return self.ids.size - 1
 
     @property
     def windows(self) -> int:
-        """How many windows there are in one epoch."""
+        """The number of windows in one epoch."""
         return -(-int(self.start[1]) // self.seq_length)
 
     def window(
         self, w: int, inputs_out: NDArray[np.int32], targets_out: NDArray[np.int32], rows: slice = slice(None)
     ) -> int:
-        """Fill window ``w`` of the epoch into two arrays of shape [T, B] and return its number of steps, ≤ T.
+        """Write window ``w`` to two arrays; return its steps.
 
-        Only the columns ``rows`` are written, and only as many steps as returned. A stream that is one step
-        shorter than the longest has input 0 and target −1 in the last step. IndexError: no such window.
+        The arrays have shape [T, B]. Only the columns ``rows`` are written, and only the returned number of steps, ≤ T.
+        A stream that is one step shorter than the longest has input 0 and target −1 in the last step. Raises IndexError
+        if the epoch has no window ``w``.
         """
         if not 0 <= w < self.windows:
             raise IndexError(f"windows are numbered from 0 to {self.windows - 1}")
@@ -108,7 +116,10 @@ class Streams:
         return steps
 
     def span(self, w: int, count: int) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int64]]:
-        """Return ``count`` windows of the epoch from ``w`` on: inputs and targets [count, T, B], and steps [count]."""
+        """Return ``count`` windows of the epoch, starting with ``w``.
+
+        Returns inputs and targets [count, T, B], and steps [count].
+        """
         inputs = np.zeros((count, self.seq_length, self.batch_size), np.int32)
         targets = np.full_like(inputs, -1)
         steps = np.array([self.window(w + k, inputs[k], targets[k]) for k in range(count)], np.int64)
@@ -117,14 +128,14 @@ class Streams:
 
 
 def fit_streams(characters: int, batch_size: int, seq_length: int) -> tuple[int, int]:
-    """Fit streams and windows to a short text; return how many streams, and the length of a window.
+    """Return a batch size and sequence length that fit.
 
-    What was asked for is kept if each stream then has at least one full window. If not, there are fewer streams, down
-    to 4, then shorter windows, down to 8 characters, so as to have 4 windows a stream; and fewer streams again where
-    even that does not fit. Raises CharrnnError below ``MINIMUM``.
+    The given sizes are kept if each stream then has at least one full window. Otherwise there are fewer streams, down
+    to 4, then shorter windows, down to 8 characters, so that each stream has 4 windows, and then even fewer streams if
+    the text is still too short. Raises CharrnnError below ``MINIMUM`` characters.
     """
     if characters < MINIMUM:
-        raise CharrnnError(f"training needs at least {MINIMUM} characters, but here there are {characters}")
+        raise CharrnnError(f"only {characters} characters are available; at least {MINIMUM} characters are needed")
     predictions = characters - 1
     if predictions >= batch_size * seq_length:
         return batch_size, seq_length

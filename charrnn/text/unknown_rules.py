@@ -1,3 +1,3 @@
-"""What may be done with an unknown character; `Vocabulary.encode` does it. Light, as the command line offers these."""
+"""The rules for unknown characters, which `Vocabulary.encode` follows; apart, so that the command line starts fast."""
 
 UNKNOWN = ("error", "skip", "replace")

@@ -1,4 +1,4 @@
-"""What one symbol is, and how a text becomes numbers and a text again."""
+"""The set of symbols, and the conversion of text to numbers and back."""
 
 from __future__ import annotations
 
@@ -19,30 +19,30 @@ from charrnn.text.unknown_rules import UNKNOWN
 
 Ids: TypeAlias = NDArray[np.unsignedinteger[Any]]
 
-STAND_INS = "\N{REPLACEMENT CHARACTER}? "  # what "replace" puts in its place: the first that there is
-TEXT_BLOCK = 1 << 20  # a text is converted in blocks of this size: memory hardly exceeds text and result
-MARKS = (  # what a text in another of Unicode's encodings may begin with: the longer ones first, as they begin alike
+STAND_INS = "\N{REPLACEMENT CHARACTER}? "  # "replace" uses the first of these that is in the vocabulary
+TEXT_BLOCK = 1 << 20  # characters or bytes converted at a time, so that memory hardly exceeds text and result
+MARKS = (  # byte order marks of other Unicode encodings; the longer ones first, as a shorter one is their prefix
     (codecs.BOM_UTF32_LE, "UTF-32"),
     (codecs.BOM_UTF32_BE, "UTF-32"),
     (codecs.BOM_UTF16_LE, "UTF-16"),
     (codecs.BOM_UTF16_BE, "UTF-16"),
 )
 
-# Where a document begins and ends, while a text is being converted: code points that no UTF-8 text can hold.
+# The start and the end of a document while a text is converted: code points that no UTF-8 text can contain.
 _BEGIN, _END = "\ud800", "\ud801"
 
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """What one symbol is: a Unicode character out of a fixed set, or one of the 256 byte values.
+    """The set of symbols: Unicode characters, or the 256 byte values.
 
-    ``characters`` holds the set in code point order; a symbol's number is its place in it. With ``byte_level`` it is
-    empty, and a symbol's number is the byte. A set that is unordered, repeats a character or holds a surrogate
-    (which no UTF-8 text can) is a ValueError.
+    ``characters`` has the set in code point order; the number of a symbol is its place in the set. With ``byte_level``,
+    ``characters`` is empty, and the number of a symbol is the byte. Raises ValueError if the set is not ordered,
+    repeats a character, or has a surrogate (which no UTF-8 text can contain).
 
-    Where ``separator`` is not empty, texts are documents with that string between them, and there is one more symbol,
-    ``boundary``: a network reads it before a document's first character, and predicts it after the last one. An encoded
-    text holds both: ``boundary`` where a document begins, ``boundary + 1`` where it ends.
+    If ``separator`` is not empty, texts are documents with that string between them, and there is one more symbol,
+    ``boundary``: a network reads it before the first character of a document, and predicts it after the last one. An
+    encoded text has both: ``boundary`` where a document starts, ``boundary + 1`` where it ends.
     """
 
     characters: str
@@ -53,7 +53,7 @@ class Vocabulary:
         (self.characters + self.separator).encode()  # a surrogate raises UnicodeEncodeError, which is a ValueError
         codes = _code_points(self.characters)
         if not (codes[:-1] < codes[1:]).all() or (self.byte_level and self.characters):
-            raise ValueError("characters must be distinct, in code point order, and none for bytes")
+            raise ValueError("characters must be distinct and in code point order, and empty for bytes")
 
     @classmethod
     def of(cls, text: str) -> Vocabulary:
@@ -62,7 +62,10 @@ class Vocabulary:
 
     @classmethod
     def of_blocks(cls, blocks: Iterable[str], separator: str = "") -> Vocabulary:
-        """Return the vocabulary of all characters in a text that comes in blocks, but for its separators."""
+        """Return the vocabulary of a text in blocks.
+
+        Separators do not count as text.
+        """
         seen = np.zeros(sys.maxunicode + 1, np.bool_)
         for block in _marked(blocks, separator):
             seen[_code_points(block)] = True
@@ -79,22 +82,22 @@ class Vocabulary:
 
     @property
     def boundary(self) -> int | None:
-        """The symbol before and after a document, or None where texts are not documents."""
+        """The symbol before and after a document, or None if texts are not documents."""
         return self._alphabet.size if self.separator else None
 
     @property
     def start_symbol(self) -> int:
-        """What a text begins after: a document's boundary, the end of a line where there is one, else symbol 0."""
+        """The symbol that is read before a text: the boundary of documents, else the line feed, else symbol 0."""
         if self.boundary is not None:
             return self.boundary
         return ord("\n") if self.byte_level else max(0, self.characters.find("\n"))
 
     @cached_property
     def symbol_names(self) -> tuple[str, ...]:
-        """What each symbol of an encoded text is called in a list of characters: itself, by its number.
+        """The name of each symbol of an encoded text, by its number, for a list of characters.
 
-        A byte beyond ASCII is called by its hexadecimal number, and the end of a document by what separates them; where
-        one begins there is nothing to call.
+        A character is its own name. A byte beyond ASCII is named by its hexadecimal number, and the end of a document
+        by the separator. The start of a document has an empty name.
         """
         names = list(self.spell(np.arange(self._alphabet.size)))
         if self.byte_level:
@@ -103,7 +106,7 @@ class Vocabulary:
 
     @property
     def dtype(self) -> np.dtype[np.unsignedinteger[Any]]:
-        """The smallest of uint8, uint16 and uint32 that holds every number of an encoded text."""
+        """The smallest of uint8, uint16 and uint32 that can represent every number of an encoded text."""
         numbers = len(self) + bool(self.separator)
         return np.dtype(np.uint8 if numbers <= 1 << 8 else np.uint16 if numbers <= 1 << 16 else np.uint32)
 
@@ -116,16 +119,18 @@ class Vocabulary:
         documents: bool = True,
         block: int = TEXT_BLOCK,
     ) -> Ids:
-        """Return the symbols of ``text`` as numbers: shape [N], in ``dtype``; ``block`` of it are converted at a time.
+        """Return the symbols of a text as numbers.
 
-        Bytes are read as strict UTF-8, or with ``byte_level`` taken as they are; with ``byte_level`` a string
-        counts as its UTF-8 bytes, and a command-line argument that was not UTF-8 as the bytes typed.
-        ``unknown`` is ``"error"``, ``"skip"`` (leave out what the vocabulary lacks) or ``"replace"`` (put one
-        stand-in for it: the first of U+FFFD, question mark and space that there is, else symbol 0). Of ``documents``
-        the empty ones are left out; without, a text is a part of one, and the separator nothing special.
+        The result has shape [N] and type ``dtype``; ``block`` characters or bytes are converted at a time. Bytes are
+        read as strict UTF-8. With ``byte_level``, bytes are taken unchanged, and a string counts as its UTF-8 bytes, or
+        as the bytes typed if it is a command-line argument that is not UTF-8. ``unknown`` decides about a character
+        that is not in the vocabulary: ``"error"``, ``"skip"`` (leave it out) or ``"replace"`` (put the first of U+FFFD,
+        question mark and space that is in the vocabulary in its place, else symbol 0). Empty ``documents`` are left
+        out. Without ``documents``, the text is a part of one, and the separator has no special meaning.
 
-        Raises CharrnnError for an unknown character, with its line and column in ``where``, and for bytes
-        that are not UTF-8; ValueError for any other ``unknown``, and for surrogates that stand for no byte.
+        Raises CharrnnError for an unknown character, with its line and column in the text ``where``, and for bytes that
+        are not UTF-8. Raises ValueError for any other ``unknown``, and with ``byte_level`` for a surrogate that is not
+        a byte.
         """
         blocks: Iterable[str]
         if self.byte_level:
@@ -139,18 +144,21 @@ class Vocabulary:
     def encode_blocks(
         self, blocks: Iterable[str], *, unknown: str = "error", where: str = "the text", documents: bool = True
     ) -> Iterator[Ids]:
-        """Encode a text that comes in blocks, as ``encode`` does; bytes come as the characters U+0000 to U+00FF."""
+        """Encode a text in blocks, as `encode` does.
+
+        Bytes come as the characters U+0000 to U+00FF.
+        """
         if unknown not in UNKNOWN:
             raise ValueError(f"unknown must be one of {', '.join(UNKNOWN)}, not {unknown!r}")
         separator = self.typed(self.separator) if documents else ""
         place = _Place(where, separator)
-        begun = False  # whether the last part ended with the begin of a document
+        begun = False  # whether the last block ended with the start of a document
         for block in _marked(blocks, separator, place):
-            # The table's last entry stands for every code point beyond the vocabulary's greatest.
+            # The table's last entry is for every code point beyond the vocabulary's greatest.
             found = self._table[np.minimum(_code_points(block), self._table.size - 1)]
             known, fault = found >= 0, None
             if not known.all():
-                if unknown == "error" or not self._alphabet.size:  # what comes before it is told first
+                if unknown == "error" or not self._alphabet.size:  # what comes before it is yielded first
                     fault = place.never_seen(block[int(known.argmin())])
                     found = found[: int(known.argmin())]
                 elif unknown == "skip":
@@ -158,7 +166,7 @@ class Vocabulary:
                 else:
                     wanted = STAND_INS + self.characters
                     found[~known] = next(self._table[ord(c)] for c in wanted if c in self.characters)
-            if separator:  # an empty document is a begin with an end behind it; a begin waits for what comes
+            if separator:  # an empty document is a start followed by an end; a start waits for the next symbol
                 found = np.concatenate([np.full(int(begun), self.boundary), found])
                 begins = found == self.boundary
                 empty = np.flatnonzero(begins[:-1] & (found[1:] == len(self)))
@@ -171,9 +179,10 @@ class Vocabulary:
                 raise fault
 
     def spell(self, ids: ArrayLike) -> str:
-        """Return symbols [N] as N characters: bytes as U+0000 to U+00FF, the ends of documents as surrogates.
+        """Return symbols [N] as N characters.
 
-        Raises ValueError for a number that is no symbol's.
+        Bytes become U+0000 to U+00FF, and starts and ends of documents become surrogates. Raises ValueError for a
+        number that is not a symbol's.
         """
         numbers = np.asarray(ids, np.int64)
         if numbers.size and not 0 <= numbers.min() <= numbers.max() < self._codes.size:
@@ -181,21 +190,28 @@ class Vocabulary:
         return self._codes[numbers].tobytes().decode("utf-32-le", "surrogatepass")
 
     def decode(self, ids: ArrayLike) -> str:
-        """Return the characters with these numbers, shape [N], with the separator where documents end.
+        """Return symbols, shape [N], as text.
 
-        Raises ValueError as ``spell`` does, and for bytes (``byte_level``) that are not whole UTF-8.
+        The separator is put where a document ends. Raises ValueError as `spell` does, and for bytes (``byte_level``)
+        that are not complete UTF-8.
         """
         return self.decode_bytes(ids).decode()
 
     def decode_bytes(self, ids: ArrayLike) -> bytes:
-        """Return these symbols as UTF-8 or raw bytes. Raises ValueError for a number that is no symbol's."""
+        """Return symbols as UTF-8 or raw bytes.
+
+        Raises ValueError as `spell` does.
+        """
         spelt = self.spell(ids)
         if self.separator:
             spelt = spelt.replace(_BEGIN, "").replace(_END, self.typed(self.separator))
         return spelt.encode("latin-1" if self.byte_level else "utf-8")
 
     def typed(self, text: str) -> str:
-        """Return a string as the symbols that it is made of: with ``byte_level``, its bytes as characters."""
+        """Return a string with one character for each symbol.
+
+        With ``byte_level``, these are its bytes as U+0000 to U+00FF.
+        """
         return text.encode("utf-8", "surrogateescape").decode("latin-1") if self.byte_level else text
 
     @cached_property
@@ -204,22 +220,22 @@ class Vocabulary:
 
     @cached_property
     def _codes(self) -> NDArray[np.uint32]:
-        """Each number's code point."""
+        """The code point of each number."""
         return np.concatenate([self._alphabet, _code_points((_BEGIN + _END) * bool(self.separator))])
 
     @cached_property
     def _table(self) -> NDArray[np.int32]:
-        """Each code point's number, up to the greatest one and one more; −1 where there is none."""
+        """The number of each code point up to one past the greatest; −1 if it has none."""
         table = np.full(int(self._codes.max(initial=0)) + 2, -1, np.int32)
         table[self._codes] = np.arange(self._codes.size)
         return table
 
 
 def decoded(chunks: Iterable[bytes], where: str, *, newlines: bool = False) -> Iterator[str]:
-    """Read UTF-8 that comes in chunks; with ``newlines``, without byte order mark, and CRLF and lone CR as LF.
+    """Decode UTF-8 that comes in chunks.
 
-    Raises CharrnnError that names the first byte that is not UTF-8, and what the file seems to be, after all that comes
-    before it.
+    With ``newlines``, a byte order mark is removed, and CRLF and lone CR become LF. Raises CharrnnError after all text
+    before the first byte that is not UTF-8; the message names that byte, and what the file seems to be.
     """
     decoder = codecs.getincrementaldecoder("utf-8")()
     line_feeds = io.IncrementalNewlineDecoder(None, translate=True)
@@ -233,7 +249,7 @@ def decoded(chunks: Iterable[bytes], where: str, *, newlines: bool = False) -> I
             text = decoder.decode(chunk, last)
         except UnicodeDecodeError as error:
             fault, last = error.with_traceback(None), True  # its frames would keep the file open
-            # What comes before it is told first, but of a binary file that is no text either.
+            # What comes before it is yielded first, except in a binary file, where it is not text either.
             text = "" if binary else fault.object[: fault.start].decode()
         if newlines:
             if first and text:
@@ -246,21 +262,21 @@ def decoded(chunks: Iterable[bytes], where: str, *, newlines: bool = False) -> I
             if named := next((name for bom, name in MARKS if mark.startswith(bom)), None):
                 kind = named
             else:
-                end = "cut off within its last character, or " * (not chunk)  # a whole one would have failed before
+                end = "cut off within its last character, or " * (not chunk)  # other faults show before the end
                 kind = "a binary file" if binary else f"{end}in another encoding"
             raise CharrnnError(
-                f"{where} is not UTF-8 text (see byte 0x{fault.object[fault.start]:02X} at offset {at}) and seems to be"
-                f" {kind}; save it as UTF-8, or have it read as it is by a model trained with --bytes"
+                f"{where} is not UTF-8 text (byte 0x{fault.object[fault.start]:02X} at offset {at}) and seems to be"
+                f" {kind}; convert it to UTF-8, or use a model trained with --bytes, which reads any bytes"
             ) from None
 
 
 def cut(text: Any, size: int = TEXT_BLOCK) -> Iterator[Any]:
-    """Yield a string, or bytes, in pieces of bounded size."""
+    """Yield a string or bytes in pieces."""
     return (text[k : k + size] for k in range(0, len(text), size))
 
 
 class _Place:
-    """How far a text that comes in blocks has been read, to say where a character stands."""
+    """The position in a text that comes in blocks, for messages about a character."""
 
     def __init__(self, where: str, separator: str) -> None:
         self.where, self.separator = where, separator
@@ -268,7 +284,7 @@ class _Place:
         self.text = ""
 
     def read(self, text: str) -> None:
-        """Take what is converted next."""
+        """Take the block that is converted next."""
         if "\n" in self.text:
             self.line += self.text.count("\n")
             self.column = len(self.text) - self.text.rfind("\n")
@@ -277,20 +293,23 @@ class _Place:
         self.text = text
 
     def never_seen(self, character: str) -> CharrnnError:
-        """Return the error for a character of what was read last that the vocabulary lacks."""
+        """Return the error for an unknown character.
+
+        The character is in the block that was read last.
+        """
         text = self.text
-        if self.separator:  # within one it is known
+        if self.separator:  # the characters of a separator are not unknown
             text = text.replace(self.separator, _END * len(self.separator))
         at = text.find(character)
         before = self.text[:at]
         line = self.line + before.count("\n")
         column = at - before.rfind("\n") if "\n" in before else self.column + at
         there = f"on line {line}, column {column} of {self.where}"
-        if "\udc80" <= character <= "\udcff":  # as what was typed and is not UTF-8 comes from the command line
+        if "\udc80" <= character <= "\udcff":  # Python's form of a byte on the command line that is not UTF-8
             what = f"byte 0x{ord(character) - 0xDC00:02X} {there} is not UTF-8"
         else:
-            what = f"{character!r} (U+{ord(character):04X}) {there} is a character the model has never seen"
-        return CharrnnError(f"{what}; --unknown skip leaves it out, --unknown replace puts another in its place")
+            what = f"{character!r} (U+{ord(character):04X}) {there} is not in the model's vocabulary"
+        return CharrnnError(f"{what}; use --unknown skip to leave it out, or --unknown replace to replace it")
 
 
 def _code_points(text: str) -> NDArray[np.uint32]:
@@ -298,10 +317,13 @@ def _code_points(text: str) -> NDArray[np.uint32]:
 
 
 def _marked(blocks: Iterable[str], separator: str, place: _Place | None = None) -> Iterator[str]:
-    """Yield a text with marks where its documents begin and end instead of the separators, if there are such."""
+    """Yield a text with marks instead of its separators.
+
+    The marks are where its documents start and end. Without a separator, the text is unchanged.
+    """
     if separator:
         yield _BEGIN
-    rest = ""  # the first part of a separator, perhaps
+    rest = ""  # possibly the first part of a separator
     for block in chain(blocks, [""]):
         whole = rest + block
         marked = whole.replace(separator, _END + _BEGIN) if separator else whole

@@ -50,7 +50,7 @@ def test_every_command_says_where(models, run, tmp_path):
     """Every command that reads a text names the file and the offset; none suggests an option that it has not."""
     path = tmp_path / "broken.txt"
     path.write_bytes(b"abc \xe9 abc\n" * 10)
-    said = "broken.txt is not UTF-8 text (see byte 0xE9 at offset 4) and seems to be in another encoding"
+    said = "broken.txt is not UTF-8 text (byte 0xE9 at offset 4) and seems to be in another encoding"
     for command in (
         ("eval", models["text"], path),
         ("trace", models["text"], path),
@@ -69,7 +69,7 @@ def test_every_command_says_where(models, run, tmp_path):
 def test_what_was_typed_and_is_not_utf8(models, run, tmp_path):
     """A byte of an argument or a line that is not UTF-8 is called a byte, and bytes go through as they are."""
     typed = "ab\udce9"
-    said = "byte 0xE9 on line 1, column 3 of the prime is not UTF-8; --unknown skip leaves it out"
+    said = "byte 0xE9 on line 1, column 3 of the prime is not UTF-8; use --unknown skip to leave it out"
     refused(run("sample", models["text"], "--prime", typed), said)
     refused(run("sample", models["lines"], "--prime", typed), said)
     skipped = run("sample", models["text"], "--prime", typed, "--unknown", "skip", "--length", 1)

@@ -124,8 +124,8 @@ def test_drawing(both, run):
         (("The c_t", "--mark", "?"), "the text has no gap: the mark '?' is not in it"),
         (("corpus.txt",), "the mark '_' is not in it; to read a file, type < corpus.txt"),
         (("",), "the text is empty"),
-        (("Thé c_t",), "'é' (U+00E9) on line 1, column 3 of the text is a character the model has never seen"),
-        (("_\n_é c_t",), "'é' (U+00E9) on line 2, column 2 of the text is a character the model has never seen"),
+        (("Thé c_t",), "'é' (U+00E9) on line 1, column 3 of the text is not in the model's vocabulary"),
+        (("_\n_é c_t",), "'é' (U+00E9) on line 2, column 2 of the text is not in the model's vocabulary"),
         (("c\udcff_",), "byte 0xFF on line 1, column 2 of the text is not UTF-8"),
     ],
 )

@@ -151,7 +151,7 @@ def test_documents_too_short_to_look_back(trained, run, folder):
         (["--cell", "rnn"] * 27 + ["corpus.txt"], 2, "26 networks"),
         (("model.npz", "corpus.txt", "--png", "corpus.txt"), 2, "to be read"),
         (("model.npz", "corpus.txt", "--png", "a.gif"), 1, ".png, .svg or .pdf"),
-        (("model.npz", "corpus.txt", "--png", "no/a.png"), 1, "no folder no"),
+        (("model.npz", "corpus.txt", "--png", "no/a.png"), 1, "the folder no does not exist"),
         (("corpus.txt", "--cell", "rmm"), 1, "there is no cell 'rmm'"),
         (("model.npz", "none.txt"), 1, "none.txt"),
         (("none.npz", "corpus.txt"), 1, "none.npz"),

@@ -146,7 +146,7 @@ def no_models(trained, folder):
     np.savez("other.npz", x=np.arange(3))
     Path("folder.npz").mkdir()
     return {
-        "missing.npz": "no file",
+        "missing.npz": "does not exist",
         "text.npz": "not a charrnn model",
         "empty.npz": "not a charrnn model",
         "half.npz": "damaged",

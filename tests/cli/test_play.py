@@ -126,7 +126,7 @@ def test_line_types_a_line_break(run, trained):
         ("/undo the war", ["/undo", "two"]),
         ("/save", ["/save", "name"]),
         ("/save corpus.txt", ["corpus.txt exists already", "/save!"]),
-        ("/save nowhere/text.txt", ["nowhere", "no folder"]),
+        ("/save nowhere/text.txt", ["the folder nowhere does not exist"]),
         ("/save no--where/text.txt", ["no--where/text.txt cannot be written"]),
         ("/save --/text.txt", ["--/text.txt cannot be written"]),
         ("/save! .", ["folder"]),

@@ -435,5 +435,5 @@ def test_a_corpus_too_long_to_be_kept(tmp_path):
     assert novel_to(str(path), vocabulary, prime, most=100)("aa")
     for raw in (b"abc\n" * 25 + b"a", b"abc\n" * TEXT_BLOCK + b"\xff"):
         path.write_bytes(raw)
-        with pytest.raises(CharrnnError, match="longer than the 100 characters that can be kept in memory"):
+        with pytest.raises(CharrnnError, match="too long: at most 100 characters can be kept in memory"):
             novel_to(str(path), vocabulary, prime, most=100)

@@ -235,7 +235,7 @@ def test_a_picture_of_odd_characters(tmp_path, monkeypatch, run):
     ("options", "words"),
     [
         (("--unit", "x1"), ("no unit 'x1'", "h1 to h16", "g1 to g16")),
-        (("--html", "no/units.html"), ("no/units.html", "no folder no")),
+        (("--html", "no/units.html"), ("no/units.html", "the folder no does not exist")),
         (("--png", "units.gif"), ("units.gif", ".png, .svg or .pdf")),
         (("--png", "png"), ("png", ".png, .svg or .pdf")),
         (("--png", "folder.png"), ("folder.png", "is a folder")),
@@ -255,7 +255,7 @@ def test_texts_that_cannot_be_read(traced, run):
     refused(run("trace", "model.npz", "none.txt"), "none.txt")
     refused(run("trace", "model.npz", "-", stdin=b"der das"), "too short")
     refused(run("trace", "model.npz", "-", stdin="der 漢".encode()), "漢", "--unknown skip")
-    refused(run("trace", "model.npz", "-", "--unknown", "skip", stdin="漢漢".encode()), "none", "standard input")
+    refused(run("trace", "model.npz", "-", "--unknown", "skip", stdin="漢漢".encode()), "only unknown characters")
     out = run("trace", "model.npz", "-", "--unknown", "skip", "--unit", "h1", "--tsv", stdin="d漢er".encode()).out
     assert [line.split("\t")[1] for line in out.splitlines()[1:]] == ["d", "e", "r"]
 

@@ -58,6 +58,8 @@ def test_a_text_that_cannot_be_documents_is_refused(run):
     """One document is an error that names the separator, and so are separators alone; nothing is written."""
     refused(run("train", "names.txt", "--documents", r"\n\n", *TINY), "is one document", r"'\n\n'")
     Path("empty.txt").write_text("\n" * 50, encoding="utf-8", newline="")
-    refused(run("train", "empty.txt", "--documents", "lines", *TINY), "nothing but separators", "empty.txt")
+    refused(
+        run("train", "empty.txt", "--documents", "lines", *TINY), "only separators and unknown characters", "empty.txt"
+    )
     misused(run("train", "names.txt", "--documents", "", *TINY), "--documents")
     assert not Path("model.npz").exists()

@@ -98,7 +98,7 @@ def test_places_where_no_model_can_be(folder, run):
     Path("place").mkdir()
     before = contents(folder)
     for output, why in (
-        ("missing/model.npz", "no folder missing"),
+        ("missing/model.npz", "the folder missing does not exist"),
         ("corpus.txt/model.npz", "not a directory"),
         ("place", "is a folder"),
         (os.devnull, "device"),

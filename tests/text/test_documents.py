@@ -143,7 +143,7 @@ def test_nothing_but_separators(tmp_path, byte_level):
     """Files without documents are refused."""
     for k, text in enumerate(["\n\n", "\n", ""]):
         (tmp_path / f"{k}").write_bytes(text.encode())
-    with pytest.raises(CharrnnError, match="nothing but separators"):
+    with pytest.raises(CharrnnError, match="only separators and unknown characters"):
         read_corpus([str(tmp_path)], byte_level=byte_level, separator="\n")
 
 

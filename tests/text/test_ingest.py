@@ -345,7 +345,7 @@ def test_a_fault_in_a_stream_has_its_place(block: int, write: Write) -> None:
     path = write("a.txt", b"ab\r\nab\nabaX")
     assert f"line 3, column 4 of {path}" in failure(streamed, path, vocabulary, block=block)
     path = write("b.txt", b"ab\r\nab\n\xc3(")
-    assert f"{path} is not UTF-8 text (see byte 0xC3 at offset 7)" in failure(streamed, path, vocabulary, block=block)
+    assert f"{path} is not UTF-8 text (byte 0xC3 at offset 7)" in failure(streamed, path, vocabulary, block=block)
     path = write("c.txt", b"ab\n" * block + b"X")
     blocks, said = [], ""
     try:
@@ -423,7 +423,7 @@ def test_a_text_as_it_stands(write: Write) -> None:
     assert read_verbatim(path, byte_level=False) == "\ufeffé\r\n"
     assert read_verbatim(path, byte_level=True) == "\xef\xbb\xbf\xc3\xa9\r\n"
     assert len(read_verbatim(path, byte_level=False, most=4)) == 4
-    said = f"{path} is longer than the 3 characters that can be kept in memory"
+    said = f"{path} is too long: at most 3 characters can be kept in memory"
     assert failure(read_verbatim, path, byte_level=False, most=3) == said
     assert "0xFF" in failure(read_verbatim, write("b.txt", b"a\xff"), byte_level=False)
 

@@ -226,7 +226,7 @@ def test_a_file_that_changes_is_refused(cache, path, large):
 
 def test_another_text_is_refused_before_it_is_encoded(cache, path):
     """Where a text of a certain SHA-256 is wanted, another one is not even encoded."""
-    with pytest.raises(AnotherTextError, match="is not the text that was asked for"):
+    with pytest.raises(AnotherTextError, match="is not the expected text"):
         read(path, vocabulary=Vocabulary.of("a"), sha256="0" * 64)
     assert not list(cache.iterdir())
 
@@ -247,7 +247,7 @@ def test_an_endless_pipe_leaves_room_on_the_disk(cache, monkeypatch):
 
     free = iter([*[2 << 30] * 10, 1 << 20])
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: type("", (), {"free": next(free)}))
-    with pytest.raises(CharrnnError, match=r"^standard input is longer than there is room for on the disk"):
+    with pytest.raises(CharrnnError, match=r"^standard input is too large for the free disk space"):
         read("-", stdin=Endless(), large=5 << 20)
     assert next(free, None) is None
     assert not list(cache.iterdir())

@@ -135,5 +135,5 @@ def test_fewer_streams_then_shorter_windows() -> None:
 def test_too_short_a_text(characters: int) -> None:
     """Below the minimum, the error says how many characters there are and how many are needed."""
     said = failure(fit_streams, characters, 16, 32)
-    assert f"there are {characters}" in said
+    assert f"only {characters} characters" in said
     assert "at least 24" in said
