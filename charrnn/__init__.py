@@ -1,3 +1,69 @@
-"""Character-level recurrent networks for a CPU: train on any text, write more like it."""
+"""Character-level recurrent networks for a CPU: train on any text, write more like it.
 
-__version__ = "0.1.0"
+    import charrnn
+
+    model = charrnn.load("model.npz")
+    print(model.sample(prime="Once upon a time", length=300, temp=0.8, seed=1))
+
+`load` opens a model file, `train` trains on a text, `Layer` runs a cell on NumPy arrays. Nothing heavy is imported
+before one of them is used. Each error that a user can fix is a `CharrnnError`, whose message names options as the
+command line spells them: ``--unknown skip`` is ``unknown="skip"`` here.
+"""
+
+from charrnn.version import __version__
+
+TYPE_CHECKING = False  # as typing's, which would take longer to import than all of this
+if TYPE_CHECKING:
+    from charrnn.errors import CharrnnError
+    from charrnn.library.layer import Layer
+    from charrnn.library.model import Model, load
+    from charrnn.library.run import Run, train
+    from charrnn.reading.scoring import Character, Score
+    from charrnn.training.progress import Progress
+    from charrnn.writing.completion import Completion
+    from charrnn.writing.samples import Sample
+
+__all__ = [
+    "Character",
+    "CharrnnError",
+    "Completion",
+    "Layer",
+    "Model",
+    "Progress",
+    "Run",
+    "Sample",
+    "Score",
+    "__version__",
+    "load",
+    "train",
+]
+
+_MODULES = {
+    "Character": "reading.scoring",
+    "CharrnnError": "errors",
+    "Completion": "writing.completion",
+    "Layer": "library.layer",
+    "Model": "library.model",
+    "Progress": "training.progress",
+    "Run": "library.run",
+    "Sample": "writing.samples",
+    "Score": "reading.scoring",
+    "load": "library.model",
+    "train": "library.run",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import what a public name stands for when it is first used."""
+    if name not in _MODULES:
+        raise AttributeError(f"module 'charrnn' has no attribute {name!r}; it has {', '.join(sorted(_MODULES))}")
+    import importlib
+
+    value: object = getattr(importlib.import_module(f"charrnn.{_MODULES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """Return the public names."""
+    return sorted(__all__)

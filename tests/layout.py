@@ -102,7 +102,7 @@ def figures(root: Path = ROOT) -> dict[str, object]:
     """Return the figures of a checkout."""
     package, tests = root / "charrnn", root / "tests"
     lengths = {str(path.relative_to(root)): text.count("\n") for path, text in sources(package).items()}
-    flat = [path for path in package.glob("*.py") if path.stem not in ("__init__", "__main__", "errors")]
+    flat = [path for path in package.glob("*.py") if path.stem not in ("__init__", "__main__", "errors", "version")]
     rooms = [path for path in package.iterdir() if path.is_dir() and any(path.glob("*.py"))]
     longest, most = (
         max(((measure(function), name) for name, function in functions(package) if not is_command(function)))

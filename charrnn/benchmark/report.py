@@ -7,7 +7,6 @@ from importlib import metadata
 from math import sqrt
 from platform import python_version
 
-from charrnn import __version__
 from charrnn.benchmark.comparison import Compared
 from charrnn.benchmark.processes import StartUp
 from charrnn.benchmark.recall import STREAMS, Recall, Task
@@ -15,6 +14,7 @@ from charrnn.benchmark.speed import Speed
 from charrnn.benchmark.suite import Growth
 from charrnn.benchmark.timing import Comparison, Timing
 from charrnn.cells.architecture import Architecture
+from charrnn.version import __version__
 
 # The suite's columns and their widths: its rows are shown one by one, so no width can wait for the last.
 SUITE_COLUMNS = {

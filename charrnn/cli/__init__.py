@@ -11,8 +11,8 @@ from typing import NoReturn, TextIO, cast
 
 import click
 
-from charrnn import __version__
 from charrnn.errors import CharrnnError
+from charrnn.version import __version__
 
 COMMANDS = ("train", "sample", "play", "fill", "eval", "info", "trace", "gradients", "corpus", "cells", "bench")
 COMPLETE = "_CHARRNN_COMPLETE"  # environment variable, set by the README's lines for completion with Tab

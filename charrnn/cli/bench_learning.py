@@ -72,8 +72,8 @@ def cells(options: "BenchOptions", text: "Corpus", team: "Team") -> None:
 
 def _note_if_short(settings: "Settings", text: "Corpus", team: "Team") -> None:
     """Say so where a text is too short for the streams that were asked for."""
-    from charrnn.display import sentences
     from charrnn.display.console import note
+    from charrnn.library import sentences
     from charrnn.training.trainer import Trainer
 
     trainer = Trainer(settings, text, team)

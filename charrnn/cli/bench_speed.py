@@ -59,7 +59,7 @@ class Bench:
         """Tell how fast it trains."""
         from charrnn.benchmark import report
         from charrnn.benchmark.speed import training_speed
-        from charrnn.display import sentences
+        from charrnn.library import sentences
         from charrnn.training.trainer import Trainer
 
         trainer = Trainer(self.settings, self.text, self.team)

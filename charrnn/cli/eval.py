@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
-from charrnn.cli.models import Model, open_model
+from charrnn.cli.models import compile_reading, open_model
 from charrnn.cli.options import copied_options, given, model_argument, unknown_option
 from charrnn.cli.records import Column, chosen, fitting, format_options, write
 from charrnn.errors import CharrnnError
 
 if TYPE_CHECKING:
+    from charrnn.library.model import Model
     from charrnn.model.team import Team
     from charrnn.reading.scoring import Score, Scored
 
@@ -139,39 +140,25 @@ def _check_usage(options: EvalOptions) -> str:
     return form
 
 
-def _opened(path: str) -> Model:
+def _opened(path: str) -> "Model":
     model = open_model(path)
-    model.compile_reading()
+    compile_reading(model)
     return model
 
 
-def _reads_both_sides(model: Model) -> bool:
+def _reads_both_sides(model: "Model") -> bool:
     return model.network.architecture.bidirectional
 
 
-def _scored(model: Model, text: str, source: BinaryIO | None, unknown: str, team: "Team") -> "Iterator[Scored]":
-    """Score a text, piece by piece. Raises CharrnnError where there is too little of it, or a loss is no number."""
-    import numpy as np
-
-    from charrnn.reading import scoring
-    from charrnn.storage.files import shown
+def _scored(model: "Model", text: str, source: BinaryIO | None, unknown: str, team: "Team") -> "Iterator[Scored]":
+    """Score a text, piece by piece, as `Model.score_blocks` does."""
     from charrnn.text.ingest import name_of, read_stream
 
-    boundary = model.vocabulary.boundary
     blocks = read_stream(text, model.vocabulary, unknown=unknown, source=source)
-    enough = False
-    for ids, nats in scoring.score_pieces(model.network, blocks, team, boundary):
-        if not enough and ids.size <= scoring.unpredicted(boundary):
-            continue  # a fault may follow, which tells more
-        enough = True
-        if not np.isfinite(nats).all():
-            raise CharrnnError(f"the weights in {shown(model.path)} are so large that its predictions are no numbers")
-        yield ids, nats
-    if not enough:
-        raise CharrnnError(f"{name_of(text)} has one character, but scoring takes two, as the first one is given")
+    return model.score_blocks(blocks, team, name_of(text))
 
 
-def _compare(models: list[Model], options: EvalOptions, team: "Team", form: str) -> None:
+def _compare(models: "list[Model]", options: EvalOptions, team: "Team", form: str) -> None:
     """Tell the figures of every text by every model, a row each, and which model is the best for each text."""
     from charrnn.cli.eval_output import FIGURES, figures
     from charrnn.display.console import note
@@ -197,7 +184,7 @@ def _compare(models: list[Model], options: EvalOptions, team: "Team", form: str)
         note("no model is marked as the best where they did not predict equally many characters, or not from one side")
 
 
-def _score(model: Model, text: str, source: BinaryIO | None, options: EvalOptions, team: "Team") -> "Score":
+def _score(model: "Model", text: str, source: BinaryIO | None, options: EvalOptions, team: "Team") -> "Score":
     """Score a text by one of some models; an error says which, if there are several."""
     from charrnn.reading.scoring import total
     from charrnn.storage.files import shown

@@ -42,8 +42,8 @@ def copied(pieces: "Iterable[Scored]", vocabulary: "Vocabulary", corpus: str, ru
     """Tell the figures of a text, and how much of it is copied."""
     import numpy as np
 
-    from charrnn.display import sentences
     from charrnn.display.words import harmless
+    from charrnn.library import sentences
     from charrnn.reading.copying import comparison
     from charrnn.reading.scoring import total
     from charrnn.text.ingest import name_of

@@ -16,8 +16,8 @@ from charrnn.cli.records import Column, chosen, format_options, write
 from charrnn.errors import CharrnnError
 
 if TYPE_CHECKING:
-    from charrnn.cli.fill_output import Completion
-    from charrnn.text.vocabulary import Vocabulary
+    from charrnn.library.model import Model
+    from charrnn.writing.completion import Completion
     from charrnn.writing.filling import Filler, Filling, Gapped
 
 COLUMNS = (Column("probability", 11, ".4g"), Column("bits_per_char", 9, ".4f"), Column("text"))
@@ -106,12 +106,12 @@ def command(ctx: click.Context, /, **values: Any) -> None:
     """
     options = FillOptions(given=given(ctx), **values)
     form = _check_usage(options)
-    from charrnn.cli.fill_output import Completion
+    from charrnn.writing.completion import Completion
     from charrnn.writing.filling import Filler
 
     model = open_model(options.model)
     filler = Filler(model.network)
-    gapped = _gapped(options, model.vocabulary)
+    gapped = _gapped(options, model)
     compile_noticed(model.network, filler.compile)
     found = _found(options, filler, gapped)
     _tell(options, form, (Completion(gapped, filling, model.vocabulary) for filling in found))
@@ -135,25 +135,21 @@ def _check_usage(options: FillOptions) -> str:
     return chosen(options.as_json, options.as_tsv)
 
 
-def _gapped(options: FillOptions, vocabulary: "Vocabulary") -> "Gapped":
+def _gapped(options: FillOptions, model: "Model") -> "Gapped":
     """Find the gaps of the text. Raises CharrnnError if there are none."""
     from charrnn.storage.files import shown
     from charrnn.text.ingest import read_verbatim
-    from charrnn.writing.filling import Gapped
 
-    if options.from_stdin or options.text is None:
+    vocabulary, text = model.vocabulary, options.text
+    if options.from_stdin or text is None:
         text = read_verbatim("-", byte_level=vocabulary.byte_level)
     else:
-        text = vocabulary.typed(options.text)
-    if not text:
-        raise CharrnnError(f"{options.where} is empty")
-    mark = vocabulary.typed(options.mark)
-    if mark not in text:
-        hint = "--mark sets another mark"
-        if options.text is not None and not options.from_stdin and _is_file(options.text):
-            hint = f"to read a file, type < {shown(options.text)}"
-        raise CharrnnError(f"{options.where} has no gap: the mark {options.mark!r} is not in it; {hint}")
-    return Gapped.of(text, mark, vocabulary, unknown=options.unknown, where=options.where)
+        if options.mark not in text and _is_file(text):
+            raise CharrnnError(
+                f"the text has no gap: the mark {options.mark!r} is not in it; to read a file, type < {shown(text)}"
+            )
+        text = vocabulary.typed(text)
+    return model.gapped(text, options.mark, options.unknown, where=options.where)
 
 
 def _is_file(path: str) -> bool:

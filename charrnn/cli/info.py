@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from charrnn.cli.models import open_model
 from charrnn.cli.options import model_argument
 from charrnn.cli.records import ESCAPES
 from charrnn.cli.targets import refuse_sources
@@ -46,16 +46,15 @@ def command(model: str, as_json: bool, plot: str | None) -> None:
       charrnn info model.npz
       charrnn info model.npz --plot curve.png
     """
-    from charrnn.model.model_file import load
-
     if plot is not None:
         refuse_sources(plot, [(model, "the model")], "draw into")
-    checkpoint = load(model)
+    opened = open_model(model)
+    checkpoint = opened.checkpoint
     if plot is not None:
         _plot(model, checkpoint, plot)
     bytes_on_disk = Path(model).stat().st_size
     if as_json:
-        click.echo(json.dumps(_record(model, checkpoint, bytes_on_disk)))
+        click.echo(json.dumps({"file": model, "bytes": bytes_on_disk, **opened.info}))
         return
     from charrnn.display.curve import learning_curve
     from charrnn.display.words import harmless
@@ -70,24 +69,6 @@ def command(model: str, as_json: bool, plot: str | None) -> None:
     for line in lines:
         line = harmless(line.translate(ESCAPES))  # a file must not command the terminal
         click.echo(line if len(line) <= LONGEST_LINE else line[: LONGEST_LINE - 1] + "…")
-
-
-def _record(model: str, checkpoint: "Checkpoint", bytes_on_disk: int) -> dict[str, Any]:
-    """Return all that is told in JSON."""
-    architecture = checkpoint.architecture
-    return {
-        "file": model,
-        "bytes": bytes_on_disk,
-        "cell": architecture.cell,
-        "hidden": architecture.hidden,
-        "layers": architecture.layers,
-        "options": architecture.options,
-        "parameters": architecture.parameter_count(),
-        "vocabulary": asdict(checkpoint.vocabulary),
-        "corpus": checkpoint.corpus,
-        "training": checkpoint.training,
-        "history": checkpoint.history,
-    }
 
 
 def _facts(model: str, checkpoint: "Checkpoint", bytes_on_disk: int) -> Iterator[str]:

@@ -1,64 +1,38 @@
 """Models that a command opens, and kernels that it has compiled."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from charrnn.cells.architecture import Architecture
-    from charrnn.model.model_file import Checkpoint
+    from charrnn.library.model import Model
     from charrnn.model.network import Network
-    from charrnn.text.vocabulary import Vocabulary
 
 
-@dataclass(frozen=True)
-class Model:
-    """A model file that was opened."""
-
-    path: str
-    checkpoint: "Checkpoint"
-
-    @property
-    def vocabulary(self) -> "Vocabulary":
-        """What its symbols are."""
-        return self.checkpoint.vocabulary
-
-    @property
-    def architecture(self) -> "Architecture":
-        """The sizes of its network."""
-        return self.checkpoint.architecture
-
-    @cached_property
-    def network(self) -> "Network":
-        """Its network, made when it is first needed: after all that may be refused."""
-        from charrnn.model.network import Network
-
-        return Network(self.checkpoint.architecture, self.checkpoint.parameters)
-
-    def compile_reading(self) -> None:
-        """Compile what reading a text needs."""
-        compile_noticed(self.network, self.network.compile)
-
-    def compile_sampling(self) -> None:
-        """Compile what drawing characters needs, if it is not; raise CharrnnError for a bidirectional network."""
-        from charrnn.model.bidirectional import require_left_to_right
-        from charrnn.writing.sampler import compile_sampling
-
-        require_left_to_right(self.architecture)
-        if not self.network.is_compiled(sampling=True):  # else the first character is there sooner
-            compile_noticed(self.network, partial(compile_sampling, self.network), sampling=True)
-
-
-def open_model(path: str, *, left_to_right: bool = False) -> Model:
-    """Load a model file; raise CharrnnError where that cannot be done, or the network does not read `left_to_right`."""
+def open_model(path: str, *, left_to_right: bool = False) -> "Model":
+    """Open a model file; raise CharrnnError if that fails, or if the network does not read `left_to_right`."""
+    from charrnn.library.model import load
     from charrnn.model.bidirectional import require_left_to_right
-    from charrnn.model.model_file import load
 
-    checkpoint = load(path)
+    model = load(path)
     if left_to_right:
-        require_left_to_right(checkpoint.architecture)
-    return Model(path, checkpoint)
+        require_left_to_right(model.architecture)
+    return model
+
+
+def compile_reading(model: "Model") -> None:
+    """Compile what reading a text needs."""
+    compile_noticed(model.network, model.network.compile)
+
+
+def compile_sampling(model: "Model") -> None:
+    """Compile what drawing characters needs, if it is not; raise CharrnnError for a bidirectional network."""
+    from charrnn.model.bidirectional import require_left_to_right
+    from charrnn.writing import sampler
+
+    require_left_to_right(model.architecture)
+    if not model.network.is_compiled(sampling=True):  # else the first character is there sooner
+        compile_noticed(model.network, partial(sampler.compile_sampling, model.network), sampling=True)
 
 
 def compile_noticed(

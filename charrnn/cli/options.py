@@ -9,7 +9,9 @@ import click
 from click.core import ParameterSource
 
 from charrnn.cells.table import MAXIMUM_HIDDEN, MAXIMUM_LAYERS
+from charrnn.errors import CharrnnError
 from charrnn.text.unknown_rules import UNKNOWN
+from charrnn.training.settings import seconds_of
 from charrnn.writing.controls import CONTROLS, Controls
 
 MOST_COMPARED = 20_000_000  # characters of the texts to compare with a corpus: each takes about 100 bytes of memory
@@ -32,17 +34,15 @@ class Duration(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # gen
     """A time such as 90s, 5m or 1.5h; without a letter, in seconds. Its value is in seconds."""
 
     name = "time"
-    units = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}  # noqa: RUF012
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Return the typed time in seconds; raise click.BadParameter for anything else."""
         if isinstance(value, float):
             return value
-        match = re.fullmatch(r"(\d+(?:\.\d*)?|\.\d+)\s*([smhd]?)", str(value).strip())
-        seconds = float(match[1]) * self.units[match[2] or "s"] if match else 0.0
-        if not 0.0 < seconds < math.inf:
-            self.fail(f"{str(value)[:60]!r} is not a time; write 90s, 5m or 2h.", param, ctx)
-        return seconds
+        try:
+            return seconds_of(str(value))
+        except CharrnnError as error:
+            self.fail(f"{error}.", param, ctx)
 
 
 class EscapedText(click.ParamType):  # type: ignore[type-arg, unused-ignore]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from charrnn.cli.models import open_model
+from charrnn.cli.models import compile_sampling, open_model
 from charrnn.cli.options import control_options, model_argument, split_controls, unknown_option
 from charrnn.cli.play_dialogue import TABLE, TURN_LENGTH, Play
 from charrnn.writing.controls import Controls
@@ -70,7 +70,7 @@ def command(ctx: click.Context, /, **values: Any) -> None:
     from charrnn.writing.samples import Ending, fresh_seed
 
     model = open_model(options.model, left_to_right=True)
-    model.compile_sampling()
+    compile_sampling(model)
     conversation = Conversation(
         model.network,
         model.vocabulary,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from charrnn.cli.models import open_model
+from charrnn.cli.models import compile_sampling, open_model
 from charrnn.cli.options import (
     EFFECTS,
     EscapedText,
@@ -18,6 +18,7 @@ from charrnn.cli.options import (
     unknown_option,
 )
 from charrnn.cli.sample_options import SampleOptions
+from charrnn.writing.controls import LENGTH_AT_MOST, USUAL_LENGTH
 
 if TYPE_CHECKING:
     from charrnn.cli.sample_output import JsonOutput, PlainOutput
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from charrnn.writing.sampler import Sampler
     from charrnn.writing.samples import Ending
 
-USUAL_LENGTH = 1000  # characters that are written where nothing is said
-LENGTH_AT_MOST = 100_000  # the same where something else may end a sample
 MOST_OF_CORPUS = 500_000_000  # characters of the text that samples are to be no part of: it is kept in memory
 NOVEL = f"Write only samples that are not in CORPUS, which can have up to {MOST_OF_CORPUS:,} characters."
 
@@ -96,7 +95,7 @@ def command(ctx: click.Context, /, **values: Any) -> None:
 
     model = open_model(options.model)
     ending = _ending(options, model.vocabulary)
-    model.compile_sampling()
+    compile_sampling(model)
     sampler = Sampler(model.network, controls=controls)
     compare = _comparison(options, model.vocabulary)
     output = output_for(options, model.vocabulary, compare)
@@ -145,16 +144,12 @@ def _ending(options: SampleOptions, vocabulary: "Vocabulary") -> "Ending":
     from charrnn.text.ingest import MOST_IN_MEMORY
     from charrnn.writing.samples import Ending
 
-    ends_itself = bool(vocabulary.separator or options.lines or options.stop)
-    length, needing = options.length, options.needs_whole_samples
-    if length is None:
-        length = LENGTH_AT_MOST if ends_itself else USUAL_LENGTH
-    if needing and not (length or ends_itself):
-        raise click.UsageError(f"A sample of --length 0 never ends, and {needing} would wait for its end for ever.")
-    if needing not in (None, "--count") and length > MOST_IN_MEMORY:
-        raise click.UsageError(f"{needing} keeps a whole sample in memory, of --length {MOST_IN_MEMORY} at most.")
-    ending = Ending(length or None, options.lines, options.stop)
-    ending.check(vocabulary)
+    ending = Ending.of(vocabulary, length=options.length, lines=options.lines, stops=options.stop)
+    if needing := options.needs_whole_samples:
+        if not (ending.length or ending.lines or ending.stops or vocabulary.separator):
+            raise click.UsageError(f"A sample of --length 0 never ends, and {needing} would wait for its end for ever.")
+        if needing != "--count" and (ending.length or 0) > MOST_IN_MEMORY:
+            raise click.UsageError(f"{needing} keeps a whole sample in memory, of --length {MOST_IN_MEMORY} at most.")
     return ending
 
 

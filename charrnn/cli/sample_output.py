@@ -6,6 +6,7 @@ import math
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,6 +14,7 @@ import numpy as np
 
 from charrnn.cli.options import MOST_COMPARED
 from charrnn.errors import CharrnnError
+from charrnn.writing.samples import Sample
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -184,18 +186,9 @@ class JsonOutput:
         self._pieces.append(piece)
         if piece.ended is None:
             return
-        symbols = np.concatenate([part.symbols for part in self._pieces])
-        nats = np.concatenate([part.nats for part in self._pieces])
-        text = self.vocabulary.decode_bytes(self._prime) + self.vocabulary.decode_bytes(symbols)
-        record = {
-            "sample": piece.sample,
-            "text": text.decode("utf-8", "backslashreplace"),
-            "seed": piece.seed,
-            "bits_per_char": float(nats.mean(dtype=np.float64)) / math.log(2.0) if nats.size else None,
-            "characters": int(symbols.size),
-            "ended": piece.ended,
-        }
+        record = {"sample": piece.sample, **asdict(Sample.of(self._pieces, self._prime, self.vocabulary))}
         if self.compare is not None:
+            symbols = np.concatenate([part.symbols for part in self._pieces])
             record |= self.compare([symbols], self.run).fields(self.run)
         sys.stdout.write(json.dumps(record) + "\n")
         sys.stdout.flush()
@@ -226,8 +219,8 @@ class Copies:
 
     def tell(self) -> None:
         """Say on stderr what was copied."""
-        from charrnn.display import sentences
         from charrnn.display.words import harmless
+        from charrnn.library import sentences
 
         found = self.compare([np.concatenate(parts) for parts in self._samples.values()], self.run)
         for sentence in sentences.copied(found, self.run, self.corpus):

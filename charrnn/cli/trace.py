@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from charrnn.cli.models import Model, open_model
+from charrnn.cli.models import compile_reading, open_model
 from charrnn.cli.options import model_argument, unknown_option
 from charrnn.cli.records import chosen, format_options
 from charrnn.cli.targets import refuse_sources
@@ -15,6 +15,7 @@ from charrnn.errors import CharrnnError
 
 if TYPE_CHECKING:
     from charrnn.cli.trace_output import View
+    from charrnn.library.model import Model
     from charrnn.reading.tracing import Following, Unit
     from charrnn.text.vocabulary import Ids, Vocabulary
 
@@ -94,7 +95,7 @@ def command(**values: Any) -> None:
     model = open_model(options.model, left_to_right=True)
     unit = None if options.unit_name is None else unit_named(model.architecture, options.unit_name)
     ids = read_traced(options.text, model.vocabulary, options.length, options.unknown)
-    model.compile_reading()
+    compile_reading(model)
     found, left_out = follow(model.network, ids, _seen(ids, model.vocabulary), unit)
     if unit is None and not found:
         raise CharrnnError(
@@ -151,7 +152,9 @@ def _seen(ids: "Ids", vocabulary: "Vocabulary") -> str:
     return "".join(c if c < "\x80" else "ÿ" for c in text)
 
 
-def _view(options: TraceOptions, model: Model, ids: "Ids", unit: "Unit | None", found: "Sequence[Following]") -> "View":
+def _view(
+    options: TraceOptions, model: "Model", ids: "Ids", unit: "Unit | None", found: "Sequence[Following]"
+) -> "View":
     """Read the part of a text that is shown, and return what a unit, or all that follow something, do there."""
     from charrnn.cli.trace_output import View
     from charrnn.reading.tracing import activations

@@ -11,7 +11,7 @@ from charrnn.cli.targets import refuse_log
 from charrnn.cli.train_log import Log
 from charrnn.cli.train_options import TrainOptions, train_options
 from charrnn.cli.train_run import orderly
-from charrnn.cli.train_usage import check_usage, with_defaults
+from charrnn.cli.train_usage import check_usage
 from charrnn.errors import CharrnnError
 
 
@@ -44,7 +44,6 @@ def command(ctx: click.Context, /, **values: Any) -> None:
     """
     options = TrainOptions(given=given(ctx), **values)
     check_usage(options, ctx.command.params)
-    options = with_defaults(options)
     from charrnn.cli.train_online import learn
     from charrnn.cli.train_preparation import new_run, online_run, resumed_run
     from charrnn.cli.train_session import train

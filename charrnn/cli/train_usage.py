@@ -1,16 +1,14 @@
 """Options of ``charrnn train`` that contradict each other, and defaults that follow from others."""
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import replace
 
 import click
 
 from charrnn.cells.table import CELLS
 from charrnn.cli.train_options import TrainOptions
+from charrnn.library.keywords import INHERITED
 
 CELL_OPTIONS = ("activation", "projection", "periods")
-# Options that the weights of --init-from decide.
-INHERITED = ("cell", "hidden", "layers", *CELL_OPTIONS, "bidirectional", "learned_state")
 
 # Options that a resumed run may be given anew; all others are the run's own.
 RESUMABLE = {
@@ -115,20 +113,3 @@ def _check_real_time(options: TrainOptions) -> None:
     )
     if reason := why_not_in_real_time(architecture):
         raise click.UsageError(f"{reason[0].upper()}{reason[1:]}.")
-
-
-def with_defaults(options: TrainOptions) -> TrainOptions:
-    """Set what is usual with --gradient rtrl where nothing else was given, and what --online leaves no choice in."""
-    if options.gradient != "rtrl":
-        return options
-    given = options.given
-    # Its cost grows with the streams, and with the fourth power of the units.
-    options = replace(
-        options,
-        hidden=options.hidden if "hidden" in given else 32,
-        batch_size=options.batch_size if "batch_size" in given else 1,
-        dropout=options.dropout if "dropout" in given else 0.0,
-    )
-    if not options.online:
-        return options
-    return replace(options, schedule="constant", warmup=0.0, val_fraction=0.0, patience=0)

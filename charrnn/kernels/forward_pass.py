@@ -23,7 +23,8 @@ from charrnn.kernels.arguments import (
     Part,
 )
 from charrnn.kernels.llvm.compiler import call, entry, jit, shared
-from charrnn.kernels.product import pack_shares
+from charrnn.kernels.product import pack as pack_matrix
+from charrnn.kernels.product import pack_shares, panels
 from charrnn.kernels.states import begin_layer, gap_after
 
 ROWS_AT_ONCE = 64  # of a layer's gates: 256 kB with 256 units of four gates, a quarter of a second-level cache
@@ -120,6 +121,27 @@ def forward(net, buffers, ids, no_dropout, part):
     """
     layers_forward(net, buffers, ids, no_dropout, part)
     logits_forward(net, buffers, 0, part)
+
+
+@entry
+def forward_numbers(net, buffers, x, U, packed_U, steps):
+    """Run the layers over numbers x [T+1, B, N] instead of symbols, from the states in slot 0; x_t is in slot t+1.
+
+    U [N, G] is the first layer's, and `packed_U` [N·G] room for it; N is whole vectors.
+    """
+    scan, weights, packed = net.scan, net.weights, net.packed
+    b, peepholes, periods, packed_W = weights.b, weights.peepholes, weights.periods, packed.W
+    packed_deeper, packed_extra, gates, states = packed.U, packed.extra, buffers.z, buffers.states
+    part = Part(0, x.shape[1], 0, steps)
+    pack_matrix(packed_U, U, 0, panels(U.shape[1]))
+    for layer in range(gates.shape[0]):
+        if layer == 0:
+            inputs.feed_below(gates[layer], U.shape[1], packed_U, b[layer], x, part)
+        else:
+            below = states[0, layer - 1]
+            inputs.feed_below(gates[layer], U.shape[1], packed_deeper[layer - 1], b[layer], below, part)
+        own = LayerWeights(packed_W[layer], packed_extra[layer], peepholes[layer], periods)
+        call(scan.address, (gates[layer], states, layer, own, part, scan.flags))
 
 
 @shared(types.void(WEIGHTS, PACKED, PACKED, MEMBER))

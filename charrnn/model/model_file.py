@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn import __version__
 from charrnn.cells.architecture import Architecture
 from charrnn.cells.real_time import influence_shape, why_not_in_real_time
 from charrnn.errors import CharrnnError
 from charrnn.storage import archive
 from charrnn.storage.archive import Form, UnfitError, check_writable
 from charrnn.text.vocabulary import Vocabulary
+from charrnn.version import __version__
 
 __all__ = ["FORMAT", "LONGEST_SEPARATOR", "Checkpoint", "Resume", "check_writable", "load", "require_storable", "save"]
 

@@ -135,6 +135,14 @@ class Network:
         self._pack_once()
         forward_pass.forward(self._net, window.buffers, window.ids, NO_DROPOUT, Part(first, last, 0, steps))
 
+    def forward_numbers(self, window: Window, U: Array, numbers: Array) -> None:
+        """Run a window's layers over numbers [T, B, N], from the carried states; U [≥N, G] is the first's, padded."""
+        self._pack_once()
+        steps, rows, inputs = numbers.shape
+        x = aligned(steps + 1, rows, len(U))
+        x[1:, :, :inputs] = numbers
+        forward_pass.forward_numbers(self._net, window.buffers, x, U, aligned(U.size), steps)
+
     def begin(self, window: Window, first: int, last: int) -> None:
         """Set the carried states of rows `first` to `last` to those that a text begins from: zeros, or learned ones."""
         initial = self.weights.blocks.initial

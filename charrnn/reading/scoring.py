@@ -26,8 +26,7 @@ LONGEST_LINE = 1 << 16  # characters of a line that are kept to be shown
 
 Nats: TypeAlias = NDArray[np.float32]
 Scored: TypeAlias = tuple[Ids, Nats]  # symbols [n] of a text, and what each one cost [n]
-# Its place in the text, its line (or document) and its place there, all from 1; itself; its bits and its probability.
-Character: TypeAlias = tuple[int, int, int, str, float | None, float | None]
+Fields: TypeAlias = tuple[int, int, int, str, float | None, float | None]  # of a Character
 
 
 @dataclass(frozen=True)
@@ -42,6 +41,21 @@ class Cut:
 
 
 DEFAULT_CUT = Cut()
+
+
+@dataclass(frozen=True)
+class Character:
+    """A character of a text: its place there, its line (or document) and its place in that, all from 1.
+
+    What is given and not predicted, as a text's first character, has no bits and no probability.
+    """
+
+    index: int
+    line: int
+    column: int
+    character: str
+    bits: float | None
+    probability: float | None
 
 
 @dataclass(frozen=True)
@@ -154,8 +168,8 @@ def lines(pieces: Iterable[Scored], vocabulary: Vocabulary, *, longest: int = LO
         yield Line(number, characters, nats, _shown(text, vocabulary, longest))
 
 
-def characters(pieces: Iterable[Scored], vocabulary: Vocabulary, *, at_once: int = RECORDS) -> Iterator[Character]:
-    """Turn what `score_pieces` yields into a record for each character; so many records are made in one go."""
+def characters(pieces: Iterable[Scored], vocabulary: Vocabulary, *, at_once: int = RECORDS) -> Iterator[Fields]:
+    """Turn what `score_pieces` yields into the fields of a `Character` for each one; `at_once` are made in one go."""
     names = vocabulary.symbol_names
     end_symbol = _end_of_line(vocabulary)
     place, line, start = 1, 1, 1  # of the next character, and where its line begins
@@ -171,15 +185,8 @@ def characters(pieces: Iterable[Scored], vocabulary: Vocabulary, *, at_once: int
             if place == 1 and unpredicted(vocabulary.boundary):
                 bits[0] = chances[0] = None
             within = (places - starts[:-1] + 1).tolist()
-            yield from zip(
-                places.tolist(),
-                numbers.tolist(),
-                within,
-                map(names.__getitem__, part.tolist()),
-                bits,
-                chances,
-                strict=True,
-            )
+            symbols = map(names.__getitem__, part.tolist())
+            yield from zip(places.tolist(), numbers.tolist(), within, symbols, bits, chances, strict=True)
             place, line, start = place + part.size, int(numbers[-1] + ended[-1]), int(starts[-1])
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -73,6 +74,23 @@ def activations(network: Network, ids: ArrayLike, units: Sequence[Unit]) -> NDAr
     columns = [_column(network.architecture, unit) for unit in units]
     blocks = [block[:, columns] for block in _read(network, np.asarray(ids))]
     return np.concatenate([np.zeros((0, len(units)), np.float32), *blocks])
+
+
+def states(network: Network, ids: ArrayLike) -> dict[str, NDArray[np.float32]]:
+    """Return every state and gate after each symbol of a text [N], read from the initial state: each [N, H].
+
+    They are named as units are, without a number: h, c, i, …, and 2.h in the second layer. Raises CharrnnError where a
+    number is not finite.
+    """
+    architecture = network.architecture
+    sizes = architecture.layers, len(kinds(architecture)), architecture.hidden
+    whole = np.concatenate([np.zeros((0, prod(sizes)), np.float32), *_read(network, np.asarray(ids))])
+    found = whole.reshape(-1, *sizes)
+    return {
+        f"{f'{layer + 1}.' * (layer > 0)}{kind}": found[:, layer, k, : architecture.width(kind)].copy()
+        for layer in range(architecture.layers)
+        for k, kind in enumerate(kinds(architecture))
+    }
 
 
 def scale_of(values: NDArray[np.float32]) -> tuple[float, float]:

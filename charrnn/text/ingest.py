@@ -27,6 +27,7 @@ __all__ = [
     "read_again",
     "read_corpus",
     "read_stream",
+    "read_string",
     "read_text",
     "read_verbatim",
     "require_learnable",
@@ -151,6 +152,20 @@ def read_stream(
         source.seek(0)
         opened = iter([(name_of(path), chunks(source, block=block))])
     return _symbols(opened, vocabulary, unknown, [path])
+
+
+def read_string(text: str | bytes, vocabulary: Vocabulary, *, unknown: str = "error") -> Iterator[Ids]:
+    """Yield the symbols of a text in memory, as ``read_stream`` does for a file with it.
+
+    Raises CharrnnError as that does, and for a string that is not Unicode.
+    """
+    try:
+        data = text if isinstance(text, bytes) else text.encode()
+    except UnicodeEncodeError:
+        raise CharrnnError("the text has a lone surrogate, which no Unicode text has") from None
+    if not data:
+        raise CharrnnError("the text is empty")
+    return _symbols(iter([("the text", iter([data]))]), vocabulary, unknown, ["the text"])
 
 
 def beginning(blocks: Iterable[Ids], length: int) -> Ids:

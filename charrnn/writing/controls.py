@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 from charrnn.errors import CharrnnError
 
+USUAL_LENGTH = 1000  # characters of a sample that nothing else ends
+LENGTH_AT_MOST = 100_000  # characters of a sample that something else can end
+
 
 @dataclass(frozen=True)
 class Control:

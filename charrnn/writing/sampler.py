@@ -113,6 +113,21 @@ class Sampler:
         reader.slot = slots[0]
         return drawn
 
+    def probabilities(self) -> NDArray[np.float64]:
+        """Return each stream's probabilities of its next symbol [B, V], as the network has them: no control applies.
+
+        Raises CharrnnError where the predictions are not finite, ValueError where nothing has been read yet.
+        """
+        reader = self._reader
+        if not reader.slot:
+            raise ValueError("nothing has been read yet")
+        logits = reader.window.logits[reader.slot - 1, :, : self.network.architecture.vocabulary].astype(np.float64)
+        if not np.isfinite(logits).all():
+            raise CharrnnError("the model's weights are so large that its predictions are not finite")
+        odds = np.exp(logits - logits.max(axis=1, keepdims=True))
+        shares: NDArray[np.float64] = odds / odds.sum(axis=1, keepdims=True)
+        return shares
+
     def blocks(self) -> Iterator[Drawn]:
         """Draw without end, in blocks: the first of one character, later ones of some hundredths of a second."""
         size = 1

@@ -1,5 +1,6 @@
 """Whole samples: where each begins and ends, many of them side by side."""
 
+import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,7 +11,8 @@ from numpy.typing import NDArray
 
 from charrnn.errors import CharrnnError
 from charrnn.model.team import Team
-from charrnn.text.vocabulary import Vocabulary
+from charrnn.text.vocabulary import Ids, Vocabulary
+from charrnn.writing.controls import LENGTH_AT_MOST, USUAL_LENGTH
 from charrnn.writing.sampler import Sampler
 
 STREAMS = 64  # samples that are drawn side by side
@@ -28,6 +30,18 @@ class Ending:
     length: int | None = None
     lines: int | None = None
     stops: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, vocabulary: Vocabulary, *, length: int | None, lines: int | None, stops: Sequence[str]) -> "Ending":
+        """Return where samples end: a length of 0 is no bound, None the usual bound.
+
+        Raises CharrnnError as `check` does.
+        """
+        if length is None:
+            length = LENGTH_AT_MOST if vocabulary.separator or lines or stops else USUAL_LENGTH
+        ending = cls(length or None, lines, tuple(stops))
+        ending.check(vocabulary)
+        return ending
 
     def check(self, vocabulary: Vocabulary) -> None:
         """Raise CharrnnError for an end that can never come, as the model does not know its characters."""
@@ -52,6 +66,35 @@ class Piece:
     symbols: NDArray[np.int32]
     nats: NDArray[np.float32]
     ended: str | None = None
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A whole sample: its `text` with the prime, and the `seed` that writes it alone.
+
+    `bits_per_char` is what the model itself needs for the `characters` after the prime, None if there are none. What
+    `ended` it is "length", "lines", "stop", or "end" for the end of a document.
+    """
+
+    text: str
+    seed: int
+    bits_per_char: float | None
+    characters: int
+    ended: str
+
+    @classmethod
+    def of(cls, pieces: Sequence[Piece], prime: Ids, vocabulary: Vocabulary) -> "Sample":
+        """Join the pieces of a sample, of which the last one has its end."""
+        symbols = np.concatenate([piece.symbols for piece in pieces])
+        nats = np.concatenate([piece.nats for piece in pieces])
+        text = vocabulary.decode_bytes(prime) + vocabulary.decode_bytes(symbols)
+        return cls(
+            text=text.decode("utf-8", "backslashreplace"),
+            seed=pieces[-1].seed,
+            bits_per_char=float(nats.mean(dtype=np.float64)) / math.log(2.0) if nats.size else None,
+            characters=int(symbols.size),
+            ended=pieces[-1].ended or "",
+        )
 
 
 def fresh_seed() -> int:

@@ -514,4 +514,4 @@ def test_predictions_that_are_no_numbers(trained, folder, run, monkeypatch, opti
         window.losses[steps - 1, first:last] = np.nan
 
     monkeypatch.setattr(Network, "losses", overflow)
-    refused(run("eval", trained, "corpus.txt", *options), str(trained), "no numbers")
+    refused(run("eval", trained, "corpus.txt", *options), str(trained), "not finite")

@@ -55,10 +55,9 @@ def train_options(*arguments):
     from charrnn.cli.options import given
     from charrnn.cli.train import command
     from charrnn.cli.train_options import TrainOptions
-    from charrnn.cli.train_usage import with_defaults
 
     context = command.make_context("train", [str(argument) for argument in arguments])
-    return with_defaults(TrainOptions(given=given(context), **context.params))
+    return TrainOptions(given=given(context), **context.params)
 
 
 class Screen(io.TextIOWrapper):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from charrnn.display import sentences
+from charrnn.library import sentences
 from charrnn.reading.copying import SHOWN, Copied
 from charrnn.training.settings import Settings
 

@@ -3,6 +3,8 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from charrnn.reading.copying import Copied
     from charrnn.training.settings import Settings
 
@@ -12,6 +14,14 @@ LARGE_VOCABULARY = 5_000  # symbols: above this the output layer outweighs the r
 def reading(size: int) -> str:
     """Say that a text of so many bytes is read."""
     return f"reading {size / 1e9:.1f} GB of text, which takes a while"
+
+
+def skipped(files: "Sequence[str]") -> str | None:
+    """Say which files of a folder were left out; None where there are none."""
+    if not files:
+        return None
+    count = f"{len(files):,} files are not text and were" if len(files) > 1 else "1 file is not text and was"
+    return f"{count} left out, such as {files[0]}"
 
 
 def many_symbols(symbols: int) -> str | None:

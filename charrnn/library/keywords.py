@@ -1,0 +1,85 @@
+"""Keyword arguments of the library: the command line's options, by their names."""
+
+from collections.abc import Collection, Mapping, Sequence
+from difflib import get_close_matches
+from typing import TypedDict
+
+from charrnn.writing.controls import CONTROLS, Controls
+
+
+class ControlOptions(TypedDict, total=False):
+    """How characters are chosen, as `charrnn.writing.controls` has it."""
+
+    temp: float
+    top_k: int | None
+    min_p: float
+    top_p: float
+    repeat_penalty: float
+    repeat_window: int
+
+
+class WritingOptions(ControlOptions, total=False):
+    """How a text is written; README.md of `charrnn.cli` explains each option."""
+
+    length: int | None
+    lines: int | None
+    stop: str | Sequence[str]
+    no_prime: bool
+    seed: int | None
+    unknown: str
+
+
+class NetworkOptions(TypedDict, total=False):
+    """The shape of a network, which the weights of another model decide for a run that starts from them."""
+
+    cell: str
+    hidden: int
+    layers: int
+    activation: str
+    projection: int
+    periods: str | Sequence[int]
+    bidirectional: bool
+    learned_state: bool
+
+
+class SettingOptions(NetworkOptions, total=False):
+    """The settings of a run, as `charrnn.training.settings.Settings` has them, except its length."""
+
+    gradient: str
+    dropout: float
+    seq_length: int
+    batch_size: int
+    optimizer: str
+    lr: float
+    schedule: str
+    warmup: float
+    clip: float
+    clip_value: float
+    val_fraction: float
+    patience: int
+    seed: int
+
+
+class TrainingOptions(SettingOptions, total=False):
+    """All that a run can be asked for by name."""
+
+    bytes: bool
+
+
+INHERITED = tuple(NetworkOptions.__annotations__)
+SETTINGS = tuple(SettingOptions.__annotations__)
+
+
+def require_known(function: str, given: Mapping[str, object], known: Collection[str]) -> None:
+    """Raise TypeError for a keyword argument that a function does not have, with the name that may be meant."""
+    for name in given:
+        if name not in known:
+            close = get_close_matches(name, known, n=1)
+            hint = f"; did you mean {close[0]}?" if close else f"; there are {', '.join(sorted(known))}"
+            raise TypeError(f"{function}() has no argument {name!r}{hint}")
+
+
+def controls_of(options: WritingOptions) -> Controls:
+    """Return the controls among some options. Raises CharrnnError for a value that is out of range."""
+    names = {"temp" if control.name == "temperature" else control.name: control.name for control in CONTROLS}
+    return Controls(**{name: options[given] for given, name in names.items() if given in options})  # type: ignore[literal-required]

@@ -1,0 +1,149 @@
+"""Cells on NumPy arrays: layers by themselves, without a text."""
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from charrnn.cells.architecture import Architecture
+from charrnn.cells.initial import initialize
+from charrnn.kernels.barrier import flushed_denormals
+from charrnn.kernels.llvm.vector import padded
+from charrnn.model.network import Network
+from charrnn.model.parameters import Array, aligned
+from charrnn.model.window import Window
+from charrnn.training.settings import periods_of
+
+State: TypeAlias = dict[str, NDArray[np.float32]]  # each state of the cell, [layers, B, H]
+
+STEPS_AT_ONCE = 256  # what a window has room for
+
+
+class Layer:
+    """One or several layers of a cell, which read numbers and put out numbers.
+
+        layer = charrnn.Layer("lstm", inputs=3, hidden=8)
+        outputs, state = layer(x)         # x [T, B, 3]; outputs [T, B, 8]; state["h"], state["c"] [1, B, 8]
+        outputs, state = layer(x, state)  # continues
+
+    The kernels are those that train and sample, so one-hot inputs give the bits of a `Model` with the same parameters.
+    Threads can share a layer. ``charrnn cells`` lists the cells, with their equations.
+    """
+
+    def __init__(
+        self,
+        cell: str = "lstm",
+        *,
+        inputs: int,
+        hidden: int,
+        layers: int = 1,
+        activation: str | None = None,
+        projection: int | None = None,
+        periods: str | Sequence[int] | None = None,
+        parameters: Mapping[str, ArrayLike] | None = None,
+        seed: int = 0,
+    ) -> None:
+        """Make layers with given parameters, or with the first ones of a run with this seed.
+
+        ``parameters`` are named as in a model file: ``layer0.U_i`` [inputs, H], ``layer0.W_i`` [H, H], ``layer0.b_i``
+        [H] and so on; those of an output layer are ignored. Raises CharrnnError for a cell or a size that does not
+        exist, ValueError for parameters that are missing, unknown or of another shape.
+        """
+        self.architecture = Architecture(
+            cell,
+            inputs,
+            hidden,
+            layers,
+            activation=activation,
+            projection=projection,
+            periods=periods_of(periods) if isinstance(periods, str) else None if periods is None else tuple(periods),
+        )
+        shapes = self.architecture.parameter_shapes()
+        values = initialize(self.architecture, seed) if parameters is None else self._checked(parameters)
+        values |= {name: np.zeros(shapes[name], np.float32) for name in ("output.V", "output.c")}
+        self._network = Network(self.architecture, values)
+        self._U = aligned(padded(inputs), self._network.weights.blocks.first_U.shape[2])
+        self._U[:inputs] = self._network.weights.blocks.first_U[0]
+
+    def __repr__(self) -> str:
+        return f"<charrnn.Layer: {self.architecture.description}, {self.architecture.vocabulary:,} inputs>"
+
+    @property
+    def parameters(self) -> Mapping[str, NDArray[np.float32]]:
+        """Copies of its parameters by name; change them and make another layer with them."""
+        named = self._network.weights.named
+        return MappingProxyType({name: named[name].copy() for name in self._names()})
+
+    def zero_state(self, batch_size: int) -> State:
+        """Return the state before anything was read: zeros [layers, B, H] for each state of the cell."""
+        of, layers = self.architecture, self.architecture.layers
+        return {name: np.zeros((layers, batch_size, of.width(name)), np.float32) for name in of.row.states}
+
+    def __call__(self, x: ArrayLike, state: Mapping[str, ArrayLike] | None = None) -> tuple[Array, State]:
+        """Run the layers over a sequence.
+
+        ``x`` [T, B, N] are T steps of B rows of N inputs, read as float32; ``state`` is one that a call returned, or
+        None for zeros. Returns the top layer's outputs [T, B, H], and the state after the last step. Raises ValueError
+        for another shape, and for a state of other layers.
+        """
+        numbers = np.asarray(x, np.float32)
+        inputs = self.architecture.vocabulary
+        if numbers.ndim != 3 or numbers.shape[2] != inputs:
+            raise ValueError(
+                f"x must have the shape [T, B, {inputs}]: steps, rows, inputs; it has {list(numbers.shape)}"
+            )
+        steps, rows, _ = numbers.shape
+        outputs = np.empty((steps, rows, self.architecture.outputs), np.float32)
+        window = Window(self.architecture, rows, max(1, min(steps, STEPS_AT_ONCE)))
+        self._assign(window, self.zero_state(rows) if state is None else state)
+        for begin in range(0, steps, STEPS_AT_ONCE):
+            part = numbers[begin : begin + STEPS_AT_ONCE]
+            with flushed_denormals():
+                self._network.forward_numbers(window, self._U, part)
+                window.carry(0, rows, len(part))
+            outputs[begin : begin + len(part)] = window.states[0, -1, 1 : len(part) + 1, :, : outputs.shape[2]]
+        return outputs, self._state_of(window)
+
+    def _state_of(self, window: Window) -> State:
+        """Return the carried states of a window."""
+        carried = window.carried()
+        names = self.architecture.row.states
+        return {name: carried[:, k, :, : self.architecture.width(name)].copy() for k, name in enumerate(names)}
+
+    def _assign(self, window: Window, state: Mapping[str, ArrayLike]) -> None:
+        """Set the carried states of a window."""
+        zeros = self.zero_state(window.batch_size)
+        if set(state) != set(zeros):
+            there = ", ".join(zeros)
+            raise ValueError(
+                f"the state must have {there}, as a call of this layer returns it; it has {', '.join(state)}"
+            )
+        carried = window.carried()
+        for k, (name, like) in enumerate(zeros.items()):
+            values = np.asarray(state[name], np.float32)
+            if values.shape != like.shape:
+                raise ValueError(
+                    f"state[{name!r}] must have the shape {list(like.shape)}: layers, rows, units; "
+                    f"it has {list(values.shape)}"
+                )
+            carried[:, k, :, : like.shape[2]] = values
+        window.assign_carried(carried)
+
+    def _names(self) -> list[str]:
+        return [name for name in self.architecture.parameter_shapes() if not name.startswith("output.")]
+
+    def _checked(self, parameters: Mapping[str, ArrayLike]) -> dict[str, NDArray[np.float32]]:
+        """Return given parameters; raise ValueError if they are not those of these layers."""
+        names, shapes = self._names(), self.architecture.parameter_shapes()
+        given = {name: values for name, values in parameters.items() if not name.startswith("output.")}
+        if missing := [name for name in names if name not in given]:
+            raise ValueError(f"the parameters lack {', '.join(missing)}")
+        if unknown := [name for name in given if name not in shapes]:
+            raise ValueError(f"there is no parameter {', '.join(unknown)}; there are {', '.join(names)}")
+        found = {name: np.asarray(values, np.float32) for name, values in given.items()}
+        for name, values in found.items():
+            if values.shape != shapes[name]:
+                raise ValueError(f"{name} must have the shape {list(shapes[name])}, not {list(values.shape)}")
+        return found

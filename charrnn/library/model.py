@@ -1,0 +1,335 @@
+"""A model: what it writes, and what it makes of a text."""
+
+import codecs
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import nullcontext
+from dataclasses import asdict, replace
+from functools import cached_property
+from itertools import chain, islice
+from types import MappingProxyType
+from typing import Any, TypeAlias, Unpack
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charrnn.cells.architecture import Architecture
+from charrnn.errors import CharrnnError
+from charrnn.library.keywords import WritingOptions, controls_of, require_known
+from charrnn.model import model_file
+from charrnn.model.model_file import Checkpoint
+from charrnn.model.network import Network
+from charrnn.model.team import Team, processors
+from charrnn.reading import scoring, tracing
+from charrnn.reading.scoring import Character, Score, Scored
+from charrnn.storage.files import shown
+from charrnn.text.ingest import name_of, read_stream, read_string
+from charrnn.text.unknown_rules import UNKNOWN
+from charrnn.text.vocabulary import Ids, Vocabulary
+from charrnn.writing.completion import Completion
+from charrnn.writing.controls import Controls
+from charrnn.writing.filling import BEAM, Filler, Gapped
+from charrnn.writing.prime import read_prime, typed_prime
+from charrnn.writing.sampler import Sampler
+from charrnn.writing.samples import Ending, Piece, Sample, fresh_seed, samples, seeds
+
+Text: TypeAlias = str | bytes | os.PathLike[str]  # a string is a text itself, a pathlib.Path the file that has it
+
+
+def load(path: str | os.PathLike[str]) -> "Model":
+    """Open a model file.
+
+        model = charrnn.load("model.npz")
+
+    Nothing in the file is ever run. Raises CharrnnError, which names the file and says what is wrong, for anything that
+    is not a whole model file.
+    """
+    return Model(model_file.load(os.fspath(path)), os.fspath(path))
+
+
+class Model:
+    """A network with its vocabulary, as `load` opens it and a `Run` trains it.
+
+    A text is a string, or the `pathlib.Path` of a file. It is read as the command line reads a file: CRLF counts as a
+    line feed, and a character that is not in the vocabulary is an error unless ``unknown`` is "skip" or "replace".
+
+    Threads can share a model: nothing in it changes, and each call has states of its own.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, path: str = "") -> None:
+        """Wrap a checkpoint; ``path`` is the file that messages name."""
+        self.checkpoint, self.path = checkpoint, path
+
+    def __repr__(self) -> str:
+        return f"<charrnn.Model: {self.architecture.description}, {len(self.vocabulary):,} symbols>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Model, (self.checkpoint, self.path)
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """What its symbols are: ``vocabulary.characters``, in the order of their numbers."""
+        return self.checkpoint.vocabulary
+
+    @property
+    def architecture(self) -> Architecture:
+        """The sizes of its network."""
+        return self.checkpoint.architecture
+
+    @cached_property
+    def network(self) -> Network:
+        """Its network, made when it is first needed."""
+        return Network(self.architecture, self.checkpoint.parameters)
+
+    @cached_property
+    def parameters(self) -> Mapping[str, NDArray[np.float32]]:
+        """Its parameters by name, such as ``layer0.W_i`` [H, H] and ``output.V`` [H, V]; read-only.
+
+        `Architecture.parameter_shapes` lists all names and shapes.
+        """
+        views = {name: values.view() for name, values in self.checkpoint.parameters.items()}
+        for view in views.values():
+            view.flags.writeable = False
+        return MappingProxyType(views)
+
+    @property
+    def info(self) -> dict[str, Any]:
+        """What it is and how it was trained, as ``charrnn info --json`` prints it."""
+        return {
+            "cell": self.architecture.cell,
+            "hidden": self.architecture.hidden,
+            "layers": self.architecture.layers,
+            "options": self.architecture.options,
+            "parameters": self.architecture.parameter_count(),
+            "vocabulary": asdict(self.vocabulary),
+            "corpus": self.checkpoint.corpus,
+            "training": self.checkpoint.training,
+            "history": self.checkpoint.history,
+        }
+
+    def save(self, path: str | os.PathLike[str], *, slim: bool = False, force: bool = False) -> None:
+        """Write a model file, whole or not at all.
+
+        A model that a `Run` trained keeps what ``resume`` needs, unless ``slim``; one that was loaded has it no longer.
+        Raises CharrnnError if the file cannot be written, or exists and is not to be replaced (``force``).
+        """
+        write_model(self.checkpoint, path, slim=slim, force=force)
+
+    def sample(self, prime: str = "", **options: Unpack[WritingOptions]) -> str:
+        r"""Write a text that continues the prime, and return it with the prime.
+
+            model.sample("Once upon a time", length=300, temp=0.8, seed=1)
+
+        The options are those of ``charrnn sample``, with the same results: ``length`` in characters (1,000 if nothing
+        else ends a text), ``lines``, one or several strings to ``stop`` before; ``no_prime`` leaves out the prime; the
+        same ``seed`` writes the same text. ``temp``, ``top_k``, ``top_p``, ``min_p``, ``repeat_penalty`` and
+        ``repeat_window`` choose among the characters. Raises CharrnnError for a value out of range, for an unknown
+        character in the prime, and for a bidirectional model.
+        """
+        return "".join(self._stream("sample", prime, options))
+
+    def samples(self, count: int, prime: str = "", **options: Unpack[WritingOptions]) -> list[Sample]:
+        """Write ``count`` texts side by side, on all processors, with the options of `sample`.
+
+        Each has the seed that writes it alone; the first one's is ``seed``.
+        """
+        if count < 1:
+            raise CharrnnError(f"the count must be 1 or more, not {count}")
+        ending, sampler, read, seed = self._asked("samples", prime, options)
+        found: list[Sample] = []
+        parts: list[Piece] = []
+        with Team(min(count, processors())) if count > 1 else nullcontext() as team:
+            for piece in samples(sampler, self.vocabulary, ending, seed=seed, count=count, team=team):
+                parts.append(piece)
+                if piece.ended is not None:
+                    found.append(Sample.of(parts, read, self.vocabulary))
+                    parts = []
+        return found
+
+    def stream(self, prime: str = "", **options: Unpack[WritingOptions]) -> Iterator[str]:
+        """Write a text as `sample` does, and yield each character when it is drawn, the prime first.
+
+            for character in model.stream(length=0, temp=0.8):
+                print(character, end="", flush=True)
+
+        A ``length`` of 0 never ends.
+        """
+        return self._stream("stream", prime, options)
+
+    def next_characters(self, text: str = "", k: int = 10, *, unknown: str = "error") -> list[tuple[str, float]]:
+        r"""Return the ``k`` most probable characters after a text, with their probabilities, the most probable first.
+
+        The end of a document is called by what separates documents, a byte beyond ASCII ``\\x80`` and so on.
+        """
+        if k < 1:
+            raise CharrnnError(f"k must be 1 or more, not {k}")
+        sampler, _ = self._primed(text, unknown, Controls())
+        chances = sampler.probabilities()[0]
+        names = [*self.vocabulary.symbol_names[: self.vocabulary.boundary], self.vocabulary.separator]
+        best = np.argsort(-chances, kind="stable")[:k]
+        return [(names[symbol], float(chances[symbol])) for symbol in best.tolist()]
+
+    def score(self, text: Text, *, unknown: str = "error", threads: int | None = None) -> Score:
+        """Return how well it predicts a text: bits and nats per character, and perplexity.
+
+            model.score("It was a dark and stormy night.").bits_per_char
+
+        The first character is given, and not counted. Raises CharrnnError for a text of fewer than two characters.
+        """
+        with Team(threads) as team:
+            return scoring.total(self._scored(text, unknown, team), self.vocabulary.boundary)
+
+    def per_character(self, text: Text, *, unknown: str = "error", threads: int | None = None) -> list[Character]:
+        """Return a record of each character of a text: its place, and how many bits it costs.
+
+        The records make a table: ``pandas.DataFrame(model.per_character(text))``.
+        """
+        with Team(threads) as team:
+            found = scoring.characters(self._scored(text, unknown, team), self.vocabulary)
+            return [Character(*fields) for fields in found]
+
+    def states(self, text: Text, *, unknown: str = "error") -> dict[str, NDArray[np.float32]]:
+        """Return every state and gate after each of a text's N characters, each as an array [N, H].
+
+        They are named as the cell names them: an LSTM has h, c, i, f, o and g, and in its second layer 2.h and so on;
+        `lstm-projection` has r [N, R]. Raises CharrnnError for a bidirectional model.
+        """
+        ids = np.concatenate([np.zeros(0, self.vocabulary.dtype), *self._blocks(text, unknown)])
+        found = tracing.states(self.network, ids)
+        if self.vocabulary.boundary is None:
+            return found
+        return {name: values[ids < self.vocabulary.boundary] for name, values in found.items()}
+
+    def fill(
+        self,
+        text: str,
+        *,
+        mark: str = "_",
+        beam: int = BEAM,
+        temp: float | None = None,
+        seed: int | None = None,
+        unknown: str = "error",
+    ) -> str:
+        """Fill the gaps of a text, where each ``mark`` stands for one character; it takes a bidirectional model.
+
+            charrnn.load("both.npz").fill("The c_t s_t on the m_t")
+
+        What is filled in is the most probable that a ``beam`` search finds, or with ``temp`` drawn at that temperature.
+        Raises CharrnnError for any other model, and for a text without a gap.
+        """
+        return self.completions(text, 1, mark=mark, beam=beam, temp=temp, seed=seed, unknown=unknown)[0].text
+
+    def completions(
+        self,
+        text: str,
+        k: int = 5,
+        *,
+        mark: str = "_",
+        beam: int = BEAM,
+        temp: float | None = None,
+        seed: int | None = None,
+        unknown: str = "error",
+    ) -> list[Completion]:
+        """Return the ``k`` most probable ways to fill the gaps of a text, or with ``temp`` as many drawn ones."""
+        if k < 1 or beam < 1:
+            raise CharrnnError(f"k and beam must be 1 or more, not {k} and {beam}")
+        filler = Filler(self.network)
+        gapped = self.gapped(self.vocabulary.typed(text), mark, unknown)
+        if temp is None:
+            found = filler.best(gapped.ids, k, beam)
+        elif temp > 0.0:
+            found = filler.draw(gapped.ids, temp, list(islice(seeds(_seed(seed)), k)))
+        else:
+            raise CharrnnError(f"the temperature must be more than 0, not {temp:g}; without temp the best is filled in")
+        return [Completion(gapped, filling, self.vocabulary) for filling in found]
+
+    def gapped(self, text: str, mark: str, unknown: str = "error", *, where: str = "the text") -> Gapped:
+        """Find the gaps of a text, spelled as by the vocabulary; raise CharrnnError if it is empty or has none."""
+        typed_mark = self.vocabulary.typed(mark)
+        if not mark:
+            raise CharrnnError("the mark is empty; give the character that stands for an unknown one")
+        if not text:
+            raise CharrnnError(f"{where} is empty")
+        if typed_mark not in text:
+            raise CharrnnError(f"{where} has no gap: the mark {mark!r} is not in it; --mark sets another mark")
+        return Gapped.of(text, typed_mark, self.vocabulary, unknown=unknown, where=where)
+
+    def score_blocks(self, blocks: Iterable[Ids], team: Team, name: str) -> Iterator[Scored]:
+        """Score a text that comes in blocks, piece by piece, as `reading.scoring.score_pieces` does.
+
+        Raises CharrnnError, in which the text has this ``name``, if it is too short or if a loss is not finite.
+        """
+        boundary, enough = self.vocabulary.boundary, False
+        for ids, nats in scoring.score_pieces(self.network, blocks, team, boundary):
+            if not enough and ids.size <= scoring.unpredicted(boundary):
+                continue  # an error that says more may follow
+            enough = True
+            if not np.isfinite(nats).all():
+                whose = f"the weights in {shown(self.path)}" if self.path else "the model's weights"
+                raise CharrnnError(f"{whose} are so large that its predictions are not finite")
+            yield ids, nats
+        if not enough:
+            raise CharrnnError(f"{name} has one character, but scoring takes two, as the first one is given")
+
+    def _blocks(self, text: Text, unknown: str) -> Iterator[Ids]:
+        """Encode a text."""
+        _require_unknown(unknown)
+        if isinstance(text, str | bytes):
+            return read_string(text, self.vocabulary, unknown=unknown)
+        return read_stream(os.fspath(text), self.vocabulary, unknown=unknown)
+
+    def _scored(self, text: Text, unknown: str, team: Team) -> Iterator[Scored]:
+        name = "the text" if isinstance(text, str | bytes) else name_of(os.fspath(text))
+        return self.score_blocks(self._blocks(text, unknown), team, name)
+
+    def _asked(self, function: str, prime: str, options: WritingOptions) -> tuple[Ending, Sampler, Ids, int]:
+        """Return where texts end, a sampler that has read the prime, what of that to show, and the seed."""
+        require_known(function, options, WritingOptions.__annotations__)
+        length, lines, stop = options.get("length"), options.get("lines"), options.get("stop", ())
+        stops = (stop,) if isinstance(stop, str) else tuple(stop)
+        if (length is not None and length < 0) or (lines is not None and lines < 1) or "" in stops:
+            raise CharrnnError("length must be 0 or more, lines 1 or more, and no string to stop at empty")
+        if length == 0 and function != "stream":
+            raise CharrnnError("a text of length 0 never ends; stream() yields it character by character")
+        ending = Ending.of(self.vocabulary, length=length, lines=lines, stops=stops)
+        sampler, read = self._primed(prime, options.get("unknown", "error"), controls_of(options))
+        return ending, sampler, read[:0] if options.get("no_prime") else read, _seed(options.get("seed"))
+
+    def _primed(self, prime: str, unknown: str, controls: Controls) -> tuple[Sampler, Ids]:
+        """Return a sampler that has read a prime, and the prime's symbols."""
+        _require_unknown(unknown)
+        sampler = Sampler(self.network, controls=controls)
+        ids = read_prime(sampler, self.vocabulary, [typed_prime(prime, self.vocabulary, unknown)], keep=True)
+        return sampler, ids
+
+    def _stream(self, function: str, prime: str, options: WritingOptions) -> Iterator[str]:
+        ending, sampler, read, seed = self._asked(function, prime, options)
+        pieces = samples(sampler, self.vocabulary, ending, seed=seed)
+        return self._decoded(chain([read], (piece.symbols for piece in pieces)))
+
+    def _decoded(self, parts: Iterable[NDArray[Any]]) -> Iterator[str]:
+        """Yield the characters of symbols that come in parts; bytes that are not UTF-8 become escapes."""
+        decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
+        for part in parts:
+            yield from decoder.decode(self.vocabulary.decode_bytes(part))
+        yield from decoder.decode(b"", True)
+
+
+def write_model(checkpoint: Checkpoint, path: str | os.PathLike[str], *, slim: bool, force: bool) -> None:
+    """Write a model file; raise CharrnnError if it cannot be written, or exists and is not to be replaced."""
+    model_file.check_writable(os.fspath(path), force=force)
+    model_file.save(os.fspath(path), replace(checkpoint, resume=None) if slim else checkpoint)
+
+
+def _seed(seed: int | None) -> int:
+    """Return a seed, or one that differs each time."""
+    if seed is None:
+        return fresh_seed()
+    if not 0 <= seed < 2**63:
+        raise CharrnnError(f"the seed must be from 0 to 2^63 − 1, not {seed}")
+    return seed
+
+
+def _require_unknown(unknown: str) -> None:
+    if unknown not in UNKNOWN:
+        raise CharrnnError(f"unknown must be one of {', '.join(UNKNOWN)}, not {unknown!r}")

@@ -1,0 +1,195 @@
+"""The run that is asked for: a new one, or one that continues."""
+
+import io
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, fields, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, get_args
+
+from charrnn.errors import CharrnnError
+from charrnn.library import sentences
+from charrnn.library.keywords import INHERITED
+from charrnn.model.model_file import LONGEST_SEPARATOR, Checkpoint, load
+from charrnn.model.team import Team
+from charrnn.model.transfer import common_vocabulary, starting_weights
+from charrnn.storage.files import shown
+from charrnn.text.ingest import AnotherTextError, Corpus, listed, read_corpus
+from charrnn.training.settings import Settings, default_epochs, default_lr, default_seq_length
+from charrnn.training.trainer import Trainer
+
+IN_REAL_TIME = {"hidden": 32, "batch_size": 1, "dropout": 0.0}  # the cost grows with the fourth power of the units
+ONLINE = {"schedule": "constant", "warmup": 0.0, "val_fraction": 0.0, "patience": 0}  # a run without an end
+
+Given = Mapping[str, Any]  # settings by name, and the length of a run: epochs, seconds; None is what nobody has chosen
+Say = Callable[[str], None]  # hears what a user should know
+
+
+@dataclass(frozen=True)
+class Texts:
+    """What to learn from: files and folders, or ``data``, a text in memory that counts as standard input."""
+
+    paths: tuple[str, ...] = ("-",)
+    data: bytes | None = None
+
+    def read(self, say: Say, **options: Any) -> Corpus:
+        """Read them as `read_corpus` does, with its options."""
+        stdin = None if self.data is None else io.BytesIO(self.data)
+        return read_corpus(self.paths, stdin=stdin, on_large=lambda size: say(sentences.reading(size)), **options)
+
+
+@dataclass(frozen=True)
+class Symbols:
+    """What a symbol of a text is, if no model decides it: characters or bytes; and what separates documents."""
+
+    byte_level: bool = False
+    separator: str = ""
+
+
+def new_trainer(
+    texts: Texts,
+    given: Given,
+    symbols: Symbols,
+    team: Team,
+    say: Say,
+    *,
+    source: Checkpoint | None = None,
+    remap: bool = False,
+) -> Trainer:
+    """Prepare a new run on a text, from the weights of a ``source`` if there is one.
+
+    Raises CharrnnError for a text that cannot be learned from, and for settings that make no sense.
+    """
+    vocabulary = None
+    if source is not None:
+        given = inheriting(given, source)
+        symbols = Symbols(source.vocabulary.byte_level, source.vocabulary.separator)
+        vocabulary = partial(common_vocabulary, source.vocabulary, remap=remap)
+    separator = symbols.separator
+    corpus = texts.read(say, byte_level=symbols.byte_level, separator=separator, vocabulary=vocabulary)
+    if corpus.documents == 1:
+        raise CharrnnError(f"the whole text is one document: {separator[:60]!r} stands nowhere between two parts of it")
+    for sentence in (sentences.skipped(corpus.skipped), sentences.many_symbols(len(corpus.vocabulary))):
+        if sentence:
+            say(sentence)
+    settings = settings_of(given, corpus.ids.size)
+    initial = None if source is None else starting_weights(source, corpus.vocabulary, seed=settings.seed)
+    trainer = Trainer(settings, corpus, team, initial)
+    if shortened := sentences.short_text(trainer.streams.ids.size, settings, trainer.settings):
+        say(shortened)
+    return trainer
+
+
+def resumed_trainer(path: str, texts: Texts | None, team: Team, say: Say, *, given: Given) -> Trainer:
+    """Continue the run that a model file has, on the text it was trained on, which the file may name.
+
+    ``epochs`` or ``seconds`` may be given to make it longer. Raises CharrnnError for another text, and for a run that
+    is complete.
+    """
+    checkpoint = load(path, resume=True)
+    if checkpoint.training.get("online"):
+        raise CharrnnError(f"{path} has learnt online; it goes on with: … | charrnn train - --resume {path} --online")
+    corpus = _same_corpus(path, checkpoint, texts, say)
+    epochs, seconds = given.get("epochs"), given.get("seconds")
+    try:
+        settings = Settings.of(checkpoint.training)
+        if epochs is not None:
+            settings = replace(settings, epochs=float(epochs), seconds=None)
+        elif seconds is not None and settings.seconds is not None:
+            settings = replace(settings, seconds=float(seconds))
+        trainer = Trainer.resumed(checkpoint, corpus, team, settings)
+    except CharrnnError as error:
+        raise CharrnnError(f"{path} cannot be resumed: {error}") from None
+    _require_unfinished(path, trainer, given)
+    return trainer
+
+
+def settings_of(given: Given, characters: int = 1) -> Settings:
+    """Return the settings of a run on a text of so many characters: those given, and defaults that follow from them."""
+    chosen = {name: value for name, value in given.items() if value is not None}
+    gradient, online = chosen.get("gradient", Settings.gradient), chosen.get("online", False)
+    if gradient == "rtrl":
+        chosen = IN_REAL_TIME | chosen
+    if online:
+        chosen |= ONLINE
+    if online or "epochs" in chosen:
+        chosen.pop("seconds", None)  # they only pause the run
+    elif "seconds" not in chosen:
+        chosen["epochs"] = default_epochs(characters, gradient)
+    chosen.setdefault("lr", default_lr(chosen.get("cell", Settings.cell)))
+    chosen.setdefault("seq_length", default_seq_length(chosen.get("bidirectional", False)))
+    if not isinstance(chosen.get("periods", ""), str):
+        chosen["periods"] = ",".join(map(str, chosen["periods"]))
+    measures: set[str] = {field.name for field in fields(Settings) if float in (get_args(field.type) or (field.type,))}
+    values: dict[str, Any] = {name: float(value) if name in measures else value for name, value in chosen.items()}
+    return Settings(**values)
+
+
+def inheriting(given: Given, source: Checkpoint) -> Given:
+    """Return settings that fit the weights of another model."""
+    return {**given, **{name: getattr(source.architecture, name) for name in INHERITED}}
+
+
+def separator_of(documents: str | None) -> str:
+    """Return what separates documents, "" where a text is one; "lines" are those of a text. Raises CharrnnError."""
+    separator = "\n" if documents == "lines" else documents or ""
+    if len(separator) > LONGEST_SEPARATOR:
+        raise CharrnnError(f"the separator of documents has more than {LONGEST_SEPARATOR:,} characters")
+    if not separator.isprintable() and any("\ud800" <= c <= "\udfff" for c in separator):
+        raise CharrnnError("the separator of documents is not UTF-8")
+    return separator
+
+
+def _same_corpus(path: str, checkpoint: Checkpoint, texts: Texts | None, say: Say) -> Corpus:
+    """Read the text that a run was trained on. Raises CharrnnError where it is another one now."""
+    given = texts or Texts(_remembered(path, checkpoint.corpus.get("sources")))
+    name = listed(given.paths)
+    try:
+        sha256 = str(checkpoint.corpus.get("sha256"))
+        corpus = given.read(say, vocabulary=checkpoint.vocabulary, sha256=sha256)
+    except AnotherTextError:
+        raise CharrnnError(
+            f"{name} is not the text that {path} was trained on (its SHA-256 differs); "
+            "--init-from starts a new run on another text"
+        ) from None
+    except CharrnnError as error:
+        if texts is not None:
+            raise
+        raise CharrnnError(f"{error}; if the text has moved, say where: charrnn train CORPUS --resume {path}") from None
+    if corpus.characters != checkpoint.corpus.get("characters"):
+        raise CharrnnError(f"{name} has the bytes that {path} was trained on, but cut in other files")
+    return corpus
+
+
+def _remembered(path: str, sources: Any) -> tuple[str, ...]:
+    """Return the files and folders that a model file says it was trained on.
+
+    Raises CharrnnError for anything else: a pipe or a device that a file names could keep a reader waiting for ever.
+    """
+    if not (isinstance(sources, list) and sources and all(isinstance(source, str) for source in sources)):
+        raise CharrnnError(f"{path} does not say what text it was trained on; give it as CORPUS")
+    if "-" in sources:
+        raise CharrnnError(f"{path} was trained on standard input; give the same text again as CORPUS")
+    for source in sources:
+        found = False
+        with suppress(OSError, ValueError):  # a name that no file can have
+            found = bool(source) and (Path(source).is_file() or Path(source).is_dir())
+        if not found:
+            raise CharrnnError(
+                f"{shown(source):.300} cannot be read: there is no such file or folder; if the text has moved, "
+                f"say where: charrnn train CORPUS --resume {path}"
+            )
+    return tuple(sources)
+
+
+def _require_unfinished(path: str, trainer: Trainer, given: Given) -> None:
+    """Raise CharrnnError where a resumed run has nothing more to do."""
+    asked, flag, done = given.get("epochs"), "--epochs", f"{trainer.state.step / trainer.streams.windows:.4g} epochs"
+    if trainer.settings.seconds is not None:
+        asked, flag, done = given.get("seconds"), "--time", f"{trainer.state.seconds:.3g} seconds"
+    if trainer.finished and not trainer.over and asked is not None:
+        trainer.state.waited = 0  # who asks for more than an early end is not to be stopped at once
+    if trainer.finished:
+        so_far = "is complete" if asked is None else f"has had {done} of training already"
+        raise CharrnnError(f"the run in {path} {so_far}; {flag} with a larger value goes on")

@@ -1,0 +1,240 @@
+"""A run of training, as an iterator of its progress."""
+
+import os
+import signal
+import threading
+import warnings
+import weakref
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Unpack
+
+from charrnn.errors import CharrnnError
+from charrnn.library.keywords import INHERITED, TrainingOptions, require_known
+from charrnn.library.model import Model, write_model
+from charrnn.library.preparation import Symbols, Texts, new_trainer, resumed_trainer, separator_of
+from charrnn.model.model_file import load
+from charrnn.model.team import Team
+from charrnn.training.progress import Progress
+from charrnn.training.settings import seconds_of
+from charrnn.training.trainer import Trainer
+
+LONGEST_PATH = 4096  # characters; a longer string is a text
+LONGEST_NAME = 200  # characters without a line break: rather the name of a file that does not exist
+
+
+def train(
+    corpus: str | bytes | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None = None,
+    *,
+    resume: str | os.PathLike[str] | None = None,
+    init_from: str | os.PathLike[str] | None = None,
+    remap: bool = False,
+    documents: str | None = None,
+    epochs: float | None = None,
+    time: str | float | None = None,
+    threads: int | None = None,
+    **options: Unpack[TrainingOptions],
+) -> "Run":
+    """Prepare a run of training on a text; iterate over it to train.
+
+        run = charrnn.train("corpus.txt", cell="gru", hidden=128, epochs=3)
+        for record in run:
+            print(f"epoch {record.epoch:.2f}, loss {record.loss:.3f}")
+        run.model.save("model.npz")
+
+    The corpus is the path of a file or folder, a list of paths, or the text itself: a string that is not the name of an
+    existing file or folder. All options are those of ``charrnn train``, with the same defaults and results; ``time`` is
+    in seconds, or a string such as "5m". With ``resume``, the run in a model file continues, on the text that the file
+    names unless one is given. What a user should know of the text is a warning (UserWarning).
+
+    Raises CharrnnError for a text that cannot be learned from, for options that make no sense, and for a model file
+    that cannot be resumed; TypeError for an option that does not exist.
+    """
+    require_known("train", options, TrainingOptions.__annotations__)
+    texts = None if corpus is None else _texts(corpus)
+    given: dict[str, Any] = {**options, "epochs": epochs, "seconds": None if time is None else seconds_of(time)}
+    byte_level = given.pop("bytes", False)
+    _check(texts, resume, init_from, {*options, *(["documents"] if documents is not None else [])}, remap=remap)
+    team = Team(threads)
+    try:
+        if resume is not None:
+            trainer = resumed_trainer(os.fspath(resume), texts, team, _warn, given=given)
+        else:
+            source = None if init_from is None else load(os.fspath(init_from))
+            symbols = Symbols(byte_level, separator_of(documents))
+            trainer = new_trainer(texts or Texts(), given, symbols, team, _warn, source=source, remap=remap)
+    except CharrnnError as error:
+        team.close()
+        if texts is None or texts.data is None:
+            raise
+        raise CharrnnError(str(error).replace(" in standard input", "").replace("standard input", "the text")) from None
+    except BaseException:
+        team.close()
+        raise
+    return Run(trainer, team)
+
+
+class Run(Iterator[Progress]):
+    """A run of training: an iterator that trains for a moment, then yields a `Progress` record.
+
+        for record in run:
+            if record.val_loss is not None and record.val_loss < 1.5:
+                break
+
+    To stop, leave the loop, or call `stop`; to continue, iterate again: the result is that of a run that never stopped.
+    Ctrl-C ends the loop too, after the step that is being taken. A run is for one thread at a time; it keeps threads of
+    its own until it is finished, closed (it is a context manager), or no longer used.
+    """
+
+    def __init__(self, trainer: Trainer, team: Team) -> None:
+        """Wrap a trainer; the team that it has is closed with the run."""
+        self.trainer = trainer
+        self._records: Iterator[Progress] | None = None
+        self._turn = threading.Lock()
+        self._close = weakref.finalize(self, team.close)
+
+    def __repr__(self) -> str:
+        epoch = self.trainer.state.step / self.trainer.streams.windows
+        return f"<charrnn.Run: {self.trainer.architecture.description}, epoch {epoch:.2f}>"
+
+    def __next__(self) -> Progress:
+        if not self._turn.acquire(blocking=False):
+            raise CharrnnError("another thread is training this run; a run is for one thread at a time")
+        try:
+            return self._next()
+        finally:
+            self._turn.release()
+
+    def _next(self) -> Progress:
+        if self.trainer.finished and self._records is None:
+            raise StopIteration
+        if not self._close.alive:
+            raise CharrnnError("the run is closed; resume it from the file that save() wrote")
+        if self._records is None:
+            self.trainer.compile()
+            self.trainer.stop = False
+            self._records = self.trainer.run()
+        try:
+            with _interrupted_later():
+                return next(self._records)
+        except BaseException as end:
+            if not isinstance(end, KeyboardInterrupt):
+                self._records = None
+            if self.trainer.finished:
+                self._close()
+            raise
+
+    def stop(self) -> None:
+        """End the loop after the record that is being made; iterating again continues."""
+        self.trainer.stop = True
+
+    def finish(self) -> Model:
+        """Train to the end, and return the model."""
+        for _ in self:
+            pass
+        return self.model
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run has come to its end, or stopped early because validation no longer improved."""
+        return self.trainer.finished
+
+    @property
+    def history(self) -> list[dict[str, Any]]:
+        """A record of each validation so far: step, epoch, seconds, loss, val_loss, learning_rate; losses in nats."""
+        return [dict(record) for record in self.trainer.history]
+
+    @property
+    def model(self) -> Model:
+        """The best model so far, by its validation loss; a copy, which further training leaves alone.
+
+        Raises CharrnnError before the first step.
+        """
+        state = self.trainer.state
+        if not (state.step or state.given):
+            raise CharrnnError("the run has not learned anything yet; iterate over it first: for record in run: …")
+        return Model(self.trainer.checkpoint())
+
+    def save(self, path: str | os.PathLike[str], *, slim: bool = False, force: bool = False) -> None:
+        """Write the best model so far, with all that ``resume`` needs unless ``slim``, as `Model.save` does."""
+        write_model(self.model.checkpoint, path, slim=slim, force=force)
+
+    def close(self) -> None:
+        """End the run's threads; what it has learned stays."""
+        self._close()
+
+    def __enter__(self) -> "Run":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
+def _texts(corpus: str | bytes | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> Texts:
+    """Return what to learn from."""
+    if isinstance(corpus, bytes):
+        return Texts(data=corpus)
+    if isinstance(corpus, str):
+        if _names_a_file(corpus):
+            return Texts((corpus,))
+        if "\n" not in corpus and len(corpus) <= LONGEST_NAME:
+            raise CharrnnError(
+                f"there is no file {corpus!r}, and a text to learn from takes more than these characters"
+            )
+        try:
+            return Texts(data=corpus.encode())
+        except UnicodeEncodeError:
+            raise CharrnnError("the text has a lone surrogate, which no Unicode text has") from None
+    paths = [corpus] if isinstance(corpus, os.PathLike) else corpus
+    return Texts(tuple(os.fspath(path) for path in paths))
+
+
+def _names_a_file(text: str) -> bool:
+    try:
+        return len(text) <= LONGEST_PATH and Path(text).exists()
+    except (OSError, ValueError):  # no file can have this name
+        return False
+
+
+def _check(
+    texts: Texts | None,
+    resume: str | os.PathLike[str] | None,
+    init_from: str | os.PathLike[str] | None,
+    given: set[str],
+    *,
+    remap: bool,
+) -> None:
+    """Raise CharrnnError for options that contradict each other."""
+    if resume is not None:
+        if init_from is not None:
+            raise CharrnnError("give resume or init_from, not both")
+        if given:
+            raise CharrnnError(f"a resumed run keeps its own {', '.join(sorted(given))}; init_from starts a new run")
+    elif texts is None:
+        raise CharrnnError("give a text to learn from, or the path of one")
+    if init_from is not None and (decided := given & {*INHERITED, "documents", "bytes"}):
+        raise CharrnnError(f"with init_from, the model decides {', '.join(sorted(decided))}")
+    if remap and init_from is None:
+        raise CharrnnError("remap goes with init_from")
+
+
+def _warn(sentence: str) -> None:
+    warnings.warn(sentence, UserWarning, stacklevel=4)
+
+
+@contextmanager
+def _interrupted_later() -> Iterator[None]:
+    """Keep Ctrl-C for the end of the block, as weights and the count of steps must change together."""
+    own = signal.default_int_handler
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) is not own:
+        yield
+        return
+    caught: list[int] = []
+    signal.signal(signal.SIGINT, lambda number, frame: caught.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, own)
+    if caught:
+        raise KeyboardInterrupt
