@@ -1,6 +1,6 @@
-"""Texts to train on: made here, read off this machine, or downloaded.
+"""Texts to train on: generated here, read from this machine, or downloaded.
 
-``corpora()`` lists them all, and ``pieces(name)`` gives any of them, piece by piece, as UTF-8 bytes.
+``corpora()`` lists them, and ``pieces(name)`` yields one of them in pieces, as UTF-8 bytes.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,23 +14,26 @@ __all__ = ["CorpusEntry", "corpora", "pieces"]
 
 @dataclass(frozen=True)
 class CorpusEntry:
-    """What a reader wants to know of a corpus before choosing it."""
+    """What the list of corpora shows of a corpus."""
 
     name: str
-    size: int | None  # in bytes; None where it depends on the machine
+    size: int | None  # in bytes; None if it depends on the machine
     source: str
     licence: str
     what: str
 
 
 _MADE_HERE = (
-    CorpusEntry("fables", 300_000, "made here", "CC0", "small animal fables, told anew by a grammar"),
-    CorpusEntry("python", None, "this machine", "PSF", "the Python standard library, as it is installed here"),
+    CorpusEntry("fables", 300_000, "made here", "CC0", "short animal fables, generated from a grammar"),
+    CorpusEntry("python", None, "this machine", "PSF", "the Python standard library, as installed here"),
 )
 
 
 def corpora() -> dict[str, CorpusEntry]:
-    """Return all corpora by name: first those that need no network, then the downloads."""
+    """Return all corpora by name.
+
+    The downloads come last.
+    """
     downloads = (CorpusEntry(text.name, text.size, "download", text.licence, text.what) for text in TEXTS.values())
     return {corpus.name: corpus for corpus in (*_MADE_HERE, *downloads)}
 
@@ -42,9 +45,10 @@ def pieces(
     characters: int = 300_000,
     progress: Callable[[int, int], None] | None = None,
 ) -> Iterator[bytes]:
-    """Give the corpus of that name. Only the fables have a seed and a length; ``progress`` is as in ``fetch``.
+    """Yield the corpus of this name in pieces.
 
-    Raises CharrnnError where there is no such corpus, and if it cannot be made, read or downloaded.
+    ``seed`` and ``characters`` are for the fables only; ``progress`` is as in `fetch`. Raises CharrnnError if the
+    corpus does not exist, or cannot be read or downloaded.
     """
     if name == "fables":
         from charrnn.corpora.fables import fables

@@ -1,4 +1,4 @@
-"""Public texts that can be downloaded, each known by its SHA-256, and the download itself."""
+"""Public texts to download, each with its SHA-256, and the download itself."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ from urllib.parse import urlsplit
 from charrnn.errors import CharrnnError
 from charrnn.storage.caches import private_folder
 
-PATIENCE = 20.0  # seconds that a server may take to answer, or be silent while it sends
+PATIENCE = 20.0  # seconds to wait for a server's answer, or for more data
 
 
 @dataclass(frozen=True)
 class Text:
-    """One public text. The address names one version of the file for ever, and ``sha256`` its bytes."""
+    """A public text. ``address`` names a fixed version of the file, and ``sha256`` its bytes."""
 
     name: str
     title: str
@@ -33,7 +33,7 @@ _ROWS = (
         sha256="86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
         size=1_115_394,
         licence="public domain",
-        what="40,000 lines from Shakespeare's plays: the usual yardstick",
+        what="40,000 lines from Shakespeare's plays: the usual benchmark",
     ),
     Text(
         name="names",
@@ -42,7 +42,7 @@ _ROWS = (
         sha256="0a30b5557f192f32ab962680889aac5f6fda0f4cecf40a6d0b5694f58ea8cc4d",
         size=228_145,
         licence="MIT",
-        what="32,033 first names in small letters, one a line",
+        what="32,033 first names in lowercase, one per line",
     ),
     Text(
         name="grimm",
@@ -73,24 +73,24 @@ def fetch(
     progress: Callable[[int, int], None] | None = None,
     patience: float = PATIENCE,
 ) -> Path:
-    """Return the file of a text, downloaded unless an intact copy is in ``folder`` (by default this user's cache).
+    """Return the file of a text, downloaded if necessary.
 
-    ``progress`` is called with the bytes received and the bytes expected, first with 0 received; where no download is
-    needed it is not called. A server may take `patience` seconds to answer. Raises CharrnnError where there is no
-    such text, if pooch is not installed, if the server cannot be reached or does not send the text expected, and if
-    the folder cannot be written.
+    It is not downloaded if ``folder`` (by default this user's cache) has an intact copy. Otherwise ``progress`` is
+    called with the bytes received and the bytes expected, first with 0 received. The server has ``patience`` seconds to
+    answer. Raises CharrnnError if the text does not exist, if pooch is not installed, if the server cannot be reached
+    or does not send the expected text, and if the folder cannot be written.
     """
     if name not in TEXTS:
-        raise CharrnnError(f"there is no text called {name} to download, only {', '.join(TEXTS)}")
+        raise CharrnnError(f"no text named {name} can be downloaded; choose one of {', '.join(TEXTS)}")
     try:
         import pooch
         import requests
     except ImportError as error:
-        raise CharrnnError("to download a text, first run pip install '.[download]' in a clone of charrnn") from error
+        raise CharrnnError("a download needs pooch; run pip install '.[download]' in a clone of charrnn") from error
     if folder is None:
         from platformdirs import user_cache_path
 
-        # Private where that can be: a folder that others may write to would be no place for compiled code beside it.
+        # Private if possible: compiled code is kept next to it, where nobody else must be able to write.
         folder = private_folder("corpora") or user_cache_path("charrnn") / "corpora"
     text = TEXTS[name]
     host = urlsplit(text.address).netloc
@@ -105,12 +105,12 @@ def fetch(
                 raise CharrnnError(f"cannot download {name}: {host} answered {status}")
             for chunk in answer.iter_content(1 << 14):
                 received += len(chunk)
-                if received > text.size:  # never fill a disk with what cannot be the text: its hash will tell
+                if received > text.size:  # too long to be the text: stop before it fills the disk; its hash is wrong
                     break
                 file.write(chunk)
                 report(received, text.size)
 
-    pooch.get_logger().setLevel("ERROR")  # it writes to stderr, which is ours
+    pooch.get_logger().setLevel("ERROR")  # it writes to stderr, which is for our own messages
     try:
         path = pooch.retrieve(
             text.address, f"sha256:{text.sha256}", fname=f"{name}.txt", path=folder, downloader=download
@@ -120,9 +120,7 @@ def fetch(
     except requests.RequestException as error:
         raise CharrnnError(f"cannot download {name}: no connection to {host}") from error
     except ValueError as error:
-        raise CharrnnError(
-            f"cannot download {name}: what {host} sent is another text, for its SHA-256 differs"
-        ) from error
+        raise CharrnnError(f"cannot download {name}: {host} sent a file with the wrong SHA-256") from error
     except OSError as error:
-        raise CharrnnError(f"cannot keep {name} in {folder}: {error.strerror or error}") from error
+        raise CharrnnError(f"cannot save {name} in {folder}: {error.strerror or error}") from error
     return Path(path)

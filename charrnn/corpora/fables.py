@@ -1,6 +1,6 @@
-"""Small fables told by a grammar: a text to train on that is always at hand and the same everywhere.
+"""Short fables generated from a grammar: a text to train on that is always available and the same everywhere.
 
-The words and the plots are in ``fables.grammar`` beside this file, whose head explains its marks.
+The words and the plots are in ``fables.grammar`` next to this file, which explains its marks in its first lines.
 """
 
 import random
@@ -24,17 +24,17 @@ _A_BEFORE_VOWEL = re.compile(r"\b(a)(?= (?:[aio]|e(?!we|u)|u(?!s|ni)|hour|hones)
 
 @dataclass
 class _Plot:
-    """One plot as it stands in the grammar: who may be in it, and the steps of its telling."""
+    """A plot of the grammar: its possible characters, titles, morals and steps."""
 
     cast: list[tuple[str, list[str]]]
     titles: list[str] = field(default_factory=list)
     morals: list[str] = field(default_factory=list)
-    steps: list[tuple[bool, list[str]]] = field(default_factory=list)  # may it be left out; ways to tell it
+    steps: list[tuple[bool, list[str]]] = field(default_factory=list)  # whether it is optional; the ways to tell it
 
 
 @dataclass
 class _Grammar:
-    """The lists and the plots. ``fields`` names the fields of a list whose entry is fixed for a whole fable."""
+    """The lists and the plots. ``fields`` names the fields of each list that has one entry for a whole fable."""
 
     lists: dict[str, list[str]] = field(default_factory=dict)
     fields: dict[str, list[str]] = field(default_factory=dict)
@@ -74,7 +74,7 @@ def _read_grammar() -> _Grammar:
 
 
 class _Teller:
-    """Tells one fable after another. All chance comes from ``random()``, whose stream no Python has changed."""
+    """Generates fables. All random numbers come from ``random()``, whose stream is the same in every Python version."""
 
     def __init__(self, grammar: _Grammar, seed: int) -> None:
         self._grammar = grammar
@@ -88,15 +88,18 @@ class _Teller:
         return options[int(self._chance() * len(options))]
 
     def _fresh(self, name: str) -> str:
-        """Draw an entry of a list, one not yet used in this fable where there is one."""
+        """Draw an entry of a list.
+
+        If possible, it is one that this fable has not used yet.
+        """
         entries = self._grammar.lists[name]
         entry = self._pick([entry for entry in entries if entry not in self._used] or entries)
         self._used.add(entry)
         return entry
 
     def fable(self) -> str:
-        """Tell the next fable: a title, paragraphs, a moral."""
-        if not self._deck:  # every plot once, in an order of its own, before any comes again
+        """Return the next fable: title, paragraphs and moral."""
+        if not self._deck:  # every plot is used once, in random order, before any is used again
             self._deck = list(self._grammar.plots)
         plot = self._deck.pop(int(self._chance() * len(self._deck)))
         self._used.clear()
@@ -124,7 +127,10 @@ class _Teller:
         return "\n".join([title, *(_wrapped(_polished(paragraph)) for paragraph in paragraphs)])
 
     def _cast(self, who: str, group: str, traits: list[str], kinds: list[str], male: bool | None) -> str:
-        """Name a character. The two are he and she, so that a pronoun always tells whom it means."""
+        """Choose a character, and return its kind.
+
+        One of the two characters is he and the other she, so that every pronoun is clear.
+        """
         barred = () if male is None else ("(f)",) if male else ("(m)",)
         entries = [entry for entry in self._grammar.lists[group] if not entry.endswith(barred)]
         kind, _, sex = self._pick([entry for entry in entries if entry.split(" (")[0] not in kinds]).partition(" (")
@@ -154,7 +160,10 @@ class _Teller:
         }
 
     def _aside(self, kinds: list[str]) -> str:
-        """Make a remark on the weather or on other bystanders than those of the fable."""
+        """Return a remark on the weather or other bystanders.
+
+        They are not the bystanders of the fable.
+        """
         facts, one = dict(self._facts), self._one
         self._bystanders([*kinds, facts["g.one"]])
         told = self._step("{asides}")[0]
@@ -179,7 +188,7 @@ class _Teller:
         return word[0].lower() + word[1:] if way else word
 
     def _expand(self, text: str) -> str:
-        """Carry out the marks in a text, from the inside out, until none is left."""
+        """Replace all marks in a text, innermost first."""
         while any(mark in text for mark in "<[{"):
             text = _AGREEMENT.sub(lambda match: match[1] if self._one else match[2], text)
             while "[" in text:
@@ -188,9 +197,9 @@ class _Teller:
         return text
 
     def _step(self, text: str) -> tuple[str, bool]:
-        """Tell one step, and say whether anybody speaks in it."""
+        """Return a step's text, and whether anybody speaks."""
         told, speech = [], False
-        for who in "ab":  # one way to call each of them, or a sentence would seem to be about four
+        for who in "ab":  # one name for each of them, or a sentence would seem to be about four characters
             self._facts[who] = self._pick([self._facts[f"{who}.name"], f"the {self._facts[f'{who}.kind']}"])
         for part in _split(text, "~"):
             if match := _SPEECH.fullmatch(part):
@@ -202,7 +211,10 @@ class _Teller:
         return " ".join(told), speech
 
     def _speech(self, who: str, reply: bool, text: str, known: bool) -> str:
-        """Put in quotation marks what somebody says, mostly with a word on who says it, unless that is known."""
+        """Return speech in quotation marks.
+
+        It usually says who speaks, unless that is ``known``.
+        """
         subject = self._expand(f"{{{who}}}")
         if who == "g":
             subject = f"the {subject}" if self._one else f"[one|the oldest|the youngest] of the {subject}"
@@ -228,18 +240,24 @@ class _Teller:
         return self._expand(f'"{_with_comma(said)}" {verb} {subject}{manner}{comma}{rest}')
 
     def _verb(self, mark: str, reply: bool) -> str:
-        """Draw a verb of saying that suits the mark at the end of what is said."""
+        """Draw a verb that suits the final punctuation mark."""
         names = {"?": "asks", "!": "cries"}
         return self._pick(self._grammar.lists[names.get(mark, "replies" if reply else "says")])
 
 
 def _with_comma(said: str) -> str:
-    """Speech as it ends before "said the fox": a full stop becomes a comma."""
+    """Return speech as it ends before "said the fox".
+
+    A period becomes a comma.
+    """
     return said if said[-1] in ",!?" else said.removesuffix(".") + ","
 
 
 def _polished(text: str) -> str:
-    """Sentences with capitals, and ``an`` where ``a`` cannot stand."""
+    """Return sentences with capital letters and correct articles.
+
+    Before a vowel, ``a`` becomes ``an``.
+    """
     text = _SENTENCE_START.sub(lambda match: match[0][:-1] + match[0][-1].upper(), text)
     return _A_BEFORE_VOWEL.sub(r"\1n", text)
 
@@ -249,10 +267,11 @@ def _wrapped(paragraph: str) -> str:
 
 
 def fables(seed: int = 0, characters: int = 300_000) -> str:
-    """Tell whole fables, an empty line between them, until there are at least as many characters as asked for.
+    """Return fables, with an empty line between them.
 
-    The same seed gives the same text with every Python and on every machine. The text is ASCII, and no line has more
-    than 76 characters. Raises CharrnnError for a negative seed, and if fewer than one character is asked for.
+    The text has at least the given number of ``characters``, as all fables are complete. The same seed gives the same
+    text in every Python version and on every machine. The text is ASCII, and no line has more than 76 characters.
+    Raises CharrnnError for a negative seed and for fewer than 1 character.
     """
     if seed < 0:
         raise CharrnnError(f"the seed of the fables must be 0 or more, not {seed}")

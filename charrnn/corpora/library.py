@@ -1,4 +1,4 @@
-"""The Python standard library as a text: program code to train on that every machine has."""
+"""The source code of the Python standard library, as a text to train on that every machine has."""
 
 import os
 import sysconfig
@@ -7,15 +7,16 @@ from pathlib import Path
 
 from charrnn.errors import CharrnnError
 
-# Other people's packages, tests (odd on purpose, and as much text as all the rest), and what is not source.
+# Third-party packages, tests (which are unusual code, and half of all text), and files that are not source code.
 _SKIPPED = {"site-packages", "dist-packages", "test", "tests", "idle_test", "__pycache__"}
 
 
 def python_library(folder: Path | None = None) -> Iterator[str]:
-    """Give the sources of the standard library (or those in ``folder``), file by file, each with a final newline.
+    """Yield the source files of the standard library.
 
-    They come in the order of their paths; a file that is empty or not UTF-8 is left out. Raises CharrnnError where
-    there is no source at all, as in a Python whose library is one zip file.
+    With ``folder``, yields the files in it instead. They are sorted by path, and each ends with a newline. Files that
+    are empty, not UTF-8 or not readable are left out. Raises CharrnnError if no file is left, as in a Python whose
+    library is a zip file.
     """
     root = Path(sysconfig.get_path("stdlib")) if folder is None else folder
     found = False
@@ -28,11 +29,14 @@ def python_library(folder: Path | None = None) -> Iterator[str]:
             found = True
             yield source if source.endswith("\n") else source + "\n"
     if not found:
-        raise CharrnnError(f"this Python keeps no readable sources of its standard library in {root}")
+        raise CharrnnError(f"the folder {root} has no readable source files of the Python standard library")
 
 
 def _sources(root: Path) -> list[Path]:
-    """Return all Python files below a folder, in an order that is the same under every operating system."""
+    """Return all Python files below a folder.
+
+    Their order is the same on every operating system.
+    """
     paths = []
     for folder, subfolders, files in os.walk(root):
         subfolders[:] = (name for name in subfolders if name not in _SKIPPED)

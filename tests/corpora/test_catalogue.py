@@ -83,7 +83,7 @@ def test_a_wrong_text_is_refused(content: bytes, address: str, monkeypatch: pyte
     offer(monkeypatch, f"{address}/text.txt", content)
     with pytest.raises(CharrnnError, match="SHA-256") as caught:
         catalogue.fetch("quote", folder=tmp_path)
-    assert one_sentence(caught).startswith("cannot download quote: what 127.0.0.1:")
+    assert one_sentence(caught).startswith("cannot download quote: 127.0.0.1:")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -116,7 +116,7 @@ def test_a_folder_that_cannot_be(address: str, monkeypatch: pytest.MonkeyPatch, 
     """A cache that cannot be written is an error that names it."""
     offer(monkeypatch, f"{address}/text.txt")
     (tmp_path / "file").write_text("not a folder")
-    with pytest.raises(CharrnnError, match=r"cannot keep quote in .*folder: Not a directory") as caught:
+    with pytest.raises(CharrnnError, match=r"cannot save quote in .*folder: Not a directory") as caught:
         catalogue.fetch("quote", folder=tmp_path / "file" / "folder")
     one_sentence(caught)
 
@@ -130,7 +130,9 @@ def test_without_pooch(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_unknown_text() -> None:
     """A name that is not in the catalogue is an error that lists those that are."""
-    with pytest.raises(CharrnnError, match="no text called bible to download, only tinyshakespeare, names"):
+    with pytest.raises(
+        CharrnnError, match="no text named bible can be downloaded; choose one of tinyshakespeare, names"
+    ):
         catalogue.fetch("bible")
 
 

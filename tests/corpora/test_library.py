@@ -37,5 +37,5 @@ def test_which_sources(tmp_path: Path) -> None:
 
 def test_no_sources(tmp_path: Path) -> None:
     """A Python without sources is an error."""
-    with pytest.raises(CharrnnError, match="no readable sources"):
+    with pytest.raises(CharrnnError, match="no readable source files"):
         list(python_library(tmp_path / "python311.zip"))
