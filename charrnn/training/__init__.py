@@ -1,1 +1,1 @@
-"""Learning from a text: settings, steps, optimizers, the run, online learning, and how far gradients reach."""
+"""Training on a text: settings, steps, optimizers, runs, online learning, and how far back gradients reach."""

@@ -1,4 +1,4 @@
-"""How far back the gradient of a network's loss reaches, and what its recurrent matrices and clipping tell about it."""
+"""How far back the gradient of a network's loss reaches, the spectra of its recurrent matrices, and what is clipped."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -20,14 +20,14 @@ from charrnn.training.learner import Learner
 
 Norms: TypeAlias = NDArray[np.float64]
 
-WARM_UP_CHARACTERS = 64  # that a stream reads at least before its first place, to have the state of a reader
-WINDOW_CHARACTERS = 4096  # of a window, in all its streams: what bounds memory
-FORGOTTEN = 0.01  # of the gradient one character back: where no more is left, a character can teach nothing
+WARM_UP_CHARACTERS = 64  # that a stream reads before its first place, at least, so that its state is typical
+WINDOW_CHARACTERS = 4096  # of a window, in all its streams together; this bounds memory
+FORGOTTEN = 0.01  # share of the gradient one character back; if less is left, the character is forgotten
 
 
 @dataclass(frozen=True)
 class Summary:
-    """Norms of a gradient over many places, for each lag k = 0 … K; None where no document goes so far back."""
+    """Norms of a gradient over many places, for each lag k = 0 … K; None if no document goes back that far."""
 
     mean: list[float | None]
     lower: list[float | None]  # quartile
@@ -36,24 +36,24 @@ class Summary:
 
     @property
     def deepest(self) -> int:
-        """The last lag that there is a number for."""
+        """The last lag with a value."""
         return max((k for k, value in enumerate(self.mean) if value is not None), default=0)
 
     @property
     def forgotten(self) -> int | None:
-        """The first lag beyond 1 at which the mean is below `FORGOTTEN` of that at lag 1; None where there is none."""
+        """The first lag above 1 whose mean is below `FORGOTTEN` times the mean at lag 1; None if there is none."""
         start = self.mean[1] or 0.0
         return next((k for k, v in enumerate(self.mean) if k > 1 and v is not None and v < FORGOTTEN * start), None)
 
     @property
     def left(self) -> float | None:
-        """The mean at the last lag as a share of that at lag 1; None where there are not both, or nothing at lag 1."""
+        """The mean at the last lag as a share of the mean at lag 1; None if either is missing, or the latter is 0."""
         last = self.mean[self.deepest]
         return last / self.mean[1] if self.deepest > 1 and last is not None and self.mean[1] else None
 
     @property
     def factor(self) -> float | None:
-        """By what the mean is multiplied from one lag to the next, on the (geometric) average from lag 1 on."""
+        """The factor of the mean from one lag to the next: the geometric mean from lag 1 on."""
         return None if self.left is None else self.left ** (1.0 / (self.deepest - 1))
 
 
@@ -62,12 +62,12 @@ class Spectrum:
     """A recurrent matrix: its spectral norm (largest singular value) and radius (largest |eigenvalue|)."""
 
     name: str
-    norm: float | None  # None where it is too large a matrix
+    norm: float | None  # None if the matrix is too large
     radius: float | None
 
 
 class Probe:
-    """Goes back over windows of text as training does, with a learning rate of 0, so that the weights stay.
+    """Runs the backward pass over windows of text as training does, with a learning rate of 0.
 
     Raises CharrnnError for a bidirectional network.
     """
@@ -75,30 +75,31 @@ class Probe:
     def __init__(self, network: Network, team: Team) -> None:
         if network.architecture.bidirectional:
             raise CharrnnError(
-                "a bidirectional network reads a text from both its ends, so that none of its states is so many "
-                "characters before"
+                "how far back a gradient reaches can be measured only in a network that reads from left to right, and "
+                "this one is bidirectional"
             )
         self.network, self.team = network, team
 
     def compile(self) -> None:
-        """Compile all that is needed, by going over no window."""
+        """Compile all that is needed, with no windows."""
         self._learner(1, 1).compile()
 
     def state_gradients(self, ids: Ids, lags: int, samples: int, boundary: int | None = None) -> Norms:
-        """Return the norms of ∂L_t/∂h_{t−k} of each layer, for k = 0 … K, at N ≤ ``samples`` places t: [L, K+1, N].
+        """Return the norms of ∂L_t/∂h_{t−k} in each layer: [L, K+1, N].
 
-        K is ``lags``. L_t is the loss in nats of the one character that follows place t, and h the state that a layer
-        hands up; in a cell with more states, the gradient came to it along all of them. The encoded text [M] is read
-        in streams that begin at places spread over it; the state is carried, and nothing is dropped. NaN where h
-        belongs to another document than the character. Raises CharrnnError for a text too short, and where a gradient
-        is not finite.
+        k = 0 … K, K = ``lags``, at N ≤ ``samples`` places t. L_t is the loss in nats of the character that follows
+        place t, and h the state that a layer outputs; in a cell with more states, the gradient reaches h along all of
+        them. The encoded text [M] is read in streams that start at places spread over it; the state is carried, and
+        there is no dropout. NaN if h belongs to another document than the character. Raises CharrnnError if the text is
+        too short, or a gradient is not finite.
         """
         length = lags + 1
         warm = -(-WARM_UP_CHARACTERS // length)  # windows that are only read
         needed = length * (warm + 1)
         if ids.size <= needed:
             raise CharrnnError(
-                f"the text has {ids.size:,} characters, but to look back over {lags:,} takes {needed + 1:,} at least"
+                f"the text has {ids.size:,} characters, but looking back {lags:,} characters needs at least "
+                f"{needed + 1:,}; use a longer text or smaller --lags"
             )
         batch = max(1, min(WINDOW_CHARACTERS // length, samples, (ids.size - 1) // (4 * needed)))
         streams = Streams.plan(ids, batch, length, boundary)
@@ -107,7 +108,7 @@ class Probe:
         found = []
         for w in range(count):
             windows = Windows(*streams.span(w, 1))
-            windows.targets[:, :-1] = -1  # one loss a stream
+            windows.targets[:, :-1] = -1  # one loss per stream
             _go_back(learner, windows, fresh=w == 0, scale=1.0)
             if w >= warm:
                 found.append(_norms(learner.window, windows.ids[0]))
@@ -116,10 +117,10 @@ class Probe:
     def update_norms(
         self, ids: Ids, batch_size: int, seq_length: int, boundary: int | None = None, *, most: int = 100
     ) -> Norms:
-        """Return the norm of the gradient of the mean loss over each window [N], N ≤ ``most``.
+        """Return the gradient norm of each window's mean loss [N], N ≤ ``most``.
 
-        Windows are those of training: ``batch_size`` streams of ``seq_length`` steps, or as large as the text allows;
-        but the weights stay as they are, and nothing is dropped. Raises CharrnnError as `state_gradients` does.
+        The windows are those of training: ``batch_size`` streams of ``seq_length`` steps, or as large as the text
+        allows. The weights stay unchanged, and there is no dropout. Raises CharrnnError as `state_gradients` does.
         """
         batch, length = fit_streams(ids.size, batch_size, seq_length)
         streams = Streams.plan(ids, batch, length, boundary)
@@ -132,9 +133,9 @@ class Probe:
 
 
 def _go_back(learner: Learner, windows: Windows, *, fresh: bool, scale: float | None = None) -> float:
-    """Go over one window; return the norm of the whole gradient, of the mean loss or of the sum times a scale.
+    """Backpropagate through one window; return the norm of the whole gradient.
 
-    Raises CharrnnError where that is not finite.
+    The loss is the mean loss, or the sum times a scale. Raises CharrnnError if the norm is not finite.
     """
     done = learner.advance(
         windows,
@@ -143,15 +144,15 @@ def _go_back(learner: Learner, windows: Windows, *, fresh: bool, scale: float | 
         scales=None if scale is None else np.full(1, scale),
     )
     if not math.isfinite(done.grad_norm):
-        raise CharrnnError("the weights are so large that the gradient is no number")
+        raise CharrnnError("the gradient is NaN or infinity; the weights are too large")
     return done.grad_norm
 
 
 def spectra(parameters: Mapping[str, NDArray[np.float32]], *, most_rows: int = 1024) -> list[Spectrum]:
-    """Return the spectra of what multiplies a state on its way to the next step: each W of each layer, and each R.
+    """Return the spectra of the recurrent matrices: each W and R of each layer.
 
-    Where a state is projected by P before it goes back, that is P W: [H, H] as W is without a projection. Of a matrix
-    with more rows there are no numbers: its eigenvalues would take minutes.
+    If P projects the state before it is fed back, the matrix is P W [H, H]. For a matrix with more than `most_rows`
+    rows, the values are None: its eigenvalues would take minutes.
     """
     found = []
     for name, values in parameters.items():
@@ -180,8 +181,11 @@ def summary(norms: Norms) -> Summary:
 
 
 def _norms(window: Window, ids: NDArray[np.int32]) -> Norms:
-    """Return the norms in a window of ids [T, B] that went back: [L, T, B], those of the last state first."""
-    # What is left in slot 0 is no whole gradient: it lacks what went up from that state to the layer above.
+    """Return the norms after a backward pass over ids [T, B].
+
+    The shape is [L, T, B], with the norms of the last state first.
+    """
+    # Slot 0 is not a whole gradient: it lacks the part from the layer above.
     norms: Norms = np.sqrt(np.square(window.dh[:, 1:], dtype=np.float64).sum(axis=3))[:, ::-1]
     norms[:, np.logical_or.accumulate(ids[::-1] < 0)] = np.nan
     return norms

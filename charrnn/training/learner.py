@@ -1,4 +1,4 @@
-"""A network that learns: what training on a text, learning online and looking at gradients have in common."""
+"""A network in training, as used by runs on a text, online runs and measurements of gradients."""
 
 import math
 from collections.abc import Mapping
@@ -25,21 +25,21 @@ Numbers = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Advance:
-    """What came of some steps [N]."""
+    """The results of N steps."""
 
     losses: Numbers  # the sum of each window's losses, in nats
-    predictions: NDArray[np.int64]  # characters that each sum is the loss of
+    predictions: NDArray[np.int64]  # characters in each sum
     rates: Numbers  # learning rates
     norms: Numbers  # of the gradients, before clipping
 
     @property
     def steps(self) -> int:
-        """How many there were."""
+        """The number of steps."""
         return self.losses.size
 
     @property
     def characters(self) -> int:
-        """How many were predicted in all."""
+        """The number of characters predicted in total."""
         return int(self.predictions.sum())
 
     @property
@@ -49,24 +49,27 @@ class Advance:
 
     @property
     def learning_rate(self) -> float:
-        """That of the last step."""
+        """The learning rate of the last step."""
         return float(self.rates[-1])
 
     @property
     def grad_norm(self) -> float:
-        """That of the last step."""
+        """The gradient norm of the last step, before clipping."""
         return float(self.norms[-1])
 
     def ran_away(self, hopeless_loss: float) -> bool:
-        """Tell whether the mean loss of a step was hopeless or no number, or the last gradient's norm not finite."""
+        """Return whether the loss diverged.
+
+        The mean loss of a step is hopeless or NaN, or the last gradient norm is not finite.
+        """
         worst = float((self.losses / self.predictions).max())
         return not (math.isfinite(self.grad_norm) and worst < hopeless_loss)
 
 
 class Learner:
-    """A network that a team trains, with its optimizer and what it carries from window to window.
+    """A network that a team trains, with its optimizer and the state that it carries from window to window.
 
-    Each step of training goes over one window of text: `batch_size` streams, `seq_length` steps at most.
+    Each training step takes one window of text: `batch_size` streams of up to `seq_length` steps.
     """
 
     def __init__(
@@ -91,9 +94,9 @@ class Learner:
     def of(
         cls, settings: Settings, architecture: Architecture, team: Team, initial: Mapping[str, Array] | None = None
     ) -> "Learner":
-        """Make a learner by settings, from `initial` weights or random ones.
+        """Make a learner from settings, with `initial` or random weights.
 
-        Raises CharrnnError where it is to learn in real time and cannot.
+        Raises CharrnnError if the settings ask for real-time recurrent learning and the network cannot do it.
         """
         batch, length = settings.batch_size, settings.seq_length
         in_real_time = settings.gradient == "rtrl"
@@ -113,13 +116,13 @@ class Learner:
 
     @property
     def nbytes(self) -> int:
-        """Bytes that weights, moments and buffers take."""
+        """The bytes of weights, moments and buffers."""
         influence = 0 if self.influence is None else self.influence.nbytes
         moments = sum(moment.flat.nbytes for moment in self.optimizer.moments)
         return self.network.nbytes + self.window.nbytes + influence + moments
 
     def compile(self) -> None:
-        """Compile all that a step needs, by no steps."""
+        """Compile all that a step needs, by taking no steps."""
         T, B = self.window.targets.shape
         ids, targets = (np.zeros((0, steps, B), np.int32) for steps in (len(self.window.ids), T))
         windows = Windows(ids, targets, np.zeros(0, np.int64))
@@ -136,12 +139,12 @@ class Learner:
         full_rows: NDArray[np.int64] | None = None,
         scales: Numbers | None = None,
     ) -> Advance:
-        """Take a step of training for each window, at its rate [N].
+        """Take one training step per window, at its learning rate [N].
 
-        A step follows the gradient of the mean loss, or of the sum of losses times its scale [N]. Streams that are
-        `fresh` [N, B] begin from the first state. `updates` counts those since the moments were zero. By default
-        nothing is dropped, and all streams take all steps of a window; `Plan` has the rest. Ends after a step whose
-        gradient has a norm that is not finite.
+        A step uses the gradient of the mean loss, or of the sum of the losses times its scale [N]. Streams that are
+        `fresh` [N, B] start from the initial state. `updates` counts the updates since the moments were zero. By
+        default there is no dropout, and all streams take all steps of a window; `Plan` explains the rest. Stops after a
+        step whose gradient norm is not finite.
         """
         count = windows.lengths.size
         predictions = np.maximum(1, np.count_nonzero(windows.targets >= 0, axis=(1, 2)))
@@ -160,31 +163,34 @@ class Learner:
         return Advance(plan.losses[:done], predictions[:done], rates[:done], plan.norms[:done])
 
     def next_epoch(self) -> None:
-        """Hand what each stream carries to the next one, which goes on where it ended."""
+        """Pass the state of each stream to the next stream.
+
+        The next stream continues the text where this one ended.
+        """
         self.window.next_epoch()
         if self.influence is not None:
             self.influence.next_epoch()
 
     def is_finite(self) -> bool:
-        """Tell whether nothing that is saved is NaN or infinity."""
+        """Return whether no saved value is NaN or infinity."""
         moments = (moment.flat for moment in self.optimizer.moments)
         arrays = (self.network.weights.flat, *moments, self.window.states[:, :, 0])
         finite = all(bool(values.min() > -np.inf and values.max() < np.inf) for values in arrays)
         return finite and (self.influence is None or self.influence.is_finite())
 
     def start_over(self, weights: Array) -> None:
-        """Begin anew from other weights, a flat vector; nothing of what was before is left."""
+        """Start over from other weights, a flat vector; reset all other state."""
         self.network.weights.flat[:] = weights
         for values in (self.gradient, *self.optimizer.moments):
             values.flat[:] = 0.0
-        self.window.states[:] = 0.0  # no NaN may linger in any slot
+        self.window.states[:] = 0.0  # no NaN must remain in any slot
         self.network.begin(self.window, 0, self.window.batch_size)
         if self.influence is not None:
             self.influence.begin()
         self.network.pack()
 
     def snapshot(self, progress: dict[str, Any], weights: Parameters | None = None) -> Resume:
-        """Copy all that a run needs to go on; the `weights` are the network's unless others are given."""
+        """Copy all that a run needs to resume, with the network's weights or others."""
         return Resume(
             progress=progress,
             weights=(weights or self.network.weights).concatenated(),
@@ -194,9 +200,12 @@ class Learner:
         )
 
     def restore(self, resume: Resume) -> None:
-        """Go on from a snapshot; raise ValueError where it is one of another network or optimizer."""
+        """Restore a snapshot.
+
+        Raises ValueError if it is from another network or optimizer.
+        """
         if (self.influence is None) != (resume.influence is None):
-            raise ValueError("there is an influence in real-time recurrent learning only")
+            raise ValueError("only real-time recurrent learning has an influence")
         self.network.weights.assign_concatenated(resume.weights)
         for moment, values in zip(self.optimizer.moments, resume.moments, strict=True):
             moment.assign_concatenated(values)

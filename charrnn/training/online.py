@@ -1,4 +1,4 @@
-"""Learning from a text that need not end, as it comes: by real-time recurrent learning, which needs no more of it."""
+"""Online learning: training on a text as it arrives, by real-time recurrent learning, which needs no past text."""
 
 import math
 import time
@@ -22,9 +22,9 @@ from charrnn.training.steps import fresh_by_chance
 
 
 class OnlineTrainer:
-    """A run that learns from symbols as they are fed to it, with an update every ``settings.seq_length`` of them.
+    """A run that learns from symbols as they are fed to it, with an update every ``settings.seq_length`` symbols.
 
-    What it learns depends on the symbols alone, not on when they come. Nothing of the text is kept.
+    The result depends on the symbols, not on when they arrive. The text is not kept.
     """
 
     def __init__(
@@ -35,28 +35,34 @@ class OnlineTrainer:
         initial: Mapping[str, Array] | None = None,
         pace: Pace | None = None,
     ) -> None:
-        """Prepare a new run, from `initial` weights where they are given; raise CharrnnError where it cannot be."""
+        """Prepare a new run, from `initial` weights if they are given.
+
+        Raises CharrnnError if the vocabulary or the network does not allow it.
+        """
         if vocabulary.boundary is not None:
-            raise CharrnnError("a text is learnt online as one, not as documents")
+            raise CharrnnError("online learning reads a text as one; it cannot start from a model of documents")
         self.settings, self.vocabulary, self.team, self.pace = settings, vocabulary, team, pace or DEFAULT_PACE
         self.architecture = settings.architecture(len(vocabulary))
         self.learner = Learner.of(settings, self.architecture, team, initial)
         self.network = self.learner.network
         self.state = OnlineState()
         self.stop = False
-        self._safe = self.network.weights.flat.copy()  # weights to go back to
-        self._pending = np.zeros(0, np.int32)  # symbols that were fed and not learnt from yet
-        self._chunk = 1  # updates to make in one go
+        self._safe = self.network.weights.flat.copy()  # weights for rollbacks
+        self._pending = np.zeros(0, np.int32)  # symbols that were fed but not yet learned from
+        self._chunk = 1  # updates to make at once
 
     @classmethod
     def resumed(cls, checkpoint: Checkpoint, team: Team, pace: Pace | None = None) -> "OnlineTrainer":
-        """Go on with a run. Raises CharrnnError if the checkpoint is not one of such a run."""
+        """Resume an online run.
+
+        Raises CharrnnError if the checkpoint is from another kind of run, or does not fit.
+        """
         resume, settings = checkpoint.resume, Settings.of(checkpoint.training)
         if resume is None or not settings.online:
-            raise CharrnnError("it was not learnt online; --init-from starts an online run from its weights")
+            raise CharrnnError("it is not an online run; --init-from starts an online run from its weights")
         trainer = cls(settings, checkpoint.vocabulary, team, pace=pace)
         if trainer.architecture != checkpoint.architecture:
-            raise CharrnnError("its settings are those of another network")
+            raise CharrnnError("its settings do not match its network")
         try:
             trainer.learner.restore(resume)
             trainer.state = OnlineState.of(resume.progress, len(checkpoint.vocabulary))
@@ -66,7 +72,7 @@ class OnlineTrainer:
         return trainer
 
     def checkpoint(self) -> Checkpoint:
-        """Return the run's whole state. What was fed and not learnt from is not in it."""
+        """Return the run's whole state, without symbols not yet learned from."""
         return Checkpoint(
             architecture=self.architecture,
             vocabulary=self.vocabulary,
@@ -78,20 +84,21 @@ class OnlineTrainer:
         )
 
     def feed(self, ids: Ids) -> None:
-        """Take symbols [N] that come next."""
+        """Add the next symbols [N] of the text."""
         self._pending = np.concatenate([self._pending, ids.astype(np.int32)])
         if self.state.last is None and self._pending.size:
             self.state.last, self._pending = int(self._pending[0]), self._pending[1:]
 
     @property
     def waiting(self) -> int:
-        """How many symbols were fed and not learnt from yet."""
+        """The number of symbols that were fed but not yet learned from."""
         return self._pending.size
 
     def learn(self, *, rest: bool = False) -> OnlineProgress | None:
-        """Learn for a moment from what was fed, or return None where that is not enough for an update.
+        """Learn for a moment from the symbols that were fed.
 
-        The `rest` is less than that; it is learnt from at the end. Raises CharrnnError if the loss cannot be mended.
+        Returns None if they are not enough for an update; with `rest`, for the end of a text, it learns from them
+        anyway. Raises CharrnnError if the loss diverges again and again.
         """
         symbols = self._next_symbols(rest)
         if not symbols.size:
@@ -121,7 +128,7 @@ class OnlineTrainer:
         )
 
     def _next_symbols(self, rest: bool) -> NDArray[np.int32]:
-        """Take from what was fed the symbols of the next updates: not past a copy of safe weights."""
+        """Take the symbols of the next updates, up to the next copy of the weights."""
         length, every = self.settings.seq_length, self.pace.safe_every
         updates = min(self._chunk, self._pending.size // length, every - self.state.step % every)
         count = updates * length if updates else self._pending.size * rest
@@ -129,9 +136,9 @@ class OnlineTrainer:
         return symbols
 
     def _advance(self, symbols: NDArray[np.int32]) -> Advance:
-        """Learn from symbols [N], with an update for each row of them that is full, and for the last one."""
+        """Learn from symbols [N], with an update for each `seq_length` and the rest."""
         state, length = self.state, self.settings.seq_length
-        assert state.last is not None  # `feed` has put the first symbol there
+        assert state.last is not None  # `feed` has set it to the first symbol
         updates = -(-symbols.size // length)
         targets = np.full((updates, length, 1), -1, np.int32)
         targets.reshape(-1)[: symbols.size] = symbols
@@ -153,16 +160,16 @@ class OnlineTrainer:
         return done
 
     def _ran_away(self, done: Advance) -> bool:
-        """Tell whether some updates, or what they made of the weights, are beyond hope."""
+        """Return whether updates diverged, or left values that are not finite."""
         if done.ran_away(self.pace.hopeless_loss(self.architecture.vocabulary)):
             return True
         return self.state.step % self.pace.safe_every == 0 and not self.is_finite()
 
     def _judge(self, done: Advance) -> None:
-        """Take account of the losses of updates that went well; copy the weights now and then."""
+        """Record the losses of good updates; copy the weights at intervals."""
         state = self.state
         losses, counts = (done.losses / done.predictions).tolist(), done.predictions.tolist()
-        for loss, count in zip(losses, counts, strict=True):  # one by one: it is all the same how many come at once
+        for loss, count in zip(losses, counts, strict=True):  # one by one, so that the chunk size does not matter
             state.loss_sum += loss * count
             state.loss_count += count
             forgotten = 1.0 if state.loss_count == count else 1.0 - math.exp(-count / self.pace.recent_characters)
@@ -172,25 +179,28 @@ class OnlineTrainer:
             state.rollbacks = 0
 
     def mend(self) -> None:
-        """Go back to safe weights where something is not finite, as it could not be saved."""
+        """Roll back if a value is not finite, because it could not be saved."""
         if not self.is_finite():
             self._roll_back()
 
     def _roll_back(self) -> None:
-        """Go back to safe weights with half the rate; raise CharrnnError when this has not helped several times."""
+        """Roll back to safe weights, at half the learning rate.
+
+        Raises CharrnnError after several rollbacks in a row.
+        """
         self.learner.start_over(self._safe)
         self._chunk = 1
         self.state.count_rollback(self.settings.lr, self.pace.most_rollbacks)
 
     def is_finite(self) -> bool:
-        """Tell whether all that a checkpoint holds is finite; if not, it cannot be saved."""
+        """Return whether all values of a checkpoint are finite; if not, it cannot be saved."""
         return self.learner.is_finite()
 
     @property
     def nbytes(self) -> int:
-        """Bytes that weights, moments and buffers take."""
+        """The bytes of weights, moments and buffers."""
         return self.learner.nbytes + self._safe.nbytes
 
     def compile(self) -> None:
-        """Compile all that learning needs, by no steps."""
+        """Compile all that learning needs, by making no updates."""
         self.learner.compile()

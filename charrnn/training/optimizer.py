@@ -15,13 +15,13 @@ from charrnn.training.rules import OPTIMIZERS
 class Optimizer:
     """The moments of one optimizer for one network, and its step.
 
-    `clip` bounds the norm of the whole gradient (Pascanu, Mikolov & Bengio 2013), `clip_value` each entry of it; 0
-    bounds nothing. Raises CharrnnError where there is no optimizer of that name.
+    `clip` bounds the norm of the whole gradient (Pascanu, Mikolov & Bengio 2013), `clip_value` each entry of it; 0 is
+    no bound. Raises CharrnnError for an unknown name.
     """
 
     def __init__(self, name: str, weights: Parameters, gradient: Parameters, *, clip: float, clip_value: float) -> None:
         if name not in OPTIMIZERS:
-            raise CharrnnError(f"there is no optimizer {name!r}; there are {', '.join(OPTIMIZERS)}")
+            raise CharrnnError(f"unknown optimizer {name!r}; choose from {', '.join(OPTIMIZERS)}")
         rule = OPTIMIZERS[name]
         flats = aligned(rule.moments, weights.flat.size)
         self.moments = tuple(Parameters(weights.architecture, flat) for flat in flats)
@@ -40,9 +40,10 @@ class Optimizer:
         )
 
     def update(self, team: Team, worker: int, rate: float, step: int) -> float:
-        """Do a member's share of step number `step` (1, 2, …) within a job; return the gradient's norm before clipping.
+        """Do one worker's share of step `step` (1, 2, …) in a job.
 
-        All must have done their share of the gradient; the caller's next barrier ends the step. The gradient is cleared
-        for the next one. Where the norm is not finite, the weights and moments stay as they are.
+        Returns the gradient's norm before clipping. All workers must have finished their share of the gradient; the
+        caller's next barrier ends the step. The gradient is cleared for the next step. If the norm is not finite,
+        weights and moments stay unchanged.
         """
         return float(update.step(self.arguments, rate, float(step), team.member(worker)))

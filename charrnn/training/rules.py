@@ -1,15 +1,15 @@
-"""The tables of optimizers and of learning rate schedules. Light: the command line offers what stands here."""
+"""The tables of optimizers and learning rate schedules. No NumPy, so that the command line can import it quickly."""
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-GRADIENTS = ("bptt", "rtrl")  # truncated back-propagation through time, or real-time recurrent learning
+GRADIENTS = ("bptt", "rtrl")  # truncated backpropagation through time, or real-time recurrent learning
 
 
 @dataclass(frozen=True)
 class Rule:
-    """One optimizer: how many moments it keeps for each weight, its source, and its constants."""
+    """An optimizer: its number of moments per weight, its source, and its constants."""
 
     moments: int
     source: str
@@ -25,7 +25,7 @@ OPTIMIZERS: dict[str, Rule] = {
     "sgd": Rule(1, "with momentum: Polyak 1964", momentum=0.9),
 }
 
-# A schedule gives the share of the peak rate that is left when a share s of the run after warm-up is over.
+# A schedule gives the learning rate, as a share of the peak, when a share s of the run after warm-up is over.
 SCHEDULES: dict[str, Callable[[float, float], float]] = {
     "cosine": lambda s, final: final + (1.0 - final) * (1.0 + math.cos(math.pi * s)) / 2.0,
     "exponential": lambda s, final: final**s,
@@ -34,10 +34,10 @@ SCHEDULES: dict[str, Callable[[float, float], float]] = {
 
 
 def learning_rate(schedule: str, progress: float, *, peak: float, warmup: float, final: float) -> float:
-    """Return the rate when a share `progress` of the run is over.
+    """Return the learning rate when a share `progress` of the run is over.
 
-    It rises in a line from 0 to `peak` over the share `warmup`, then falls over the rest to `final` times the peak: by
-    half a cosine (Loshchilov & Hutter 2017), exponentially, or not at all.
+    The rate rises linearly from 0 to `peak` over the share `warmup`, then falls to `final` times the peak: along half a
+    cosine (Loshchilov & Hutter 2017), exponentially, or not at all.
     """
     if progress < warmup:
         return peak * progress / warmup

@@ -27,10 +27,10 @@ from charrnn.training.steps import Steps
 class Trainer:
     """One run over one corpus.
 
-    Iterate over ``run()`` for its progress; set ``stop`` to end it after the current chunk of work. ``checkpoint()`` is
-    its whole state, from which ``Trainer.resumed`` goes on to the same bits as a run that never stopped (where the run
-    is measured in epochs: a clock does not repeat itself). A run that has come to its end goes on where there are to be
-    more epochs: as one that was to have so many from there on, with the rate that such a run has at each step.
+    Iterate over ``run()`` for its progress; set ``stop`` to end it after the current chunk of steps. ``checkpoint()``
+    is its whole state. ``Trainer.resumed`` continues from it; a run measured in epochs ends on the same bits as if it
+    had never stopped. A finished run continues if its settings have more epochs, with the learning rates of a run of
+    that length.
     """
 
     def __init__(
@@ -41,7 +41,10 @@ class Trainer:
         initial: Mapping[str, Array] | None = None,
         pace: Pace | None = None,
     ) -> None:
-        """Prepare a new run, from `initial` weights where they are given; raise CharrnnError for a text too short."""
+        """Prepare a new run, from `initial` weights if they are given.
+
+        Raises CharrnnError for a text that is too short, and for unusable weights.
+        """
         require_learnable(corpus)
         self.architecture = settings.architecture(len(corpus.vocabulary))
         require_storable(self.architecture, OPTIMIZERS[settings.optimizer].moments)
@@ -61,13 +64,15 @@ class Trainer:
         self.state = State()
         self.stop = False
         self.steps = Steps(self.settings, self.architecture, self.streams, self.pace)
-        self._chunk = 1  # steps to take in one go
+        self._chunk = 1  # steps to take at once
         self._hopeless_loss = self.pace.hopeless_loss(self.architecture.vocabulary)
-        if initial is not None:  # they are the ones to beat, and to go back to
+        if initial is not None:  # the best weights so far, for rollbacks too
             self.state.given = True
             self.state.best_loss = self.validate()
             if not self._is_sensible(self.state.best_loss):
-                raise CharrnnError("the weights to start from make no sensible predictions of this text")
+                raise CharrnnError(
+                    "the initial weights do not fit this text: their loss is NaN or far above blind guessing"
+                )
 
     @classmethod
     def resumed(
@@ -78,36 +83,39 @@ class Trainer:
         settings: Settings | None = None,
         pace: Pace | None = None,
     ) -> "Trainer":
-        """Go on with a run: with its own settings, or `settings` where, say, the number of epochs was raised."""
+        """Resume a run, with its own settings or others, such as more epochs.
+
+        Raises CharrnnError if the checkpoint does not fit.
+        """
         resume = checkpoint.resume
         if resume is None:
-            raise CharrnnError("a slim model file cannot be resumed")
+            raise CharrnnError("it is a slim model, without the state of the run")
         settings = settings or Settings.of(checkpoint.training)
         if settings.architecture(len(corpus.vocabulary)) != checkpoint.architecture:
-            raise CharrnnError("its settings are those of another network")
+            raise CharrnnError("its settings do not match its network")
         trainer = cls(settings, corpus, team, pace=pace)
         try:
             trainer.learner.restore(resume)
             trainer.state = state = State.of(resume.progress)
-        except (TypeError, ValueError):  # a file that is whole, but not of a run that could have been
+        except (TypeError, ValueError):  # the file is intact, but no run can have this state
             raise CharrnnError("the state of the run does not fit its settings") from None
         trainer.history = list(checkpoint.history)
-        if state.last_is_best:  # then the last weights are the model, and those to go back to stand in their place
+        if state.last_is_best:  # the last weights are the model; those for rollbacks are in their place
             trainer.best.assign_concatenated(resume.weights)
             trainer.network.weights.assign(checkpoint.parameters)
             trainer.network.pack()
         elif state.has_best:
             trainer.best.assign(checkpoint.parameters)
-        if state.ended and not trainer.over:  # a run of so many epochs would not have validated there
+        if state.ended and not trainer.over:  # a longer run would not have validated there
             state.ended, state.end_loss = False, None
             del trainer.history[-1:]
         return trainer
 
     def checkpoint(self) -> Checkpoint:
-        """Return the run's whole state. Its model is the best so far.
+        """Return the run's whole state, with the best weights as its model.
 
-        Where nothing is held out that is the last at which the run would have validated. Where the run ended between
-        two validations on weights that are the best, what is stored as its last weights are those it would go back to.
+        If nothing is held out, these are the weights at the last validation step. If the run ended between two
+        validations and its last weights are the best, the weights for rollbacks are stored in place of the last ones.
         """
         last, best = self.network.weights, self.best if self.state.has_best else self.network.weights
         if self.state.last_is_best:
@@ -127,11 +135,12 @@ class Trainer:
         )
 
     def run(self) -> Iterator[Progress]:
-        """Train until the run's end, its early end, or ``stop``; raise CharrnnError if the loss cannot be mended.
+        """Train until the run's end, an early end, or ``stop``.
 
-        Where the loss of a step or of a validation is not a number, or absurd, or where the weights or what goes with
-        them are not finite, the run goes back to its best weights with half the learning rate. NaN and infinity stay
-        what they are: it makes no difference how soon they are noticed, as long as no such weights are the best.
+        If the loss of a step or a validation is NaN or hopeless, or a weight or a value of the run's state is not
+        finite, the run rolls back to its best weights and halves the learning rate. NaN and infinity do not go away, so
+        it does not matter when they are noticed, as long as such weights never become the best. Raises CharrnnError if
+        the loss diverges again and again.
         """
         record: Progress | None = None
         while not self.finished and not self.stop:
@@ -143,11 +152,11 @@ class Trainer:
             else:
                 loss = self.validate() if self.is_finite() else math.nan
                 yield self._judge(record, loss) if self._is_sensible(loss) else self._roll_back(record)
-        if record is not None and not self.is_finite():  # whoever stopped the run will want to save it
+        if record is not None and not self.is_finite():  # the run was stopped, and is saved next
             yield self._roll_back(record)
 
     def _take_chunk(self) -> tuple[Advance, Progress]:
-        """Take some steps: not past the next validation, the epoch's end or the run's."""
+        """Take some steps, up to the next validation, the epoch's end or the run's end."""
         state, windows, interval = self.state, self.streams.windows, self.steps.validation_interval
         steps = min(self._chunk, interval - state.step % interval, windows - state.step % windows)
         if self.steps.total is not None:
@@ -169,7 +178,10 @@ class Trainer:
         )
 
     def advance(self, steps: int) -> Advance:
-        """Train `steps` steps within one epoch; end at once where a gradient's norm is not finite."""
+        """Train `steps` steps within one epoch.
+
+        Stops after a step whose gradient norm is not finite.
+        """
         state, begin = self.state, self.state.step
         if begin and begin % self.streams.windows == 0:
             self.learner.next_epoch()
@@ -182,13 +194,16 @@ class Trainer:
             full_rows=self.steps.full_rows(begin, steps),
         )
         state.step += done.steps
-        for loss in done.losses.tolist():  # one by one, so that the sum does not depend on how many at once
+        for loss in done.losses.tolist():  # one by one, so that the sum does not depend on the chunk size
             state.loss_sum += loss
         state.loss_count += done.characters
         return done
 
     def validate(self) -> float | None:
-        """Return the loss on the held-out text, with a state of its own; None where nothing was held out."""
+        """Return the loss on the held-out text; None if nothing is held out.
+
+        The text is read with a separate state.
+        """
         if self.validation.size < 2:
             return None
         step = self.settings.batch_size * self.settings.seq_length
@@ -196,7 +211,10 @@ class Trainer:
         return self._score(self.validation[:size])
 
     def _is_sensible(self, loss: float | None) -> bool:
-        """Tell whether a validation loss is; where nothing was held out, whether that of some training text is."""
+        """Return whether a validation loss is sensible: not NaN, and not hopeless.
+
+        If nothing is held out, the loss on some training text is checked.
+        """
         if loss is None:
             loss = self._score(self.streams.ids[: self.pace.trial_length])
         return loss < self._hopeless_loss
@@ -205,13 +223,13 @@ class Trainer:
         return score(self.network, ids, self.team, boundary=self.streams.boundary).nats_per_char
 
     def is_finite(self) -> bool:
-        """Tell whether all that a checkpoint holds is finite; if not, it cannot be saved."""
+        """Return whether all values of a checkpoint are finite; if not, it cannot be saved."""
         return self.learner.is_finite()
 
     def _judge(self, record: Progress, loss: float | None) -> Progress:
-        """Keep the weights if they are the best by their validation loss, and decide whether to go on.
+        """Record a validation; keep the weights if their loss is the best.
 
-        At an end where the run would not have validated otherwise, it stays as it is, so that it can go on from there.
+        At the run's end, between two regular validations, nothing else changes, so that the run can be extended.
         """
         state = self.state
         mean = state.loss_sum / max(1, state.loss_count)
@@ -235,10 +253,10 @@ class Trainer:
         return replace(record, val_loss=loss, best=best and loss is not None, stopped_early=early)
 
     def _roll_back(self, record: Progress) -> Progress:
-        """Go back to the best weights, or the first ones, with half the learning rate.
+        """Roll back to the best or initial weights, at half the learning rate.
 
-        The optimizer's moments and the carried states begin anew, so that all it takes is in a checkpoint. Raises
-        CharrnnError when this has not helped several times in a row.
+        The optimizer's moments and the carried states start over, so that a checkpoint has all that this needs. Raises
+        CharrnnError after several rollbacks in a row.
         """
         state = self.state
         self.learner.start_over(self.best.flat)
@@ -251,7 +269,7 @@ class Trainer:
         return self.state.step % self.steps.validation_interval == 0 or self.over
 
     def _rate(self, step: int) -> float:
-        """Return the learning rate of a step; the first is number 1."""
+        """Return the learning rate of a step (1, 2, …)."""
         return self.steps.rate(step, self.state.seconds) * self.state.rate_scale
 
     @property
@@ -263,24 +281,24 @@ class Trainer:
 
     @property
     def finished(self) -> bool:
-        """Whether there is no more to do: the run is over, or it stopped early as validation no longer improved."""
+        """Whether the run is over, or stopped early because validation no longer improved."""
         return self.over or 0 < self.settings.patience <= self.state.waited
 
     @property
     def best_loss(self) -> float | None:
-        """The validation loss of the best weights; None where nothing was held out, or not validated yet."""
+        """The validation loss of the best weights; None if there is no validation, or none yet."""
         return self.state.end_loss if self.state.last_is_best else self.state.best_loss
 
     @property
     def best_step(self) -> int:
-        """The step at which the weights were the best."""
+        """The step of the best weights."""
         return self.state.step if self.state.last_is_best else self.state.best_step
 
     @property
     def nbytes(self) -> int:
-        """Bytes that weights, moments and buffers take."""
+        """The bytes of weights, moments and buffers."""
         return self.learner.nbytes + self.best.flat.nbytes
 
     def compile(self) -> None:
-        """Compile all that a step needs, by no steps."""
+        """Compile all that a step needs, by taking no steps."""
         self.learner.compile()

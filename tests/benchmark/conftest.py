@@ -27,6 +27,6 @@ def running_away(monkeypatch):
 
     def run(self):
         yield from ()
-        raise CharrnnError("the loss ran away")
+        raise CharrnnError("the loss diverged")
 
     monkeypatch.setattr(Trainer, "run", run)

@@ -214,7 +214,7 @@ def test_weights_that_longer_sentences_blow_up_are_given_up(monkeypatch, team):
     def refuse(self, settings, corpus, team, initial=None):
         began.append(initial is not None)
         if initial is not None:
-            raise CharrnnError("the weights to start from make no sensible predictions of this text")
+            raise CharrnnError("the initial weights do not fit this text")
         real(self, settings, corpus, team)
 
     monkeypatch.setattr(Trainer, "__init__", refuse)

@@ -157,7 +157,7 @@ def test_documents_too_short_to_look_back(trained, run, folder):
         (("none.npz", "corpus.txt"), 1, "none.npz"),
         (("model.npz", "strange.txt"), 1, "~"),
         (("model.npz", "short.txt"), 1, "model.npz: the text has 20 characters"),
-        (("large.npz", "corpus.txt"), 1, "large.npz: the weights are so large"),
+        (("large.npz", "corpus.txt"), 1, "large.npz: the gradient is NaN or infinity"),
     ],
 )
 def test_what_is_refused(trained, run, folder, arguments, code, words):

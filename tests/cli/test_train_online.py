@@ -128,11 +128,11 @@ def test_runs_online_and_on_a_text_are_not_mistaken_for_each_other(folder, run, 
     assert "it goes on with: … | charrnn train - --resume m.npz --online" in result.err
     result = run("train", "-", "--resume", trained, "--online", stdin=b"abc")
     assert result.code == 1
-    assert "was not learnt online; --init-from starts an online run" in result.err
+    assert "is not an online run; --init-from starts an online run" in result.err
     tiny = ("--hidden", 8, "--epochs", 0.1, "--quiet", "--cell", "rnn")
     for options, sentence in (
         (("--layers", 2), "one layer, not for 2"),
-        (("--documents", "lines"), "not as documents"),
+        (("--documents", "lines"), "it cannot start from a model of documents"),
         (("--bidirectional",), "which a bidirectional network does not"),
         (("--learned-state",), "not at learned ones"),
     ):

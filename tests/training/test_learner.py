@@ -153,5 +153,5 @@ def test_rolling_back_halves_the_rate_and_gives_up_in_the_end(state):
     """All kinds of runs do so alike."""
     assert state.count_rollback(0.8, 1) == 0.8 / 4
     assert (state.moments_begin, state.rollbacks, state.rate_scale) == (9, 1, 0.25)
-    with pytest.raises(Exception, match=r"the loss ran away 2 times, though .* each time; try --lr 0\.01$"):
+    with pytest.raises(Exception, match=r"the loss diverged 2 times, although .* each time; try --lr 0\.01$"):
         state.count_rollback(0.8, 1)

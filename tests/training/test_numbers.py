@@ -195,7 +195,7 @@ def test_weights_that_are_no_numbers_are_no_start():
         for scale in (np.nan, np.inf, 1e30):
             for fraction in (0.0, 0.1):
                 bad = {name: (values + 1.0) * np.float32(scale) for name, values in parameters.items()}
-                with pytest.raises(CharrnnError, match="no sensible predictions"):
+                with pytest.raises(CharrnnError, match="the initial weights do not fit this text"):
                     Trainer(replace(SMALL, val_fraction=fraction), text, team, bad)
 
 
@@ -218,7 +218,7 @@ def test_a_run_that_gives_up_keeps_the_best_weights(folder, run, monkeypatch, fr
     assert result.code == 1
     assert result.err.count("back at the best weights") == DEFAULT_PACE.most_rollbacks
     last = result.err.splitlines()[-1]
-    assert "the loss ran away 6 times" in last
+    assert "the loss diverged 6 times" in last
     assert "--lr" in last
     assert last.endswith("the best model so far is in model.npz")
     kept = load("model.npz", resume=True)  # which refuses what is not finite

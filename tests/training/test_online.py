@@ -118,7 +118,7 @@ def test_a_loss_that_runs_away_is_mended_by_safe_weights_and_half_the_rate():
         learner._safe[:] = np.nan
         learner.network.weights.flat[:] = np.nan
         learner.network.pack()
-        with pytest.raises(CharrnnError, match=r"ran away 6 times, .*; try --lr"):
+        with pytest.raises(CharrnnError, match=r"diverged 6 times, .*; try --lr"):
             heard(learner, symbols(800))
 
 

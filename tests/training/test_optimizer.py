@@ -114,5 +114,5 @@ def test_a_schedule_equals_its_twin(schedule, warmup):
 
 def test_an_unknown_optimizer_is_named():
     """The sentence tells which there are."""
-    with pytest.raises(CharrnnError, match="there is no optimizer 'lion'; there are adam, rmsprop, adagrad, sgd"):
+    with pytest.raises(CharrnnError, match="unknown optimizer 'lion'; choose from adam, rmsprop, adagrad, sgd"):
         Optimizer("lion", Parameters(ARCHITECTURE), Parameters(ARCHITECTURE), clip=0.0, clip_value=0.0)
