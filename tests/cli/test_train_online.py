@@ -134,7 +134,7 @@ def test_runs_online_and_on_a_text_are_not_mistaken_for_each_other(folder, run, 
         (("--layers", 2), "one layer, not for 2"),
         (("--documents", "lines"), "it cannot start from a model of documents"),
         (("--bidirectional",), "which a bidirectional network does not"),
-        (("--learned-state",), "not at learned ones"),
+        (("--learned-state",), "not with learned ones"),
     ):
         assert run("train", "corpus.txt", *tiny, *options, "-o", "other.npz", "--force").code == 0
         result = run("train", "-", "--online", "--gradient", "rtrl", "--init-from", "other.npz", stdin=b"abc")
