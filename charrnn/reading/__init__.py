@@ -1,1 +1,1 @@
-"""What a network makes of a text: scores, copied parts, and what its units follow."""
+"""Reading a text with a network: scores, copied passages, and what the units follow."""

@@ -1,9 +1,9 @@
-"""How much of a text stands word for word in a corpus.
+"""How much of a text appears word for word in a corpus.
 
-Windows of 1, 2, 4, 8 … symbols get numbers, equal windows the same one: a window twice as long is a pair of numbers,
-and that pair gets a number of its own (Karp, Miller & Rosenberg 1972). A window of any length between two of these is
-a pair too, of two windows that overlap. So nothing is guessed from a hash, and texts that repeat themselves are not
-much harder than others: for a text of M symbols, each place of the corpus is looked up 2 log₂ M + 3 times at most.
+Windows of 1, 2, 4, 8 … symbols get numbers, and equal windows get the same number. A window of twice the length is a
+pair of numbers, and each distinct pair gets its own number (Karp, Miller & Rosenberg 1972). A window of any length in
+between is a pair of two overlapping windows. So the result is exact, as no hash is trusted, and repetitive texts are
+hardly slower: for a text of M symbols, each place of the corpus is looked up at most 2 log₂ M + 3 times.
 """
 
 from __future__ import annotations
@@ -18,27 +18,27 @@ from numpy.typing import NDArray
 from charrnn.text.ingest import read_corpus
 from charrnn.text.vocabulary import Ids, Vocabulary
 
-LEAST = 32  # symbols: shorter runs are often idiom or chance
-SHOWN = 200  # characters of the longest run that are told
-CORPUS_CHUNK = 1 << 18  # places of the corpus that are looked up in one go: few enough for the processor's cache
-CORPUS_PART = 1 << 25  # places of the corpus whose windows are numbered at a time: what bounds memory
+LEAST = 32  # symbols; shorter runs are often idioms or chance
+SHOWN = 200  # characters of the longest run that are shown
+CORPUS_CHUNK = 1 << 18  # places of the corpus that are looked up at once; they fit into the processor's cache
+CORPUS_PART = 1 << 25  # places of the corpus whose windows are numbered at once; this bounds memory
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # 2^64 divided by the golden ratio (Knuth, volume 3, section 6.4)
 
-Numbers: TypeAlias = NDArray[np.int32]  # of windows, from 0; −1 for one that is not in both text and corpus
-Keys: TypeAlias = NDArray[np.int64]  # what is to be numbered: symbols, or pairs of numbers
-# Measures what of some texts stands in a corpus, in runs of so many symbols or more.
+Numbers: TypeAlias = NDArray[np.int32]  # of windows, from 0; −1 for a window that is not in both text and corpus
+Keys: TypeAlias = NDArray[np.int64]  # what is numbered: symbols, or pairs of numbers
+# Measures how much of some texts is in a corpus, in runs of at least the given number of symbols.
 Comparison: TypeAlias = "Callable[[Sequence[Ids], int], Copied]"
 Places: TypeAlias = NDArray[np.integer[Any]]
 
 
 @dataclass(frozen=True)
 class Copied:
-    """What of some texts stands in a corpus.
+    """How much of some texts is in a corpus.
 
-    `copied` of their `characters` are inside a run that stands there and is as long as was asked. The longest run,
-    even if shorter than that, has `longest` characters; it begins at place `at_text` of text number `text` and, where
-    the corpus has it first, at place `at_corpus`, all counted from 0. Of several as long it is the first in the texts.
-    All four are 0 if there is no run.
+    Of their `characters`, `copied` are in a run of at least the requested length that the corpus also has. The longest
+    run, even if it is shorter, has `longest` characters. It starts at place `at_text` of text number `text`, and first
+    appears in the corpus at place `at_corpus`; all are counted from 0. Of several longest runs, it is the first in the
+    texts. All four are 0 if there is no run.
     """
 
     characters: int
@@ -47,15 +47,18 @@ class Copied:
     text: int = 0
     at_text: int = 0
     at_corpus: int = 0
-    run: str = ""  # the beginning of the longest run, where it was looked up: see `comparison`
+    run: str = ""  # the beginning of the longest run, if `comparison` has added it
 
     @property
     def share(self) -> float:
-        """The share of the characters that is copied, from 0 to 1; 0 if there are none."""
+        """The share of the characters that is copied, from 0 to 1; 0 if there are no characters."""
         return self.copied / max(1, self.characters)
 
     def fields(self, least: int) -> dict[str, float | str]:
-        """Return what is to be told of runs of ``least`` characters or more, as fields for JSON."""
+        """Return the fields for JSON.
+
+        They are for runs of at least ``least`` characters.
+        """
         return {
             "copied": self.share,
             "copied_characters": self.copied,
@@ -69,21 +72,22 @@ class Copied:
 def measure(
     corpus: Ids, texts: Sequence[Ids], least: int = LEAST, *, part: int = CORPUS_PART, chunk: int = CORPUS_CHUNK
 ) -> Copied:
-    """Find the runs of `least` symbols or more that stand both in the texts and in the corpus, and the longest of any.
+    """Find runs that texts and a corpus share.
 
-    The corpus has shape [N], each text its own [M]; the same number is the same symbol in all. No run goes on from one
-    text into the next. The result is exact. It takes some 100 bytes of memory a symbol of the texts, and 8 a symbol of
-    a part of the corpus: `part` of them, or as many as the longest text has; `chunk` of them are looked up in one go.
-    The corpus is read through once for all texts. Raises ValueError if `least` is below 1.
+    Measures runs of at least `least` symbols, and the longest run of any length. The corpus has shape [N], and each
+    text its own shape [M]; equal numbers are equal symbols in all of them. No run continues from one text into the
+    next. The result is exact. Takes about 100 bytes of memory for each symbol of the texts, and 8 bytes for each symbol
+    of a part of the corpus, which has `part` symbols or as many as the longest text; `chunk` symbols are looked up at
+    once. The corpus is read once for all texts. Raises ValueError if `least` is below 1.
     """
     if least < 1:
         raise ValueError(f"a run has at least one symbol, not {least}")
     begins = np.cumsum([0] + [text.size + 1 for text in texts])
     most = max((text.size for text in texts), default=0)
-    starts = np.zeros(int(begins[-1]), np.bool_)  # of windows of `least` symbols that stand in the corpus
+    starts = np.zeros(int(begins[-1]), np.bool_)  # of windows of `least` symbols that are in the corpus
     longest, place, at_corpus = 0, 0, 0
     size = max(part, most)
-    for begin in range(0, corpus.size, size):  # a part overlaps the next one by more than any run is long
+    for begin in range(0, corpus.size, size):  # a part overlaps the next one by the longest possible run
         longer = _of_symbols(corpus[begin : begin + size + most], texts, begins, chunk)
         if not longer.shared:
             continue
@@ -101,16 +105,16 @@ def measure(
 
 
 def comparison(path: str, vocabulary: Vocabulary) -> Comparison:
-    """Read a file or folder; return a function that measures what of some texts stands there, as `measure` does.
+    """Read a corpus; return a function that measures texts.
 
-    The texts are encoded with a model's vocabulary. Of documents each is a text of its own: where one ends is no symbol
-    that could stand in the corpus, which is read plainly, with what separates documents in it. Raises CharrnnError
-    where the corpus cannot be read.
+    ``path`` is a file or folder. The function works as `measure` does; its texts are encoded with a model's vocabulary.
+    Each document is a separate text: its end is not a symbol of the corpus, which is read as plain text, including its
+    separators. Raises CharrnnError if the corpus cannot be read.
     """
     corpus = read_corpus([path], byte_level=vocabulary.byte_level)
     if vocabulary.byte_level:
         table = np.arange(256, dtype=np.uint32)
-    else:  # a character that the corpus lacks gets a number that it lacks
+    else:  # a character that is not in the corpus gets a number that is not in the corpus
         places = {character: place for place, character in enumerate(corpus.vocabulary.characters)}
         table = np.array([places.get(character, len(places)) for character in vocabulary.characters], np.uint32)
 
@@ -127,27 +131,30 @@ def comparison(path: str, vocabulary: Vocabulary) -> Comparison:
 
 
 def _documents(text: Ids, boundary: int) -> Iterator[Ids]:
-    """Yield the documents of a text, without the symbols at their ends."""
+    """Yield the documents of a text without their boundaries."""
     for document in np.split(text, np.flatnonzero(text == boundary + 1) + 1):
         yield document[document < boundary]
 
 
 @dataclass(frozen=True, eq=False)
 class _Windows:
-    """The numbers of all windows of one length, by where they begin in text [M] and corpus [N]."""
+    """The numbers of all windows of one length, by their place in text [M] and corpus [N]."""
 
     length: int
     text: Numbers
     corpus: Numbers
-    chunk: int  # places of the corpus that are looked up in one go
+    chunk: int  # places of the corpus that are looked up at once
 
     @property
     def shared(self) -> bool:
-        """Whether any window stands in both."""
+        """Whether any window is in both."""
         return bool((self.text >= 0).any())
 
     def extended(self, more: int, corpus: Numbers | None = None) -> Numbers:
-        """Return the text's numbers [M] of windows that are 0 to `length` longer; put the corpus's in `corpus` [N]."""
+        """Return the text's numbers [M] of longer windows.
+
+        They are longer by ``more``, from 0 to `length`. The numbers of the corpus are written to ``corpus`` [N].
+        """
         count = int(self.text.max()) + 1
         places, keys = _pairs(self.text, 0, self.text.size, more, count)
         begins = range(0, self.corpus.size, self.chunk)
@@ -160,7 +167,10 @@ class _Windows:
         return _Windows(2 * self.length, self.extended(self.length, corpus), corpus, self.chunk)
 
     def find(self, place: int, more: int) -> int:
-        """Return where the corpus first has the text's window at this place, longer by `more`."""
+        """Return where the corpus first has a window.
+
+        It is the text's window at ``place``, longer by ``more``.
+        """
         first, last = self.text[place], self.text[place + more]
         for begin in range(0, self.corpus.size, self.chunk):
             there = self.corpus[begin + more : begin + more + self.chunk] == last
@@ -171,7 +181,10 @@ class _Windows:
 
 
 def _of_symbols(corpus: Ids, texts: Sequence[Ids], begins: Places, chunk: int) -> _Windows:
-    """Return the windows of one symbol. The texts follow each other, each with a −1 after it that no run can cross."""
+    """Return the windows of one symbol.
+
+    The texts follow one another, with a −1 after each, which no run can cross.
+    """
     size = int(begins[-1])
     places = np.delete(np.arange(size), begins[1:] - 1)
     keys = np.concatenate([np.empty(0, np.int64), *texts]).astype(np.int64)
@@ -184,7 +197,11 @@ def _of_symbols(corpus: Ids, texts: Sequence[Ids], begins: Places, chunk: int) -
 
 
 def _pairs(numbers: Numbers, begin: int, end: int, apart: int, count: int) -> tuple[Places, Keys]:
-    """Return where in begin…end a window begins and another so far behind, and their numbers, below `count`, as one."""
+    """Return the places and keys of window pairs.
+
+    The first window starts between ``begin`` and ``end``, the second one ``apart`` places later. A key combines their
+    two numbers, which are below ``count``.
+    """
     first, last = numbers[begin:end], numbers[begin + apart : end + apart]
     places = np.flatnonzero((first[: last.size] >= 0) & (last >= 0))
     return begin + places, first[places].astype(np.int64) * count + last[places]
@@ -193,16 +210,17 @@ def _pairs(numbers: Numbers, begin: int, end: int, apart: int, count: int) -> tu
 def _number(
     size: int, places: Places, keys: Keys, chunks: Iterable[tuple[Places, Keys]], corpus: Numbers | None
 ) -> Numbers:
-    """Return the text's numbers [size] for the keys at these places of it, −1 for those that the corpus lacks.
+    """Return the text's numbers [size] for its keys.
 
-    The corpus's places and keys come in chunks; its numbers are put in `corpus` [N], if that is given.
+    The keys are at the given places of the text. Keys that are not in the corpus get −1. The places and keys of the
+    corpus come in chunks; its numbers are written to ``corpus`` [N], if given.
     """
     text = np.full(size, -1, np.int32)
     if not keys.size:
         return text
     known, numbers = np.unique(keys, return_inverse=True)
     table = _Table(known)
-    seen = np.zeros(known.size + 1, bool)  # and one for −1
+    seen = np.zeros(known.size + 1, bool)  # the last one is for −1
     for at, wanted in chunks:
         found = table.find(wanted)
         seen[found] = True
@@ -213,11 +231,11 @@ def _number(
 
 
 class _Table:
-    """Finds keys among those known, shape [K], sorted and distinct: by a hash, and by bisection where that collides."""
+    """Finds keys among known ones [K], sorted and distinct: by a hash, or by bisection if the hash collides."""
 
     def __init__(self, known: Keys, multiplier: np.uint64 = GOLDEN) -> None:
         self.known, self.multiplier = known, multiplier
-        self.shift = np.uint64(62 - known.size.bit_length())  # more than four slots a key, up to eight
+        self.shift = np.uint64(62 - known.size.bit_length())  # more than four and at most eight slots for each key
         slots = self._slots(known)
         self.holder = np.zeros(1 << (64 - int(self.shift)), np.int32)
         self.holder[slots] = np.arange(known.size)
@@ -225,7 +243,7 @@ class _Table:
         self.crowded[slots[self.holder[slots] != np.arange(known.size)]] = True
 
     def find(self, keys: Keys) -> Numbers:
-        """Return each key's number, its place among those known; −1 for any other."""
+        """Return each key's place among those known, or −1."""
         slots = self._slots(keys)
         numbers = self.holder[slots]
         wrong = self.known[numbers] != keys
@@ -243,7 +261,10 @@ class _Table:
 
 
 def _covered(starts: NDArray[np.bool_], length: int) -> int:
-    """Count the symbols inside at least one of the windows of that length that begin where there is a flag."""
+    """Count the symbols in at least one window.
+
+    The windows have this length, and start at the flags in ``starts``.
+    """
     begins = np.flatnonzero(starts)
     change = np.zeros(starts.size + 1, np.int8)
     change[begins] += 1
@@ -252,9 +273,10 @@ def _covered(starts: NDArray[np.bool_], length: int) -> int:
 
 
 def _longest(windows: _Windows) -> tuple[int, int]:
-    """Return where in the text the longest run first begins, and how much longer than the windows it is.
+    """Return the longest run's place and additional length.
 
-    They must be shared, and those of twice their length not.
+    The place is its first one in the text. The additional length is beyond the windows' length. The windows must be
+    shared, and the windows of twice their length must not be.
     """
     found, more, too_many = windows.text, 0, windows.length
     while too_many - more > 1:

@@ -1,4 +1,4 @@
-"""How well a network predicts a text, of any length: as a whole, line by line, or character by character."""
+"""How well a network predicts a text of any length: as a whole, for each line, or for each character."""
 
 import math
 from collections.abc import Iterable, Iterator
@@ -18,25 +18,25 @@ from charrnn.text.streams import Streams
 from charrnn.text.vocabulary import Ids, Vocabulary
 
 SEQ_LENGTH = 32
-CONTEXT, PART = 64, 128  # characters that a bidirectional network reads on each side of a part, and of the part
-SIDE_BY_SIDE = 16  # such parts
-AT_ONCE = 16  # windows read in one go: what Ctrl-C waits for
-RECORDS = 1 << 13  # characters whose records are made in one go
+CONTEXT, PART = 64, 128  # characters that a bidirectional network reads on each side of a part, and in the part
+SIDE_BY_SIDE = 16  # parts that a bidirectional network reads at once
+AT_ONCE = 16  # windows that are read at once; Ctrl-C waits for them
+RECORDS = 1 << 13  # characters whose records are made at once
 LONGEST_LINE = 1 << 16  # characters of a line that are kept to be shown
 
 Nats: TypeAlias = NDArray[np.float32]
-Scored: TypeAlias = tuple[Ids, Nats]  # symbols [n] of a text, and what each one cost [n]
+Scored: TypeAlias = tuple[Ids, Nats]  # symbols [n] of a text, and the loss of each [n]
 Fields: TypeAlias = tuple[int, int, int, str, float | None, float | None]  # of a Character
 
 
 @dataclass(frozen=True)
 class Cut:
-    """How a long text is cut to be scored."""
+    """How a long text is cut for scoring."""
 
-    piece: int = 1 << 20  # symbols that are scored before the next are read: what bounds memory
+    piece: int = 1 << 20  # symbols that are scored before the next ones are read; this bounds memory
     streams: int = 64  # parts of a piece that are read side by side, so that the weights are read once for all
-    stream_length: int = 2048  # a piece too short for two parts of this length is read in one
-    # Characters that a stream reads before its part, unscored, to have the state of one that read all.
+    stream_length: int = 2048  # a piece that is too short for two parts of this length is not divided
+    # Characters that a stream reads before its part, unscored, so that its state is close to that of a full reading.
     warm_up: int = 256
 
 
@@ -45,9 +45,9 @@ DEFAULT_CUT = Cut()
 
 @dataclass(frozen=True)
 class Character:
-    """A character of a text: its place there, its line (or document) and its place in that, all from 1.
+    """A character of a text: its place in the text, its line (or document), and its place in the line, all from 1.
 
-    What is given and not predicted, as a text's first character, has no bits and no probability.
+    A character that is given and not predicted, such as the first one of a text, has no bits and no probability.
     """
 
     index: int
@@ -60,14 +60,14 @@ class Character:
 
 @dataclass(frozen=True)
 class Score:
-    """The loss over a text: `nats` in all, over `characters` predictions."""
+    """The loss over a text: `nats` in total, for `characters` predictions."""
 
     nats: float
     characters: int
 
     @property
     def nats_per_char(self) -> float:
-        """Mean loss in natural units, as in training."""
+        """Mean loss in nats, as in training."""
         return self.nats / self.characters
 
     @property
@@ -77,16 +77,16 @@ class Score:
 
     @property
     def perplexity(self) -> float:
-        """E to the mean loss: as unsure as a fair choice between that many characters."""
+        """Exponential of the mean loss in nats: the number of equally probable characters with the same loss."""
         return math.exp(min(self.nats_per_char, 700.0))
 
 
 @dataclass(frozen=True)
 class Line:
-    """A line of a text, or a document: its `number` from 1, and its loss over `characters` predictions.
+    """A line of a text, or a document: its `number` from 1, and its loss for `characters` predictions.
 
-    The line feed, or the document's end, is predicted too, and counts; but `text` is without it, and is cut where it
-    was too long.
+    The line feed, or the end of the document, is predicted and counts. `text` does not have it, and is cut off if it is
+    too long.
     """
 
     number: int
@@ -101,17 +101,20 @@ class Line:
 
     @property
     def bits_per_char(self) -> float | None:
-        """The mean loss in bits, or None where nothing was predicted."""
+        """The mean loss in bits, or None if nothing was predicted."""
         return self.bits / self.characters if self.characters else None
 
 
 def score(network: Network, ids: Ids, team: Team, *, boundary: int | None = None) -> Score:
-    """Score an encoded text [N], N ≥ 2, as `score_pieces` does. An endless loss counts as such."""
+    """Score an encoded text [N], N ≥ 2.
+
+    Scores as `score_pieces` does.
+    """
     return total(score_pieces(network, [ids], team, boundary), boundary)
 
 
 def total(pieces: Iterable[Scored], boundary: int | None = None) -> Score:
-    """Add up what `score_pieces` yields."""
+    """Add up the losses from `score_pieces`."""
     nats, characters = 0.0, -unpredicted(boundary)
     for _, costs in pieces:
         nats += float(costs.sum(dtype=np.float64))
@@ -120,23 +123,27 @@ def total(pieces: Iterable[Scored], boundary: int | None = None) -> Score:
 
 
 def unpredicted(boundary: int | None) -> int:
-    """Return how many characters at a text's beginning are not predicted, but given."""
+    """Return how many first characters are not predicted.
+
+    The first character of a text is given; in documents, every character is predicted.
+    """
     return 1 if boundary is None else 0
 
 
 def score_pieces(
     network: Network, blocks: Iterable[Ids], team: Team, boundary: int | None = None, *, cut: Cut = DEFAULT_CUT
 ) -> Iterator[Scored]:
-    """Score each character of a text that comes in blocks by its probability given all before it.
+    """Score each character of a text in blocks.
 
-    Yields the symbols [n] in order, with their losses in nats [n], piece by piece. The first character of a text is
-    given, and costs nothing. Where texts are documents, a ``boundary`` begins each: that is left out, the end is not.
+    The score is the loss, from the probability of the character given all characters before it. Yields the symbols [n]
+    in order, with their losses in nats [n], piece by piece. The first character of a text is given, and its loss is 0.
+    In a text of documents, the ``boundary`` at the start of each is left out; the end of each is scored.
 
-    A bidirectional network predicts each symbol from those on both of its sides, up to 64 or more.
+    A bidirectional network predicts a symbol from the text on both sides, at least 64 symbols if they exist.
 
-    The state runs on through the text from zero, or through each document. A piece is read in up to 64 streams, each
-    of which reads the 256 characters before its part first, unless `cut` says otherwise. The result depends neither on
-    the blocks nor on the number of threads. An endless loss counts as such.
+    The state is carried through the text from the initial state, or through each document. A piece is read in up to 64
+    streams, each of which first reads the 256 characters before its part, unless `cut` says otherwise. The result does
+    not depend on the blocks or the number of threads. A loss can be NaN or infinity; this is not an error.
     """
     before: Ids = np.zeros(0, np.uint8)
     for piece in _pieces(blocks, cut.piece):
@@ -150,7 +157,10 @@ def score_pieces(
 
 
 def lines(pieces: Iterable[Scored], vocabulary: Vocabulary, *, longest: int = LONGEST_LINE) -> Iterator[Line]:
-    """Turn what `score_pieces` yields into lines, or into documents where texts are such; no text is kept longer."""
+    """Turn scored pieces into lines, or into documents.
+
+    The pieces are from `score_pieces`. At most ``longest`` characters of a line are kept as text.
+    """
     end_symbol = _end_of_line(vocabulary)
     number, characters, nats, text = 1, -unpredicted(vocabulary.boundary), 0.0, ""  # of the line that is being read
     for ids, costs in pieces:
@@ -169,10 +179,13 @@ def lines(pieces: Iterable[Scored], vocabulary: Vocabulary, *, longest: int = LO
 
 
 def characters(pieces: Iterable[Scored], vocabulary: Vocabulary, *, at_once: int = RECORDS) -> Iterator[Fields]:
-    """Turn what `score_pieces` yields into the fields of a `Character` for each one; `at_once` are made in one go."""
+    """Turn scored pieces into the fields of `Character` objects.
+
+    The pieces are from `score_pieces`; `at_once` characters are converted at once.
+    """
     names = vocabulary.symbol_names
     end_symbol = _end_of_line(vocabulary)
-    place, line, start = 1, 1, 1  # of the next character, and where its line begins
+    place, line, start = 1, 1, 1  # of the next character, and the place where its line starts
     for ids, costs in pieces:
         for begin in range(0, ids.size, at_once):
             part, nats = ids[begin : begin + at_once], np.maximum(costs[begin : begin + at_once], 0.0)
@@ -191,14 +204,20 @@ def characters(pieces: Iterable[Scored], vocabulary: Vocabulary, *, at_once: int
 
 
 def _end_of_line(vocabulary: Vocabulary) -> int:
-    """Return the symbol that ends a line, or a document; −1 if there is none."""
+    """Return the symbol that ends a line, or −1.
+
+    In documents, it ends a document.
+    """
     if vocabulary.boundary is not None:
         return vocabulary.boundary + 1
     return ord("\n") if vocabulary.byte_level else vocabulary.characters.find("\n")
 
 
 def _shown(line: str, vocabulary: Vocabulary, longest: int) -> str:
-    """Return a line that was spelt as text, cut where it is too long."""
+    """Return a line as text of limited length.
+
+    ``line`` is from `Vocabulary.spell`.
+    """
     cut = line[:longest]
     if vocabulary.byte_level:
         cut = cut.encode("latin-1").decode("utf-8", "replace")
@@ -206,7 +225,10 @@ def _shown(line: str, vocabulary: Vocabulary, longest: int) -> str:
 
 
 def _pieces(blocks: Iterable[Ids], piece: int) -> Iterator[Ids]:
-    """Cut a text that comes in blocks into pieces of one size, but for the last; what is before a fault comes first."""
+    """Cut a text into pieces of one size.
+
+    Only the last piece can be shorter. A CharrnnError of the blocks is raised after all text before it.
+    """
     held: list[Ids] = []
     size = 0
     fault: CharrnnError | None = None
@@ -229,10 +251,13 @@ def _pieces(blocks: Iterable[Ids], piece: int) -> Iterator[Ids]:
 
 
 def _nats_from_both_sides(network: Network, ids: Ids, begin: int, team: Team) -> Nats:
-    """Return what `_nats` does, of a bidirectional network: of each symbol given up to so many on each side of it."""
+    """Return the same as `_nats` for a bidirectional network.
+
+    Each symbol is predicted from at least `CONTEXT` symbols on each side, if they exist.
+    """
     length = min(ids.size, 2 * CONTEXT + PART)
     parts = np.arange(begin + 1, ids.size, PART)  # the first symbol of each
-    starts = np.clip(parts - CONTEXT, 0, ids.size - length)  # where what is read for it begins
+    starts = np.clip(parts - CONTEXT, 0, ids.size - length)  # the first symbol that is read for each
     batch = min(SIDE_BY_SIDE, parts.size)
     window = Window(network.architecture, batch, length)
     losses = np.empty(ids.size, np.float32)
@@ -256,7 +281,10 @@ def _nats_from_both_sides(network: Network, ids: Ids, begin: int, team: Team) ->
 
 
 def _nats(network: Network, ids: Ids, begin: int, team: Team, boundary: int | None, cut: Cut) -> Nats:
-    """Return the losses of a text's symbols from place ``begin`` + 1 on: [N − 1 − begin], in nats."""
+    """Return the losses of a text after a place.
+
+    They are for the symbols from ``begin`` + 1 on: [N − 1 − begin], in nats.
+    """
     if network.architecture.bidirectional:
         return _nats_from_both_sides(network, ids, begin, team)
     count = ids.size - 1 - begin
@@ -290,7 +318,7 @@ def _nats(network: Network, ids: Ids, begin: int, team: Team, boundary: int | No
     if batch > 1 or begin:
         team.run(warm_up)
     if not begin:
-        network.begin(window, 0, 1)  # nothing is before the first stream
+        network.begin(window, 0, 1)  # the first stream has nothing before it
     for start in range(0, streams.windows, AT_ONCE):
         team.run(partial(read, start))
     lengths = np.diff(streams.start)

@@ -1,4 +1,4 @@
-"""What a network's units and gates do while it reads a text, and which of them follow what a reader sees in it."""
+"""The values of a network's units and gates while it reads a text, and which of them follow features of the text."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -15,13 +15,13 @@ from charrnn.model.network import Network
 from charrnn.model.reader import Reader
 from charrnn.reading.features import FEATURES, Characters, Feature
 
-LEAST_CHARACTERS = 10  # of each half of a text must have a feature, and as many must not: fewer tell nothing
-STILL_DEVIATION = 1e-4  # standard deviation of a unit that hardly moves: what rounding does to it must not count
+LEAST_CHARACTERS = 10  # in each half of a text that must have a feature, and that must not: fewer show nothing
+STILL_DEVIATION = 1e-4  # standard deviation up to which a unit counts as constant, as it can be rounding
 
 
 @dataclass(frozen=True)
 class Unit:
-    """A number in a network that changes as it reads: one of a state or of a gate. All are counted from 1."""
+    """A number in a network that changes as it reads, in a state or a gate. Layers and numbers count from 1."""
 
     layer: int
     kind: str  # as the cell's row names its states and gates
@@ -29,16 +29,16 @@ class Unit:
 
     @property
     def name(self) -> str:
-        """How it is called: c12, or 2.c12 in the second layer."""
+        """The name: c12, or 2.c12 in the second layer."""
         return f"{f'{self.layer}.' * (self.layer > 1)}{self.kind}{self.number}"
 
 
 @dataclass(frozen=True)
 class Following:
-    """How well a unit follows a feature.
+    """How well a unit follows a feature, by Pearson's correlation.
 
-    Pearson's correlation in the half of a text in which one was ``chosen`` for the other, and in the other half, which
-    had no say in it.
+    ``chosen`` is the correlation in the first half of a text, on which one was chosen for the other. ``correlation`` is
+    the correlation in the second half, which had no influence on the choice.
     """
 
     feature: Feature
@@ -48,13 +48,19 @@ class Following:
 
 
 def kinds(architecture: Architecture) -> tuple[str, ...]:
-    """Return the states and gates of the units in each layer; the gate of a vanilla network has no name."""
+    """Return the states and gates of a layer.
+
+    The gate of a vanilla network has no name and is left out.
+    """
     states = architecture.row.learnable_states
     return *states, *(gate for gate in architecture.row.gates if gate and gate not in states)
 
 
 def unit_named(architecture: Architecture, name: str) -> Unit:
-    """Return the unit of this name. Raises CharrnnError, which says what there is, if there is none."""
+    """Return the unit of this name.
+
+    Raises CharrnnError, with the names that exist, if it does not exist.
+    """
     layers = architecture.layers
     match = re.fullmatch(r"(?:([1-9]\d{0,5})\.)?([a-z]+)([1-9]\d{0,5})", name)
     if match:
@@ -63,13 +69,14 @@ def unit_named(architecture: Architecture, name: str) -> Unit:
             return unit
     there = ", ".join(f"{kind}1 to {kind}{architecture.width(kind)}" for kind in kinds(architecture))
     deeper = f" in layer 1, and the same in each layer up to {layers}, as in {layers}.h1" if layers > 1 else ""
-    raise CharrnnError(f"there is no unit {name[:60]!r}: there are {there}{deeper}")
+    raise CharrnnError(f"the model has no unit {name[:60]!r}; its units are {there}{deeper}")
 
 
 def activations(network: Network, ids: ArrayLike, units: Sequence[Unit]) -> NDArray[np.float32]:
-    """Return what some units are after each symbol of a text [N], read from the zero state: shape [N, units].
+    """Return the values of units after each symbol.
 
-    Raises CharrnnError where a number is not finite.
+    The text [N] is read from the initial state; the result has shape [N, units]. Raises CharrnnError if a value is NaN
+    or infinity.
     """
     columns = [_column(network.architecture, unit) for unit in units]
     blocks = [block[:, columns] for block in _read(network, np.asarray(ids))]
@@ -77,10 +84,10 @@ def activations(network: Network, ids: ArrayLike, units: Sequence[Unit]) -> NDAr
 
 
 def states(network: Network, ids: ArrayLike) -> dict[str, NDArray[np.float32]]:
-    """Return every state and gate after each symbol of a text [N], read from the initial state: each [N, H].
+    """Return all states and gates after each symbol.
 
-    They are named as units are, without a number: h, c, i, …, and 2.h in the second layer. Raises CharrnnError where a
-    number is not finite.
+    The text [N] is read from the initial state; each state or gate has shape [N, H]. The names are those of units
+    without the number: h, c, i, …, and 2.h in the second layer. Raises CharrnnError if a value is NaN or infinity.
     """
     architecture = network.architecture
     sizes = architecture.layers, len(kinds(architecture)), architecture.hidden
@@ -94,7 +101,10 @@ def states(network: Network, ids: ArrayLike) -> dict[str, NDArray[np.float32]]:
 
 
 def scale_of(values: NDArray[np.float32]) -> tuple[float, float]:
-    """Return the ends of a scale for what a unit was: 0 and 1 for what is always between, else ±the greatest."""
+    """Return the ends of a scale for values.
+
+    They are 0 and 1 if all values are in between, otherwise ± the greatest absolute value.
+    """
     low, high = (float(values.min()), float(values.max())) if values.size else (0.0, 0.0)
     if low >= 0.0 and high <= 1.0:
         return 0.0, 1.0
@@ -104,12 +114,13 @@ def scale_of(values: NDArray[np.float32]) -> tuple[float, float]:
 def follow(
     network: Network, ids: ArrayLike, text: str, unit: Unit | None = None
 ) -> tuple[list[Following], list[Feature]]:
-    """Find for each feature the unit that follows it best, as it reads a text: symbols [N], and their N characters.
+    """Find the unit that follows each feature best.
 
-    The unit is the one with the greatest correlation, whatever its sign, in the first half; how well it really
-    follows is seen in the second. With ``unit`` it is the other way round: the one feature that this unit follows best.
-    Also returns the features left out, which one of the halves has not, or has everywhere. Takes memory for the
-    features, and none that grows with the number of units times N. Raises CharrnnError where a number is not finite.
+    The network reads the symbols [N] of a text; ``text`` is their N characters. The best unit has the greatest absolute
+    correlation in the first half of the text; the correlation in the second half shows how well it really follows. With
+    ``unit``, finds the one feature that this unit follows best instead. Also returns the features that were left out,
+    because almost all or almost none of the characters in one half have them. Takes memory for the features, but not
+    for N times the units. Raises CharrnnError if a value is NaN or infinity.
     """
     ids = np.asarray(ids)
     characters, half = Characters(text), len(text) // 2
@@ -144,7 +155,7 @@ def follow(
 
 
 class _Sums:
-    """What correlations between F features and U units are made of, added up piece by piece."""
+    """The sums for the correlations of F features and U units, added up piece by piece."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -158,7 +169,10 @@ class _Sums:
         self.count += len(units)
 
     def correlations(self) -> NDArray[np.float64]:
-        """Return Pearson's correlation of each feature with each unit [F, U]; 0 for a unit that hardly moves."""
+        """Return Pearson's correlations of features and units [F, U].
+
+        They are 0 for a unit that is constant.
+        """
         f, ff, u, uu, fu = (sums / self.count for sums in self.sums)
         f_deviation, u_deviation = np.sqrt(ff - f * f), np.sqrt(np.maximum(uu - u * u, 0.0))
         moving = u_deviation > STILL_DEVIATION * np.maximum(np.abs(u), 1.0)
@@ -174,7 +188,10 @@ def _varies(values: NDArray[np.generic]) -> bool:
 
 
 def _read(network: Network, ids: NDArray[np.integer]) -> Iterator[NDArray[np.float32]]:
-    """Read a text [N] from the zero state; yield all units after each of some symbols [n, layers·kinds·H]."""
+    """Yield all units after each symbol of a text.
+
+    The text [N] is read from the initial state. Yields arrays [n, layers·kinds·H], some symbols at a time.
+    """
     architecture = network.architecture
     require_left_to_right(architecture)
     row, hidden = architecture.row, architecture.hidden
@@ -183,7 +200,7 @@ def _read(network: Network, ids: NDArray[np.integer]) -> Iterator[NDArray[np.flo
     reader = Reader(network)
     window = reader.window
     for begin in range(0, len(ids), window.seq_length):
-        # The end of a document is no symbol that is read, but a gap, after which a network begins anew.
+        # The end of a document is not read as a symbol, but as a gap: the network returns to its initial state.
         symbols = ids[begin : begin + window.seq_length].astype(np.int32)
         symbols[symbols >= architecture.vocabulary] = -1
         reader.read(symbols[:, np.newaxis])
@@ -193,18 +210,18 @@ def _read(network: Network, ids: NDArray[np.integer]) -> Iterator[NDArray[np.flo
         of_gates = z[:, :, gates, :hidden].transpose(1, 0, 2, 3)
         values = np.concatenate([of_states, of_gates], axis=2).reshape(steps, -1)
         if not np.isfinite(values).all():
-            raise CharrnnError("the model's weights are so large that what its units do is no number")
+            raise CharrnnError("the model's weights are too large: the values of its units are NaN or infinity")
         yield values
 
 
 def _column(architecture: Architecture, unit: Unit) -> int:
-    """Return where a unit stands in what `_read` yields."""
+    """Return the column of a unit in `_read`'s arrays."""
     names = kinds(architecture)
     return ((unit.layer - 1) * len(names) + names.index(unit.kind)) * architecture.hidden + unit.number - 1
 
 
 def _unit(architecture: Architecture, column: int) -> Unit:
-    """Undo `_column`."""
+    """Return the unit in a column of `_read`'s arrays."""
     names = kinds(architecture)
     row, number = divmod(column, architecture.hidden)
     layer, kind = divmod(row, len(names))

@@ -155,14 +155,14 @@ def read_stream(
 
 
 def read_string(text: str | bytes, vocabulary: Vocabulary, *, unknown: str = "error") -> Iterator[Ids]:
-    """Yield the symbols of a text in memory, as ``read_stream`` does for a file with it.
+    """Yield the symbols of a text in memory.
 
-    Raises CharrnnError as that does, and for a string that is not Unicode.
+    Reads it as `read_stream` reads a file. Raises CharrnnError as `read_stream` does, and for a lone surrogate.
     """
     try:
         data = text if isinstance(text, bytes) else text.encode()
     except UnicodeEncodeError:
-        raise CharrnnError("the text has a lone surrogate, which no Unicode text has") from None
+        raise CharrnnError("the text has a lone surrogate, which is not a Unicode character") from None
     if not data:
         raise CharrnnError("the text is empty")
     return _symbols(iter([("the text", iter([data]))]), vocabulary, unknown, ["the text"])
