@@ -179,9 +179,7 @@ def _texts(corpus: str | bytes | os.PathLike[str] | Sequence[str | os.PathLike[s
         if _names_a_file(corpus):
             return Texts((corpus,))
         if "\n" not in corpus and len(corpus) <= LONGEST_NAME:
-            raise CharrnnError(
-                f"there is no file {corpus!r}, and a text to learn from takes more than these characters"
-            )
+            raise CharrnnError(f"there is no file {corpus!r}, and as a text it is too short to learn from")
         try:
             return Texts(data=corpus.encode())
         except UnicodeEncodeError:
@@ -192,7 +190,7 @@ def _texts(corpus: str | bytes | os.PathLike[str] | Sequence[str | os.PathLike[s
 
 def _names_a_file(text: str) -> bool:
     try:
-        return len(text) <= LONGEST_PATH and Path(text).exists()
+        return 0 < len(text) <= LONGEST_PATH and Path(text).exists()
     except (OSError, ValueError):  # no file can have this name
         return False
 

@@ -1,0 +1,279 @@
+"""What a model writes and makes of a text, beside what the commands print."""
+
+import json
+import math
+import pickle
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import charrnn
+from charrnn import CharrnnError
+from tests.helpers.commands import enter, json_lines, trained_on
+
+SEEDED = {"length": 80, "seed": 5}
+
+
+@pytest.fixture(scope="module")
+def model(trained):
+    """Open the small model."""
+    return charrnn.load(trained)
+
+
+@pytest.fixture(scope="module")
+def words(tmp_path_factory, text):
+    """Train a small model of documents, and open it."""
+    lines = "\n".join(sorted(set(text.split())))
+    return charrnn.load(trained_on(lines, tmp_path_factory.mktemp("words"), "--documents", "lines", "--epochs", 20))
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory, text):
+    """Train a small bidirectional model, and open it."""
+    return charrnn.load(trained_on(text, tmp_path_factory.mktemp("both"), "--bidirectional", "--epochs", 2))
+
+
+@pytest.fixture(scope="module")
+def bytewise(tmp_path_factory, text):
+    """Train a small model of bytes, and open it."""
+    return charrnn.load(trained_on(text, tmp_path_factory.mktemp("bytes"), "--bytes", "--epochs", 2))
+
+
+def options_of(controls):
+    """Return keyword arguments as the options that the command line has for them."""
+    return [word for name, value in controls.items() for word in (f"--{name.replace('_', '-')}", value)]
+
+
+@pytest.mark.parametrize(
+    "controls",
+    [
+        {},
+        {"temp": 0.5},
+        {"temp": 0.0},
+        {"top_k": 3, "top_p": 0.9, "min_p": 0.01},
+        {"repeat_penalty": 1.5, "repeat_window": 9},
+    ],
+)
+def test_a_sample_is_that_of_the_command(model, run, controls):
+    """Character by character, with each control; a stream yields the same."""
+    printed = run("sample", model.path, "--prime", "Der Mann", *options_of(SEEDED | controls)).out
+    assert model.sample("Der Mann", **SEEDED, **controls) == printed
+    characters = list(model.stream("Der Mann", **SEEDED, **controls))
+    assert "".join(characters) == printed
+    assert {len(character) for character in characters} == {1}
+    assert model.sample("Der Mann", no_prime=True, **SEEDED, **controls) == printed.removeprefix("Der Mann")
+
+
+def test_samples_are_those_of_the_command(model, words, bytewise, run):
+    """Side by side, with their seeds, bits and ends; of documents and of bytes too."""
+    for of, options in ((model, {"lines": 1}), (words, {}), (bytewise, {"length": 40}), (model, {"stop": "\n"})):
+        records = json_lines(run("sample", of.path, "--count", 3, "--seed", 5, "--json", *options_of(options)))
+        samples = of.samples(3, seed=5, **options)
+        assert [{"sample": k, **vars(sample)} for k, sample in enumerate(samples)] == records
+        assert of.sample(seed=samples[1].seed, **options) == samples[1].text
+
+
+def test_a_stream_need_not_end(model):
+    """With a length of 0 it goes on for as long as somebody asks for more."""
+    stream = model.stream(length=0, seed=1)
+    first = "".join(next(stream) for _ in range(5000))
+    assert first == model.sample(length=5000, seed=1)
+
+
+def test_next_characters(model, words, bytewise):
+    """They are the probabilities that the text is scored with, and sum to 1."""
+    text = "Der Man"
+    ranked = model.next_characters(text, k=10_000)
+    assert len(ranked) == len(model.vocabulary)
+    assert sum(chance for _, chance in ranked) == pytest.approx(1.0)
+    assert [chance for _, chance in ranked] == sorted((chance for _, chance in ranked), reverse=True)
+    assert model.next_characters(text, 3) == ranked[:3]
+    record = model.per_character("\n" + text + "n")[-1]
+    after_line_feed = dict(model.next_characters("\n" + text, 10_000))
+    assert record.probability == pytest.approx(after_line_feed["n"], rel=1e-4)
+    assert "\n" in dict(words.next_characters("Baum", 1000))  # the end of a document
+    assert "\\xc3" in dict(bytewise.next_characters("B", 256))
+
+
+def test_scores_are_those_of_the_command(model, words, bytewise, both, run, folder):
+    """Of a text in memory and of a file; a record for each character too."""
+    text = Path("corpus.txt").read_text(encoding="utf-8")[:3000]
+    Path("other.txt").write_text(text, encoding="utf-8")
+    for of in (model, words, bytewise, both):
+        unknown = {"unknown": "skip"}
+        (record,) = json_lines(run("eval", of.path, "other.txt", "--json", *options_of(unknown)))
+        for score in (of.score(text, **unknown), of.score(Path("other.txt"), threads=1, **unknown)):
+            figures = (score.nats_per_char, score.bits_per_char, score.perplexity, score.characters)
+            assert figures == tuple(record.values())
+        printed = json_lines(run("eval", of.path, "other.txt", "--json", "--per-char", *options_of(unknown)))
+        characters = of.per_character(text, **unknown)
+        assert [c.character for c in characters] == [record["character"] for record in printed]
+        assert sum(c.bits or 0.0 for c in characters) == pytest.approx(score.nats / math.log(2.0))
+
+
+def test_states_are_those_of_the_units(model, words, run, folder):
+    """Every state and gate has an array [N, H], whose columns are what ``charrnn trace`` shows."""
+    text = Path("corpus.txt").read_text(encoding="utf-8")[:200]
+    Path("other.txt").write_text(text, encoding="utf-8")
+    states = model.states(text)
+    assert {name: values.shape for name, values in states.items()} == dict.fromkeys("hcifog", (200, 16))
+    printed = json_lines(run("trace", model.path, "other.txt", "--unit", "c12", "--json"))
+    np.testing.assert_allclose([record["value"] for record in printed], states["c"][:, 11], rtol=1e-5)
+    assert len(words.states("Baum\nHaus")["h"]) == 8
+
+
+def test_a_second_layer_is_named(tmp_path, text):
+    """As in the names of units: 2.h."""
+    deep = charrnn.load(trained_on(text, tmp_path, "--cell", "gru", "--layers", 2, "--epochs", 1))
+    assert list(deep.states("Der")) == ["h", "n", "r", "z", "hn", "2.h", "2.n", "2.r", "2.z", "2.hn"]
+
+
+def test_gaps_are_filled_as_by_the_command(both, run):
+    """The best, several, and drawn ones."""
+    text = "Der M_nn und das K__d"
+    assert both.fill(text) + "\n" == run("fill", both.path, text).out
+    for options, typed in (({}, ("-k", 3)), ({"temp": 0.7, "seed": 4}, ("--temp", 0.7, "--seed", 4, "--count", 3))):
+        records = json_lines(run("fill", both.path, text, *typed, "--json"))
+        assert [completion.record for completion in both.completions(text, 3, **options)] == records
+    gap = both.completions(text, 1)[0].gaps[1]
+    assert (gap.index, len(gap.filling)) == (19, 2)
+
+
+def test_parameters_are_read_only(model):
+    """They are those of the file, by name, and cannot be changed."""
+    shapes = {name: values.shape for name, values in model.parameters.items()}
+    assert shapes == model.architecture.parameter_shapes()
+    with pytest.raises(ValueError, match="read-only"):
+        model.parameters["output.c"][0] = 1.0
+    with pytest.raises(TypeError):
+        model.parameters["output.c"] = 1.0
+
+
+def test_info_is_that_of_the_command(model, run):
+    """All but what belongs to the file."""
+    printed = json.loads(run("info", model.path, "--json").out)
+    assert {"file": str(model.path), "bytes": Path(model.path).stat().st_size, **model.info} == printed
+    assert "lstm" in repr(model)
+
+
+def test_a_model_is_saved_whole_or_not_at_all(model, tmp_path):
+    """The file that is written is the model; one that exists is not replaced without force."""
+    target = tmp_path / "copy.npz"
+    model.save(target)
+    copy = charrnn.load(target)
+    assert copy.sample(**SEEDED) == model.sample(**SEEDED)
+    with pytest.raises(CharrnnError, match="exists"):
+        model.save(target)
+    model.save(str(target), force=True)
+    with pytest.raises(CharrnnError, match="nowhere does not exist"):
+        model.save(tmp_path / "nowhere" / "copy.npz")
+    assert [path.name for path in tmp_path.iterdir()] == ["copy.npz"]
+
+
+def test_a_model_can_be_pickled(model):
+    """Other processes get the same one."""
+    assert pickle.loads(pickle.dumps(model)).sample(**SEEDED) == model.sample(**SEEDED)
+
+
+def test_threads_share_a_model(trained, text):
+    """What many threads make of one model at once, from its first use on, is what one thread makes of it."""
+    alone, shared = charrnn.load(trained), charrnn.load(trained)
+
+    def work(model, k):
+        part = text[20 * k : 20 * k + 300]
+        states = model.states(part[:50])["h"].tobytes()
+        return model.sample(part[:9], length=200, seed=k), model.score(part).nats, states, model.next_characters(part)
+
+    expected = [work(alone, k) for k in range(24)]
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(lambda k: work(shared, k), range(24))) == expected
+
+
+@pytest.mark.parametrize(
+    ("use", "words"),
+    [
+        (lambda m: m.sample(temp=-1.0), "temperature must be a number, at least 0"),
+        (lambda m: m.sample(temp=math.nan), "temperature"),
+        (lambda m: m.sample(top_k=0), "top k"),
+        (lambda m: m.sample(length=-1), "length must be 0 or more"),
+        (lambda m: m.sample(length=0), r"never ends; stream\(\)"),
+        (lambda m: m.samples(2, length=0), r"never ends; stream\(\)"),
+        (lambda m: m.samples(0), "count must be 1 or more"),
+        (lambda m: m.sample(lines=0), "lines 1 or more"),
+        (lambda m: m.sample(stop=""), "no string to stop at empty"),
+        (lambda m: m.sample(stop=["€"]), "never end"),
+        (lambda m: m.sample(seed=-1), "seed must be from 0"),
+        (lambda m: m.sample("Ω"), "U\\+03A9"),
+        (lambda m: m.stream("Ω"), "U\\+03A9"),
+        (lambda m: m.sample(unknown="ignore"), "unknown must be one of error, skip, replace"),
+        (lambda m: m.score(""), "empty"),
+        (lambda m: m.score("D"), "takes two"),
+        (lambda m: m.score("Ω Ω"), "U\\+03A9"),
+        (lambda m: m.score("\ud800"), "surrogate"),
+        (lambda m: m.score(Path("nowhere.txt")), "nowhere.txt cannot be read"),
+        (lambda m: m.score("Der Mann", threads=0), "threads"),
+        (lambda m: m.next_characters("Der", 0), "k must be 1 or more"),
+        (lambda m: m.fill("Der M_nn"), "--bidirectional"),
+    ],
+)
+def test_wrong_use_is_one_sentence(model, use, words):
+    """It says what would be right, at once, before anything is drawn."""
+    with pytest.raises(CharrnnError, match=words):
+        use(model)
+
+
+@pytest.mark.parametrize(
+    ("use", "words"),
+    [
+        (lambda m: m.sample("Der"), "bidirectional"),
+        (lambda m: m.stream("Der"), "bidirectional"),
+        (lambda m: m.next_characters("Der"), "bidirectional"),
+        (lambda m: m.states("Der"), "bidirectional"),
+        (lambda m: m.fill("Der Mann"), "no gap"),
+        (lambda m: m.fill(""), "empty"),
+        (lambda m: m.fill("D_r", mark=""), "mark is empty"),
+        (lambda m: m.fill("D_r", temp=0.0), "temperature must be more than 0"),
+        (lambda m: m.completions("D_r", 0), "1 or more"),
+    ],
+)
+def test_wrong_use_of_a_bidirectional_model(both, use, words):
+    """It cannot write, and fills gaps only where there are some."""
+    with pytest.raises(CharrnnError, match=words):
+        use(both)
+
+
+def test_a_misspelled_option_is_named(model):
+    """The error says which one may be meant."""
+    with pytest.raises(TypeError, match=r"sample\(\) has no argument 'tempo'; did you mean temp\?"):
+        model.sample(tempo=1.0)
+    with pytest.raises(TypeError, match="there are length, lines"):
+        model.stream(zzz=1)
+
+
+def test_options_are_those_of_the_command():
+    """Each keyword argument has the name of an option of ``charrnn sample``, and no control is left out."""
+    from charrnn.cli.sample import command
+    from charrnn.library.keywords import WritingOptions
+    from charrnn.writing.controls import CONTROLS
+
+    typed = {flag.removeprefix("--").replace("-", "_") for param in command.params for flag in param.opts}
+    names = set(WritingOptions.__annotations__)
+    assert names <= typed
+    assert {control.name for control in CONTROLS} - names == {"temperature"}  # temp, as it is typed
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", b"PK\x03\x04 torn"])
+def test_a_file_that_is_no_model(tmp_path, content):
+    """One sentence names the file; a folder and a missing file too."""
+    (tmp_path / "model.npz").write_bytes(content)
+    for path in (tmp_path / "model.npz", str(tmp_path), tmp_path / "missing.npz"):
+        with pytest.raises(CharrnnError, match=str(path)):
+            charrnn.load(path)
+
+
+def test_the_command_line_reads_what_the_library_saved(model, tmp_path):
+    """And samples from it."""
+    model.save(tmp_path / "copy.npz")
+    assert enter("sample", tmp_path / "copy.npz", "--length", 5) == 0

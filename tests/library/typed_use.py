@@ -1,0 +1,63 @@
+# ruff: noqa: T201
+"""Uses all of the library with types: checked by mypy strict, here and against an installed wheel; never run."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+import charrnn
+
+
+def use_a_model(path: Path) -> charrnn.Model:
+    """Write, predict, score, look inside, fill, save."""
+    model = charrnn.load(path)
+    text: str = model.sample("Once", length=300, temp=0.8, top_k=5, seed=1, stop=["\n\n"], no_prime=True)
+    samples: list[charrnn.Sample] = model.samples(3, lines=2, top_p=0.9, repeat_penalty=1.2, repeat_window=32)
+    costs: list[float | None] = [sample.bits_per_char for sample in samples]
+    for character in model.stream(length=0, min_p=0.05, unknown="skip"):
+        text += character
+    best: list[tuple[str, float]] = model.next_characters("th", k=3)
+    score: charrnn.Score = model.score(text, threads=1)
+    bits: float = score.bits_per_char + score.nats_per_char + score.perplexity
+    records: list[charrnn.Character] = model.per_character(Path("other.txt"))
+    first: float | None = records[0].bits
+    states: dict[str, NDArray[np.float32]] = model.states("text")
+    weights: NDArray[np.float32] = model.parameters["layer0.W_i"]
+    symbols: int = len(model.vocabulary) + len(model.vocabulary.characters)
+    cell: str = model.info["cell"]
+    filled: str = model.fill("th_s", temp=0.5, seed=1)
+    completions: list[charrnn.Completion] = model.completions("th_s", 3, beam=8)
+    place: int = completions[0].gaps[0].index
+    model.save("copy.npz", slim=True, force=True)
+    print(text, costs, best, bits, first, states["h"].shape, weights.shape, symbols, cell, filled, place)
+    return model
+
+
+def train_a_model() -> charrnn.Model:
+    """Train, stop, continue, save, resume."""
+    run: charrnn.Run = charrnn.train(
+        "corpus.txt", cell="gru", hidden=64, epochs=3, seed=2, bytes=True, documents="lines"
+    )
+    for record in run:
+        progress: charrnn.Progress = record
+        if progress.val_loss is not None and progress.val_loss < 2.0:
+            run.stop()
+    run.save("half.npz", force=True)
+    print(run.finished, run.history[-1]["loss"], run.model)
+    run.close()
+    with charrnn.train(resume="half.npz", time="5m", threads=2) as again:
+        return again.finish()
+
+
+def use_layers() -> None:
+    """Run a cell on arrays."""
+    layer = charrnn.Layer("lstm", inputs=3, hidden=8, layers=2, seed=1)
+    x: NDArray[np.float64] = np.zeros((5, 2, 3))
+    outputs, state = layer(x)
+    outputs, state = layer(x, state)
+    h: NDArray[np.float32] = state["h"] + layer.zero_state(2)["h"]
+    try:
+        charrnn.Layer("lstm", inputs=3, hidden=8, parameters=dict(layer.parameters))
+    except charrnn.CharrnnError as error:
+        print(error, outputs.shape, h.shape, charrnn.__version__)
