@@ -13,7 +13,7 @@ import pytest
 from charrnn.cli import COMMANDS, group
 from tests.helpers import ROOT
 from tests.helpers.commands import TINY, enter
-from tests.helpers.pages import PAGES, commands, parse, read_page
+from tests.helpers.pages import PAGES, Page, commands, parse, read_page
 
 PENDING = {"charrnn/cli/picture.png"}  # not drawn yet
 UNTRIED = re.compile(r"\b(venv|pip|pytest|git)\b")  # what installs, tests or downloads
@@ -89,32 +89,39 @@ def hold_output(line, out):
 @pytest.mark.skipif(os.name == "nt", reason="the examples are for a POSIX shell")
 @pytest.mark.parametrize("name", PAGES)
 def test_what_a_page_shows_runs(name, tmp_path, models, fables, monkeypatch, capsys):
-    """In the order of the page, its commands end well and print what they should; so does its Python after them."""
+    """In the order of the page, its commands end well and print what they should; so does its Python."""
     page = read_page(name)
     environment = prepare(tmp_path, page, models, fables)
-    for line in typed(page):
-        (tmp_path / "other.txt").write_text(fables[5_000:15_000] + "~" * ("--remap" in line))
-        done = subprocess.run(
-            line,
-            shell=True,
-            cwd=tmp_path,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=120,
-        )
-        assert done.returncode == 0, f"{line}\n{done.stderr.decode()}"
-        assert b"Traceback" not in done.stderr, line
-        hold_output(line, done.stdout)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MPLBACKEND", "Agg")
-    capsys.readouterr()
     namespace = {}
-    for number, block in enumerate((text for language, text in page.blocks if language == "python"), 1):
-        wanted = OPTIONAL & set(re.findall(r"^\s*(?:import|from) (\w+)", block, re.MULTILINE))
-        if all(importlib.util.find_spec(module) for module in wanted):
-            exec(compile(block, f"{name}, block {number}", "exec"), namespace)
-            assert capsys.readouterr().out or "print(" not in block
+    for number, (language, block) in enumerate(page.blocks, 1):
+        if language == "sh":
+            for line in typed(Page("", [(language, block)])):
+                run_command(line, tmp_path, environment, fables)
+        elif language == "python":
+            wanted = OPTIONAL & set(re.findall(r"^\s*(?:import|from) (\w+)", block, re.MULTILINE))
+            if all(importlib.util.find_spec(module) for module in wanted):
+                capsys.readouterr()
+                exec(compile(block, f"{name}, block {number}", "exec"), namespace)
+                assert capsys.readouterr().out or "print(" not in block
+
+
+def run_command(line, folder, environment, fables):
+    """Type a line of a page into a shell, and hold it to end well and print what it should."""
+    (folder / "other.txt").write_text(fables[5_000:15_000] + "~" * ("--remap" in line))
+    done = subprocess.run(
+        line,
+        shell=True,
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, f"{line}\n{done.stderr.decode()}"
+    assert b"Traceback" not in done.stderr, line
+    hold_output(line, done.stdout)
 
 
 @pytest.mark.parametrize("name", PAGES)

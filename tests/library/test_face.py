@@ -28,7 +28,7 @@ def test_every_public_name_is_there():
         value = getattr(charrnn, name)
         assert value.__doc__, name
     assert dir(charrnn) == sorted(charrnn.__all__)
-    with pytest.raises(AttributeError, match="has no attribute 'lode'; it has .*load"):
+    with pytest.raises(AttributeError, match=r"has no attribute 'lode'; it has .*load"):
         charrnn.lode  # noqa: B018
 
 
