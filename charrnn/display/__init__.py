@@ -1,1 +1,1 @@
-"""What a person sees: the only package that imports rich. All but tables goes to stderr; stdout belongs to results."""
+"""The terminal output: the only package that imports rich. Results go to stdout, all else to stderr."""

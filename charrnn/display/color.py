@@ -1,4 +1,4 @@
-"""Text on stdout in which each character has a color that stands for a number."""
+"""Text on stdout in which the color of each character shows a number."""
 
 import sys
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from charrnn.display.words import harmless
 
 Rgb = tuple[int, int, int]  # red, green and blue, from 0 to 255
 
-LEVELS = 33  # shades of a scale, the middle one among them: as many as an eye tells apart
+LEVELS = 33  # shades of a scale, with one in the middle: about as many as an eye can distinguish
 RESET = "\x1b[0m"
 
 BLUE_WHITE_RED: tuple[Rgb, ...] = ((33, 102, 172), (247, 247, 247), (178, 24, 43))
@@ -24,9 +24,9 @@ YELLOW_RED: tuple[Rgb, ...] = ((255, 255, 204), (253, 141, 60), (128, 0, 38))
 
 @dataclass(frozen=True)
 class Scale:
-    """Which colors the numbers from ``low`` to ``high`` have; others have those of the ends.
+    """The colors of the numbers from ``low`` to ``high``; numbers outside get the colors of the ends.
 
-    With ``bare`` the lowest shade is none at all, so that what is not worth a look is left as the terminal has it.
+    With ``bare``, the lowest shade is no color, so that unremarkable text looks as usual.
     """
 
     low: float
@@ -35,7 +35,7 @@ class Scale:
     bare: bool = False
 
     def levels(self, values: ArrayLike) -> NDArray[np.int64]:
-        """Return the shade of each value [N], from 0 to LEVELS − 1; what is no number has the lowest."""
+        """Return the shade of each value [N], from 0 to LEVELS − 1; 0 for NaN."""
         with np.errstate(all="ignore"):
             place = (np.asarray(values, np.float64) - self.low) / (self.high - self.low)
             return np.rint(np.nan_to_num(np.clip(place, 0.0, 1.0)) * (LEVELS - 1)).astype(np.int64)
@@ -48,15 +48,18 @@ class Scale:
 
 
 def ink(paper: Rgb) -> Rgb:
-    """Return black or white, whichever can be read upon a color (by its luma, ITU-R BT.601)."""
+    """Return black or white, whichever is readable on a color.
+
+    Decided by the luma of the color (ITU-R BT.601).
+    """
     red, green, blue = paper
     return (0, 0, 0) if 0.299 * red + 0.587 * green + 0.114 * blue > 140 else (255, 255, 255)
 
 
 class ColoredText:
-    """Writes text to stdout piece by piece, colored on a terminal that has colors, and as it is anywhere else.
+    """Writes text to stdout piece by piece, in colors if stdout is a terminal that has them.
 
-    NO_COLOR and TERM=dumb are honoured, and what could command a terminal is not written to one. Nothing is flushed.
+    Honors NO_COLOR and TERM=dumb. Control characters are not written to a terminal. Does not flush.
     """
 
     def __init__(self, scale: Scale) -> None:
@@ -70,7 +73,10 @@ class ColoredText:
             self._codes[0] = ""
 
     def write(self, text: str, values: ArrayLike) -> None:
-        """Write N characters with a value each [N]. The color of a line feed is that of a space before it."""
+        """Write N characters with their values [N].
+
+        A line feed is shown as a colored space before it.
+        """
         if self.on_terminal:
             text = harmless(text)
         if not self.colored or not text:
@@ -81,13 +87,13 @@ class ColoredText:
         pieces = []
         for begin, end in pairwise(cuts):
             code, piece = self._codes[levels[begin]], text[begin:end]
-            if code:  # a color that is on at the end of a line would fill the rest of the screen's width
+            if code:  # a color left on at the end of a line would fill the rest of the row
                 piece = f"{code}{piece}{RESET}".replace("\n", f" {RESET}\n{code}")
             pieces.append(piece)
         sys.stdout.write("".join(pieces))
 
 
 def _codes(paper: Rgb, system: Any) -> str:
-    """Return the codes that a terminal needs for a background and what is written on it."""
+    """Return the terminal codes for a background and the text on it."""
     style = Style(color=Color.from_rgb(*ink(paper)), bgcolor=Color.from_rgb(*paper))
     return style.render("\0", color_system=system).partition("\0")[0]

@@ -1,4 +1,4 @@
-"""Sentences on stderr, and tables on stdout."""
+"""Messages on stderr, and tables on stdout."""
 
 import sys
 import time
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class _Stderr:
-    """Standard error, where nobody may be left to read: that must not cost a run of hours."""
+    """Standard error that ignores write errors: a closed stderr must not end a run of hours."""
 
     def write(self, text: str) -> int:
         with suppress(OSError, ValueError):
@@ -32,17 +32,20 @@ class _Stderr:
 
 
 def console() -> Console:
-    """Return a console on stderr that honors NO_COLOR and TERM=dumb, and is plain where there is no terminal."""
+    """Return a console on stderr.
+
+    It honors NO_COLOR and TERM=dumb, and is plain if stderr is not a terminal.
+    """
     return Console(file=cast(IO[str], _Stderr()), highlight=False, soft_wrap=True)
 
 
 def note(text: str) -> None:
-    """Say one sentence on stderr."""
+    """Print one sentence on stderr."""
     console().print(f"charrnn: {harmless(text)}", markup=False)
 
 
 class Compiled:
-    """How long compiling took, or None where nothing had to be compiled, and whether the next run gains by it."""
+    """The seconds that compiling took (None if there was nothing to compile), and whether the result is kept."""
 
     seconds: float | None = None
     kept: bool = True
@@ -52,7 +55,10 @@ class Compiled:
 def compiling(
     network: "Network", *, training: bool = False, sampling: bool = False, quiet: bool = False
 ) -> Iterator[Compiled]:
-    """Say that kernels are compiled, where they are, and measure it: a first run must not seem to hang."""
+    """Show that kernels are compiled, and measure it.
+
+    Without the message, a first run would seem to hang. Nothing is shown if all is compiled already.
+    """
     result = Compiled()
     if network.is_compiled(training=training, sampling=sampling):
         yield result
@@ -60,10 +66,8 @@ def compiling(
     began = time.monotonic()
     screen = console()
     result.kept = network.can_keep_compiled()
-    sentence = "compiling the kernels for this processor, for some seconds: " + (
-        "only the first run does"
-        if result.kept
-        else "each run does, as there is no folder of this user's own to keep them in"
+    sentence = "compiling the kernels for this processor, which takes some seconds " + (
+        "on the first run only" if result.kept else "on each run, because there is no private folder to keep them in"
     )
     if quiet:
         yield result
@@ -78,7 +82,7 @@ def compiling(
 
 def table(columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
     """Print a table to stdout, in plain columns."""
-    from rich.table import Table  # not in every run: it takes time to import
+    from rich.table import Table  # imported here because it takes time, and few runs need it
 
     grid = Table(box=None, pad_edge=False)
     for column in columns:

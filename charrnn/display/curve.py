@@ -1,4 +1,4 @@
-"""Curves drawn in characters: how a network learnt, and how far back its gradient reaches."""
+"""Curves drawn in characters: the loss over training, and gradients by lag."""
 
 import math
 import sys
@@ -12,31 +12,34 @@ Point = tuple[float, float, float | None]  # epochs, loss and validation loss in
 HEIGHT = 9
 NARROWEST, WIDEST = 28, 90
 BESIDE = 7  # columns for the numbers and the axis
-DECADES = 12.0  # of a logarithmic axis at most: what is smaller by more is not drawn
-LETTERS = "abcdefghijklmnopqrstuvwxyz"  # of curves that are drawn together
+DECADES = 12.0  # longest logarithmic axis, in powers of ten; smaller values are not drawn
+LETTERS = "abcdefghijklmnopqrstuvwxyz"  # names of curves that are drawn together
 LETTERS_A_CURVE = 5
 _DOTS = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))  # of a Braille character's two columns, in Unicode's order
 
 
 def width() -> int:
-    """Return how many columns there are to write in: those of the terminal, or 80."""
+    """Return the number of columns of the terminal, or 80."""
     return Console(file=sys.stdout).width
 
 
 def learning_curve(points: Sequence[Point]) -> list[str]:
-    """Draw losses as wide as the terminal is, up to a point; on a dumb one in ASCII. No lines for one validation."""
+    """Draw losses to fit the terminal, as `draw` does.
+
+    ASCII only on a dumb terminal. Returns no lines for a single point.
+    """
     return draw(points, _room(), ascii_only=_is_dumb())
 
 
 def logarithmic_curves(curves: Sequence[Sequence[float | None]], axis: str) -> list[str]:
-    """Draw values, one for each of 0, 1, 2, … or none, as `draw_logarithmic` does, as `learning_curve` does."""
+    """Draw curves to fit the terminal, as `draw_logarithmic` does."""
     return draw_logarithmic(curves, axis, _room(), ascii_only=_is_dumb())
 
 
 def draw(points: Sequence[Point], width: int, *, ascii_only: bool = False) -> list[str]:
-    """Draw the loss as a line and each validation as an o, in lines of ``width`` columns at most.
+    """Draw the loss as a line and each validation as an o.
 
-    Raises OverflowError or ValueError for numbers too large to be drawn.
+    The lines have ``width`` columns at most. Raises OverflowError or ValueError for numbers too large to draw.
     """
     marks = [(epoch, loss, "o") for epoch, _, loss in points if loss is not None]
     rows = _frame([[(epoch, loss) for epoch, loss, _ in points]], marks, "{:.2f}".format, "epochs", width, ascii_only)
@@ -48,23 +51,23 @@ def draw(points: Sequence[Point], width: int, *, ascii_only: bool = False) -> li
 def draw_logarithmic(
     curves: Sequence[Sequence[float | None]], axis: str, width: int, *, ascii_only: bool = False
 ) -> list[str]:
-    """Draw curves over 0, 1, 2, … in lines of ``width`` columns at most, upwards by powers of ten.
+    """Draw curves over 0, 1, 2, … with a logarithmic vertical axis.
 
-    Several have letters upon them, a for the first. What is none, 0 or too small to be seen is left out; where that
-    leaves less than a line, there are no lines.
+    The lines have ``width`` columns at most. Several curves are marked with letters, a for the first. Values that are
+    None, 0 or too small are left out; if too few are left for a line, returns no lines.
     """
     floor = max((value for curve in curves for value in curve if value), default=1.0) * 10.0**-DECADES
     lines = [[(float(k), math.log10(value)) for k, value in enumerate(c) if value and value >= floor] for c in curves]
     marks = []
     for number, line in enumerate(lines if len(lines) > 1 else ()):
-        for place in range(LETTERS_A_CURVE):  # not side by side with another's, as curves may lie on each other
+        for place in range(LETTERS_A_CURVE):  # apart from the letters of other curves, which can overlap
             share = (place + (number + 0.5) / len(lines)) / LETTERS_A_CURVE
             marks += [(*line[int(share * len(line))], LETTERS[number % len(LETTERS)])] if line else []
     return _frame(lines, marks, lambda power: f"{10.0**power:.0e}", axis, width, ascii_only)
 
 
 def _room() -> int:
-    return min(width() - 1, WIDEST)  # where a line is full, some terminals begin a new one
+    return min(width() - 1, WIDEST)  # some terminals start a new line when one is full
 
 
 def _is_dumb() -> bool:
@@ -79,7 +82,7 @@ def _frame(
     width: int,
     ascii_only: bool,
 ) -> list[str]:
-    """Draw lines through points, and characters at points, beside an axis of numbers and above one with a name."""
+    """Draw lines through points, and marks, with a vertical axis of numbers and a named horizontal axis."""
     columns = width - BESIDE
     points = [(x, y) for x, y, _ in marks] + [point for line in lines for point in line]
     if max(map(len, lines), default=0) < 2 or width < NARROWEST:
@@ -112,7 +115,7 @@ def _frame(
 
 
 def _line(dots: Sequence[tuple[int, int]]) -> Iterable[tuple[int, int]]:
-    """Yield the dots from each to the next."""
+    """Yield the dots of a line through the given dots."""
     for (x, y), (next_x, next_y) in pairwise(dots):
         steps = max(abs(next_x - x), abs(next_y - y), 1)
         for step in range(steps + 1):

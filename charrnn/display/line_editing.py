@@ -1,4 +1,4 @@
-"""Editing of the lines that are typed on a terminal: history, completion, and how the terminal is set meanwhile."""
+"""Line editing on a terminal: history, completion, and the terminal's settings meanwhile."""
 
 import os
 import re
@@ -13,9 +13,9 @@ REMEMBERED = 1000  # lines of history
 
 
 class LineEditor:
-    """What makes `input` edit lines, with a history file and commands that Tab completes, where the system can do it.
+    """Line editing for `input`, with a history file and Tab completion of commands, if the system has it.
 
-    `close` keeps the history, where that is possible, and leaves the terminal as it was.
+    `close` saves the history, if possible, and restores the terminal.
     """
 
     def __init__(self, history: Path, commands: Sequence[str]) -> None:
@@ -25,16 +25,16 @@ class LineEditor:
 
     @property
     def edits(self) -> bool:
-        """Whether lines are edited here, and not by the terminal alone."""
+        """Whether lines are edited here, not only by the terminal."""
         return self._readline is not None
 
     @property
     def takes_codes(self) -> bool:
-        r"""Whether a prompt may hold codes, between \1 and \2, which say what takes no room on the screen."""
+        r"""Whether a prompt can contain terminal codes, between \1 and \2."""
         return self._readline is not None and not _is_libedit(self._readline)
 
     def close(self) -> None:
-        """Write the history, and set the terminal as it was."""
+        """Save the history, and restore the terminal."""
         if self._attributes is not None:
             _set_attributes(self._attributes)
         if self._readline is None:
@@ -43,11 +43,14 @@ class LineEditor:
             self._history.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             os.close(os.open(self._history, os.O_CREAT | os.O_RDWR, 0o600))
             self._readline.write_history_file(self._history)
-            self._history.chmod(0o600)  # it is written anew, and what people type is nobody else's business
+            self._history.chmod(0o600)  # readline creates a new file; what people type is private
 
 
 def _keep_output_at_ctrl_c() -> list[Any] | None:
-    """Let a terminal show what was written before Ctrl-C, which it would throw away; return how it was set before."""
+    """Let the terminal show pending output at Ctrl-C instead of discarding it.
+
+    Returns the terminal's previous settings, or None without termios.
+    """
     try:
         import termios
     except ImportError:
@@ -71,7 +74,7 @@ def _is_libedit(readline: ModuleType) -> bool:
 
 
 def _readline(history: Path, commands: Sequence[str]) -> ModuleType | None:
-    """Return the module that edits lines, with its history, or None where there is none."""
+    """Return the readline module with its history loaded, or None."""
     try:
         import readline
     except ImportError:

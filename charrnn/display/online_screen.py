@@ -1,4 +1,4 @@
-"""Online learning on the screen."""
+"""The display of an online run."""
 
 import time
 from types import TracebackType
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from charrnn.training.online import OnlineTrainer
     from charrnn.training.progress import OnlineProgress
 
-ENOUGH = 100  # characters a second from which they are told in thousands
+ENOUGH = 100  # characters per second from which they are shown in thousands
 
 
 class OnlineDisplay(Screen):
-    """A header, then a line that changes on a terminal, or a plain line now and then. With ``quiet``, nothing."""
+    """A header, then a live line on a terminal, or a plain line at intervals. With ``quiet``, nothing."""
 
     def __init__(self, trainer: "OnlineTrainer", *, quiet: bool = False, plain_seconds: float = PLAIN_SECONDS) -> None:
         super().__init__(quiet=quiet, plain_seconds=plain_seconds)
@@ -38,16 +38,16 @@ class OnlineDisplay(Screen):
             self.status.stop()
 
     def header(self, compiled: Compiled) -> None:
-        """Say what learns from what."""
+        """Print the text, the model and the settings."""
         trainer = self.trainer
         settings, architecture, vocabulary = trainer.settings, trainer.architecture, trainer.vocabulary
         symbols = "256 byte values" if vocabulary.byte_level else f"{len(vocabulary):,} characters"
         every = "every character" if settings.seq_length == 1 else f"every {settings.seq_length} characters"
         threads = f"{trainer.team.size} thread{'s' * (trainer.team.size > 1)}"
         rows = [
-            ("text", f"standard input, as it comes: {symbols}"),
+            ("text", f"standard input, as it arrives: {symbols}"),
             ("model", f"{architecture.description}, {architecture.parameter_count():,} parameters"),
-            ("learning", f"an update {every}, {settings.optimizer} at {settings.lr:g}"),
+            ("learning", f"an update {every}, {settings.optimizer}, learning rate {settings.lr:g}"),
             ("machine", f"{threads}, {size(trainer.nbytes)} of memory for weights, their influence and buffers"),
         ]
         if compiled.seconds is not None:
@@ -55,18 +55,18 @@ class OnlineDisplay(Screen):
         self.say_facts(rows)
 
     def summary(self, record: "OnlineProgress") -> str:
-        """Write how much was read, and how well each character was predicted before it was known."""
+        """Return how much was read, and how well it was predicted before it was learned."""
         symbol = "byte" if self.trainer.vocabulary.byte_level else "character"
         recent, mean = bits(record.recent), bits(record.mean)
-        return f"{record.characters:,} {symbol}s  {recent:.3f} bits a {symbol} of late  {mean:.3f} in all"
+        return f"{record.characters:,} {symbol}s  {recent:.3f} bits per {symbol} recently  {mean:.3f} overall"
 
     def update(self, record: "OnlineProgress") -> None:
-        """Show a record: change the line, or print one if it is time."""
+        """Show a record: change the live line, or print one if it is time."""
         if self.quiet:
             return
         if record.rolled_back:
             self.say(
-                f"the loss ran away; back at weights of some time ago, with half the learning rate, "
+                f"the loss diverged; back at earlier weights, with half the learning rate, "
                 f"{record.learning_rate / 2:.2g}"
             )
         text = f"{self.summary(record)}  {_speed(record.chars_per_second)} chars/s"
@@ -78,5 +78,5 @@ class OnlineDisplay(Screen):
 
 
 def _speed(chars_per_second: float) -> str:
-    """Write characters per second for people: 4.1k, 83."""
+    """Return characters per second for display, such as 4.1k or 83."""
     return f"{chars_per_second / 1000:.1f}k" if chars_per_second >= ENOUGH else f"{chars_per_second:.0f}"

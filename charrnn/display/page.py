@@ -1,4 +1,4 @@
-"""What units do, as a page for a browser: a text for each, colored by what the unit was at each character."""
+"""A page for a browser: a text for each unit, colored by the unit's values."""
 
 import html
 from collections.abc import Sequence
@@ -33,7 +33,10 @@ class Block:
 
 
 def page(title: str, introduction: str, text: str, blocks: Sequence[Block]) -> str:
-    """Return a whole HTML page that shows a text [N] once for each block; nothing in the text is taken for HTML."""
+    """Return an HTML page that shows a text [N] once per block.
+
+    The text is escaped.
+    """
     shades = {shade: None for block in blocks for shade in block.scale.shades()}
     names = {shade: f"s{k}" for k, shade in enumerate(shades)}
     rules = "\n".join(f".{name} {{ background: {_css(s)}; color: {_css(ink(s))} }}" for s, name in names.items())
@@ -60,7 +63,7 @@ def page(title: str, introduction: str, text: str, blocks: Sequence[Block]) -> s
 
 
 def _colored(text: str, block: Block, classes: Sequence[str]) -> str:
-    """Return the text's characters, each with a class for its shade, and its value for whoever points at it."""
+    """Return the text's characters, each with its shade, and its value as a tooltip."""
     values = [f"{value:.2f}" for value in block.values]
     return "".join(
         f"<i class={classes[level]} title={value}>{'↵' if c == chr(10) else _escaped(c)}</i>{chr(10) * (c == chr(10))}"

@@ -19,26 +19,29 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 ENDINGS = (".png", ".svg", ".pdf")
-TICKS = 120  # characters that can be told apart beneath a heat map
-# A picture of the same numbers has the same bytes: no date in it.
+TICKS = 120  # characters that are legible beneath a heat map
+# No date, so that a picture of the same numbers has the same bytes.
 _UNDATED: dict[str, dict[str, Any]] = {".png": {}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
 
 
 def check_plottable(path: str | Path) -> None:
-    """Raise CharrnnError if a picture could not be written at ``path``, before anything is computed for it."""
+    """Raise CharrnnError if a picture cannot be written to ``path``."""
     if Path(path).suffix.lower() not in ENDINGS:
-        raise CharrnnError(f"{shown(path)} says not what picture it is to be: its name must end in {_listed()}")
+        raise CharrnnError(f"{shown(path)} is not the name of a picture; it must end in {_listed()}")
     if importlib.util.find_spec("matplotlib") is None:
-        raise CharrnnError("a picture needs matplotlib: first run pip install '.[plot]' in a clone of charrnn")
+        raise CharrnnError("a picture needs matplotlib; install it in a clone of charrnn with: pip install '.[plot]'")
     check_writable(path, force=True)
 
 
 def plot_history(path: str | Path, points: Sequence[tuple[float, float, float | None]], title: str) -> None:
-    """Draw a learning curve: points are epochs, loss and validation loss in nats. Raises CharrnnError."""
+    """Draw a learning curve.
+
+    Points are epochs, loss and validation loss in nats. Raises CharrnnError if the file cannot be written.
+    """
     with _picture(path, 7.0, 4.2) as figure:
         axes = figure.add_subplot()
         epochs, losses, _ = zip(*points, strict=True)
-        axes.plot(epochs, losses, color="tab:gray", linewidth=1, label="loss, of a window in training")
+        axes.plot(epochs, losses, color="tab:gray", linewidth=1, label="training loss")
         validated = [(epoch, held_out) for epoch, _, held_out in points if held_out is not None]
         if validated:
             axes.plot(*zip(*validated, strict=True), color="tab:blue", marker=".", label="validation loss")
@@ -53,7 +56,11 @@ def plot_history(path: str | Path, points: Sequence[tuple[float, float, float | 
 
 
 def plot_units(path: str | Path, text: str, units: Sequence[tuple[str, NDArray[np.float64]]], title: str) -> None:
-    """Draw units as rows of colors: a label, and a value from −1 to 1 for each character [N]. Raises CharrnnError."""
+    """Draw units as rows of colors.
+
+    A unit has a label, and a value from −1 to 1 for each character [N]. Raises CharrnnError if the file cannot be
+    written.
+    """
     with _picture(path, min(2.0 + 0.15 * len(text), 20.0), 1.6 + 0.3 * len(units)) as figure:
         axes = figure.add_subplot()
         image = axes.imshow(
@@ -76,13 +83,16 @@ def plot_units(path: str | Path, text: str, units: Sequence[tuple[str, NDArray[n
 
 
 def plot_norms(path: str | Path, curves: Sequence[tuple[str, Sequence[float | None]]], title: str) -> None:
-    """Draw norms over lags 0, 1, 2, … by powers of ten: each curve's name, and numbers or none. Raises CharrnnError."""
+    """Draw norms over lags 0, 1, 2, … on a logarithmic axis.
+
+    A curve has a name, and numbers or None. Raises CharrnnError if the file cannot be written.
+    """
     with _picture(path, 7.0, 4.2) as figure:
         axes = figure.add_subplot()
         for _, values in curves:
-            axes.plot(range(len(values)), [value or math.nan for value in values])  # 0 is nowhere on such an axis
+            axes.plot(range(len(values)), [value or math.nan for value in values])  # a logarithmic axis has no 0
         axes.set_yscale("log")
-        axes.set_xlabel("characters before")
+        axes.set_xlabel("characters back")
         axes.set_ylabel("norm of the gradient")
         axes.set_title(title, parse_math=False)
         axes.grid(alpha=0.3)
@@ -92,9 +102,9 @@ def plot_norms(path: str | Path, curves: Sequence[tuple[str, Sequence[float | No
 
 @contextmanager
 def _picture(path: str | Path, width: float, height: float) -> Iterator["Figure"]:
-    """Make a figure of so many inches, and write it whole to a file when the block has drawn it.
+    """Make a figure; write it to a file when the block has drawn it.
 
-    Nothing of the user's own settings for matplotlib, and none of its windows, is used.
+    The size is in inches. The user's settings for matplotlib, and its windows, are not used.
     """
     import matplotlib as mpl
     from matplotlib.figure import Figure
@@ -102,8 +112,8 @@ def _picture(path: str | Path, width: float, height: float) -> Iterator["Figure"
     ending, buffer = Path(path).suffix.lower(), io.BytesIO()
     with mpl.rc_context(), warnings.catch_warnings():
         mpl.rcdefaults()
-        mpl.rcParams["svg.hashsalt"] = "charrnn"  # the same names for the same things
-        warnings.simplefilter("ignore", UserWarning)  # a character that no font has is drawn as a box
+        mpl.rcParams["svg.hashsalt"] = "charrnn"  # the same picture has the same names inside
+        warnings.simplefilter("ignore", UserWarning)  # a character that is in no font is drawn as a box
         figure = Figure(figsize=(width, height), layout="constrained")
         yield figure
         figure.savefig(buffer, format=ending[1:], dpi=150, metadata=_UNDATED[ending])

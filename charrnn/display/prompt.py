@@ -1,4 +1,4 @@
-"""Where a text is written in turns: a terminal with line editing and history, or a pipe."""
+"""Input and output of ``charrnn play``: a terminal with line editing and history, or a pipe."""
 
 import codecs
 import os
@@ -18,15 +18,15 @@ from charrnn.display.words import cells, harmless
 from charrnn.errors import CharrnnError
 
 BOLD, DIM = "\x1b[1m", "\x1b[2m"
-MARK = "› "  # after it is what is typed
-LONGEST_PIPED_LINE = 1 << 20  # characters of a line that comes through a pipe
-TAIL = 32  # characters of the text, at most, before the mark, where rows cannot be told
+MARK = "› "  # before typed text
+LONGEST_PIPED_LINE = 1 << 20  # characters of a line from a pipe, at most
+TAIL = 32  # characters of the text before the mark, at most, if its rows on the screen are not known
 
 
 class Pipe:
-    """Lines from standard input; on standard output nothing but the text, to the last byte.
+    """Lines from standard input; standard output has only the text.
 
-    Where a turn does not go on from what was written last, it begins on a new line.
+    A turn that does not continue the last written text starts on a new line.
     """
 
     on_terminal = stopped = False
@@ -34,18 +34,21 @@ class Pipe:
 
     def __init__(self) -> None:
         if sys.stdin is None:
-            raise CharrnnError("standard input is closed, and there is nothing to read")
-        sys.stdout.buffer.write(b"")  # an error now, not with the first turn, where standard output is closed
-        self.line = 0  # the number of the last one read
+            raise CharrnnError("standard input is closed; there is nothing to read")
+        sys.stdout.buffer.write(b"")  # if standard output is closed, an error here rather than at the first turn
+        self.line = 0  # number of the last line read
         self._at_start = True
 
     def ask(self, text: bytes) -> str:  # noqa: ARG002
-        """Return the next line; raise EOFError after the last, CharrnnError for one that is too long."""
+        """Return the next line.
+
+        Raises EOFError after the last line, and CharrnnError for a line that is too long.
+        """
         line = part = sys.stdin.readline(LONGEST_PIPED_LINE + 1)
         if not line:
             raise EOFError
         self.line += 1
-        while len(part) > LONGEST_PIPED_LINE and not part.endswith("\n"):  # to the end of a line that is too long
+        while len(part) > LONGEST_PIPED_LINE and not part.endswith("\n"):  # skip the rest of a line that is too long
             part = sys.stdin.readline(LONGEST_PIPED_LINE + 1)
             line = ""
         if not line:
@@ -55,7 +58,7 @@ class Pipe:
         return line.removesuffix("\n")
 
     def begin(self, text: bytes, typed: bytes, *, goes_on: bool, answers: bool) -> None:  # noqa: ARG002
-        """Begin a turn with what was typed."""
+        """Start a turn with the typed text."""
         if not (goes_on or self._at_start):
             self.write(b"\n")
         self.write(typed)
@@ -78,11 +81,11 @@ class Pipe:
         self.write(b"" if self._at_start else b"\n")
 
     def say(self, sentence: str) -> None:
-        """Say something that is not the text."""
+        """Print a message that is not part of the text."""
         sys.stderr.write(f"{harmless(sentence)}\n")
 
     def complain(self, sentence: str) -> None:
-        """Say that a line was refused."""
+        """Print why a line was refused."""
         self.say(f"charrnn: error: line {self.line} of standard input: {sentence}")
 
     def close(self) -> None:
@@ -90,11 +93,11 @@ class Pipe:
 
 
 class Terminal:
-    """Lines typed right after the text so far, which then goes on in their place.
+    """Lines typed right after the text so far; the text then continues in their place.
 
-    A dumb terminal shows each on a line of its own, and the text goes on below. No colors are used but bold and dim,
-    and there not even these. Ctrl-C while a line is typed is a KeyboardInterrupt; at any other time it sets `stopped`.
-    `commands` are completed by Tab.
+    A dumb terminal shows each line separately, and the text continues below. Bold and dim are the only styles; a dumb
+    terminal has none. Ctrl-C while a line is typed raises KeyboardInterrupt; at any other time it sets `stopped`. Tab
+    completes `commands`.
     """
 
     on_terminal = True
@@ -102,27 +105,30 @@ class Terminal:
     def __init__(self, history: Path, commands: Sequence[str]) -> None:
         console = Console(file=sys.stdout)
         self.plain = console.is_dumb_terminal or not console.is_terminal
-        # Buffered even under PYTHONUNBUFFERED, where a write that Ctrl-C interrupts would lose what is left of it.
+        # Buffered even with PYTHONUNBUFFERED: without a buffer, a write that Ctrl-C interrupts loses the rest.
         self._out = os.fdopen(sys.stdout.fileno(), "w", encoding="utf-8", errors="backslashreplace", closefd=False)
         self.stopped = False
         self._before = signal.signal(signal.SIGINT, self._stop)
         self._editor = LineEditor(history, commands)
-        self._asked = ""  # the last prompt and what was typed, as they were shown
+        self._asked = ""  # the last prompt and typed line, as they were shown
         self._at_start = True
-        self._open = False  # whether the screen's last line is the text's, and not ended
+        self._open = False  # whether the last line on the screen is text without a line feed
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
     @property
     def width(self) -> int:
-        """Columns of the terminal."""
+        """The number of columns of the terminal."""
         with suppress(OSError):
             return os.get_terminal_size(sys.stdout.fileno()).columns or 80
         return 80
 
     def ask(self, text: bytes) -> str:
-        """Let a line be typed after the end of a text; raise EOFError for Ctrl-D, KeyboardInterrupt for Ctrl-C."""
+        """Return a line typed after the end of a text.
+
+        Raises EOFError for Ctrl-D, and KeyboardInterrupt for Ctrl-C.
+        """
         tail, whole = self._tail(text)
-        if self._open or self.stopped:  # the prompt takes the place of the text's last row, and of a ^C behind it
+        if self._open or self.stopped:  # the prompt replaces the text's last row, and a ^C after it
             whole = whole and not (self.stopped and cells(tail) + 2 >= self.width)
             self._out.write("\r\x1b[K" if whole else "\n")
         self._out.flush()
@@ -144,7 +150,10 @@ class Terminal:
         return line
 
     def begin(self, text: bytes, typed: bytes, *, goes_on: bool, answers: bool) -> None:  # noqa: ARG002
-        """Begin a turn with the end of the text so far and what was typed, in place of the line if it `answers` it."""
+        """Start a turn with the end of the text so far and the typed text.
+
+        If the turn `answers` the typed line, it replaces the line on the screen.
+        """
         if answers:
             self._take_away()
         self._at_start = True
@@ -173,7 +182,7 @@ class Terminal:
         self.end(None)
 
     def say(self, sentence: str) -> None:
-        """Say something that is not the text."""
+        """Print a message that is not part of the text."""
         if self._open:
             self._put("\n")
             self._open = False
@@ -186,7 +195,7 @@ class Terminal:
     complain = say
 
     def close(self) -> None:
-        """Keep the history, and leave Ctrl-C as it was."""
+        """Save the history, and restore the handler of Ctrl-C."""
         signal.signal(signal.SIGINT, self._before)
         self._editor.close()
 
@@ -202,7 +211,10 @@ class Terminal:
         return text if self.plain or not text else f"{style}{text}{RESET}"
 
     def _tail(self, text: bytes) -> tuple[str, bool]:
-        """Return the last row of a text as it is on the screen, and True; where none can tell, its last characters."""
+        """Return the last row of a text as it is on the screen, and True.
+
+        If that is not known, returns the last characters, and False.
+        """
         line = harmless(text[text.rfind(b"\n") + 1 :].decode("utf-8", "replace"))
         if not self.plain and "\t" not in line:
             return rows(line, self.width)[-1], True
@@ -210,7 +222,7 @@ class Terminal:
         return (line if len(line) <= most else "…" + line[1 - most :]).replace("\t", " "), False
 
     def _take_away(self) -> None:
-        """Remove the line that was typed from the screen, where it is certain how many rows it takes."""
+        """Remove the typed line from the screen, if its number of rows is certain."""
         if self.plain or not self._editor.edits or not self._asked.isprintable():
             return
         count = len(rows(self._asked, self.width))
@@ -220,7 +232,7 @@ class Terminal:
 
 
 def rows(line: str, width: int) -> list[str]:
-    """Return the rows that a line takes on a terminal with so many columns."""
+    """Return the rows of a line on a terminal with `width` columns."""
     begins, column = [0], 0
     for k, character in enumerate(line):
         size = cells(character)

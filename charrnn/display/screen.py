@@ -1,4 +1,4 @@
-"""What the displays of all runs have in common."""
+"""The common parts of the displays of runs."""
 
 import time
 from collections.abc import Iterable
@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from charrnn.display.console import console
 from charrnn.display.words import harmless
 
-PLAIN_SECONDS = 10.0  # between two lines where nothing moves
+PLAIN_SECONDS = 10.0  # between two lines if there is no live display
 
 
 class Screen:
-    """A run on stderr, as lines, and on a terminal with something beneath them that moves. With ``quiet``, nothing."""
+    """A run on stderr: lines and, on a terminal, a live display beneath them. With ``quiet``, nothing."""
 
     def __init__(self, *, quiet: bool, plain_seconds: float) -> None:
         self.quiet, self.plain_seconds = quiet, plain_seconds
@@ -19,15 +19,15 @@ class Screen:
 
     @property
     def is_live(self) -> bool:
-        """Whether something may move."""
+        """Whether there is a live display."""
         return not self.quiet and self.console.is_terminal and not self.console.is_dumb_terminal
 
     def say(self, text: str) -> None:
-        """Print a line, above what moves."""
+        """Print a line, above the live display."""
         if not self.quiet:
             self.console.print(harmless(text), markup=False)
 
     def say_facts(self, facts: Iterable[tuple[str, str]]) -> None:
-        """Print a line for each fact, with its name before it."""
+        """Print one line per fact, with its name before it."""
         for name, text in facts:
             self.say(f"{name + ':':<10} {text}")

@@ -1,4 +1,4 @@
-"""A training run on the screen."""
+"""The display of a run over a text."""
 
 import math
 import time
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
     from charrnn.training.settings import Settings
     from charrnn.training.trainer import Trainer
 
-VALIDATION_SECONDS = 1.5  # between two validations that get a line: small networks validate several times a second
-SMOOTHING = 0.9  # of the loss on the bar, so that it can be read
-WIDE = 100  # columns of a terminal that shows everything
-NARROW = 60  # below this, only what matters most
+VALIDATION_SECONDS = 1.5  # between two validations that are shown: small networks validate several times a second
+SMOOTHING = 0.9  # of the loss that is shown, so that it is readable
+WIDE = 100  # columns from which everything is shown
+NARROW = 60  # columns below which only the most important is shown
 
 
 class TrainingDisplay(Screen):
-    """A run on the screen: a header, a bar on a terminal or a plain line now and then, a line for each validation.
+    """A header, a progress bar on a terminal or a plain line at intervals, and a line per validation.
 
-    Use it in a ``with`` statement. With ``quiet`` it says nothing at all.
+    Use it in a ``with`` statement. With ``quiet``, it shows nothing.
     """
 
     def __init__(self, trainer: "Trainer", *, quiet: bool = False, plain_seconds: float = PLAIN_SECONDS) -> None:
@@ -60,14 +60,14 @@ class TrainingDisplay(Screen):
             self.bar.stop()
 
     def header(self, compiled: Compiled) -> None:
-        """Say what is trained on what."""
+        """Print the text, the model and the settings."""
         trainer = self.trainer
         settings, corpus, architecture = trainer.settings, trainer.corpus, trainer.architecture
         names = listed(corpus.sources)
         distinct = len(corpus.vocabulary) - (corpus.documents is not None)
         symbol = "byte values" if corpus.vocabulary.byte_level else "distinct characters"
         documents = "" if corpus.documents is None else f" in {corpus.documents:,} documents"
-        held = f"{trainer.validation.size:,} held out to validate" if trainer.validation.size else "none held out"
+        held = f"{trainer.validation.size:,} held out for validation" if trainer.validation.size else "none held out"
         length = (
             duration(settings.seconds)
             if settings.seconds
@@ -79,7 +79,7 @@ class TrainingDisplay(Screen):
             ("model", f"{architecture.description}, {architecture.parameter_count():,} parameters"),
             (
                 "training",
-                f"{length}, {_pace(settings)}, {settings.optimizer} at {settings.lr:g}",
+                f"{length}, {_pace(settings)}, {settings.optimizer}, peak learning rate {settings.lr:g}",
             ),
             ("machine", f"{threads}, {size(trainer.nbytes)} of memory for weights and buffers"),
         ]
@@ -89,7 +89,10 @@ class TrainingDisplay(Screen):
         self.say_facts(rows)
 
     def update(self, record: "Record") -> None:
-        """Show a record: move the bar, or print a line if it is time for one or the record is a validation."""
+        """Show a record: move the bar, or print a line.
+
+        A line is printed for validations and rollbacks and, without a bar, at intervals.
+        """
         if self.quiet:
             return
         keep = SMOOTHING if self._loss is not None and math.isfinite(self._loss) else 0.0
@@ -100,7 +103,7 @@ class TrainingDisplay(Screen):
             self.bar.update(self.task, completed=record.fraction, status=self._status(record))
         if record.rolled_back:
             self.say(
-                f"the loss ran away; back at the best weights, of step {record.step:,}, "
+                f"the loss diverged; back at the best weights, of step {record.step:,}, "
                 f"with half the learning rate, {record.learning_rate:.2g}"
             )
         elif record.val_loss is not None and (
@@ -117,7 +120,7 @@ class TrainingDisplay(Screen):
             self._last_line = time.monotonic()
 
     def sample(self, text: str) -> None:
-        """Show a short text that the model wrote."""
+        """Show the first lines of a text that the model wrote."""
         lines = [line for line in text.split("\n") if line.strip()]
         for line in lines[:4]:
             shown = Text(
@@ -145,8 +148,8 @@ class TrainingDisplay(Screen):
 
 
 def _pace(settings: "Settings") -> str:
-    """Say how many streams are learnt through windows, or in real time."""
+    """Return the number of streams, and their windows or updates."""
     streams = f"{settings.batch_size} stream{'s' * (settings.batch_size > 1)}"
     if settings.gradient == "rtrl":
         return f"{streams} in real time, an update every {settings.seq_length} characters"
-    return f"{streams} in windows of {settings.seq_length}"
+    return f"{streams} in windows of {settings.seq_length} characters"

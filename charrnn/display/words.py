@@ -1,13 +1,13 @@
-"""Numbers and texts as people may read them."""
+"""Numbers and texts in a readable form."""
 
 import math
 import unicodedata
 
-KEPT = "\n\t\u200c\u200d"  # of what is not printable
+KEPT = "\n\t\u200c\u200d"  # characters that are not printable, but harmless
 
 
 def duration(seconds: float) -> str:
-    """Write a time for people: 42 s, 3 min 05 s, 2 h 10 min."""
+    """Return a readable time, such as 42 s, 3 min 05 s, or 2 h 10 min."""
     if seconds < 59.5:
         return f"{seconds:.0f} s"
     minutes, rest = divmod(round(seconds), 60)
@@ -17,7 +17,7 @@ def duration(seconds: float) -> str:
 
 
 def size(count: float) -> str:
-    """Write a number of bytes for people: 1.4 MB."""
+    """Return a readable number of bytes, such as 1.4 MB."""
     for unit in ("bytes", "kB", "MB"):
         if count < 1000:
             return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
@@ -26,14 +26,14 @@ def size(count: float) -> str:
 
 
 def bits(nats: float) -> float:
-    """Turn nats into bits."""
+    """Convert nats to bits."""
     return nats / math.log(2.0)
 
 
 def harmless(text: str) -> str:
-    """Return a text without what could command a terminal or turn a line round: as long, with � instead.
+    """Return a text of the same length without characters that control a terminal.
 
-    The joiners of Persian, Hindi and emoji stay, as they command nothing.
+    They, and those that reverse the direction of a line, become �. The joiners of Persian, Hindi and emoji stay.
     """
     if text.isprintable():
         return text
@@ -45,7 +45,10 @@ def _stand_in(character: str) -> str:
 
 
 def cells(text: str) -> int:
-    """Return how many columns of a terminal a text takes, where that does not draw several characters as one."""
+    """Return the number of terminal columns of a text.
+
+    Assumes that the terminal does not combine several characters into one.
+    """
     if text.isascii():
         return len(text)
     return sum(
@@ -55,5 +58,5 @@ def cells(text: str) -> int:
 
 
 def padded(text: str, width: int) -> str:
-    """Return a text with spaces after it, to so many columns of a terminal at least."""
+    """Return a text padded with spaces to at least `width` terminal columns."""
     return text + " " * (width - cells(text))

@@ -105,7 +105,7 @@ def test_a_picture(trained, run, folder):
         assert (result.code, result.said) == (0, "")
         assert Path(name).read_bytes().startswith(magic)
     drawn = Path("a.svg").read_text()
-    for words in ("_$x$.npz", "new rnn", "characters before", "norm of the gradient"):
+    for words in ("_$x$.npz", "new rnn", "characters back", "norm of the gradient"):
         assert f"<!-- {words} -->" in drawn
 
 

@@ -184,7 +184,7 @@ def test_matplotlib_is_not_there(trained, folder, run, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     result = run("info", trained, "--plot", "curve.png")
     assert (result.code, result.stdout, result.err.count("\n")) == (1, b"", 1)
-    assert "pip install '.[plot]' in a clone of charrnn" in result.err
+    assert "in a clone of charrnn with: pip install '.[plot]'" in result.err
     assert not Path("curve.png").exists()
     assert run("info", trained).code == 0
 

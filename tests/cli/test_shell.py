@@ -405,5 +405,5 @@ def test_without_a_folder_for_the_cache(launch):
     sample = launch("sample", "model.npz", "--length", 10, env=nowhere)
     out, err = sample.communicate(timeout=600)
     assert (sample.returncode, len(out.decode())) == (0, 10)
-    assert b"each run does" in err
+    assert b"on each run" in err
     assert Path("file").read_bytes() == b""

@@ -172,7 +172,7 @@ def test_a_run_that_does_not_fit_in_memory_is_refused_at_once(folder, run, monke
 def test_it_is_told_how_it_goes_and_quiet_tells_nothing(folder, run, monkeypatch, text):
     """Where stderr is no terminal, plain lines; on one, a line that changes; with --quiet, none."""
     plain = run(*ONLINE, "-o", "m.npz", stdin=text[:500].encode()).err
-    assert "bits a byte of late" in plain
+    assert "bits per byte recently" in plain
     assert "an update every 32 characters" in plain
     assert "\x1b" not in plain
     monkeypatch.setenv("TTY_COMPATIBLE", "1")

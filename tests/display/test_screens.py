@@ -15,7 +15,7 @@ from charrnn.training.trainer import Trainer
 from tests.helpers.texts import corpus_of, rhyme
 
 LINE = r"^ *\d+%  epoch \d\.\d  loss \d\.\d{3}  .*chars/s"
-ONLINE_LINE = r"^\d+ bytes  \d\.\d{3} bits a byte of late  \d\.\d{3} in all  \d+(\.\dk)? chars/s$"
+ONLINE_LINE = r"^\d+ bytes  \d\.\d{3} bits per byte recently  \d\.\d{3} overall  \d+(\.\dk)? chars/s$"
 
 
 @pytest.mark.parametrize("plain_seconds", [0.0, 1e9])
