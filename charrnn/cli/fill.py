@@ -14,6 +14,7 @@ from charrnn.cli.models import compile_noticed, open_model
 from charrnn.cli.options import EscapedText, Number, given, model_argument, unknown_option
 from charrnn.cli.records import Column, chosen, format_options, write
 from charrnn.errors import CharrnnError
+from charrnn.writing.controls import BEAM
 
 if TYPE_CHECKING:
     from charrnn.library.model import Model
@@ -66,7 +67,7 @@ class FillOptions:
 @click.option(
     "--beam",
     type=click.IntRange(1, 1000),
-    default=16,
+    default=BEAM,
     show_default=True,
     metavar="N",
     help="Partial fillings that the search keeps: more can find better ones, but take longer.",

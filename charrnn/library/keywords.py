@@ -1,9 +1,11 @@
 """Keyword arguments of the library: the command line's options, by their names."""
 
+import math
+import re
 from collections.abc import Collection, Mapping, Sequence
-from difflib import get_close_matches
 from typing import TypedDict
 
+from charrnn.errors import CharrnnError
 from charrnn.writing.controls import CONTROLS, Controls
 
 
@@ -66,6 +68,7 @@ class TrainingOptions(SettingOptions, total=False):
     bytes: bool
 
 
+TIME_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}  # seconds
 INHERITED = tuple(NetworkOptions.__annotations__)
 SETTINGS = tuple(SettingOptions.__annotations__)
 
@@ -74,6 +77,8 @@ def require_known(function: str, given: Mapping[str, object], known: Collection[
     """Raise TypeError for a keyword argument that a function does not have, with the name that may be meant."""
     for name in given:
         if name not in known:
+            from difflib import get_close_matches
+
             close = get_close_matches(name, known, n=1)
             hint = f"; did you mean {close[0]}?" if close else f"; there are {', '.join(sorted(known))}"
             raise TypeError(f"{function}() has no argument {name!r}{hint}")
@@ -83,3 +88,15 @@ def controls_of(options: WritingOptions) -> Controls:
     """Return the controls among some options. Raises CharrnnError for a value that is out of range."""
     names = {"temp" if control.name == "temperature" else control.name: control.name for control in CONTROLS}
     return Controls(**{name: options[given] for given, name in names.items() if given in options})  # type: ignore[literal-required]
+
+
+def seconds_of(time: str | float) -> float:
+    """Parse a time such as 90s, 5m, 1.5h or 2d, or a number of seconds.
+
+    Raises CharrnnError for anything else.
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d*)?|\.\d+)\s*([smhd]?)", str(time).strip())
+    seconds = float(match[1]) * TIME_UNITS[match[2] or "s"] if match else 0.0
+    if not 0.0 < seconds < math.inf:
+        raise CharrnnError(f"{str(time)[:60]!r} is not a time; write 90s, 5m or 2h")
+    return seconds

@@ -1,5 +1,7 @@
 """A model: what it writes, and what it makes of a text."""
 
+from __future__ import annotations
+
 import codecs
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -8,35 +10,35 @@ from dataclasses import asdict, replace
 from functools import cached_property
 from itertools import chain, islice
 from types import MappingProxyType
-from typing import Any, TypeAlias, Unpack
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, TypeAlias, Unpack
 
 from charrnn.cells.architecture import Architecture
 from charrnn.errors import CharrnnError
 from charrnn.library.keywords import WritingOptions, controls_of, require_known
 from charrnn.model import model_file
 from charrnn.model.model_file import Checkpoint
-from charrnn.model.network import Network
-from charrnn.model.team import Team, processors
-from charrnn.reading import scoring, tracing
-from charrnn.reading.scoring import Character, Score, Scored
 from charrnn.storage.files import shown
 from charrnn.text.ingest import name_of, read_stream, read_string
 from charrnn.text.unknown_rules import UNKNOWN
 from charrnn.text.vocabulary import Ids, Vocabulary
-from charrnn.writing.completion import Completion
-from charrnn.writing.controls import Controls
-from charrnn.writing.filling import BEAM, Filler, Gapped
-from charrnn.writing.prime import read_prime, typed_prime
-from charrnn.writing.sampler import Sampler
-from charrnn.writing.samples import Ending, Piece, Sample, fresh_seed, samples, seeds
+from charrnn.writing.controls import BEAM, Controls
+
+if TYPE_CHECKING:  # what needs the kernels is imported when it is used: opening a model does not take the compiler
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from charrnn.model.network import Network
+    from charrnn.model.team import Team
+    from charrnn.reading.scoring import Character, Score, Scored
+    from charrnn.writing.completion import Completion
+    from charrnn.writing.filling import Gapped
+    from charrnn.writing.sampler import Sampler
+    from charrnn.writing.samples import Ending, Piece, Sample
 
 Text: TypeAlias = str | bytes | os.PathLike[str]  # a string is a text itself, a pathlib.Path the file that has it
 
 
-def load(path: str | os.PathLike[str]) -> "Model":
+def load(path: str | os.PathLike[str]) -> Model:
     """Open a model file.
 
         model = charrnn.load("model.npz")
@@ -79,6 +81,8 @@ class Model:
     @cached_property
     def network(self) -> Network:
         """Its network, made when it is first needed."""
+        from charrnn.model.network import Network
+
         return Network(self.architecture, self.checkpoint.parameters)
 
     @cached_property
@@ -133,6 +137,9 @@ class Model:
 
         Each has the seed that writes it alone; the first one's is ``seed``.
         """
+        from charrnn.model.team import Team, processors
+        from charrnn.writing.samples import Sample, samples
+
         if count < 1:
             raise CharrnnError(f"the count must be 1 or more, not {count}")
         ending, sampler, read, seed = self._asked("samples", prime, options)
@@ -161,6 +168,8 @@ class Model:
 
         The end of a document is called by what separates documents, a byte beyond ASCII ``\\x80`` and so on.
         """
+        import numpy as np
+
         if k < 1:
             raise CharrnnError(f"k must be 1 or more, not {k}")
         sampler, _ = self._primed(text, unknown, Controls())
@@ -176,16 +185,22 @@ class Model:
 
         The first character is given, and not counted. Raises CharrnnError for a text of fewer than two characters.
         """
+        from charrnn.model.team import Team
+        from charrnn.reading.scoring import total
+
         with Team(threads) as team:
-            return scoring.total(self._scored(text, unknown, team), self.vocabulary.boundary)
+            return total(self._scored(text, unknown, team), self.vocabulary.boundary)
 
     def per_character(self, text: Text, *, unknown: str = "error", threads: int | None = None) -> list[Character]:
         """Return a record of each character of a text: its place, and how many bits it costs.
 
         The records make a table: ``pandas.DataFrame(model.per_character(text))``.
         """
+        from charrnn.model.team import Team
+        from charrnn.reading.scoring import Character, characters
+
         with Team(threads) as team:
-            found = scoring.characters(self._scored(text, unknown, team), self.vocabulary)
+            found = characters(self._scored(text, unknown, team), self.vocabulary)
             return [Character(*fields) for fields in found]
 
     def states(self, text: Text, *, unknown: str = "error") -> dict[str, NDArray[np.float32]]:
@@ -194,6 +209,10 @@ class Model:
         They are named as the cell names them: an LSTM has h, c, i, f, o and g, and in its second layer 2.h and so on;
         `lstm-projection` has r [N, R]. Raises CharrnnError for a bidirectional model.
         """
+        import numpy as np
+
+        from charrnn.reading import tracing
+
         ids = np.concatenate([np.zeros(0, self.vocabulary.dtype), *self._blocks(text, unknown)])
         found = tracing.states(self.network, ids)
         if self.vocabulary.boundary is None:
@@ -231,6 +250,10 @@ class Model:
         unknown: str = "error",
     ) -> list[Completion]:
         """Return the ``k`` most probable ways to fill the gaps of a text, or with ``temp`` as many drawn ones."""
+        from charrnn.writing.completion import Completion
+        from charrnn.writing.filling import Filler
+        from charrnn.writing.samples import seeds
+
         if k < 1 or beam < 1:
             raise CharrnnError(f"k and beam must be 1 or more, not {k} and {beam}")
         filler = Filler(self.network)
@@ -245,6 +268,8 @@ class Model:
 
     def gapped(self, text: str, mark: str, unknown: str = "error", *, where: str = "the text") -> Gapped:
         """Find the gaps of a text, spelled as by the vocabulary; raise CharrnnError if it is empty or has none."""
+        from charrnn.writing.filling import Gapped
+
         typed_mark = self.vocabulary.typed(mark)
         if not mark:
             raise CharrnnError("the mark is empty; give the character that stands for an unknown one")
@@ -259,6 +284,10 @@ class Model:
 
         Raises CharrnnError, in which the text has this ``name``, if it is too short or if a loss is not finite.
         """
+        import numpy as np
+
+        from charrnn.reading import scoring
+
         boundary, enough = self.vocabulary.boundary, False
         for ids, nats in scoring.score_pieces(self.network, blocks, team, boundary):
             if not enough and ids.size <= scoring.unpredicted(boundary):
@@ -284,6 +313,8 @@ class Model:
 
     def _asked(self, function: str, prime: str, options: WritingOptions) -> tuple[Ending, Sampler, Ids, int]:
         """Return where texts end, a sampler that has read the prime, what of that to show, and the seed."""
+        from charrnn.writing.samples import Ending
+
         require_known(function, options, WritingOptions.__annotations__)
         length, lines, stop = options.get("length"), options.get("lines"), options.get("stop", ())
         stops = (stop,) if isinstance(stop, str) else tuple(stop)
@@ -297,12 +328,17 @@ class Model:
 
     def _primed(self, prime: str, unknown: str, controls: Controls) -> tuple[Sampler, Ids]:
         """Return a sampler that has read a prime, and the prime's symbols."""
+        from charrnn.writing.prime import read_prime, typed_prime
+        from charrnn.writing.sampler import Sampler
+
         _require_unknown(unknown)
         sampler = Sampler(self.network, controls=controls)
         ids = read_prime(sampler, self.vocabulary, [typed_prime(prime, self.vocabulary, unknown)], keep=True)
         return sampler, ids
 
     def _stream(self, function: str, prime: str, options: WritingOptions) -> Iterator[str]:
+        from charrnn.writing.samples import samples
+
         ending, sampler, read, seed = self._asked(function, prime, options)
         pieces = samples(sampler, self.vocabulary, ending, seed=seed)
         return self._decoded(chain([read], (piece.symbols for piece in pieces)))
@@ -324,6 +360,8 @@ def write_model(checkpoint: Checkpoint, path: str | os.PathLike[str], *, slim: b
 def _seed(seed: int | None) -> int:
     """Return a seed, or one that differs each time."""
     if seed is None:
+        from charrnn.writing.samples import fresh_seed
+
         return fresh_seed()
     if not 0 <= seed < 2**63:
         raise CharrnnError(f"the seed must be from 0 to 2^63 − 1, not {seed}")

@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from charrnn.errors import CharrnnError
-from charrnn.library.keywords import INHERITED, TrainingOptions, require_known
+from charrnn.library.keywords import INHERITED, TrainingOptions, require_known, seconds_of
 from charrnn.library.model import Model, write_model
 from charrnn.library.preparation import Symbols, Texts, new_trainer, resumed_trainer, separator_of
 from charrnn.model.model_file import load
 from charrnn.model.team import Team
 from charrnn.training.progress import Progress
-from charrnn.training.settings import seconds_of
 from charrnn.training.trainer import Trainer
 
 LONGEST_PATH = 4096  # characters; a longer string is a text

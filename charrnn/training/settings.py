@@ -1,7 +1,6 @@
 """The settings of a run, and the defaults that depend on others."""
 
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, get_args
@@ -13,7 +12,6 @@ from charrnn.training.rules import GRADIENTS, OPTIMIZERS, SCHEDULES
 
 MOST_EPOCHS = 1e6
 _NONE_IS_ZERO = ("clip", "clip_value")  # no bound: null in a model file, 0 here
-TIME_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}  # seconds
 LONGEST_NAME = 100  # longest string of a setting in a file, in characters
 
 
@@ -152,18 +150,6 @@ def periods_of(text: str) -> tuple[int, ...]:
         raise CharrnnError(
             f"periods must be whole numbers separated by commas, such as 1,2,4,8, not {text[:60]!r}"
         ) from None
-
-
-def seconds_of(time: str | float) -> float:
-    """Parse a time such as 90s, 5m, 1.5h or 2d, or a number of seconds.
-
-    Raises CharrnnError for anything else.
-    """
-    match = re.fullmatch(r"(\d+(?:\.\d*)?|\.\d+)\s*([smhd]?)", str(time).strip())
-    seconds = float(match[1]) * TIME_UNITS[match[2] or "s"] if match else 0.0
-    if not 0.0 < seconds < math.inf:
-        raise CharrnnError(f"{str(time)[:60]!r} is not a time; write 90s, 5m or 2h")
-    return seconds
 
 
 def default_lr(cell: str) -> float:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from charrnn.errors import CharrnnError
 
 USUAL_LENGTH = 1000  # characters of a sample that nothing else ends
+BEAM = 16  # beginnings of a filling that are kept
 LENGTH_AT_MOST = 100_000  # characters of a sample that something else can end
 
 

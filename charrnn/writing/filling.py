@@ -20,6 +20,7 @@ from charrnn.model.network import Network
 from charrnn.model.parameters import Array
 from charrnn.model.reader import Reader
 from charrnn.text.vocabulary import Vocabulary
+from charrnn.writing.controls import BEAM
 
 Ids = NDArray[np.int32]
 Floats = NDArray[np.float64]
@@ -31,7 +32,6 @@ Chooser = Callable[[Floats, Floats], Choice]
 # Characters that are read on each side of gaps. Those with as many known ones between them are filled apart: what
 # stands in one then has no bearing on the other, and a long text is read only where it has gaps.
 CONTEXT = 128
-BEAM = 16
 MOST_NUMBERS = 50_000_000  # numbers that are kept for the unknown characters of a text: 200 MB
 
 

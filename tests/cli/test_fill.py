@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from charrnn.text.vocabulary import Vocabulary
-from charrnn.writing import filling
+from charrnn.writing.controls import BEAM
 from tests.helpers.commands import Screen, enter, on_a_terminal, trained_on
 from tests.helpers.model_files import untrained
 
@@ -245,4 +245,4 @@ def test_help_tells_what_is_needed(run):
         f"{filling.CONTEXT} characters",
     ):
         assert words in told
-    assert f"[default: {filling.BEAM};" in told
+    assert f"[default: {BEAM};" in told
