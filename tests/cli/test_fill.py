@@ -9,6 +9,7 @@ import pytest
 
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.writing.controls import BEAM
+from charrnn.writing.filling import CONTEXT
 from tests.helpers.commands import Screen, enter, on_a_terminal, trained_on
 from tests.helpers.model_files import untrained
 
@@ -242,7 +243,7 @@ def test_help_tells_what_is_needed(run):
         "--bidirectional",
         "each _ stands for one unknown character",
         "choose another",
-        f"{filling.CONTEXT} characters",
+        f"{CONTEXT} characters",
     ):
         assert words in told
     assert f"[default: {BEAM};" in told
