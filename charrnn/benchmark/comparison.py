@@ -1,4 +1,4 @@
-"""Every cell on one text with equally many parameters: what it learns in so many epochs, and in so much time."""
+"""A comparison of cells with the same number of parameters on one text, by epochs and by time."""
 
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
@@ -14,12 +14,12 @@ from charrnn.text.ingest import Corpus
 from charrnn.training.settings import Settings, default_lr
 from charrnn.training.trainer import Trainer
 
-TOLERANCE = 0.1  # how far from the number of parameters asked for a network may be: networks grow by whole units
+TOLERANCE = 0.1  # largest deviation from the number of parameters, as a share; networks grow by whole units
 
 
 @dataclass(frozen=True)
 class Trial:
-    """A learning rate, and the validation loss that came of it; None where the loss ran away for good."""
+    """A learning rate and its validation loss; None if the run diverged and gave up."""
 
     lr: float
     loss: float | None
@@ -27,27 +27,27 @@ class Trial:
 
 @dataclass(frozen=True)
 class Compared:
-    """What a cell learnt. Losses are of the best weights, on the text held out, in nats per character.
+    """What a cell learned. Losses are those of the best weights on the held-out text, in nats per character.
 
-    In epochs each learning rate is tried; in time, the best of them.
+    The runs in epochs try each learning rate; the run in time uses the best of them.
     """
 
     name: str
-    settings: Settings  # of the run that is measured in time
+    settings: Settings  # of the run in time
     architecture: Architecture
     epochs: float
     trials: tuple[Trial, ...]
-    timed_loss: float | None  # None where the loss ran away for good
+    timed_loss: float | None  # None if the run diverged and gave up
     timed_epochs: float
-    chars_per_second: float  # of training in the run that is measured in time, validations not counted
+    chars_per_second: float  # of the run in time, without validations
 
     @property
     def loss(self) -> float | None:
-        """The loss after the epochs, with the best learning rate."""
+        """The loss of the run in epochs with the best learning rate."""
         return best(self.trials).loss
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it for JSON."""
+        """Return the fields for JSON."""
         settings = self.settings
         sizes = ("layers", "hidden", "batch_size", "seq_length", "dropout", "seed", "lr", "seconds")
         return {
@@ -66,15 +66,16 @@ class Compared:
 
 
 def best(trials: Sequence[Trial]) -> Trial:
-    """Return the trial with the lowest loss, and of several the first."""
+    """Return the first trial with the lowest loss."""
     return min(trials, key=lambda trial: (trial.loss is None, trial.loss))
 
 
 def candidates(cells: Sequence[str], settings: Settings, vocabulary: int, parameters: int) -> dict[str, Settings]:
-    """Return the networks to compare by name: one a cell, and one an activation where that can be chosen.
+    """Return the networks to compare, by name.
 
-    Each has the hidden size that brings it nearest to so many parameters, its cell's default learning rate, and else
-    the settings given. Raises CharrnnError where a network would be more than a tenth off.
+    There is one per cell, or one per activation if the cell has a choice. Each has the hidden size that brings it
+    nearest to the number of parameters, and its cell's default learning rate. Raises CharrnnError if that is more than
+    a tenth off.
     """
     found = {}
     for cell in cells:
@@ -88,18 +89,18 @@ def candidates(cells: Sequence[str], settings: Settings, vocabulary: int, parame
 
 
 def _sized(name: str, settings: Settings, vocabulary: int, parameters: int) -> Settings:
-    """Choose the hidden size."""
+    """Return settings with the hidden size that fits best."""
 
     def count(hidden: int) -> int:
         return replace(settings, hidden=hidden).architecture(vocabulary).parameter_count()
 
-    step = len(PERIODS) if "periods" in CELLS[settings.cell].options else 1  # each period has as many units
+    step = len(PERIODS) if "periods" in CELLS[settings.cell].options else 1  # each period has the same number of units
     sizes = range(step, MAXIMUM_HIDDEN + 1, step)
     place = min(bisect_left(sizes, parameters, key=count), len(sizes) - 1)
     hidden = min(sizes[max(0, place - 1) : place + 1], key=lambda size: abs(count(size) - parameters))
     if abs(count(hidden) - parameters) > TOLERANCE * parameters:
         raise CharrnnError(
-            f"{name} cannot have about {parameters:,} parameters on this text: the nearest that it can have is "
+            f"{name} cannot have about {parameters:,} parameters on this text; the nearest possible number is "
             f"{count(hidden):,}, with {hidden:,} hidden unit{'s' * (hidden > 1)}"
         )
     return replace(settings, hidden=hidden)
@@ -108,10 +109,10 @@ def _sized(name: str, settings: Settings, vocabulary: int, parameters: int) -> S
 def compare(
     networks: dict[str, Settings], corpus: Corpus, team: Team, *, seconds: float, rates: Sequence[float] = ()
 ) -> Iterator[Compared]:
-    """Train one network after the other, and yield each when it is done.
+    """Train one network after another; yield each result when it is done.
 
-    The settings are those of the runs in epochs, whose losses depend on nothing but the seed. Where there are `rates`,
-    they are tried in the place of each cell's default. Raises CharrnnError where the text is too short.
+    The settings are those of the runs in epochs, whose losses do not depend on the clock. `rates`, if given, replace
+    each cell's default learning rate. Raises CharrnnError if the text is too short.
     """
     for name, settings in networks.items():
         trials = []
@@ -133,13 +134,16 @@ def compare(
 
 
 def _run(settings: Settings, corpus: Corpus, team: Team) -> tuple[Trainer, float | None, float]:
-    """Train to the end; return the run, its best loss, or None where it ran away, and its median speed."""
+    """Train to the end; return the run, its best loss and its median speed.
+
+    The loss is None if the run diverged and gave up.
+    """
     trainer = Trainer(settings, corpus, team)
     trainer.compile()
     speeds = [0.0]
     try:
         for record in trainer.run():
             speeds.append(record.chars_per_second)
-    except CharrnnError:  # a comparison of an hour goes on with the next network
+    except CharrnnError:  # a comparison that takes an hour continues with the next network
         return trainer, None, median(speeds)
     return trainer, trainer.best_loss, median(speeds)

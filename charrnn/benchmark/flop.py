@@ -11,5 +11,5 @@ COUNTED = (
 
 
 def flop_per_character(architecture: Architecture, *, training: bool) -> int:
-    """Return the FLOP that a character costs, as `COUNTED` says."""
+    """Return the FLOP per character, counted as `COUNTED` says."""
     return (6 if training else 2) * architecture.multiply_adds()

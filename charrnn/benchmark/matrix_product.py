@@ -1,6 +1,6 @@
-"""NumPy's matrix product in a process of its own, as its number of threads is settled when NumPy is imported.
+"""NumPy's matrix product in a separate process, because importing NumPy fixes its number of threads.
 
-The process reads a number of products a line and answers each with an empty line when they are done.
+The process reads one number of products per line, and answers with an empty line when they are done.
 """
 
 import sys
@@ -11,7 +11,7 @@ SIZE = 1024  # rows and columns: three matrices of 4 MB
 
 
 def serve() -> None:
-    """Answer until the standard input ends."""
+    """Answer until standard input ends."""
     generator = np.random.default_rng(0)
     a, b = (generator.standard_normal((SIZE, SIZE), np.float32) for _ in range(2))
     c = np.empty_like(a)

@@ -1,4 +1,4 @@
-"""What only a process of its own can show: how long a command takes to start, and how much memory training needs."""
+"""Measurements that need a separate process: the start-up time of commands, and the memory of training."""
 
 import os
 import site
@@ -22,10 +22,10 @@ from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.settings import Settings
 
 PROGRAM = (sys.executable, "-m", "charrnn")
-MOST_ROUNDS = 3  # a process takes its time
+MOST_ROUNDS = 3  # processes are slow
 
-# Prints the peak memory of the command that it is given, in the system's unit. A small process of its own asks, for the
-# figure is that of the largest child so far, and a child's begins with the memory of the process that started it.
+# Prints the peak memory of a command, in the system's unit. A small separate process runs the command, because the
+# figure is that of the largest child so far, and a child starts with the memory of its parent.
 ASK = """
 import resource, subprocess, sys
 done = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL)
@@ -36,18 +36,18 @@ sys.exit(done.returncode)
 
 @dataclass(frozen=True)
 class StartUp:
-    """How long commands take from start to end, and what a Python that only imports a package takes: (seconds, …)."""
+    """The time of commands from start to end, and of a Python that only imports a package."""
 
-    timings: dict[str, Timing]  # processes a second
-    beside: dict[str, str]  # which import is inside which command
-    compile_seconds: float | None  # a first run up to its first step; None where the cache could not be set aside
+    timings: dict[str, Timing]  # processes per second
+    beside: dict[str, str]  # the import that is part of each command
+    compile_seconds: float | None  # a first run up to its first step; None if the cache could not be replaced
 
     def seconds(self, name: str) -> float:
-        """Return the median time of a command."""
+        """Return the median time of a command, in seconds."""
         return 1.0 / self.timings[name].median
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it for JSON."""
+        """Return the fields for JSON."""
         commands = [
             {
                 "name": name,
@@ -62,9 +62,9 @@ class StartUp:
 
 
 def start_up(cell: str, *, turns: Turns) -> StartUp:
-    """Measure ``--help``, the first sampled character and the first compile.
+    """Measure ``--help``, the first sampled character and the first compilation.
 
-    Raises CharrnnError where a command fails.
+    Raises CharrnnError if a command fails.
     """
     with TemporaryDirectory() as folder:
         model = Path(folder) / "model.npz"
@@ -85,12 +85,15 @@ def start_up(cell: str, *, turns: Turns) -> StartUp:
 
 
 def _first_compile(cell: str, text: str, folder: Path) -> float | None:
-    """Return how long a run of one step takes with an empty cache, in seconds; None where the cache stays elsewhere."""
+    """Return the seconds of a run of one step with an empty cache.
+
+    Returns None if the run did not use that cache.
+    """
     corpus, cache = folder / "corpus.txt", folder / "cache"
     corpus.write_text(text, encoding="utf-8")
     cache.mkdir()
     command = (*PROGRAM, "train", str(corpus), "--cell", cell, "--epochs", "0.001", "--val-fraction", "0", "--slim")
-    # macOS knows no XDG_CACHE_HOME, and puts caches below HOME; packages that pip put there must still be found.
+    # macOS ignores XDG_CACHE_HOME and puts caches below HOME; Python must still find the packages that pip put there.
     elsewhere = {"XDG_CACHE_HOME": str(cache), "HOME": str(cache), "PYTHONUSERBASE": site.getuserbase()}
     began = perf_counter()
     _run((*command, "--no-samples", "--quiet", "-o", str(folder / "first.npz")), elsewhere)
@@ -99,9 +102,9 @@ def _first_compile(cell: str, text: str, folder: Path) -> float | None:
 
 
 def peak_memory(corpus: Corpus, settings: Settings, *, threads: int) -> int | None:
-    """Return the most memory, in bytes, that a process of ``charrnn train`` holds on a text, or None on Windows.
+    """Return the peak memory of ``charrnn train`` in bytes; None on Windows.
 
-    Kernels that an earlier run compiled are not compiled again. Raises CharrnnError where the run fails.
+    Kernels that an earlier run compiled are not compiled again. Raises CharrnnError if the run fails.
     """
     try:
         import resource  # noqa: F401
@@ -121,7 +124,7 @@ def peak_memory(corpus: Corpus, settings: Settings, *, threads: int) -> int | No
         options = [str(word) for option in sizes.items() for word in option]
         train = (*PROGRAM, "train", str(text), *options, "--time", "1s", "--no-samples", "--quiet", "--force")
         ask = (sys.executable, "-c", ASK, *train, "-o", str(Path(folder) / "model.npz"))
-        most = min(int(_run(ask)) for _ in range(2))  # the first may compile
+        most = min(int(_run(ask)) for _ in range(2))  # the first run might compile
     return most * (1 if sys.platform == "darwin" else 1024)
 
 
@@ -135,11 +138,14 @@ def _side(command: Sequence[str]) -> Side:
 
 
 def _run(command: Sequence[str], environment: dict[str, str] | None = None) -> bytes:
-    """Run a command and return what it printed; raise CharrnnError where it fails."""
+    """Run a command and return its output.
+
+    Raises CharrnnError if it fails.
+    """
     done = subprocess.run(
         command, stdin=subprocess.DEVNULL, capture_output=True, env=os.environ | (environment or {}), check=False
     )
     if done.returncode:
-        said = done.stderr.decode("utf-8", "replace").strip().splitlines() or ["it said nothing"]
-        raise CharrnnError(f"a command that was to be measured failed: {said[-1].removeprefix('charrnn: error: ')}")
+        said = done.stderr.decode("utf-8", "replace").strip().splitlines() or ["no message"]
+        raise CharrnnError(f"a command to be measured failed: {said[-1].removeprefix('charrnn: error: ')}")
     return done.stdout

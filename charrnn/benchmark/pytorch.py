@@ -1,9 +1,9 @@
-"""The same network, text, optimizer and clipping in PyTorch, in each way that might be its fastest.
+"""The same network, text, optimizer and clipping in PyTorch, in each variant that can be its fastest.
 
-The ways: one thread or all; a learned embedding as wide as the network, or one-hot input; for training, Adam in one
-call for all parameters (``foreach``) or in one kernel (``fused``); for drawing from an LSTM, oneDNN's kernels, which
-are PyTorch's choice and the fastest in training, or PyTorch's own. Every way flushes denormal numbers to zero, as this
-program does, and reads windows that lie ready in memory.
+The variants: one thread or all; a learned embedding as wide as the network, or one-hot input; for training, Adam in one
+call for all parameters (``foreach``) or in one kernel (``fused``); for sampling from an LSTM, oneDNN's kernels, which
+are PyTorch's default and the fastest in training, or PyTorch's own. Every variant flushes denormal numbers to zero, as
+this program does, and reads windows that are already in memory.
 """
 
 from typing import Any
@@ -15,25 +15,28 @@ from charrnn.cells.architecture import Architecture
 from charrnn.errors import CharrnnError
 from charrnn.training.trainer import Trainer
 
-WINDOWS = 256  # that lie ready, at the most
+WINDOWS = 256  # windows in memory, at most
 ADAMS = ("foreach", "fused")
-LAYERS = {"lstm": "LSTM", "gru": "GRU", "rnn": "RNN"}  # what torch.nn calls a layer of a cell
+LAYERS = {"lstm": "LSTM", "gru": "GRU", "rnn": "RNN"}  # names of the layers in torch.nn
 
 
 def require() -> Any:
-    """Return the module; raise CharrnnError where PyTorch is not installed."""
+    """Import and return torch.
+
+    Raises CharrnnError if PyTorch is not installed.
+    """
     try:
         import torch
     except ImportError:
-        raise CharrnnError("PyTorch is not installed here; pip install torch") from None
+        raise CharrnnError("PyTorch is not installed; install it with: pip install torch") from None
     torch.set_flush_denormal(True)
     return torch
 
 
 def training_sides(trainer: Trainer, threads: int) -> dict[str, Side]:
-    """Return the steps of a run in PyTorch on so many threads, by the names of its ways; they count characters.
+    """Return sides that take training steps in PyTorch, by variant.
 
-    Raises CharrnnError where PyTorch is not installed.
+    They count characters. Raises CharrnnError if PyTorch is not installed.
     """
     windows = _windows(trainer)
     return {
@@ -44,10 +47,10 @@ def training_sides(trainer: Trainer, threads: int) -> dict[str, Side]:
 
 
 def sampling_sides(architecture: Architecture, streams: int, threads: int, *, onednn: bool = True) -> dict[str, Side]:
-    """Return the drawing of characters in so many streams in PyTorch on so many threads, by the names of its ways.
+    """Return sides that sample in PyTorch, by variant.
 
-    They count characters. Without `onednn` PyTorch is told to use its own kernels: for drawing from an LSTM they are
-    faster. Raises CharrnnError where PyTorch is not installed.
+    They count characters. Without `onednn`, PyTorch uses its own kernels, which are faster for sampling from an LSTM.
+    Raises CharrnnError if PyTorch is not installed.
     """
     name = "" if onednn else ", no oneDNN"
     return {
@@ -75,7 +78,7 @@ def _windows(trainer: Trainer) -> list[tuple[Any, Any]]:
 
 
 def _network(architecture: Architecture, *, one_hot: bool) -> tuple[Any, Any, Any]:
-    """Return what turns symbols into inputs, the recurrent layers, and the output layer."""
+    """Return the input layer, the recurrent layers and the output layer."""
     torch = require()
     symbols, hidden = architecture.vocabulary, architecture.hidden
     kind: Any = getattr(torch.nn, LAYERS[architecture.cell])
@@ -136,7 +139,7 @@ def _sampling_side(architecture: Architecture, streams: int, threads: int, one_h
                 for _ in range(steps):
                     h, state = layers(inputs(ids), state)
                     ids = torch.multinomial(torch.softmax(output(h[0]), 1), 1).T
-                    ids.tolist()  # what was drawn is to be written, one character at a time
+                    ids.tolist()  # a sampled character is written at once
         finally:
             torch.backends.mkldnn.enabled = True
         return steps * streams

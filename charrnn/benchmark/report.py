@@ -1,4 +1,4 @@
-"""What was measured, as rows of text for people."""
+"""The measurements as rows of text."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -16,7 +16,7 @@ from charrnn.benchmark.timing import Comparison, Timing
 from charrnn.cells.architecture import Architecture
 from charrnn.version import __version__
 
-# The suite's columns and their widths: its rows are shown one by one, so no width can wait for the last.
+# The suite's columns and their widths, which are fixed because rows are printed one by one.
 SUITE_COLUMNS = {
     "work": 8,
     "network": 10,
@@ -39,13 +39,13 @@ CELLS_COLUMNS = {
     "chars/s": 9,
 }
 CELLS_CAPTION = (
-    "Validation loss of the best weights, in nats per character, after so many epochs and after so much time of "
-    "training, and the epochs and characters a second in that time. rate: the learning rate, of those tried the one "
-    "with the lowest loss in epochs. −: the loss ran away."
+    "Validation loss of the best weights, in nats per character, after the given number of epochs and after the given "
+    "time of training, and the epochs and characters per second in that time. rate: the learning rate with the lowest "
+    "loss in epochs, of those tried. −: the loss diverged."
 )
 SUITE_CAPTION = (
-    "charrnn, PyTorch: characters a second, medians; of PyTorch its fastest way. medians, bests: charrnn's over "
-    "PyTorch's. B×T: streams × steps. of peak: share of the fused multiply-adds that all threads do at best together."
+    "charrnn, PyTorch: characters per second, medians; for PyTorch, its fastest variant. medians, bests: charrnn "
+    "divided by PyTorch. B×T: streams × steps. of peak: share of the most fused multiply-adds that all threads can do."
 )
 
 
@@ -58,7 +58,7 @@ class Table:
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of what was measured, as far as it is installed."""
+    """Return the versions of the programs that are installed."""
     found = {"python": python_version(), "charrnn": __version__}
     for package in ("numpy", "numba", "torch"):
         with suppress(metadata.PackageNotFoundError):
@@ -67,17 +67,17 @@ def versions() -> dict[str, str]:
 
 
 def size(architecture: Architecture) -> str:
-    """Name a network's size: lstm 2×128 has two layers of 128."""
+    """Return a network's size, such as lstm 2×128: two layers of 128 units."""
     return f"{architecture.cell} {architecture.layers}×{architecture.hidden}"
 
 
 def threads(number: int) -> str:
-    """Say how many threads."""
+    """Return a number of threads in words."""
     return f"{number} thread{'s' * (number != 1)}"
 
 
 def training(speed: Speed) -> Iterator[Table]:
-    """Tell the speed of training, and its share of what the machine can do."""
+    """Yield tables of the speed of training, and its share of the machine's peak."""
     yield _compared(f"training, {size(speed.architecture)}, B {speed.batch_size}, T {speed.seq_length}", speed)
     rows = [("training", f"{speed.flop_per_second / 1e9:.0f}", "")]
     for most in (speed.peak, *speed.products):
@@ -87,14 +87,14 @@ def training(speed: Speed) -> Iterator[Table]:
 
 
 def sampling(speeds: Iterable[Speed]) -> Iterator[Table]:
-    """Tell the speed of sampling."""
+    """Yield tables of the speed of sampling."""
     for speed in speeds:
         streams = "one stream" if speed.batch_size == 1 else f"{speed.batch_size} streams"
         yield _compared(f"sampling, {size(speed.architecture)}, {streams}", speed)
 
 
 def controls(architecture: Architecture, timings: Sequence[Timing]) -> Table:
-    """Tell what the controls of sampling cost."""
+    """Return a table of the cost of sampling controls."""
     plain, *_ = timings
     rows = (
         (timing.name, f"{timing.median:,.0f}", "" if timing is plain else f"{plain.median / timing.median - 1:+.0%}")
@@ -123,7 +123,7 @@ def _compared(title: str, speed: Speed) -> Table:
 
 
 def teams(compared: Comparison) -> Table:
-    """Tell what more threads gain."""
+    """Return a table of the gain from more threads."""
     (one,) = compared.theirs
     rows = (
         (one.name, f"{one.median:,.0f}", ""),
@@ -133,7 +133,7 @@ def teams(compared: Comparison) -> Table:
 
 
 def start_up(measured: StartUp) -> Table:
-    """Tell how long commands take."""
+    """Return a table of the times of commands."""
     rows = [
         (name, f"{measured.seconds(name):.2f} s", f"{other}: {measured.seconds(other):.2f} s")
         for name, other in measured.beside.items()
@@ -144,13 +144,13 @@ def start_up(measured: StartUp) -> Table:
 
 
 def memory(most: int | None) -> Table:
-    """Tell the peak memory of training."""
+    """Return a table of the peak memory of training."""
     shown = "not measured on this system" if most is None else f"{most / 1e6:.0f} MB"
     return Table(("memory", "peak"), (("a training process", shown),))
 
 
 def growth(measured: Sequence[Growth]) -> Table:
-    """Tell what doubling a size does."""
+    """Return a table of the effect of doubling each size."""
     base = measured[0]
     settings = base.settings
     title = f"training, {settings.cell} {settings.layers}×{settings.hidden}, "
@@ -214,24 +214,24 @@ def cells_row(result: Compared) -> str:
 
 
 def memory_head(distances: Sequence[int]) -> str:
-    """Return the headings of what cells remember over so many characters."""
+    """Return the headings of what cells remember at each distance."""
     return _line(["cell", "parameters", *map(str, distances)], _memory_widths(distances), names=1)
 
 
 def memory_row(results: Sequence[Recall]) -> str:
-    """Return what a cell remembers over each distance."""
+    """Return the row of what a cell remembers at each distance."""
     first = results[0]
     row = (first.cell, f"{first.parameters:,}", *(f"{result.accuracy:.1%}" for result in results))
     return _line(row, _memory_widths(results), names=1)
 
 
 def memory_caption(task: Task) -> str:
-    """Return what the figures are."""
-    chance = 98 / sqrt(2 * task.pairs)  # percent: 1.96 standard deviations of the share of heads in as many throws
+    """Return the explanation of the figures."""
+    chance = 98 / sqrt(2 * task.pairs)  # percent: 1.96 standard deviations of the share of heads in that many tosses
     return (
-        f"Share of {2 * task.pairs:,} new sentences in which the right one of was and were was the more probable, by "
-        f"the characters of the clause between noun and verb; to guess is to be right in 50% ± {chance:.0f}. Networks "
-        f"of {task.hidden} units, {task.steps:,} steps of {STREAMS} sentences at each length."
+        f'Share of {2 * task.pairs:,} new sentences in which the right verb ("was" or "were") was more probable, by '
+        f"the number of characters between noun and verb; guessing is right in 50% ± {chance:.0f}. Networks of "
+        f"{task.hidden} units, {task.steps:,} steps of {STREAMS} sentences at each length."
     )
 
 
@@ -240,6 +240,6 @@ def _memory_widths(columns: Sequence[object]) -> tuple[int, ...]:
 
 
 def _line(cells: Sequence[str], widths: Iterable[int], *, names: int) -> str:
-    """Lay cells side by side: first names, to the left, then numbers, to the right."""
+    """Join cells: names to the left, then numbers to the right."""
     sides = "<" * names + ">" * (len(cells) - names)
     return "  ".join(f"{cell:{side}{width}}" for cell, side, width in zip(cells, sides, widths, strict=True))

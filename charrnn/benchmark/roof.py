@@ -1,4 +1,4 @@
-"""The most that this machine can do: its fused multiply-add peak, and NumPy's matrix product. Both in FLOP."""
+"""The most that this machine can do, in FLOP: fused multiply-adds, and NumPy's matrix product."""
 
 import os
 import subprocess
@@ -16,12 +16,15 @@ from charrnn.kernels.llvm.vector import LANES
 from charrnn.model.parameters import aligned
 from charrnn.model.team import Team
 
-ROUNDS_A_STEP = 200_000  # of the peak's kernel: a millisecond
+ROUNDS_A_STEP = 200_000  # of the peak's kernel, about a millisecond
 THREAD_LIMITS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 
 def peak_side(team: Team) -> Side:
-    """Return a side that multiplies and adds in registers, on all threads of a team at once."""
+    """Return a side of fused multiply-adds in registers.
+
+    It runs on all threads of a team at once.
+    """
     sums = [aligned(peak.SUMS, LANES) for _ in range(team.size)]
     for values in sums:
         values[:] = np.random.default_rng(0).uniform(1.0, 2.0, values.shape)
@@ -35,15 +38,15 @@ def peak_side(team: Team) -> Side:
 
 @contextmanager
 def product_side(threads: int) -> Iterator[Side]:
-    """Give a side that multiplies float32 matrices of 1024×1024 with NumPy, on so many threads at the most.
+    """Provide a side that multiplies float32 matrices of 1024×1024 with NumPy.
 
-    Raises CharrnnError, in the side, where the process that does it has ended.
+    It uses at most `threads` threads. The side raises CharrnnError if its process has ended.
     """
     child = subprocess.Popen(
         [sys.executable, "-P", matrix_product.__file__],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,  # on Ctrl-C it gets the signal too, and has nothing to say about it
+        stderr=subprocess.DEVNULL,  # Ctrl-C reaches it too, and its message would be noise
         text=True,
         env=os.environ | dict.fromkeys(THREAD_LIMITS, str(threads)),
     )
@@ -58,7 +61,7 @@ def product_side(threads: int) -> Iterator[Side]:
             if not answers.readline():
                 raise BrokenPipeError
         except (OSError, ValueError):  # ValueError: the pipe is closed
-            raise CharrnnError("NumPy's matrix product could not be measured: its process has ended") from None
+            raise CharrnnError("NumPy's matrix product could not be measured: its process ended early") from None
         return steps * 2 * matrix_product.SIZE**3
 
     try:

@@ -1,4 +1,4 @@
-"""What real-time recurrent learning costs, beside going back through windows, as a network grows."""
+"""The cost of real-time recurrent learning compared with backpropagation through windows, by network size."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -16,18 +16,21 @@ from charrnn.training.trainer import Trainer
 
 HIDDEN = (16, 32, 64, 128)
 UPDATES = (32, 1)  # characters between two updates
-WINDOW = 32  # steps that back-propagation goes back through, one stream, to compare with
+WINDOW = 32  # steps of backpropagation, with one stream, to compare with
 
 COUNTED = (
-    "Of a layer with P parameters, R·H² of them W's, and N = S·H states (S = 2 for an LSTM, else 1), the influence is "
-    "N·P numbers for each stream. With T characters between two updates, a character takes N²·P/T multiply-adds to "
-    "carry it on, N·P/T to read it, and 2·N·R·H² for what is new in it, beside those of going back through the T "
-    "characters. The rows of P of symbols that have not come yet cost nothing."
+    "A layer has P parameters, R·H² of them in W, and N = S·H states (S = 2 for an LSTM, else 1). Its influence is N·P "
+    "numbers per stream. With T characters between two updates, a character takes N²·P/T multiply-adds to carry the "
+    "influence on, N·P/T to read it, and 2·N·R·H² for its new part, in addition to the backward pass through the T "
+    "characters. The rows of P for symbols that have not occurred yet cost nothing."
 )
 
 
 def multiply_adds(architecture: Architecture, updates: int) -> int:
-    """Return how many multiply-adds a character takes for its influence, with so many between two updates."""
+    """Return the multiply-adds per character for the influence.
+
+    `updates` is the number of characters between two updates.
+    """
     units, parameters = influence_shape(architecture)
     recurrent = len(architecture.row.recurrent_gates) * architecture.hidden**2
     return round((units + 1) * units * parameters / updates) + 2 * units * recurrent
@@ -35,20 +38,20 @@ def multiply_adds(architecture: Architecture, updates: int) -> int:
 
 @dataclass(frozen=True)
 class Cost:
-    """The speed of one network, in characters a second: going back through windows, and in real time by updates."""
+    """The speed of one network in characters per second: by backpropagation, and in real time."""
 
     architecture: Architecture
     windows: Timing
-    real_time: dict[int, Timing]  # by the characters between two updates
+    real_time: dict[int, Timing]  # by the number of characters between two updates
 
     @property
     def influence_bytes(self) -> int:
-        """What the influence of one stream takes."""
+        """The bytes of one stream's influence."""
         units, parameters = influence_shape(self.architecture)
         return 4 * units * parameters
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it for JSON."""
+        """Return the fields for JSON."""
         return {
             "cell": self.architecture.cell,
             "hidden": self.architecture.hidden,
@@ -63,7 +66,10 @@ class Cost:
 def costs(
     corpus: Corpus, cell: str, team: Team, *, turns: Turns, hidden_sizes: Sequence[int] = HIDDEN
 ) -> Iterator[Cost]:
-    """Measure networks of one layer, from small to large, all with one stream and in turns."""
+    """Measure networks of one layer, from small to large.
+
+    All have one stream, and take turns.
+    """
     for hidden in hidden_sizes:
         plain = Settings(cell=cell, hidden=hidden, batch_size=1, seq_length=WINDOW, dropout=0.0, epochs=1e3, patience=0)
         runs = {"bptt": plain}
@@ -75,7 +81,7 @@ def costs(
 
 
 def table(measured: Sequence[Cost]) -> Table:
-    """Tell how fast each network is, and how large its influence."""
+    """Return a table of each network's speed and influence."""
     rows = tuple(
         (
             f"{cost.architecture.cell} {cost.architecture.hidden}",

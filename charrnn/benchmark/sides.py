@@ -1,4 +1,4 @@
-"""What this program does in a turn: steps of training, characters drawn."""
+"""The work of this program in a turn: training steps, or sampled characters."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from charrnn.writing.sampler import Sampler
 
 
 def training_side(trainer: Trainer) -> Side:
-    """Return a side whose step is a step of a run; it counts characters."""
+    """Return a side that takes training steps; it counts characters."""
 
     def side(steps: int) -> int:
         characters, windows = 0, trainer.streams.windows
@@ -26,7 +26,10 @@ def training_side(trainer: Trainer) -> Side:
 
 
 def sampling_side(network: Network, streams: int, team: Team | None, controls: Controls | None = None) -> Side:
-    """Return a side whose step is a character drawn in each of so many streams; it counts characters."""
+    """Return a side that samples; it counts characters.
+
+    A step is one character in each stream.
+    """
     left: NDArray[np.int32] = np.zeros((0, streams), np.int32)
     sampler = Sampler(network, seeds=range(streams), controls=controls, team=team)
     sampler.read([0])

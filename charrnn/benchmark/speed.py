@@ -1,6 +1,6 @@
-"""One network's speed: training, sampling, and training on one thread against all.
+"""One network's speed: training, sampling, and training on one thread compared with all.
 
-Of PyTorch's ways one on one thread and one on all take part in all rounds: the fastest by a trial.
+Of PyTorch's variants, the fastest on one thread and the fastest on all take part in the rounds; trials select them.
 """
 
 from contextlib import ExitStack
@@ -36,7 +36,7 @@ CONTROLLED = {
 
 @dataclass(frozen=True)
 class Speed:
-    """How fast a network trains or samples; rates in characters a second, those of the machine in FLOP a second."""
+    """The speed of training or sampling. Rates are characters per second; those of the machine, FLOP per second."""
 
     work: str  # "training" or "sampling"
     architecture: Architecture
@@ -49,25 +49,25 @@ class Speed:
 
     @property
     def flop_per_character(self) -> int:
-        """What a character costs; see ``flop.COUNTED``."""
+        """The FLOP per character; see ``flop.COUNTED``."""
         return flop_per_character(self.architecture, training=self.work == "training")
 
     @property
     def flop_per_second(self) -> float:
-        """The median's."""
+        """The FLOP per second, by the median."""
         return self.compared.ours.median * self.flop_per_character
 
     @property
     def step_seconds(self) -> float:
-        """How long a step of all streams takes, by the median."""
+        """The seconds of a step of all streams, by the median."""
         return self.batch_size * self.seq_length / self.compared.ours.median
 
     def share_of(self, most: Timing) -> float:
-        """Return which share this is of the most that the machine can do, medians of the same rounds."""
+        """Return the share of what the machine can do, by medians of the same rounds."""
         return self.flop_per_second / most.median
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it for JSON."""
+        """Return the fields for JSON."""
         network = self.architecture
         result: dict[str, Any] = {
             "work": self.work,
@@ -98,9 +98,10 @@ class Speed:
 
 
 def training_speed(trainer: Trainer, *, turns: Turns, against_torch: bool = False, products: bool = True) -> Speed:
-    """Measure the training of a run, in turns with the machine's peak, NumPy's products and PyTorch, as asked for.
+    """Measure the speed of training.
 
-    Raises CharrnnError where PyTorch is asked for and not installed.
+    The machine's peak, NumPy's products and PyTorch take turns, if asked for. Raises CharrnnError if PyTorch is asked
+    for and not installed.
     """
     team = trainer.team
     theirs: dict[str, Side] = {}
@@ -130,9 +131,9 @@ def training_speed(trainer: Trainer, *, turns: Turns, against_torch: bool = Fals
 def sampling_speed(
     architecture: Architecture, *, streams: int, turns: Turns, team: Team, against_torch: bool = False
 ) -> Speed:
-    """Measure the drawing of characters in so many streams, which a team shares if there are several.
+    """Measure the speed of sampling.
 
-    Raises CharrnnError where PyTorch is asked for and not installed.
+    A team shares the streams if there are several. Raises CharrnnError if PyTorch is asked for and not installed.
     """
     ours = sampling_side(Network(architecture, initialize(architecture, 0)), streams, team if streams > 1 else None)
     theirs: dict[str, Side] = {}
@@ -146,14 +147,14 @@ def sampling_speed(
 
 
 def control_speed(architecture: Architecture, *, turns: Turns) -> tuple[Timing, ...]:
-    """Measure the drawing of characters in one stream: plain, and with each control, and all of them."""
+    """Measure sampling in one stream: plain, with each control, and with all."""
     network = Network(architecture, initialize(architecture, 0))
     sides = {name: sampling_side(network, 1, None, controls) for name, controls in CONTROLLED.items()}
     return tuple(alternate(sides, turns).values())
 
 
 def thread_speed(corpus: Corpus, settings: Settings, team: Team, *, turns: Turns) -> Comparison:
-    """Compare the training of one run on all threads of a team with that on one thread, in characters a second."""
+    """Compare training on all threads of a team and on one thread."""
     with Team(1) as alone:
         sides = {
             f"{members.size} thread{'s' * (members.size > 1)}": training_side(Trainer(settings, corpus, members))

@@ -1,4 +1,4 @@
-"""Many networks: a list of sizes one by one, and how the time grows with each size."""
+"""Many networks: a list of sizes, and how the time grows with each size."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -42,16 +42,20 @@ NETWORKS = Networks(
 
 
 def plain_settings(cell: str, **sizes: Any) -> Settings:
-    """Return settings of a run that does what PyTorch is given to do as well: Adam, clipping, no dropout."""
+    """Return settings for a run that PyTorch also does.
+
+    Adam, clipping, no dropout.
+    """
     return Settings(cell=cell, lr=default_lr(cell), epochs=1.0, dropout=0.0, **sizes)
 
 
 def suite(
     corpus: Corpus, team: Team, *, turns: Turns, streams: int, against_torch: bool, networks: Networks = NETWORKS
 ) -> Iterator[Speed]:
-    """Measure the networks of the list one after the other: training, then sampling of one stream and of `streams`.
+    """Measure the networks of the list one after another.
 
-    Raises CharrnnError where the text is too short for a row, and where PyTorch is asked for and not installed.
+    Training first, then sampling with one stream and with `streams`. Raises CharrnnError if the text is too short for a
+    row, or if PyTorch is asked for and not installed.
     """
     for cells, layers, hidden, batch_size, seq_length in networks.trained:
         for cell in cells:
@@ -68,9 +72,12 @@ def suite(
 
 
 def _trainer(settings: Settings, corpus: Corpus, team: Team) -> Trainer:
-    """Return a run of just these sizes: a row must not tell of others."""
+    """Return a run of exactly these sizes.
+
+    Raises CharrnnError if the text is too short for them.
+    """
     trainer = Trainer(settings, corpus, team)
-    if trainer.settings != settings:  # it was fitted to the text
+    if trainer.settings != settings:  # the sizes were reduced to fit the text
         raise CharrnnError(
             f"the text is too short to measure {settings.batch_size} streams of {settings.seq_length} characters"
         )
@@ -79,9 +86,9 @@ def _trainer(settings: Settings, corpus: Corpus, team: Team) -> Trainer:
 
 @dataclass(frozen=True)
 class Growth:
-    """What doubling one size does to the time; times by medians, in seconds."""
+    """The effect of doubling one size on the time, by medians, in seconds."""
 
-    doubled: str  # the size's name; "" for the base
+    doubled: str  # the name of the size; "" for the base
     settings: Settings
     vocabulary: int
     timing: Timing
@@ -89,16 +96,16 @@ class Growth:
 
     @property
     def step_seconds(self) -> float:
-        """How long a step takes."""
+        """The seconds of a step."""
         return self.settings.batch_size * self.settings.seq_length / self.timing.median
 
     @property
     def relative(self) -> float:
-        """How long a character takes, the base's time being 1."""
+        """The time of a character, as a multiple of the base's."""
         return self.base.median / self.timing.median
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it for JSON."""
+        """Return the fields for JSON."""
         sizes = {
             name: getattr(self.settings, name) for name in ("cell", "hidden", "layers", "batch_size", "seq_length")
         }
@@ -114,9 +121,9 @@ class Growth:
 
 
 def growth(corpus: Corpus, settings: Settings, team: Team, *, turns: Turns) -> list[Growth]:
-    """Measure training at a base size and with one size doubled at a time, all in turns.
+    """Measure training at a base size, and with each size doubled.
 
-    Raises CharrnnError where the text is too short for that.
+    All take turns. Raises CharrnnError if the text is too short.
     """
     trainers = {"": _trainer(settings, corpus, team)}
     doubles = {"hidden size": "hidden", "layers": "layers", "batch size": "batch_size", "sequence length": "seq_length"}
@@ -132,7 +139,10 @@ def growth(corpus: Corpus, settings: Settings, team: Team, *, turns: Turns) -> l
 
 
 def with_twice_the_vocabulary(corpus: Corpus) -> Corpus:
-    """Return a text with twice as many characters to choose from: half of the text is put in new ones, by lot."""
+    """Return a text with twice the vocabulary.
+
+    A random half of its characters is replaced by new ones.
+    """
     symbols = len(corpus.vocabulary)
     first = max(0x10000, 1 + max(map(ord, corpus.vocabulary.characters)))  # beyond the surrogates
     characters = corpus.vocabulary.characters + "".join(map(chr, range(first, first + symbols)))

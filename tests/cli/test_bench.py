@@ -51,7 +51,7 @@ def test_without_pytorch_nothing_is_measured(folder, run, monkeypatch, options):
     monkeypatch.setitem(sys.modules, "torch", None)
     result = run("bench", "corpus.txt", "--against", "torch", *options)
     assert (result.code, result.stdout) == (1, b"")
-    assert result.err == "charrnn: error: PyTorch is not installed here; pip install torch\n"
+    assert result.err == "charrnn: error: PyTorch is not installed; install it with: pip install torch\n"
 
 
 def test_training_as_json(measure):
