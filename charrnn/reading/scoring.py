@@ -36,7 +36,7 @@ class Cut:
     piece: int = 1 << 20  # symbols that are scored before the next ones are read; this bounds memory
     streams: int = 64  # parts of a piece that are read side by side, so that the weights are read once for all
     stream_length: int = 2048  # a piece that is too short for two parts of this length is not divided
-    # Characters that a stream reads before its part, unscored, so that its state is close to that of a full reading.
+    # Characters that a stream reads before its part, unscored, so that its state is close to the state after all text.
     warm_up: int = 256
 
 

@@ -210,7 +210,7 @@ def _read(network: Network, ids: NDArray[np.integer]) -> Iterator[NDArray[np.flo
         of_gates = z[:, :, gates, :hidden].transpose(1, 0, 2, 3)
         values = np.concatenate([of_states, of_gates], axis=2).reshape(steps, -1)
         if not np.isfinite(values).all():
-            raise CharrnnError("the model's weights are too large: the values of its units are NaN or infinity")
+            raise CharrnnError("the model's weights are so large that the values of its units are not finite")
         yield values
 
 

@@ -1,1 +1,1 @@
-"""Writing text with a network: how a character is chosen, samples, conversations, gaps."""
+"""Writing text with a network: the choice of characters, samples, conversations, and gaps."""

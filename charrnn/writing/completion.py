@@ -1,4 +1,4 @@
-"""Completed texts."""
+"""Texts whose gaps are filled."""
 
 import math
 from dataclasses import asdict, dataclass, replace
@@ -12,7 +12,7 @@ BESIDE = 30  # characters on each side of gaps that an excerpt shows
 
 @dataclass(frozen=True)
 class Gap:
-    """A gap of a text: where it begins, counted from 1, what fills it, and how probable that is."""
+    """A gap of a text: its place, counted from 1, its filling, and the probability of the filling."""
 
     index: int
     filling: str
@@ -20,10 +20,10 @@ class Gap:
 
 
 class Completion:
-    """A text whose gaps are filled, and how probable that is.
+    """A text with its gaps filled, and the probability of the fillings.
 
-    The `probability` is that of all characters filled in, each given the text and those filled in before it;
-    `bits_per_char` is its mean cost per character filled in.
+    The `probability` is of all filled-in characters together, each given the text and the characters filled in before
+    it. `bits_per_char` is the mean loss of a filled-in character in bits.
     """
 
     def __init__(self, gapped: Gapped, filling: Filling, vocabulary: Vocabulary) -> None:
@@ -36,7 +36,7 @@ class Completion:
 
     @property
     def data(self) -> bytes:
-        """The whole text, as it is to be written."""
+        """The whole text as bytes, ready to be written."""
         return self._bytes(self._gapped.completed(self._fillings))
 
     def _bytes(self, text: str) -> bytes:
@@ -47,12 +47,12 @@ class Completion:
 
     @property
     def text(self) -> str:
-        """The whole text, with escapes for bytes that are no UTF-8."""
+        """The whole text, with escapes for bytes that are not UTF-8."""
         return self._string(self._gapped.completed(self._fillings))
 
     @property
     def excerpt(self) -> str:
-        """What is beside the gaps, with what was filled in."""
+        """The filled gaps with the text next to them."""
         before, *between, behind = self._gapped.known
         known = (
             before if len(before) <= BESIDE else "…" + before[-BESIDE:],
@@ -74,7 +74,7 @@ class Completion:
 
     @property
     def record(self) -> dict[str, Any]:
-        """All fields, as JSON has them."""
+        """All fields, as JSON values."""
         gaps = [asdict(gap) for gap in self.gaps]
         return {"text": self.text, "gaps": gaps, "probability": self.probability, "bits_per_char": self.bits_per_char}
 

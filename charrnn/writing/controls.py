@@ -1,45 +1,45 @@
-"""How a character is chosen: a table of controls, each of which changes the logarithms of the probabilities."""
+"""How a character is chosen: a table of controls, each of which changes the log-probabilities."""
 
 import math
 from dataclasses import dataclass
 
 from charrnn.errors import CharrnnError
 
-USUAL_LENGTH = 1000  # characters of a sample that nothing else ends
+USUAL_LENGTH = 1000  # characters of a sample if nothing else can end it
 BEAM = 16  # beginnings of a filling that are kept
-LENGTH_AT_MOST = 100_000  # characters of a sample that something else can end
+LENGTH_AT_MOST = 100_000  # characters of a sample if something else can end it
 
 
 @dataclass(frozen=True)
 class Control:
-    """A row of the table: a control's name, what it does, and its values."""
+    """A row of the table: the name of a control, what it does, and its range."""
 
     name: str
-    help: str  # for people
-    effect: str  # on log p, of the model's probabilities or of what the row before made of them
+    help: str  # for users
+    effect: str  # on log p: of the model's probabilities, or as the previous row has changed them
     least: float
     most: float
     whole: bool = False
-    least_is_open: bool = False  # only more than `least` will do
+    least_is_open: bool = False  # values must be above `least`
 
     def allows(self, value: float) -> bool:
-        """Tell whether a value is in the row's range."""
+        """Return whether a value is in the row's range."""
         above = value > self.least if self.least_is_open else value >= self.least
         return above and value <= self.most and math.isfinite(value) and not (self.whole and value % 1)
 
 
-# They work in this order. Each one keeps the likeliest character, so that there always is one to draw.
+# They apply in this order. Each keeps the most probable character, so that one is always left to draw.
 CONTROLS = (
     Control(
         "repeat_penalty",
-        "Makes characters that are among the last ones written so many times less likely; 1 changes nothing.",
+        "Divide the probability of each character among the last ones by this number; 1 changes nothing.",
         "log p − log penalty for each character in the window",
         1e-6,
         1e6,
     ),
     Control(
         "repeat_window",
-        "How many last characters, of the prime too, --repeat-penalty looks at.",
+        "Number of last characters, including the prime, that --repeat-penalty looks at.",
         "",
         1,
         65_536,
@@ -47,23 +47,31 @@ CONTROLS = (
     ),
     Control(
         "temperature",
-        "How bold: 0 always takes the likeliest character, 0.5 is careful, 1 as learnt, above 1 wild.",
-        "log p / temperature; for 0, −∞ for all but the likeliest",
+        "How bold the model is: 0 always takes the most probable character, 0.5 is careful, 1 is as learned, and more "
+        "is wild.",
+        "log p / temperature; 0 keeps only the most probable",
         0.0,
         math.inf,
     ),
-    Control("top_k", "Choose among the K likeliest characters alone.", "−∞ for all but K", 1, 2**31 - 1, whole=True),
+    Control(
+        "top_k",
+        "Choose only among the K most probable characters.",
+        "−∞ for all but the K most probable",
+        1,
+        2**31 - 1,
+        whole=True,
+    ),
     Control(
         "min_p",
-        "Leave out characters less likely than this share of the likeliest one's probability; 0 leaves out none.",
-        "−∞ where log p < log max p + log share",
+        "Leave out characters with less than this share of the highest probability; 0 leaves out none.",
+        "−∞ if log p < log max p + log share",
         0.0,
         1.0,
     ),
     Control(
         "top_p",
-        "Choose among the likeliest characters that have this much probability together; 1 is all of them.",
-        "−∞ for all but the fewest likeliest whose p add up to it",
+        "Choose among the most probable characters, as few as have this probability together; 1 keeps all.",
+        "−∞ for all but the most probable whose p add up to it",
         0.0,
         1.0,
         least_is_open=True,
@@ -73,7 +81,7 @@ CONTROLS = (
 
 @dataclass(frozen=True)
 class Controls:
-    """A value for each control; these defaults change nothing. CharrnnError for a value out of its row's range."""
+    """A value for each control; the defaults change nothing. Raises CharrnnError for a value outside its range."""
 
     repeat_penalty: float = 1.0
     repeat_window: int = 64

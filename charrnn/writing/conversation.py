@@ -15,15 +15,15 @@ from charrnn.writing.controls import Controls
 from charrnn.writing.sampler import Sampler
 from charrnn.writing.samples import Ending, samples, seeds
 
-SNAPSHOTS = 32  # last turns whose state is kept; where an earlier one is gone back to, its text is read again
+SNAPSHOTS = 32  # last turns whose state is kept; to return to an earlier one, its text is read again
 
 
 @dataclass(eq=False)
 class Turn:
     """What was typed [n], and the parts of what was written after it [n].
 
-    `opening` [≤ 1] is what a text begins after: read before all else, and never shown. `ended` is "end" where the model
-    ended the document, "new" where the person began another text, else None. `sampler` has read all before `written`.
+    `opening` [≤ 1] is the symbol before a text: it is read first and never shown. `ended` is "end" if the model ended
+    the document, "new" if the person started a new text, else None. `sampler` has read everything before `written`.
     """
 
     opening: NDArray[Any]
@@ -34,13 +34,13 @@ class Turn:
 
 
 class Conversation:
-    """A text that grows by turns: what is typed is read after all that was before, and the network goes on from it.
+    """A text that grows by turns: the network reads what was typed, after all previous text, and continues it.
 
-    `controls` and `ending` hold for what is written next. Continuations are drawn with seeds that follow from the first
-    one, so that the same seed and the same turns give the same text; the first is what a sample with that seed and what
-    was typed as its prime would be, but where a separator was typed: it ends no document here, and its characters are
-    as known or unknown as any. `unknown` says what becomes of typed characters that the model does not know, as in
-    `Vocabulary.encode`.
+    `controls` and `ending` apply to what is written next. The continuations are drawn with seeds derived from the first
+    seed, so the same seed and the same turns give the same text. The first continuation is the sample with this seed
+    and the typed text as its prime, except if a separator was typed: it does not end a document here, and its
+    characters are like any others. `unknown` decides about typed characters that are not in the model's vocabulary, as
+    in `Vocabulary.encode`.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Conversation:
 
     @property
     def seed(self) -> int:
-        """The seed that those of the continuations follow from; once set, they follow anew."""
+        """The seed from which the continuations' seeds are derived; setting it derives them again."""
         return self._seed
 
     @seed.setter
@@ -72,10 +72,11 @@ class Conversation:
         self._seed, self._seeds = seed, seeds(seed)
 
     def take(self, text: str = "") -> Iterator[NDArray[np.int32]]:
-        """Read what was typed, perhaps nothing, and yield what the network writes after it, in parts [n].
+        """Read what was typed, and yield its continuation.
 
-        Whoever stops taking parts stops the turn: what was yielded has been written, and no more. Raises CharrnnError,
-        and leaves all as it was, for characters that the model does not know.
+        The text can be empty. The continuation comes in parts [n]. A caller that stops taking parts stops the turn: the
+        parts that were yielded have been written, and no more. Raises CharrnnError for unknown characters; the
+        conversation is then unchanged.
         """
         typed = self.vocabulary.encode(text, unknown=self.unknown, where="what was typed", documents=False)
         turn = Turn(typed[:0], typed)
@@ -85,28 +86,34 @@ class Conversation:
         return self._write(turn)
 
     def again(self) -> Iterator[NDArray[np.int32]]:
-        """Take back the last continuation and yield another one. Raises CharrnnError where there is none."""
+        """Remove the last continuation and yield another one.
+
+        Raises CharrnnError if there is none.
+        """
         if not self._turns or self._turns[-1].ended == "new":
-            raise CharrnnError("there is no continuation to be written again")
+            raise CharrnnError("there is no continuation to write again")
         last = self._turns.pop()
         self._turns.append(Turn(last.opening, last.typed, sampler=last.sampler))
         return self._write(self._turns[-1])
 
     def undo(self) -> Turn:
-        """Take back the last turn, or the last `begin_anew`, and return it. Raises CharrnnError where there is none."""
+        """Remove the last turn and return it.
+
+        A `begin_anew` is a turn, too. Raises CharrnnError if there is none.
+        """
         if not self._turns:
-            raise CharrnnError("there is nothing to be taken back")
+            raise CharrnnError("there is nothing to undo")
         return self._turns.pop()
 
     def begin_anew(self) -> None:
-        """Begin a new text, which knows nothing of this one."""
+        """Start a new text, independent of this one."""
         if self._turns and self._turns[-1].ended != "new":
             nothing = np.zeros(0, np.int32)
             self._turns.append(Turn(nothing, nothing, ended="new"))
 
     @property
     def last_typed(self) -> bytes:
-        """What was typed in the last turn, in UTF-8 or as raw bytes."""
+        """What was typed in the last turn, as UTF-8 or raw bytes."""
         return self.vocabulary.decode_bytes(self._turns[-1].typed) if self._turns else b""
 
     @property
@@ -116,24 +123,27 @@ class Conversation:
 
     @property
     def text(self) -> bytes:
-        """All that was typed and written, in UTF-8 or as raw bytes, with the separator after each ended document."""
+        """All that was typed and written, as UTF-8 or raw bytes, with the separator after each ended document."""
         begin = next((k + 1 for k in range(len(self._turns) - 1, -1, -1) if self._turns[k].ended == "new"), 0)
         parts = [np.zeros(0, np.int64)]
         for turn in self._turns[begin:]:
             parts += [turn.typed, *turn.written]
             if turn.ended == "end":
-                parts.append(np.array([len(self.vocabulary)]))  # as in a text that is encoded
+                parts.append(np.array([len(self.vocabulary)]))  # as in an encoded text
         return self.vocabulary.decode_bytes(np.concatenate(parts))
 
     @property
     def open_text(self) -> bytes:
-        """What the next turn goes on from: the text, or where texts are documents, the one that has not ended."""
+        """The text that the next turn continues: in documents, the document that has not ended."""
         turns = reversed(list(self._open_turns()))
         parts = [part for turn in turns for part in (turn.typed, *turn.written)]
         return self.vocabulary.decode_bytes(np.concatenate([np.zeros(0, np.int64), *parts]))
 
     def sampler(self) -> Sampler:
-        """Return a sampler that has read the open text, and knows as much of it as the controls ask for."""
+        """Return a sampler that has read the open text.
+
+        It remembers as many of the last characters as the controls need.
+        """
         unread: list[NDArray[Any]] = []
         sampler: Sampler | None = None
         for turn in self._open_turns():
@@ -149,7 +159,10 @@ class Conversation:
         return sampler
 
     def _open_turns(self) -> Iterator[Turn]:
-        """Yield the turns since a document ended or a new text began, the last one first."""
+        """Yield the turns of the open text in reverse.
+
+        They are those after the last document that ended, or after the start of a new text.
+        """
         return takewhile(lambda turn: not turn.ended, reversed(self._turns))
 
     def _write(self, turn: Turn) -> Iterator[NDArray[np.int32]]:
@@ -163,9 +176,9 @@ class Conversation:
         try:
             for piece in samples(sampler, self.vocabulary, self.ending, seed=seed):
                 if piece.symbols.size:
-                    turn.written.append(piece.symbols.astype(self.vocabulary.dtype))  # kept, so as small as it can be
+                    turn.written.append(piece.symbols.astype(self.vocabulary.dtype))  # the smallest type, as it is kept
                 turn.ended = "end" if piece.ended == "end" else None
                 yield piece.symbols
         finally:
             if self._turns[-1:] == [turn] and not (turn.typed.size or turn.written or turn.ended):
-                self._turns.pop()  # stopped before anything was there
+                self._turns.pop()  # stopped before anything was written

@@ -1,8 +1,9 @@
 """Filling the gaps of a text with a bidirectional network.
 
-A gap is filled from left to right: by the chain rule, the probability of a filling is the product of each character's,
-given all that is before it, chosen characters too, and all that is known behind it, where what is not known is read as
-the gap symbol. So the right stack reads a text once, whatever is chosen, and only the left one has to follow choices.
+A gap is filled from left to right. By the chain rule, the probability of a filling is the product of the probabilities
+of its characters, each given everything before it, including the characters chosen so far, and everything known after
+it, with the gap symbol in place of each unknown character. So the right stack reads a text once, whatever is chosen,
+and only the left stack has to follow the choices.
 """
 
 import re
@@ -24,22 +25,22 @@ from charrnn.writing.controls import BEAM
 
 Ids = NDArray[np.int32]
 Floats = NDArray[np.float64]
-# From the log-probabilities of each row so far [B] and those of its next symbol [B, V]: the rows [B'] that go on, and
-# the symbols [B'] that they go on with.
+# A Chooser takes the log-probabilities of each row so far [B] and of its next symbol [B, V]. Its Choice is the rows
+# [B'] to continue, and the symbols [B'] to continue them with.
 Choice = tuple[NDArray[np.intp], NDArray[np.intp]]
 Chooser = Callable[[Floats, Floats], Choice]
 
-# Characters that are read on each side of gaps. Those with as many known ones between them are filled apart: what
-# stands in one then has no bearing on the other, and a long text is read only where it has gaps.
+# Characters that are read on each side of gaps. Gaps with at least this many known characters between them are filled
+# separately: one does not influence the other, and a long text is read only around its gaps.
 CONTEXT = 128
 MOST_NUMBERS = 50_000_000  # numbers that are kept for the unknown characters of a text: 200 MB
 
 
 @dataclass(frozen=True)
 class Gapped:
-    """A text with gaps: what is ``known`` before, between and behind them, and the ``lengths`` of the gaps.
+    """A text with gaps: the ``known`` parts before, between and after them, and the ``lengths`` of the gaps.
 
-    Its symbols ``ids`` [N] are those that a network reads, with their number, V, for each character that is not known.
+    ``ids`` [N] are the symbols that a network reads, with V, the number of symbols, for each unknown character.
     """
 
     known: tuple[str, ...]
@@ -50,9 +51,10 @@ class Gapped:
     def of(
         cls, text: str, mark: str, vocabulary: Vocabulary, *, unknown: str = "error", where: str = "the text"
     ) -> "Gapped":
-        """Find the gaps in a text, each a run of so many marks as characters are missing; bytes as ``typed`` has them.
+        """Find the gaps in a text.
 
-        Line breaks are read as line feeds, and a byte order mark is not, but of bytes. Raises CharrnnError as
+        A gap is a run of marks, one for each missing character. Line breaks are read as line feeds, and a byte order
+        mark is left out. Bytes are as from `Vocabulary.typed`, and are not changed. Raises CharrnnError as
         `Vocabulary.encode` does.
         """
         parts = re.split(f"((?:{re.escape(mark)})+)", text)
@@ -60,7 +62,7 @@ class Gapped:
         if vocabulary.byte_level:
             codes = text.replace(mark, "\u0100").encode("utf-32-le")
             return cls(known, lengths, np.frombuffer(codes, "<u4").astype(np.int32))
-        # For encoding there is one character more, which neither the model knows nor the text has.
+        # For encoding, a gap is one more character, which is neither in the vocabulary nor in the text.
         gap = next(
             c for c in map(chr, range(sys.maxunicode, 0, -1)) if c not in text and c not in vocabulary.characters
         )
@@ -71,27 +73,30 @@ class Gapped:
         return cls(known, lengths, np.where(ids == at, len(vocabulary), ids - (ids > at)).astype(np.int32))
 
     def completed(self, fillings: Sequence[str]) -> str:
-        """Return the text with its gaps filled, and all else as it was."""
+        """Return the text with its gaps filled.
+
+        Everything else is unchanged.
+        """
         return "".join(part for pair in zip(self.known, (*fillings, ""), strict=True) for part in pair)
 
     def split(self, filled: str) -> list[str]:
-        """Cut what was filled in, end to end, into what each gap got."""
+        """Cut all filled-in characters into gaps' fillings."""
         return [filled[end - length : end] for end, length in zip(accumulate(self.lengths), self.lengths, strict=True)]
 
 
 @dataclass(frozen=True)
 class Filling:
-    """Symbols [n] for all unknown characters of a text, and the nats [n] that each costs, given those before it."""
+    """Symbols [n] for all unknown characters of a text, and their losses [n] in nats, each given those before it."""
 
     symbols: Ids
     nats: Floats
 
 
 class Filler:
-    """A bidirectional network that fills gaps. Raises CharrnnError for any other.
+    """A bidirectional network that fills gaps. Raises CharrnnError for any other network.
 
-    It reads up to `at_once` symbols before it carries the states on, of all rows together, and `context` characters on
-    each side of gaps; it keeps `most` numbers for the unknown characters of a text.
+    It reads up to `at_once` symbols of all rows together before it carries their states, and `context` characters on
+    each side of gaps. It keeps at most `most` numbers for the unknown characters of a text.
     """
 
     def __init__(
@@ -99,8 +104,8 @@ class Filler:
     ) -> None:
         if not network.architecture.bidirectional:
             raise CharrnnError(
-                "this model reads from left to right alone and does not know what is behind a gap; one that fills gaps "
-                "is trained with charrnn train --bidirectional"
+                "this model reads only from left to right and cannot fill gaps; train a model that can with: "
+                "charrnn train --bidirectional"
             )
         self.symbols = network.architecture.vocabulary
         self._left, self._right = _stack(network, 0), _stack(network, 1)
@@ -110,15 +115,16 @@ class Filler:
         self._c = named["output.c"].astype(np.float64)
 
     def compile(self) -> None:
-        """Compile what is needed, if it is not yet."""
+        """Compile what is needed, if necessary."""
         self._left.compile()
 
     def best(self, ids: Ids, count: int = 1, beam: int = BEAM) -> list[Filling]:
-        """Return the likeliest fillings of a text [N], at most so many, the likeliest first.
+        """Return the most probable fillings of a text [N].
 
-        They are found by beam search: at each unknown character the `beam` likeliest beginnings are kept, `count` at
-        least, over all gaps that are close together. Where the beam holds all that there are, this is exact.
-        Raises CharrnnError where predictions are no numbers, or where there are too many unknown characters.
+        Returns at most ``count`` fillings, the most probable first. Beam search finds them: at each unknown character,
+        the ``beam`` most probable beginnings are kept, but at least ``count``, over all gaps that are close together.
+        If the beam has room for all beginnings, the result is exact. Raises CharrnnError if the predictions are not
+        finite, or if the text has too many unknown characters.
         """
         beam = max(beam, count)
 
@@ -131,14 +137,15 @@ class Filler:
         return _likeliest([self._search(part, choose, beam, count) for part in self._stretches(ids, beam)], count)
 
     def draw(self, ids: Ids, temperature: float, seeds: Sequence[int]) -> list[Filling]:
-        """Draw a filling of a text [N] for each seed, from the predictions at a temperature, which is above 0.
+        """Draw one filling of a text for each seed.
 
-        The nats are those of the predictions themselves. Raises CharrnnError as `best` does.
+        The text has shape [N]. The ``temperature`` is above 0; it does not apply to the losses. Raises CharrnnError as
+        `best` does.
         """
         generators = [np.random.default_rng(seed) for seed in seeds]
 
         def choose(scores: Floats, log_p: Floats) -> Choice:
-            rows = np.arange(len(seeds)) * (len(scores) > 1)  # they part at the first character that is drawn
+            rows = np.arange(len(seeds)) * (len(scores) > 1)  # all start from row 0
             weights = np.exp((log_p - log_p.max(axis=1, keepdims=True)) / max(temperature, COLDEST))
             sums = np.cumsum(weights, axis=1)[rows]
             chances = np.array([generator.random() for generator in generators])
@@ -148,17 +155,23 @@ class Filler:
         return [_joined(parts) for parts in zip(*stretches, strict=True)]
 
     def _stretches(self, ids: Ids, rows: int) -> Iterator[Ids]:
-        """Yield the parts of a text that have gaps, with what is to be read on both sides."""
+        """Yield the parts of a text that have gaps.
+
+        Each has the context that is read on both sides.
+        """
         places = np.flatnonzero(ids == self.symbols)
         most = self._most // (len(self._V) + 4 * rows)
         if places.size > most:
-            raise CharrnnError(f"{places.size:,} characters are to be filled in, and {most:,} are the most at once")
+            raise CharrnnError(f"the text has {places.size:,} characters to fill in; at most {most:,} can be filled in")
         cuts = np.flatnonzero(np.diff(places) > self._context) + 1
         for part in np.split(places, cuts):
             yield ids[max(0, part[0] - self._context) : part[-1] + self._context + 1]
 
     def _search(self, ids: Ids, choose: Chooser, most: int, count: int) -> list[Filling]:
-        """Fill a stretch from left to right, in `most` ways at most; return the first ones at the end."""
+        """Fill a stretch from left to right.
+
+        Keeps at most ``most`` ways to fill it; returns the first ``count`` of them at the end.
+        """
         places = np.flatnonzero(ids == self.symbols)
         behind = self._read_back(ids, places)
         left = Reader(self._left, most, at_once=self._at_once)
@@ -177,7 +190,10 @@ class Filler:
         return _traced(steps, count)
 
     def _read_back(self, ids: Ids, places: NDArray[np.intp]) -> Array:
-        """Read a text [N] from its end; return the right stack's outputs beside some places [n, H]."""
+        """Read a text [N] backward, from its end.
+
+        Returns the right stack's outputs next to the given places [n, H].
+        """
         reader = Reader(self._right, at_once=self._at_once)
         outputs = np.empty((places.size, self._right.architecture.outputs), np.float32)
         end = ids.size
@@ -189,10 +205,13 @@ class Filler:
 
 
 def _stack(network: Network, direction: int) -> Network:
-    """Return one of the two stacks of a bidirectional network, as a network of its own."""
+    """Return a bidirectional network's stack as a network.
+
+    ``direction`` is 0 for the left stack and 1 for the right one.
+    """
     both = network.architecture
     alone = replace(both, vocabulary=both.symbols(direction), bidirectional=False)
-    # What it makes of its own outputs is not wanted: the two stacks' are added up before the softmax.
+    # Its output layer is not used: the outputs of both stacks are added up before the softmax.
     parameters = {
         name: np.zeros(shape, np.float32)
         if name.startswith("output.")
@@ -203,15 +222,21 @@ def _stack(network: Network, direction: int) -> Network:
 
 
 def _log_softmax(logits: Floats) -> Floats:
-    """Return log-probabilities [B, V]. Raises CharrnnError where these are no numbers."""
+    """Return log-probabilities [B, V].
+
+    Raises CharrnnError if the logits are not finite.
+    """
     if not np.isfinite(logits).all():
-        raise CharrnnError("the model's weights are so large that its predictions are no numbers")
+        raise CharrnnError("the model's weights are so large that its predictions are not finite")
     logits = logits - logits.max(axis=1, keepdims=True)
     return np.asarray(logits - np.log(np.exp(logits).sum(axis=1, keepdims=True)))
 
 
 def _traced(steps: Sequence[tuple[NDArray[np.intp], Ids, Floats]], count: int) -> list[Filling]:
-    """Follow the first rows of the last step back to the first step; each is its parents, symbols and nats [B]."""
+    """Trace the first rows of the last step back.
+
+    A step is its parents, symbols and losses [B]. Returns at most ``count`` fillings.
+    """
     rows = np.arange(min(count, steps[-1][0].size))
     symbols, nats = np.empty((len(steps), rows.size), np.int32), np.empty((len(steps), rows.size))
     for k in reversed(range(len(steps))):
@@ -221,11 +246,15 @@ def _traced(steps: Sequence[tuple[NDArray[np.intp], Ids, Floats]], count: int) -
 
 
 def _likeliest(stretches: Sequence[Sequence[Filling]], count: int) -> list[Filling]:
-    """Return the likeliest ways to fill all stretches, of the likeliest ways to fill each; they do not depend."""
+    """Return the most probable ways to fill all stretches.
+
+    They combine the most probable ways to fill each, as the stretches are independent.
+    """
     totals, steps = np.zeros(1), []
     for fillings in stretches:
         costs = np.array([filling.nats.sum() for filling in fillings])
-        # Of what is the i-th of the ones and the j-th of the others, i·j are as likely: no more than these can count.
+        # The i-th of one list with the j-th of the other can be among the best only if i·j ≤ count: the i·j
+        # combinations up to them are at least as probable.
         pairs = [(i, j) for i in range(totals.size) for j in range(min(costs.size, count // (i + 1)))]
         before, which = np.array(pairs, np.intp).reshape(-1, 2).T
         sums = totals[before] + costs[which]

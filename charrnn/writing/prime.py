@@ -1,4 +1,4 @@
-"""The text that a sample goes on from: its prime."""
+"""The prime: the text that a sample continues."""
 
 from collections.abc import Callable, Iterable
 
@@ -11,31 +11,36 @@ from charrnn.writing.sampler import Sampler
 
 
 def typed_prime(text: str, vocabulary: Vocabulary, unknown: str = "error") -> Ids:
-    """Return the symbols [N] of a prime that was typed; where texts are documents, those of the last one.
+    """Return the symbols [N] of a typed prime.
 
-    Raises CharrnnError as `Vocabulary.encode` does, and where nothing is left of it.
+    Of several documents, only the last one counts. Raises CharrnnError as `Vocabulary.encode` does, and if the prime
+    has only unknown characters.
     """
     if vocabulary.separator:
         text = text.removesuffix(vocabulary.separator).rsplit(vocabulary.separator, 1)[-1]
     ids = vocabulary.encode(text, unknown=unknown, where="the prime", documents=False)
     if text and not ids.size:
-        raise CharrnnError("the model knows none of the characters in the prime")
+        raise CharrnnError("there are only unknown characters in the prime")
     return ids
 
 
 def stored_prime(
     path: str, vocabulary: Vocabulary, unknown: str = "error", *, most: int = MOST_IN_MEMORY
 ) -> Iterable[Ids]:
-    """Return a prime in a file or standard input, in blocks; where texts are documents, the last one.
+    """Return a prime from a file or standard input.
 
-    Raises CharrnnError as `read_stream` does, and for a document of more than `most` symbols, as it is kept in memory.
+    It comes in blocks. Of several documents, only the last one counts. Raises CharrnnError as `read_stream` does, and
+    for a document of more than `most` symbols, as it is kept in memory.
     """
     blocks = read_stream(path, vocabulary, unknown=unknown)
     return blocks if vocabulary.boundary is None else last_document(blocks, vocabulary.boundary, most=most)
 
 
 def last_document(blocks: Iterable[Ids], boundary: int, *, most: int = MOST_IN_MEMORY) -> list[Ids]:
-    """Return the last of the documents that come in blocks, without the symbols at its ends."""
+    """Return the last of the documents in blocks.
+
+    Its boundaries are left out.
+    """
     parts: list[Ids] = []
     size = 0
     for ids in blocks:
@@ -43,7 +48,7 @@ def last_document(blocks: Iterable[Ids], boundary: int, *, most: int = MOST_IN_M
             parts, size, ids = [], 0, ids[begins[-1] + 1 :]
         parts.append(ids[ids < boundary])
         size += parts[-1].size
-        check_size("a document to go on from", size, most)
+        check_size("a document of the prime", size, most)
     return parts
 
 
@@ -56,10 +61,11 @@ def read_prime(
     keep: bool = False,
     most: int = MOST_IN_MEMORY,
 ) -> Ids:
-    """Let a sampler read a prime that comes in blocks, and `write` them; return it [N] if it is to be kept, else [0].
+    """Let a sampler read a prime in blocks.
 
-    What a text begins after is read before it where texts are documents, and in the place of no text at all. Raises
-    CharrnnError for more than `most` symbols to keep.
+    Also gives each block to `write`. Returns the prime [N] with `keep`, else an empty array. In documents, the boundary
+    is read before the prime. If the prime is empty, the symbol before a text is read in its place. Raises CharrnnError
+    for more than `most` symbols to keep.
     """
     parts: list[Ids] = [np.zeros(0, vocabulary.dtype)]
     begun = vocabulary.boundary is not None
@@ -74,7 +80,7 @@ def read_prime(
         if keep:
             parts.append(ids)
             size += ids.size
-            check_size("the text to go on from", size, most)
+            check_size("the prime", size, most)
     if not begun:
         sampler.read([vocabulary.start_symbol])
     return np.concatenate(parts)

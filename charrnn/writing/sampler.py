@@ -16,18 +16,21 @@ from charrnn.model.reader import Reader
 from charrnn.model.team import Team
 from charrnn.writing.controls import Controls
 
-BLOCK_SECONDS = 0.02  # of drawing between two blocks: no reader sees it stutter, and Ctrl-C need not wait
+BLOCK_SECONDS = 0.02  # of drawing in a block, so that the output looks continuous and Ctrl-C is quick
 
 
 def compile_sampling(network: Network) -> None:
-    """Compile what a sampler needs, by drawing nothing."""
+    """Compile what a sampler needs by drawing nothing."""
     sampler = Sampler(network)
     sampler.read([0])
     sampler.draw(0)
 
 
 def drawing_controls(controls: Controls) -> DrawingControls:
-    """Return controls as compiled code takes them: numbers of one type each, and no K as more than there are."""
+    """Return controls as compiled code takes them.
+
+    Each number has a fixed type. If top_k is None, it is larger than any vocabulary.
+    """
     return DrawingControls(
         repeat_penalty=float(controls.repeat_penalty),
         temperature=float(controls.temperature),
@@ -38,11 +41,11 @@ def drawing_controls(controls: Controls) -> DrawingControls:
 
 
 class Sampler:
-    """B streams of a network, each with a state of its own, that read texts and draw characters.
+    """B streams of a network, each with its own state, that read texts and draw characters.
 
-    Each stream draws by the chances of its own seed: the same seed draws the same symbols, whatever streams there are
-    beside it and however many threads the team has. The weights are read once for all streams. Before anything is
-    drawn, something must have been read.
+    Each stream has its own random numbers, from its seed: the same seed draws the same symbols, whatever the other
+    streams and the number of threads are. The weights are read once for all streams. A sampler must read something
+    before it draws.
     """
 
     def __init__(
@@ -65,7 +68,7 @@ class Sampler:
 
     @property
     def controls(self) -> Controls:
-        """How characters are chosen; new ones hold from the next character on."""
+        """How characters are chosen; new controls apply from the next character on."""
         return self._controls
 
     @controls.setter
@@ -75,21 +78,22 @@ class Sampler:
         self._remember(last)
 
     def read(self, ids: ArrayLike) -> None:
-        """Let every stream read the symbols [N] after what it has read or drawn so far.
+        """Let every stream read the symbols [N].
 
-        Raises ValueError for a number that is no symbol's, such as that of a document's end.
+        They follow what the stream has read or drawn so far. Raises ValueError for a number that is not a symbol's,
+        such as the end of a document.
         """
         symbols = np.asarray(ids, np.int32)
         if len(symbols) and not 0 <= symbols.min() <= symbols.max() < self.network.architecture.vocabulary:
-            raise ValueError("there is a number that is no symbol's")
+            raise ValueError(f"symbols are numbered from 0 to {self.network.architecture.vocabulary - 1}")
         for_all = np.broadcast_to(symbols[:, np.newaxis], (len(symbols), self.streams))
         self._reader.read(for_all)
         self._remember(np.concatenate([self._last_characters(), for_all[-int(self.controls.repeat_window) :]]))
 
     def draw(self, count: int) -> Drawn:
-        """Draw, and read, so many characters in each stream.
+        """Draw, and read, ``count`` characters in each stream.
 
-        Raises CharrnnError where the predictions are no numbers, ValueError where nothing has been read yet.
+        Raises CharrnnError if the predictions are not finite, ValueError if nothing has been read yet.
         """
         reader = self._reader
         if not reader.slot:
@@ -109,14 +113,15 @@ class Sampler:
         else:
             self.team.run(job)
         if min(slots) < 0:
-            raise CharrnnError("the model's weights are so large that its predictions are no numbers")
+            raise CharrnnError("the model's weights are so large that its predictions are not finite")
         reader.slot = slots[0]
         return drawn
 
     def probabilities(self) -> NDArray[np.float64]:
-        """Return each stream's probabilities of its next symbol [B, V], as the network has them: no control applies.
+        """Return the probabilities of the next symbols [B, V].
 
-        Raises CharrnnError where the predictions are not finite, ValueError where nothing has been read yet.
+        They are the network's own: no control applies. Raises CharrnnError if the predictions are not finite,
+        ValueError if nothing has been read yet.
         """
         reader = self._reader
         if not reader.slot:
@@ -129,7 +134,10 @@ class Sampler:
         return shares
 
     def blocks(self) -> Iterator[Drawn]:
-        """Draw without end, in blocks: the first of one character, later ones of some hundredths of a second."""
+        """Draw without end, in blocks.
+
+        The first block has one character, and later ones take some hundredths of a second.
+        """
         size = 1
         while True:
             began = time.perf_counter()
@@ -139,19 +147,25 @@ class Sampler:
             yield drawn
 
     def fork(self, seeds: Sequence[int], team: Team | None = None) -> "Sampler":
-        """Return another sampler, whose streams go on from where this one's first stream is."""
+        """Return a sampler that continues from the first stream.
+
+        All its streams start from the state of this sampler's first stream.
+        """
         other = Sampler(self.network, seeds=seeds, controls=self.controls, team=team, block_seconds=self.block_seconds)
         other._reader.follow(self._reader)
         other._remember(np.repeat(self._last_characters()[:, :1], other.streams, axis=1))
         return other
 
     def _last_characters(self) -> NDArray[np.int32]:
-        """Return the characters [≤ N, B] in the window of the last ones, the oldest first."""
+        """Return the characters in the repeat window.
+
+        They have shape [≤ N, B]; the oldest comes first.
+        """
         ordered = np.roll(self._recent.ring, -int(self._recent.oldest[0]), axis=0)
         return ordered[ordered[:, 0] >= 0]
 
     def _remember(self, last: NDArray[np.int32]) -> None:
-        """Set the window of the last characters, and the penalties for those in it."""
+        """Set the repeat window and its penalties."""
         size = int(self.controls.repeat_window)
         last = last[-size:]
         ring = np.full((size, self.streams), -1, np.int32)

@@ -1,4 +1,4 @@
-"""Whole samples: where each begins and ends, many of them side by side."""
+"""Complete samples: where each starts and ends, and many of them side by side."""
 
 import math
 import os
@@ -16,15 +16,15 @@ from charrnn.writing.controls import LENGTH_AT_MOST, USUAL_LENGTH
 from charrnn.writing.sampler import Sampler
 
 STREAMS = 64  # samples that are drawn side by side
-MOST_WAITING = 1 << 24  # symbols of them, at most, that wait for the end of an earlier one
-TRIES = 100  # samples that are drawn for one that is accepted, before that is given up
+MOST_WAITING = 1 << 24  # symbols of these samples that can wait for the end of an earlier one
+TRIES = 100  # samples that are drawn for each accepted one before drawing stops with an error
 
 
 @dataclass(frozen=True)
 class Ending:
-    """Where a sample ends, whatever comes first; a document ends, besides, where the model ends it.
+    """Where a sample ends: after `length` characters, after `lines` line breaks, or before one of the strings `stops`.
 
-    After `length` characters, after `lines` line breaks, or before one of the strings `stops`. None is no bound.
+    The first of these ends counts; None is no limit. A document also ends where the model ends it.
     """
 
     length: int | None = None
@@ -33,9 +33,9 @@ class Ending:
 
     @classmethod
     def of(cls, vocabulary: Vocabulary, *, length: int | None, lines: int | None, stops: Sequence[str]) -> "Ending":
-        """Return where samples end: a length of 0 is no bound, None the usual bound.
+        """Return where samples end.
 
-        Raises CharrnnError as `check` does.
+        A length of 0 is no limit, and None is the default limit. Raises CharrnnError as `check` does.
         """
         if length is None:
             length = LENGTH_AT_MOST if vocabulary.separator or lines or stops else USUAL_LENGTH
@@ -44,21 +44,24 @@ class Ending:
         return ending
 
     def check(self, vocabulary: Vocabulary) -> None:
-        """Raise CharrnnError for an end that can never come, as the model does not know its characters."""
+        """Raise CharrnnError if an end can never come.
+
+        It cannot come if its characters are not in the vocabulary.
+        """
         for what, text in [("--stop", stop) for stop in self.stops] + [("--lines", "\n")] * (self.lines is not None):
             try:
                 vocabulary.encode(text, documents=False)
             except CharrnnError:
                 said = f"{what} {text[:60]!r}" if what == "--stop" else f"{what} {self.lines}"
                 hint = "; each document ends by itself" if vocabulary.separator else ""
-                raise CharrnnError(f"{said} would never end a text: the model cannot write it{hint}") from None
+                raise CharrnnError(f"{said} can never end a text: the model cannot write it{hint}") from None
 
 
 @dataclass(frozen=True)
 class Piece:
-    """A part of a sample: symbols [n], and by how many nats each surprises the model [n]; where it ends, what ended it.
+    """A part of a sample: its symbols [n], and their losses [n] in nats.
 
-    `ended` is "length", "lines", "stop" or "end" in a sample's last piece, else None.
+    In the last piece of a sample, `ended` is "length", "lines", "stop" or "end", else None.
     """
 
     sample: int
@@ -70,10 +73,10 @@ class Piece:
 
 @dataclass(frozen=True)
 class Sample:
-    """A whole sample: its `text` with the prime, and the `seed` that writes it alone.
+    """A complete sample: its `text` with the prime, and the `seed` that writes it alone.
 
-    `bits_per_char` is what the model itself needs for the `characters` after the prime, None if there are none. What
-    `ended` it is "length", "lines", "stop", or "end" for the end of a document.
+    `bits_per_char` is the model's mean loss for the `characters` after the prime, or None if there are none. `ended` is
+    "length", "lines", "stop", or "end" for the end of a document.
     """
 
     text: str
@@ -84,7 +87,7 @@ class Sample:
 
     @classmethod
     def of(cls, pieces: Sequence[Piece], prime: Ids, vocabulary: Vocabulary) -> "Sample":
-        """Join the pieces of a sample, of which the last one has its end."""
+        """Join all pieces of a sample."""
         symbols = np.concatenate([piece.symbols for piece in pieces])
         nats = np.concatenate([piece.nats for piece in pieces])
         text = vocabulary.decode_bytes(prime) + vocabulary.decode_bytes(symbols)
@@ -98,12 +101,18 @@ class Sample:
 
 
 def fresh_seed() -> int:
-    """Return a seed that nobody can guess, below 2^53 as JSON wants it."""
+    """Return an unpredictable seed.
+
+    It is below 2^53, so that JSON represents it exactly.
+    """
     return int.from_bytes(os.urandom(7)) >> 3
 
 
 def seeds(seed: int) -> Iterator[int]:
-    """Yield the seeds of samples: the seed itself, then others that follow from it, below 2^53 as JSON wants them."""
+    """Yield the seeds of samples.
+
+    The first one is ``seed``. The others are derived from it, and below 2^53, so that JSON represents them exactly.
+    """
     yield seed
     k = 0
     while True:
@@ -122,11 +131,12 @@ def samples(
     accept: Callable[[str], bool] | None = None,
     most_waiting: int = MOST_WAITING,
 ) -> Iterator[Piece]:
-    """Yield samples that go on from what a sampler has read, piece by piece, the first as it is drawn.
+    """Yield samples piece by piece.
 
-    Each has a seed of its own, by which it can be drawn alone. They are drawn side by side, as long as no more symbols
-    than `most_waiting` have to wait for the end of an earlier sample. With `accept`, only those whose text (spelt as by
-    the vocabulary) it returns True for; CharrnnError where these are too rare.
+    They continue what the sampler has read; the first sample is yielded while it is drawn. Each has its own seed, with
+    which it can be drawn alone. They are drawn side by side, as long as at most `most_waiting` symbols wait for the end
+    of an earlier sample. With `accept`, only samples are yielded for whose text, as from `Vocabulary.spell`, it returns
+    True. Raises CharrnnError if these are too rare.
     """
     numbered: Iterator[tuple[int, int]] = enumerate(seeds(seed))
     side_by_side = max(1, min(STREAMS, most_waiting // (ending.length or 1)))
@@ -151,17 +161,18 @@ def samples(
                     return
             parts = []
     raise CharrnnError(
-        f"only {done} of {tries:,} samples were new; a higher --temp, --top-k or --length leaves more room"
+        f"only {done} of {tries:,} samples were new; use a higher --temp, --top-k or --length to get more new ones"
     )
 
 
 def novelty(
     text: str, vocabulary: Vocabulary, prime: str = "", *, digest: Callable[[str], int] = hash
 ) -> Callable[[str], bool]:
-    """Return a test whether a sample that goes on from a prime is new: neither in a text nor tested before.
+    """Return a test for samples that are new.
 
-    Documents are compared whole, with their prime; any other sample must not stand in the text. All are spelt as by the
-    vocabulary. Takes 8 bytes of memory a document of the text, beside the text itself: its `digest`.
+    A sample is new if it is not in the text and was not tested before. Documents are compared as a whole, with their
+    prime; any other sample must not appear anywhere in the text. All strings are as from `Vocabulary.spell`. Takes 8
+    bytes of memory for each document of the text, for its `digest`, in addition to the text itself.
     """
     separator = vocabulary.typed(vocabulary.separator)
     digests = np.sort(np.fromiter(map(digest, _documents(text, separator) if separator else ()), np.int64))
@@ -171,7 +182,7 @@ def novelty(
         whole = prime + sample if separator else sample
         is_new = whole not in seen
         if is_new and (not separator or _holds(digests, digest(whole))):
-            is_new = whole not in text  # no digest is trusted
+            is_new = whole not in text  # different documents can have equal digests
         seen.add(whole)
         return is_new
 
@@ -179,7 +190,10 @@ def novelty(
 
 
 def _documents(text: str, separator: str) -> Iterator[str]:
-    """Yield the documents of a text one by one, as a list of them would take many times its memory."""
+    """Yield the documents of a text one by one.
+
+    A list of them would take many times the memory of the text.
+    """
     begin = 0
     while (end := text.find(separator, begin)) >= 0:
         yield text[begin:end]
@@ -195,12 +209,15 @@ def _holds(ordered: NDArray[np.int64], number: int) -> bool:
 def _wave(
     sampler: Sampler, vocabulary: Vocabulary, ending: Ending, wave: Sequence[tuple[int, int]], team: Team | None
 ) -> Iterator[Piece]:
-    """Yield the samples of a wave, given as (number, seed), side by side but one after another."""
+    """Draw a wave of samples; yield them in order.
+
+    The samples are given as (number, seed). They are drawn side by side and yielded one after another.
+    """
     streams = sampler.fork([seed for _, seed in wave], team)
     boundary = None if vocabulary.boundary is None else vocabulary.spell([vocabulary.boundary])
     cuts = [_Cut(ending, tuple(map(vocabulary.typed, ending.stops)), boundary) for _ in wave]
     waiting: list[list[Piece]] = [[] for _ in wave]
-    first = 0  # the sample whose pieces are yielded as they come
+    first = 0  # the sample whose pieces are yielded as they are drawn
     for drawn in streams.blocks():
         for b, (number, seed) in enumerate(wave):
             cut = cuts[b]
@@ -220,21 +237,24 @@ def _wave(
 
 @dataclass
 class _Cut:
-    """Finds the end of one sample in what is drawn, and holds back what may be the beginning of its end."""
+    """Finds the end of a sample among the drawn symbols, and holds back those that can be the start of its end."""
 
     ending: Ending
-    stops: tuple[str, ...]  # spelt as symbols are
+    stops: tuple[str, ...]  # as from `Vocabulary.typed`
     boundary: str | None
     ended: str | None = None
-    _symbols: NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))  # drawn, and held back
+    _symbols: NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))  # drawn, but held back
     _nats: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
-    _length: int = 0  # what has been released
+    _length: int = 0  # characters that have been released
     _lines: int = 0
 
     def take(
         self, vocabulary: Vocabulary, symbols: NDArray[np.int32], nats: NDArray[np.float32]
     ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-        """Take what was drawn; return what belongs to the sample for certain, and set `ended` where it is over."""
+        """Take drawn symbols; return those released.
+
+        The released symbols certainly belong to the sample. Sets `ended` when the sample is complete.
+        """
         self._symbols = np.concatenate([self._symbols, symbols])
         self._nats = np.concatenate([self._nats, nats])
         text = vocabulary.spell(self._symbols)
@@ -250,7 +270,10 @@ class _Cut:
         return released
 
     def _ends(self, text: str) -> Iterator[tuple[int, int, str]]:
-        """Yield each end that there is: after how many characters it shows, how many belong to the sample, its name."""
+        """Yield each end in the text.
+
+        An end is the number of characters after which it is certain, the number that belong to the sample, and a name.
+        """
         if self.boundary is not None and (at := text.find(self.boundary)) >= 0:
             yield at + 1, at, "end"
         for stop in self.stops:
@@ -269,7 +292,10 @@ class _Cut:
             yield size, size, "length"
 
     def _held(self, text: str) -> int:
-        """Return how many of the last characters may be the beginning of a string to stop at."""
+        """Return how many last characters can start a stop.
+
+        A stop is a string to end before.
+        """
         longest = max(map(len, self.stops), default=1) - 1
         sizes = range(min(longest, len(text)), 0, -1)
         return next((n for n in sizes if any(stop.startswith(text[-n:]) for stop in self.stops)), 0)

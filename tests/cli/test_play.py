@@ -75,7 +75,7 @@ def test_undo_again_new_and_show(run, trained):
     script = "Haus\n/again\n/show\n/undo\n/undo\nFrau\n/new\nKind\n/save text.txt\n/undo\n/undo\n/show\n"
     result = play(run, trained, script, "--length", 10)
     assert result.code == 1  # the second /undo
-    assert "line 5 of standard input: there is nothing to be taken back" in result.err
+    assert "line 5 of standard input: there is nothing to undo" in result.err
     assert "The text is empty again." in result.err
     starts = [line[:4] for line in result.out.splitlines() if line[:4] in ("Haus", "Frau", "Kind")]
     assert starts == ["Haus", "Haus", "Haus", "Frau", "Kind", "Frau"]

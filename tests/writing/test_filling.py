@@ -198,7 +198,7 @@ def test_more_than_can_be_kept():
     network, _ = bidirectional("lstm")
     filler = Filler(network, most=1000)
     assert filler.best(np.full(14, GAP, np.int32), beam=16)
-    with pytest.raises(CharrnnError, match="15 characters are to be filled in, and 14 are the most at once"):
+    with pytest.raises(CharrnnError, match="the text has 15 characters to fill in; at most 14 can be filled in"):
         filler.best(np.full(15, GAP, np.int32), beam=16)
 
 
@@ -210,7 +210,7 @@ def test_predictions_that_are_no_numbers():
     with np.errstate(all="raise"):
         assert Filler(network).best(np.array([0, GAP], np.int32))
     network.weights.named["output.c"][0] = np.inf
-    with pytest.raises(CharrnnError, match="so large that its predictions are no numbers"):
+    with pytest.raises(CharrnnError, match="so large that its predictions are not finite"):
         Filler(network).best(np.array([0, GAP], np.int32))
 
 

@@ -30,7 +30,7 @@ def test_a_typed_prime_of_documents_is_the_last_one():
 
 def test_a_prime_of_nothing_known():
     """What is left out must leave something; no prime at all is no error."""
-    with pytest.raises(CharrnnError, match="the model knows none of the characters in the prime"):
+    with pytest.raises(CharrnnError, match="there are only unknown characters in the prime"):
         typed_prime("Ω", PLAIN, "skip")
     assert typed_prime("", PLAIN, "skip").size == 0
 
@@ -53,7 +53,7 @@ def test_the_last_document_is_found_across_blocks(tmp_path):
     path.write_bytes(b"abc\n" * 200 + b"a" * 100)
     assert sum(ids.size for ids in stored_prime(str(path), LINES, most=100)) == 100
     path.write_bytes(b"abc\n" + b"a" * 101)
-    with pytest.raises(CharrnnError, match="a document to go on from is too long: at most 100 characters"):
+    with pytest.raises(CharrnnError, match="a document of the prime is too long: at most 100 characters"):
         stored_prime(str(path), LINES, most=100)
 
 
@@ -64,7 +64,7 @@ def test_a_prime_that_is_kept_is_not_too_long():
     assert read_prime(sampler(PLAIN), PLAIN, blocks, write=written.append, most=10).size == 0
     assert [ids.size for ids in written] == [60, 41]
     assert read_prime(sampler(PLAIN), PLAIN, blocks, keep=True, most=101).tolist() == [0] * 60 + [1] * 41
-    with pytest.raises(CharrnnError, match="the text to go on from is too long: at most 100 characters"):
+    with pytest.raises(CharrnnError, match="the prime is too long: at most 100 characters"):
         read_prime(sampler(PLAIN), PLAIN, blocks, keep=True, most=100)
 
 

@@ -159,17 +159,17 @@ def test_bytes_stop_at_the_bytes_of_a_string():
 @pytest.mark.parametrize(
     ("vocabulary", "ending", "said"),
     [
-        (LETTERS, Ending(stops=("ab", "axb")), "--stop 'axb' would never end a text: the model cannot write it"),
-        (Vocabulary.of("ab"), Ending(lines=3), "--lines 3 would never end a text: the model cannot write it"),
+        (LETTERS, Ending(stops=("ab", "axb")), "--stop 'axb' can never end a text: the model cannot write it"),
+        (Vocabulary.of("ab"), Ending(lines=3), "--lines 3 can never end a text: the model cannot write it"),
         (
             Vocabulary("ab", separator="\n"),
             Ending(lines=1),
-            "--lines 1 would never end a text: the model cannot write it; each document ends by itself",
+            "--lines 1 can never end a text: the model cannot write it; each document ends by itself",
         ),
         (
             Vocabulary("ab", separator="\n\n"),
             Ending(stops=("\n\n",)),
-            "--stop '\\n\\n' would never end a text: the model cannot write it; each document ends by itself",
+            "--stop '\\n\\n' can never end a text: the model cannot write it; each document ends by itself",
         ),
     ],
 )
@@ -321,7 +321,7 @@ def test_predictions_that_are_no_numbers_end_samples():
     sampler = sampler_of(LETTERS)
     sampler.network.weights.named["output.c"][...] = np.nan
     sampler.network.pack()
-    with pytest.raises(CharrnnError, match="no numbers"):
+    with pytest.raises(CharrnnError, match="not finite"):
         list(samples(sampler, LETTERS, Ending(20), seed=2, count=3))
 
 
