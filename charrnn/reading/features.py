@@ -97,9 +97,9 @@ def since(flags: Flags) -> Counts:
 
 
 def count_since(flags: NDArray[Any], begins: Flags) -> Counts:
-    """Add up flags since the last begin.
+    """Add up flags since the last start.
 
-    The begin and the character itself are included. The first character must be a begin.
+    ``begins`` has the starts, one at the first character. The start and the character itself are included.
     """
     total = np.cumsum(flags, dtype=np.int64)
     before_begin: Counts = (total - flags)[np.arange(flags.size) - since(begins)]

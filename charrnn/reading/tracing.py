@@ -15,7 +15,7 @@ from charrnn.model.network import Network
 from charrnn.model.reader import Reader
 from charrnn.reading.features import FEATURES, Characters, Feature
 
-LEAST_CHARACTERS = 10  # in each half of a text that must have a feature, and that must not: fewer show nothing
+LEAST_CHARACTERS = 10  # with a feature, and without it, in each half of a text: fewer show nothing
 STILL_DEVIATION = 1e-4  # standard deviation up to which a unit counts as constant, as it can be rounding
 
 

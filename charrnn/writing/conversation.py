@@ -161,7 +161,7 @@ class Conversation:
     def _open_turns(self) -> Iterator[Turn]:
         """Yield the turns of the open text in reverse.
 
-        They are those after the last document that ended, or after the start of a new text.
+        The open text starts after the last document that ended, or at the last new text.
         """
         return takewhile(lambda turn: not turn.ended, reversed(self._turns))
 

@@ -86,7 +86,7 @@ class Gapped:
 
 @dataclass(frozen=True)
 class Filling:
-    """Symbols [n] for all unknown characters of a text, and their losses [n] in nats, each given those before it."""
+    """Symbols [n] for all unknown characters of a text, and their losses [n] in nats, given the symbols before."""
 
     symbols: Ids
     nats: Floats

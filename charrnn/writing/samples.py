@@ -135,8 +135,8 @@ def samples(
 
     They continue what the sampler has read; the first sample is yielded while it is drawn. Each has its own seed, with
     which it can be drawn alone. They are drawn side by side, as long as at most `most_waiting` symbols wait for the end
-    of an earlier sample. With `accept`, only samples are yielded for whose text, as from `Vocabulary.spell`, it returns
-    True. Raises CharrnnError if these are too rare.
+    of an earlier sample. With `accept`, a sample is yielded only if `accept` returns True for its text, as from
+    `Vocabulary.spell`. Raises CharrnnError if too few samples are accepted.
     """
     numbered: Iterator[tuple[int, int]] = enumerate(seeds(seed))
     side_by_side = max(1, min(STREAMS, most_waiting // (ending.length or 1)))
