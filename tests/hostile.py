@@ -28,7 +28,7 @@ from charrnn.model.model_file import Checkpoint, Resume, save
 from charrnn.text.vocabulary import Vocabulary
 
 NO_NPZ = "is not a charrnn model: it is not an .npz file"
-NO_JSON = "its entry 'meta' is no JSON of finite numbers"
+NO_JSON = "its entry 'meta' is not JSON with finite numbers"
 LISTING = "is damaged: its list of entries was changed or cut off"
 GIGABYTE = 1 << 30
 V = "param/output.V.npy"
@@ -505,20 +505,20 @@ META = {
     "millions-of-numbers": (lambda _: b"[" + b"7," * 8_000_000 + b"7]", "more than 500,000 values"),
     "a-name-twice": (lambda meta: written(meta).replace(b'"hidden": 3', b'"hidden": 9, "hidden": 3', 1), NO_JSON),
     "all-fields-twice": (lambda meta: written(meta)[:-1] + b", " + written(meta)[1:], NO_JSON),
-    "a-list": (b"[]", "names no format"),
-    "a-record-of-nothing": (b"{}", "names no format"),
+    "a-list": (b"[]", "has no valid format number"),
+    "a-record-of-nothing": (b"{}", "has no valid format number"),
     "format-alone": (b'{"format": 2}', "'charrnn' in its entry 'meta' is missing"),
     "format-of-tomorrow": (b'{"format": 7, "x": 1}', "was written by a newer charrnn (format 7); this one reads"),
     "format-of-4000-digits": (b'{"format": ' + b"9" * 4000 + b"}", "was written by a newer charrnn (format 999"),
-    "format-0": (put("format", value=0), "names no format"),
-    "format-true": (put("format", value=True), "names no format"),
-    "format-one-and-a-half": (put("format", value=1.5), "names no format"),
-    "format-in-words": (put("format", value="1"), "names no format"),
-    "unknown-field": (put("peepholes" * 30, value=True), "nothing calls for 'peepholes"),
-    "field-that-clears-the-screen": (put("\x1b[2J", value=1), "nothing calls for '\\x1b[2J'"),
-    "field-of-half-a-character": (put("\ud83d", value=1), "nothing calls for '\\ud83d'"),
-    "unknown-field-of-the-network": (put("network", "peepholes", value=True), "nothing calls for 'peepholes'"),
-    "unknown-field-of-the-vocabulary": (put("vocabulary", "more", value=True), "nothing calls for 'more'"),
+    "format-0": (put("format", value=0), "has no valid format number"),
+    "format-true": (put("format", value=True), "has no valid format number"),
+    "format-one-and-a-half": (put("format", value=1.5), "has no valid format number"),
+    "format-in-words": (put("format", value="1"), "has no valid format number"),
+    "unknown-field": (put("peepholes" * 30, value=True), "an unexpected field 'peepholes"),
+    "field-that-clears-the-screen": (put("\x1b[2J", value=1), "an unexpected field '\\x1b[2J'"),
+    "field-of-half-a-character": (put("\ud83d", value=1), "an unexpected field '\\ud83d'"),
+    "unknown-field-of-the-network": (put("network", "peepholes", value=True), "an unexpected field 'peepholes'"),
+    "unknown-field-of-the-vocabulary": (put("vocabulary", "more", value=True), "an unexpected field 'more'"),
     "no-hidden-size": (put("network", "hidden", value=0), "hidden size"),
     "hidden-size-below-zero": (put("network", "hidden", value=-3), "hidden size"),
     "hidden-size-of-a-trillion": (put("network", "hidden", value=1 << 40), "hidden size"),
@@ -544,7 +544,7 @@ META = {
                 "vocabulary": meta["vocabulary"] | {"separator": "a"},
             }
         ),
-        "reads a text as one",
+        "reads one whole text",
     ),
     **{
         f"periods-{name}": (
@@ -553,8 +553,8 @@ META = {
         )
         for name, periods, expected in (
             ("that-fall", [1, 4, 2, 8], "each larger than the one before"),
-            ("of-words", [1, "2"], "no whole numbers"),
-            ("of-lists", [[1], [2]], "no whole numbers"),
+            ("of-words", [1, "2"], "not whole numbers"),
+            ("of-lists", [[1], [2]], "not whole numbers"),
             ("none", [], "each larger than the one before"),
             ("endless", list(range(1, 100_000)), "multiple of the number of periods"),
             ("of-4200-digits", [1, int("9" * 4200)], "each larger than the one before"),

@@ -1,12 +1,12 @@
 """What a bidirectional network reads: a text from the left, and from the right.
 
-It has two stacks of layers (Schuster & Paliwal 1997), each of which reads the text on its own, and which meet at the
-output only. What it predicts of a place comes from the left stack's state after all that is before that place, and from
-the right stack's after all that is behind it. Were the layers above fed by both directions, the second layer's state
-beside a place would have heard of the place itself from the other side; so they are not, however deep it is.
+It has two stacks of layers (Schuster & Paliwal 1997). Each stack reads the text by itself, and they meet only at the
+output. A character is predicted from the left stack's state after all characters before it, and the right stack's state
+after all characters behind it. No layer reads both directions: if the second layer did, its state next to a character
+would already depend on that character, through the other direction.
 
-The right stack may read a gap in the place of a character that is not known. It learns to by gaps that are made in
-what it reads; the left one needs none, as a gap is filled from left to right.
+The right stack can read a gap in place of a missing character. It learns to do so from random gaps in what it reads.
+The left stack needs none, as gaps are filled from left to right.
 """
 
 import numpy as np
@@ -17,24 +17,25 @@ from charrnn.errors import CharrnnError
 
 Ids = NDArray[np.int32]
 
-GAPS = 0.6  # of a window's characters, up to this share begin in gaps
+GAPS = 0.6  # the largest share of a window's characters in gaps, on average
 LONGEST_GAP = 32
 MEAN_GAP = 6.0  # characters
 
 
 def require_left_to_right(architecture: Architecture) -> None:
-    """Raise CharrnnError for a network that reads from both sides."""
+    """Raise CharrnnError for a bidirectional network."""
     if architecture.bidirectional:
         raise CharrnnError(
             "this model is bidirectional: it cannot write a text, or read one, from left to right; "
-            "charrnn fill completes one that has gaps"
+            "use charrnn fill to fill the gaps of a text"
         )
 
 
 def read_both(inputs: Ids, steps: int, gap: int, hidden: NDArray[np.bool_] | None = None) -> Ids:
-    """Return what both stacks read [2T, B] of a window [T, B] of so many steps: itself, and it from its end.
+    """Return what both stacks read of a window, [2T, B].
 
-    The right stack reads the symbol `gap` where something is `hidden` [T, B].
+    That is its inputs [T, B], then its `steps` inputs from the last to the first. The right stack reads the symbol
+    `gap` in place of inputs that are `hidden` [T, B].
     """
     length = len(inputs)
     both = np.zeros((2 * length, inputs.shape[1]), np.int32)
@@ -45,7 +46,10 @@ def read_both(inputs: Ids, steps: int, gap: int, hidden: NDArray[np.bool_] | Non
 
 
 def made_gaps(bits: NDArray[np.uint64], length: int, batch: int) -> NDArray[np.bool_]:
-    """Make gaps [T, B] of random bits [(T + 1)·B]: in each stream a random share up to GAPS, of random lengths."""
+    """Return gaps [T, B], made from random bits [(T + 1)·B].
+
+    In each stream, a random share of characters, up to GAPS, is in gaps of random lengths.
+    """
     chances = (bits >> np.uint64(11)).astype(np.float64) * 2.0**-53
     share = GAPS * chances[:batch]
     places = bits[batch:].reshape(length, batch)

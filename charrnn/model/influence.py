@@ -21,7 +21,10 @@ from charrnn.storage.archive import MAXIMUM_BYTES
 
 
 def require_room(architecture: Architecture, streams: int, steps: int) -> None:
-    """Raise CharrnnError for a network that cannot learn in real time, or not on this machine, before it is tried."""
+    """Raise CharrnnError if a network cannot learn in real time.
+
+    The reason is its architecture, or too little room in this machine's memory or in a model file.
+    """
     if reason := why_not_in_real_time(architecture):
         raise CharrnnError(reason)
     units, parameters = influence_shape(architecture)
@@ -32,13 +35,16 @@ def require_room(architecture: Architecture, streams: int, steps: int) -> None:
         f"{needed / 2**30:.1f} GiB for the influence of each weight on each unit"
     )
     if stored + 16 * architecture.parameter_count() > MAXIMUM_BYTES:
-        raise CharrnnError(f"{what}, more than a model file may have; use fewer --hidden")
+        raise CharrnnError(f"{what}, more than a model file can have; use a smaller --hidden")
     if free is not None and needed > free:
-        raise CharrnnError(f"{what}; there is {free / 2**30:.1f} GiB; use fewer --hidden")
+        raise CharrnnError(f"{what}, but only {free / 2**30:.1f} GiB is available; use a smaller --hidden")
 
 
 def needed_bytes(architecture: Architecture, streams: int, steps: int) -> int:
-    """Return the bytes that the influence takes, and the probes of a window of so many steps."""
+    """Return the bytes of the influence and of a window's probes.
+
+    The window has `steps` steps.
+    """
     cell, size = architecture.row, padded(architecture.hidden)
     units = len(cell.states) * architecture.hidden
     columns = sum(rows * size * len(gates) for rows, gates in _parts(architecture))
@@ -47,7 +53,10 @@ def needed_bytes(architecture: Architecture, streams: int, steps: int) -> int:
 
 
 def available_bytes() -> int | None:
-    """Return how much memory there is to spare, or there is at all where the system tells no more, or None."""
+    """Return the available memory in bytes, or None if unknown.
+
+    If the system reports only the size of all memory, that is returned.
+    """
     try:
         for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
             if line.startswith("MemAvailable:"):
@@ -71,21 +80,21 @@ def _parts(architecture: Architecture) -> tuple[tuple[int, tuple[str, ...]], ...
 
 
 class Influence:
-    """The influence of each stream as kernels lay it out, and the probes that carry it over a window.
+    """The influence of each stream, in the layout of the kernels, and the probes that carry it over a window.
 
-    Without padding it is [streams, S·H, P]: ∂(a unit's state)/∂(a parameter of the layer), the states in their order
-    (h's units, then c's), the parameters in that of ``Architecture.parameter_shapes()``.
+    Without padding it is [streams, S·H, P]: ∂(a unit's state)/∂(a parameter of the layer). The states are h's units,
+    then c's; the parameters have the order of ``Architecture.parameter_shapes()``.
     """
 
     def __init__(self, architecture: Architecture, streams: int, steps: int, workers: int) -> None:
-        """Make room for it; raise CharrnnError where it cannot be."""
+        """Allocate the influence; raise CharrnnError as `require_room` does."""
         require_room(architecture, streams, steps)
         cell, size = architecture.row, padded(architecture.hidden)
         self.architecture = architecture
         self._count = N = len(cell.states) * architecture.hidden
         gates, recurrent, S = size * len(cell.gates), size * len(cell.recurrent_gates), len(cell.states)
         columns = sum(rows * size * len(names) for rows, names in _parts(architecture))
-        # Zeros that nobody writes to take no memory: the rows of symbols that never come.
+        # Zeros that are never written take no memory: the rows of symbols that never occur.
         self._values = aligned(streams, columns * N)
         self._live = np.zeros((streams, architecture.vocabulary + architecture.hidden + 1), np.int32)
         probes = Probes(
@@ -98,21 +107,21 @@ class Influence:
             aligned(workers, N * PANEL),
         )
         self.arguments = arguments.Influence(self._values, self._live), probes
-        self.nbytes = sum(array.nbytes for arrays in self.arguments for array in arrays)  # once every symbol has come
+        self.nbytes = sum(array.nbytes for arrays in self.arguments for array in arrays)  # once every symbol occurred
 
     def begin(self) -> None:
-        """Begin all streams anew: their states depend on nothing."""
+        """Clear the influence, as all streams start again."""
         self._values[:] = 0.0
         self._live[:] = 0
 
     def next_epoch(self) -> None:
-        """Hand each stream's influence to the next stream, as `Window.next_epoch` does with its state."""
+        """Pass each stream's influence on, like `Window.next_epoch`."""
         for array in (self._values, self._live):
             for b in range(len(array) - 1, 0, -1):
                 array[b] = array[b - 1]
 
     def is_finite(self) -> bool:
-        """Tell whether all of it is finite."""
+        """Return whether the whole influence is finite."""
         return all(
             bool(np.isfinite(block[b, row]).all()) for _, block, live in self._blocks() for b, row in np.argwhere(live)
         )
@@ -125,16 +134,19 @@ class Influence:
         return values
 
     def assign_carried(self, values: NDArray[Any]) -> None:
-        """Undo `carried`; raise ValueError where the shape does not fit."""
+        """Assign what `carried` returned; raise ValueError for another shape."""
         if values.shape != (len(self._values), *influence_shape(self.architecture)):
-            raise ValueError("the influence is that of another network")
+            raise ValueError("the influence does not fit the network")
         for outer, inner in self._pieces(values):
             inner[...] = outer
         for _, block, live in self._blocks():
             live[...] = block.any(axis=2)
 
     def _blocks(self) -> Iterator[tuple[tuple[str, ...], NDArray[Any], NDArray[Any]]]:
-        """Yield the gates of U, W and b, their part of P [streams, rows, columns·N], and which rows are not zero."""
+        """Yield each block of P, for U, W and b.
+
+        That is its gates, its part of P [streams, rows, columns·N], and which rows are not zero.
+        """
         row = place = 0
         for rows, gates in _parts(self.architecture):
             columns = padded(self.architecture.hidden) * len(gates) * self._count
@@ -143,7 +155,10 @@ class Influence:
             row, place = row + rows, place + rows * columns
 
     def _pieces(self, values: NDArray[Any]) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
-        """Yield every piece of the unpadded `values`, and that of a panel that it is: both [streams, N, rows, ·]."""
+        """Yield each piece of `values` with its piece of a panel.
+
+        The values are unpadded. Both pieces are [streams, N, rows, ·].
+        """
         hidden, size, N = self.architecture.hidden, padded(self.architecture.hidden), self._count
         begin = 0
         for gates, block, _ in self._blocks():

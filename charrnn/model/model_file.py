@@ -1,4 +1,4 @@
-"""The model file: what a checkpoint is, and which arrays and which JSON it is stored as."""
+"""The model file: a checkpoint, and the arrays and the JSON that store it."""
 
 import json
 import math
@@ -20,16 +20,16 @@ from charrnn.version import __version__
 
 __all__ = ["FORMAT", "LONGEST_SEPARATOR", "Checkpoint", "Resume", "check_writable", "load", "require_storable", "save"]
 
-FORMAT = 3  # of the file; to be raised whenever a reader of the old one would misunderstand the new
-# Formats 1 and 2 are still read: the one had no vocabularies of documents, both had no options of the network.
+FORMAT = 3  # of the file; raise it whenever a reader of the old format would misunderstand the new one
+# Formats 1 and 2 are still read: format 1 had no vocabularies of documents, and neither had options of the network.
 
 _FLOATS = "<f4"
-# Room for a vocabulary of all characters that there are, each as twelve bytes of escapes, and for 10,000 validations.
+# Room for a vocabulary of all existing characters, each as twelve bytes of escapes, and for 10,000 validations.
 _META = Form("|u1", (None,), limit=16 << 20)
-_VALUES = 500_000  # in the JSON: as objects, short ones take many times the room that they have in the file
-_DEPTH = 8  # of lists and records in one another; ours has four
-LONGEST_SEPARATOR = 4096  # characters: to look for where one begins takes time that grows with its square
-_CHUNK = 1 << 20  # numbers tested for being finite at a time
+_VALUES = 500_000  # in the JSON: as objects, short values take many times their size in the file
+_DEPTH = 8  # levels of nested lists and records; ours has four
+LONGEST_SEPARATOR = 4096  # characters: the time to search for a separator grows with the square of its length
+_CHUNK = 1 << 20  # numbers to test for NaN and infinity at a time
 
 _FIELDS = {
     "format": int,
@@ -47,44 +47,48 @@ _VOCABULARY = {"byte_level": bool, "characters": str, "separator": str}
 
 @dataclass
 class Resume:
-    """What a run needs to go on exactly where it was."""
+    """What a run needs to continue exactly where it stopped."""
 
     progress: dict[str, Any]  # JSON: step, epoch, seconds and so on; only training knows what it means
-    weights: NDArray[np.float32]  # [P] the last weights: all end to end, in the order of parameter_shapes()
+    weights: NDArray[np.float32]  # [P] the last weights, end to end in the order of parameter_shapes()
     moments: tuple[NDArray[np.float32], ...]  # each [P]: the optimizer's
     carried: NDArray[np.float32]  # [layers, states, B, H] the hidden state that the next window starts from
-    influence: NDArray[np.float32] | None = None  # [B, states·H, P] in real-time recurrent learning: of P parameters
+    influence: NDArray[np.float32] | None = None  # [B, states·H, P], of P parameters, in real-time recurrent learning
 
 
 @dataclass
 class Checkpoint:
-    """A network, what its symbols mean, and where it came from."""
+    """A network, its vocabulary, and how it was trained."""
 
     architecture: Architecture
     vocabulary: Vocabulary
     parameters: dict[str, NDArray[np.float32]]  # the best weights so far, by name, as parameter_shapes() says
     training: dict[str, Any]  # JSON: the settings of the run
-    history: list[dict[str, Any]]  # JSON: one record a validation
-    corpus: dict[str, Any]  # JSON: sources, SHA-256, how many characters
-    resume: Resume | None = None  # None: a slim file, good for sampling and scoring only
+    history: list[dict[str, Any]]  # JSON: one record per validation
+    corpus: dict[str, Any]  # JSON: sources, SHA-256, number of characters
+    resume: Resume | None = None  # None: a slim file, for sampling and scoring only
 
 
 def require_storable(architecture: Architecture, moments: int) -> None:
-    """Raise CharrnnError for a network that no file has room for, with all that a run needs to go on."""
+    """Raise CharrnnError if a network is too large for a model file.
+
+    The file also holds what a run needs to continue.
+    """
     needed = 4 * architecture.stored_count() * (2 + moments)  # the best weights, the last ones, the moments
     if needed > archive.MAXIMUM_BYTES:
         raise CharrnnError(
-            f"a network of {architecture.parameter_count():,} parameters needs a model file of "
-            f"{needed / 2**30:.0f} GiB, and {archive.MAXIMUM_BYTES / 2**30:.0f} GiB is the most that there can be"
+            f"a network of {architecture.parameter_count():,} parameters needs a model file of {needed / 2**30:.0f} "
+            f"GiB, but the largest is {archive.MAXIMUM_BYTES / 2**30:.0f} GiB; use a smaller --hidden"
         )
 
 
 def save(path: str | Path, checkpoint: Checkpoint) -> None:
-    """Write a model file in place of the one at ``path``, if there is one: whole, or not at all.
+    """Write a model file, completely or not at all.
 
-    Raises CharrnnError, and leaves the old file alone, if it cannot be written, if an array or the JSON holds
-    a number that is not finite (None stands for a loss that is not known yet), or if it would be too large to
-    load. Raises ValueError for arrays that are not of the network's shapes, TypeError for what is no JSON.
+    It replaces an existing file at ``path``. Raises CharrnnError, and leaves the old file unchanged, if it cannot be
+    written, if an array or the JSON contains NaN or infinity (None stands for a loss that is not known yet), or if it
+    would be too large to load. Raises ValueError for arrays that do not have the network's shapes, and TypeError for
+    values that JSON cannot represent.
     """
     resume, architecture = checkpoint.resume, checkpoint.architecture
     if architecture.vocabulary != len(checkpoint.vocabulary):
@@ -109,12 +113,12 @@ def save(path: str | Path, checkpoint: Checkpoint) -> None:
 
 
 def load(path: str | Path, *, resume: bool = False) -> Checkpoint:
-    """Read a model file; of its state, for going on with training, nothing unless ``resume``.
+    """Read a model file, and with ``resume`` the run's state.
 
-    Raises CharrnnError that names the file and says what is wrong: it cannot be read, is no model, is
-    damaged, was written by a newer charrnn, or with ``resume`` is slim. No array is made before the file is
-    known to be large enough for it, and no array of the network before all are known to have the names, types and
-    shapes that its sizes call for.
+    Raises CharrnnError that names the file and says what is wrong: it cannot be read, is not a model, is damaged, was
+    written by a newer charrnn, or is slim (with ``resume``). No array is allocated before the file is known to be large
+    enough for it, and no array of the network before all are known to have the names, types and shapes that its sizes
+    require.
     """
     with archive.reading(path) as reader:
         meta = _decode(reader.read("meta", _META).tobytes())
@@ -122,7 +126,7 @@ def load(path: str | Path, *, resume: bool = False) -> Checkpoint:
             vocabulary = Vocabulary(**meta["vocabulary"])
             architecture = Architecture(vocabulary=len(vocabulary), **meta["network"])
             if architecture.bidirectional and vocabulary.separator:
-                raise ValueError("a bidirectional network reads a text as one, not as documents")
+                raise ValueError("a bidirectional network reads one whole text, not documents")
         except (ValueError, CharrnnError) as fault:
             raise UnfitError(f"is not a charrnn model: {fault}") from None
         if resume and "progress" not in meta:
@@ -159,9 +163,10 @@ def load(path: str | Path, *, resume: bool = False) -> Checkpoint:
 
 
 def _forms(architecture: Architecture, moments: int | None, *, influence: bool) -> dict[str, Form]:
-    """Return every array of a file but ``meta``, in order; without a number of ``moments``, of a slim one.
+    """Return the form of every array of a file except ``meta``.
 
-    There may be an ``influence`` where the network can learn in real time.
+    They are in order; if ``moments`` is None, they are those of a slim file. An ``influence`` is allowed if the network
+    can learn in real time.
     """
     forms = {f"param/{name}": Form(_FLOATS, shape) for name, shape in architecture.parameter_shapes().items()}
     if moments is not None:
@@ -190,34 +195,34 @@ def _encode(path: str | Path, checkpoint: Checkpoint) -> bytes:
     if checkpoint.resume:
         meta["progress"] = checkpoint.resume.progress
     try:
-        # Escapes, not UTF-8: names of files may hold what UTF-8 cannot.
+        # Escapes, not UTF-8: file names can contain what UTF-8 cannot encode.
         encoded = json.dumps(meta, allow_nan=False).encode("ascii")
         if len(encoded) > _META.limit:
             raise UnfitError(f"has more than {_META.limit >> 20} MiB in its entry 'meta'")
-        _decode(encoded)  # whatever could not be read again
+        _decode(encoded)  # refuse whatever could not be read again
     except (ValueError, RecursionError):
         what = "a number in its settings or history is not finite, or they are nested too deep"
         raise CharrnnError(f"{archive.shown(path)} was not written: {what}") from None
     except UnfitError as fault:
-        raise CharrnnError(f"{archive.shown(path)} was not written, as what was to be written {fault!s:.300}") from None
+        raise CharrnnError(f"{archive.shown(path)} was not written: the new file {fault!s:.300}") from None
     return encoded
 
 
 def _decode(encoded: bytes) -> dict[str, Any]:
-    """Return the JSON of ``meta`` with all fields that this format has and no other."""
-    # Each value but the first follows one of these. Those in strings count as well: we have few.
+    """Return ``meta``'s JSON, with exactly this format's fields."""
+    # Each value except the first follows one of these. Those in strings count too, but there are few.
     if sum(map(encoded.count, (b"[", b"{", b",", b":"))) > _VALUES:
         raise UnfitError(f"is not a charrnn model: its entry 'meta' has more than {_VALUES:,} values")
     hooks: dict[str, Any] = {"parse_constant": _finite_float, "parse_float": _finite_float}
     try:
         meta = json.loads(encoded.decode(), object_pairs_hook=_record, **hooks)
     except (ValueError, RecursionError):
-        raise UnfitError("is not a charrnn model: its entry 'meta' is no JSON of finite numbers") from None
+        raise UnfitError("is not a charrnn model: its entry 'meta' is not JSON with finite numbers") from None
     if _is_deeper(meta, _DEPTH):
-        raise UnfitError("is not a charrnn model: what is in its entry 'meta' is nested too deep")
+        raise UnfitError("is not a charrnn model: its entry 'meta' is nested too deep")
     version = meta.get("format") if isinstance(meta, dict) else None
     if type(version) is not int or version < 1:
-        raise UnfitError("is not a charrnn model: its entry 'meta' names no format that there is")
+        raise UnfitError("is not a charrnn model: its entry 'meta' has no valid format number")
     if version > FORMAT:
         raise UnfitError(f"was written by a newer charrnn (format {version}); this one reads formats up to {FORMAT}")
     fields = _check("meta", meta, _FIELDS | ({"progress": dict} if "progress" in meta else {}))
@@ -228,38 +233,41 @@ def _decode(encoded: bytes) -> dict[str, Any]:
     _check("meta: network", network, _NETWORK | options)
     if "periods" in options:
         if not all(type(period) is int for period in network["periods"]):
-            raise UnfitError("is not a charrnn model: its periods are no whole numbers")
+            raise UnfitError("is not a charrnn model: its periods are not whole numbers")
         network["periods"] = tuple(network["periods"])
     _check("meta: vocabulary", fields["vocabulary"], _VOCABULARY)
     for name, most in (("characters", sys.maxunicode), ("separator", LONGEST_SEPARATOR)):
         if len(fields["vocabulary"][name]) > most:
             raise UnfitError(f"is not a charrnn model: {name!r} in its entry 'meta: vocabulary' is too long")
     if not all(isinstance(record, dict) for record in fields["history"]):
-        raise UnfitError("is not a charrnn model: the history in its entry 'meta' is no list of records")
+        raise UnfitError("is not a charrnn model: the history in its entry 'meta' is not a list of records")
     return fields
 
 
 def _check(where: str, record: dict[str, Any], types: dict[str, type]) -> dict[str, Any]:
-    """Return the record. Raises UnfitError if it lacks a field, or has one of another type or too many."""
+    """Return the record; raise UnfitError if its fields are wrong.
+
+    They are if one is missing, has another type, or is not in ``types``.
+    """
     where = f"in its entry {where!r}"
     for name, kind in types.items():
-        if type(record.get(name)) is not kind:  # not isinstance, as True is no size
-            raise UnfitError(f"is not a charrnn model: {name!r} {where} is missing or of a wrong type")
+        if type(record.get(name)) is not kind:  # not isinstance, as True is not a size
+            raise UnfitError(f"is not a charrnn model: {name!r} {where} is missing or has the wrong type")
     for name in record:
-        if name not in types:  # it might change what the others mean
-            raise UnfitError(f"is not a charrnn model: nothing calls for {name[:60]!r} {where}")
+        if name not in types:  # it could change what the others mean
+            raise UnfitError(f"is not a charrnn model: it has an unexpected field {name[:60]!r} {where}")
     return record
 
 
 def _record(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     record = dict(pairs)
-    if len(record) < len(pairs):  # another reader might take the other one
-        raise ValueError("a name is there twice")
+    if len(record) < len(pairs):  # another reader could take the other one
+        raise ValueError("a name appears twice")
     return record
 
 
 def _is_deeper(value: Any, most: int) -> bool:
-    """Tell whether more than so many lists and records are in one another."""
+    """Return whether lists and records are nested deeper than `most`."""
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
     return inner is not None and (most == 0 or any(_is_deeper(item, most - 1) for item in inner))
 
@@ -272,6 +280,9 @@ def _finite_float(text: str) -> float:
 
 
 def _finite(values: NDArray[Any]) -> bool:
-    """Say whether all numbers of a C-ordered array are finite, without a second array of its size."""
+    """Return whether all numbers of a C-ordered array are finite.
+
+    It does not make a second array of that size.
+    """
     flat = values.reshape(-1)
     return all(bool(np.isfinite(flat[k : k + _CHUNK]).all()) for k in range(0, flat.size, _CHUNK))

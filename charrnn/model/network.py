@@ -1,4 +1,4 @@
-"""How a network goes forward and back over a window of text."""
+"""A network, and its forward and backward pass over a window of text."""
 
 import importlib
 import threading
@@ -35,28 +35,28 @@ NO_DROPOUT = Dropout(1.0, np.zeros(0, np.int32))
 class Network:
     """A network with its weights, its gradient and its weights packed for products.
 
-    Where a team trains, each member takes its rows of the batch, then its columns of the weights.
+    When a team trains it, each member takes its rows of the batch, then its columns of the weights.
     """
 
     def __init__(self, architecture: Architecture, parameters: Mapping[str, Array]) -> None:
         self.architecture = architecture
         self.weights = Parameters(architecture)
         self.weights.assign(parameters)
-        if architecture.periods:  # a file may say that a unit hears what it does not
+        if architecture.periods:  # a file can have weights where a unit reads nothing
             for name, view in self.weights.named.items():
                 if name.endswith(".W"):
                     view *= heard(architecture)
         self.kernels: Any = importlib.import_module(f"charrnn.kernels.{architecture.row.family}")
         self.flags = sum(self.kernels.FLAGS[flag] for flag in architecture.flags)
         self._packed = self._room(full=True)
-        self._transposed = self._room(full=False)  # they get their room in `prepare_training`
+        self._transposed = self._room(full=False)  # allocated in `prepare_training`
         self.gradient: Parameters | None = None
         self._in_real_time = False
         self._packing = threading.Lock()
-        self._is_packed = False  # it is when they are first needed, as that may have to compile
+        self._is_packed = False  # packed when first needed, as packing may have to compile
 
     def _room(self, *, full: bool) -> Packed:
-        """Return room for packed matrices, or none."""
+        """Allocate packed matrices; they are empty unless `full`."""
         weights = self.weights.blocks
         matrices = weights.U, weights.W, weights.extra, weights.V
         shapes = [(*block.shape[:-2], block.shape[-2] * block.shape[-1] if full else 0) for block in matrices]
@@ -64,16 +64,16 @@ class Network:
 
     @property
     def nbytes(self) -> int:
-        """Bytes that weights, gradient and packed weights take."""
+        """The size of weights, gradient and packed weights in bytes."""
         gradient = [self.gradient.flat, self._scratch] if self.gradient else []
         return nbytes_of([self.weights.flat, self._packed, self._transposed, gradient])
 
     def prepare_training(self, workers: int, influence: Any = None) -> Parameters:
-        """Make room for the way back, for a team of so many; return the room for the gradient.
+        """Allocate what the backward pass needs; return the gradient.
 
-        With an `Influence`, `train` learns in real time.
+        It is for a team of `workers`. With an `Influence`, `train` learns in real time.
         """
-        # What only reads does without these modules.
+        # Imported here, as a network that only reads does not need these modules.
         self._backward: Any = importlib.import_module("charrnn.kernels.backward_pass")
         loop: Any = importlib.import_module("charrnn.kernels.training_loop")
         self._train, self._influence, self._in_real_time = loop.train, (), influence is not None
@@ -92,23 +92,26 @@ class Network:
         return self.gradient
 
     def is_compiled(self, *, training: bool = False, sampling: bool = False) -> bool:
-        """Return whether an earlier run on this machine has compiled the cell's kernels, and others."""
+        """Return whether this machine has compiled the kernels before.
+
+        They are the cell's, and those that sampling or training in real time needs.
+        """
         scan = self.kernels.backward if training else self.kernels.forward
         others = sampling and ("drawing", "sample"), training and self._in_real_time and ("rtrl", "train")
         return scan.is_compiled(self.flags) and all(has_compiled(*other) for other in others if other)
 
     def compile(self) -> None:
-        """Compile what a forward pass needs, by a pass of no length."""
+        """Compile what a forward pass needs, by an empty pass."""
         window = Window(self.architecture, 1, 1)
         self.forward(window, 0, 0, 0)
         window.carry(0, 0, 0)
 
     def can_keep_compiled(self) -> bool:
-        """Return whether compiled code is kept on this machine for the next run."""
+        """Return whether compiled code is kept for the next run."""
         return cache_folder() is not None
 
     def pack(self) -> None:
-        """Pack the weights after they have changed: `train` does so itself."""
+        """Pack the weights after a change (`train` does so itself)."""
         forward_pass.pack_all(self.weights.blocks, self._packed, self._transposed, barrier.new())
         self._is_packed = True
 
@@ -119,19 +122,22 @@ class Network:
 
     @property
     def _net(self) -> Net:
-        """What kernels need that read a text."""
+        """The network as kernels of the forward pass take it."""
         scan = Scan(self.kernels.forward.address(self.flags), self.flags)
         return Net(scan, self.weights.blocks, self._packed, self.architecture.vocabulary)
 
     @property
     def _back(self) -> Back:
-        """What kernels need besides that learn from one."""
+        """What kernels of the backward pass take in addition."""
         assert self.gradient is not None
         scan, extra = (kernel.address(self.flags) for kernel in (self.kernels.backward, self.kernels.extra_gradients))
         return Back(scan, extra, self._transposed, self.gradient.blocks)
 
     def forward(self, window: Window, first: int, last: int, steps: int) -> None:
-        """Run rows `first` to `last` of a window forward, from the carried states to the logits."""
+        """Run rows `first` to `last` of a window forward.
+
+        The pass goes from the carried states to the logits.
+        """
         self._pack_once()
         forward_pass.forward(self._net, window.buffers, window.ids, NO_DROPOUT, Part(first, last, 0, steps))
 
@@ -144,19 +150,25 @@ class Network:
         forward_pass.forward_numbers(self._net, window.buffers, x, U, aligned(U.size), steps)
 
     def begin(self, window: Window, first: int, last: int) -> None:
-        """Set the carried states of rows `first` to `last` to those that a text begins from: zeros, or learned ones."""
+        """Reset the carried states of rows `first` to `last`.
+
+        The initial states are zeros, or learned.
+        """
         initial = self.weights.blocks.initial
         window.states[:, :, 0, first:last] = 0.0
         for k in range(initial.shape[1]):
             window.states[k, :, 0, first:last] = initial[:, k, np.newaxis]
 
     def losses(self, window: Window, first: int, last: int, steps: int) -> None:
-        """Write the losses in nats; the logits are used up."""
+        """Write the losses in nats; this overwrites the logits."""
         symbols = self.architecture.vocabulary
         softmax.softmax_cross_entropy(window.logits, window.targets, window.losses, symbols, 1.0, first, last, steps)
 
     def sample(self, window: Window, drawing: Drawing, slot: int, first: int, last: int) -> int:
-        """Draw and read a block of characters, as `kernels.drawing.sample` says; return the next slot or -1."""
+        """Draw and read a block of characters; return the next slot.
+
+        It is -1 if predictions are not finite: see `kernels.drawing.sample`.
+        """
         self._pack_once()
         kernels: Any = importlib.import_module("charrnn.kernels.drawing")
         arguments = window.buffers, window.ids, NO_DROPOUT, drawing, slot, first, last
@@ -173,12 +185,13 @@ class Network:
         dropout_keys: tuple[int, ...] = (),
         fresh: NDArray[np.bool_] | None = None,
     ) -> None:
-        """Run rows `first` to `last` forward and back: losses, and each z the gradient of what entered its gates.
+        """Run the forward and the backward pass for some rows.
 
-        The gradient is that of the sum of losses times `scale`; that of the carried states is left in slot 0 of
-        ``window.dh`` and ``window.d_others``. `dropout_keys`, one a layer, are the seeds of this step's masks; without
-        them nothing is dropped. Of rows that are `fresh` [B], which began from the first states, that gradient is
-        theirs, if they are learned.
+        For rows `first` to `last`, it writes the losses, and turns each z into the gradient of the gates'
+        pre-activations. The gradient is that of the sum of losses times `scale`. Slot 0 of ``window.dh`` and
+        ``window.d_others`` keep the gradient of the carried states. In rows that are `fresh` [B], which started from
+        the initial states, it is cleared, and if the initial states are learned, added to theirs. `dropout_keys`, one
+        per layer, are the seeds of this step's masks; without them nothing is dropped.
         """
         self._pack_once()
         dropout = Dropout(1.0 - window.dropout, np.array(dropout_keys, np.int32))
@@ -187,17 +200,18 @@ class Network:
         self._backward.forward_backward_rows(self._net, self._back, window.buffers, step, first, last)
 
     def add_gradients(self, window: Window, team: Team, worker: int, steps: int, *, dropped: bool = False) -> None:
-        """Add a member's columns of every weight's gradient over the window to ``gradient``.
+        """Add a member's columns of every weight's gradient to ``gradient``.
 
-        All members must have gone back over their rows.
+        The gradient is that over the window; the backward pass of all rows must be done.
         """
         arguments = window.ids, int(dropped), steps, team.member(worker), self._scratch[worker]
         self._backward.add_gradients_of_rows(self._net, self._back, window.buffers, *arguments)
 
     def train(self, team: Team, window: Window, optimizer: OptimizerArguments, windows: Windows, plan: Plan) -> int:
-        """Take a step of training for each window, on all threads of a team; return how many were taken.
+        """Train on each window; return the number of steps.
 
-        It ends after a step whose gradient has a norm that is not finite. Losses and norms are written to the plan.
+        All threads of the team take part. It ends after a step whose gradient norm is not finite. Losses and norms are
+        written to the plan.
         """
         self._pack_once()
         net, back, taken = self._net, self._back, [0] * team.size

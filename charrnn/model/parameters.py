@@ -13,15 +13,18 @@ Array = NDArray[np.float32]
 
 
 def aligned(*shape: int) -> Array:
-    """Return zeros that begin on a cache line, so that no vector load straddles two."""
+    """Return zeros that start on a cache line.
+
+    So no vector load straddles two cache lines.
+    """
     size = int(np.prod(shape))
-    raw = np.zeros(size + 32, np.float32)  # for the alignment, and a vector read at the end
+    raw = np.zeros(size + 32, np.float32)  # room for the alignment, and for a vector that is read at the end
     skip = (-raw.ctypes.data % 64) // 4
     return raw[skip : skip + size].reshape(shape)
 
 
 def nbytes_of(values: Sequence[object]) -> int:
-    """Add up the arrays in nested lists."""
+    """Return the bytes of all arrays in nested lists."""
     arrays = [value.nbytes for value in values if isinstance(value, np.ndarray)]
     return sum(arrays) + sum(nbytes_of(value) for value in values if isinstance(value, list | tuple))
 
@@ -29,13 +32,13 @@ def nbytes_of(values: Sequence[object]) -> int:
 class Parameters:
     """All parameters of a network, or their gradient, or a moment of it: one flat vector and views into it.
 
-    ``blocks`` are what kernels read, padded. ``named`` maps the names of
-    ``Architecture.parameter_shapes()`` to views without the padding. The padding is zero and stays zero: nothing flows
-    into it, so its gradient is zero too.
+    ``blocks`` are the padded views that kernels read. ``named`` maps the names of ``Architecture.parameter_shapes()``
+    to views without the padding. The padding is zero and stays zero: nothing flows into it, so its gradient is zero
+    too.
     """
 
     def __init__(self, architecture: Architecture, flat: Array | None = None) -> None:
-        """Make room for them, or use a vector that there is."""
+        """Allocate the flat vector, or use an existing one."""
         self.architecture = architecture
         cell, size, stacks = architecture.row, padded(architecture.hidden), architecture.directions
         inner, symbols = padded(architecture.outputs), padded(architecture.vocabulary)
@@ -97,16 +100,19 @@ class Parameters:
         yield "output.c", views["c"][: architecture.vocabulary]
 
     def assign(self, values: Mapping[str, Array]) -> None:
-        """Copy named arrays in."""
+        """Copy the values of named arrays."""
         for name, view in self.named.items():
             view[...] = values[name]
 
     def concatenated(self) -> Array:
-        """Return all named arrays end to end, without padding: how checkpoints store what is not the model itself."""
+        """Return all named arrays end to end, without padding.
+
+        Checkpoints store the last weights and the moments in this form.
+        """
         return np.concatenate([view.ravel() for view in self.named.values()])
 
     def assign_concatenated(self, values: Array) -> None:
-        """Undo `concatenated`."""
+        """Assign what `concatenated` returned."""
         begin = 0
         for view in self.named.values():
             view[...] = values[begin : begin + view.size].reshape(view.shape)

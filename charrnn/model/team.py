@@ -1,4 +1,4 @@
-"""The threads of one machine: a fixed team that runs one job at a time, each member its share."""
+"""A fixed team of threads that runs one job at a time; each member does its share."""
 
 import os
 import threading
@@ -12,25 +12,25 @@ MAXIMUM_THREADS = 1024
 
 
 def processors() -> int:
-    """Return how many processors this process may use."""
+    """Return the number of processors for this process."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 class Team:
-    """A team of `threads` threads (by default one a processor).
+    """A team of `threads` threads (by default, one per processor).
 
-    ``run(job)`` calls ``job(worker)`` with worker = 0, 1, … on all of them at once and returns when all are done;
-    within a job, ``wait()`` is a barrier. The calling thread only waits, so that Ctrl-C reaches it at once and never
-    one of a team that others wait for. Close it, or use it in a ``with`` statement.
+    ``run(job)`` calls ``job(worker)`` with worker = 0, 1, … on all of them at once, and returns when all are done.
+    Within a job, ``wait()`` is a barrier. The calling thread only waits, so that Ctrl-C reaches it at once, and never
+    a member that others wait for. Close the team, or use it in a ``with`` statement.
     """
 
     def __init__(self, threads: int | None = None) -> None:
         self.size = processors() if threads is None else threads
         if not 1 <= self.size <= MAXIMUM_THREADS:
             raise CharrnnError(f"the number of threads must be from 1 to {MAXIMUM_THREADS}, not {self.size}")
-        # What keeps kernels from being compiled at all is raised here, and not where a thread would end of it.
+        # If kernels cannot be compiled at all, the error is raised here, not in a thread that it would end.
         with barrier.flushed_denormals():
             pass
         self._barrier = barrier.new()
@@ -48,7 +48,7 @@ class Team:
             thread.start()
 
     def run(self, job: Callable[[int], None]) -> None:
-        """Run a job on all threads; raise what a member raised."""
+        """Run a job on all threads; raise a member's error."""
         if not self._threads:
             raise RuntimeError("the team is closed")
         self._job = job
@@ -60,7 +60,7 @@ class Team:
         while not self._finished.is_set():
             try:
                 self._finished.wait()
-            except (KeyboardInterrupt, SystemExit) as error:  # the team ends its job first, so that its data are whole
+            except (KeyboardInterrupt, SystemExit) as error:  # the team ends its job first, to keep its data complete
                 interrupt = error
         self._job = None
         failure, self._failure = self._failure, None
@@ -71,23 +71,26 @@ class Team:
             raise interrupt
 
     def wait(self) -> None:
-        """Wait, within a job, until every member has come here."""
+        """Wait, within a job, until every member has arrived."""
         barrier.wait(self.member(0))
         if self._failure is not None:
             raise RuntimeError("another thread of the team failed")
 
     def member(self, worker: int) -> Member:
-        """Return what kernels need to know of a member."""
+        """Return a member as kernels take it."""
         return Member(worker, self.size, self._barrier)
 
     def share(self, items: int, worker: int) -> tuple[int, int]:
-        """Return the range [first, last) of so many items that falls to a member: sizes differ by one at most."""
+        """Return a member's range [first, last) of `items`.
+
+        The sizes of ranges differ by at most one.
+        """
         return worker * items // self.size, (worker + 1) * items // self.size
 
     def close(self) -> None:
         """End the threads."""
         self._job = None
-        self._barrier[barrier.BROKEN] = 1  # nobody waits for one who will not come
+        self._barrier[barrier.BROKEN] = 1  # no member waits for another that will not arrive
         for start in self._starts:
             start.release()
         for thread in self._threads:
@@ -102,7 +105,7 @@ class Team:
         self.close()
 
     def _loop(self, worker: int) -> None:
-        barrier.flush_denormals()  # this thread runs nothing but kernels and what lies between them
+        barrier.flush_denormals()  # this thread runs only kernels and the code between them
         while True:
             self._starts[worker].acquire()
             job = self._job

@@ -12,10 +12,10 @@ from charrnn.text.vocabulary import Vocabulary
 
 
 def common_vocabulary(model: Vocabulary, text: Vocabulary, *, remap: bool) -> Vocabulary:
-    """Return the vocabulary for a new run on a text from the weights of a model.
+    """Return the vocabulary for a new run from a model's weights.
 
-    A text that the model's vocabulary covers is encoded with it. Otherwise CharrnnError is raised, unless ``remap``
-    asks for the union of both vocabularies.
+    A text whose characters are all in the model's vocabulary is encoded with it. Otherwise CharrnnError is raised,
+    unless ``remap`` asks for the union of both vocabularies.
     """
     unknown = sorted(set(text.characters) - set(model.characters))
     if model.byte_level or not unknown:
@@ -23,16 +23,17 @@ def common_vocabulary(model: Vocabulary, text: Vocabulary, *, remap: bool) -> Vo
     if not remap:
         shown = ", ".join(repr(c) for c in unknown[:5]) + (" …" if len(unknown) > 5 else "")
         raise CharrnnError(
-            f"the text has {len(unknown):,} characters that the model does not know ({shown}); "
-            "--remap adds them to its vocabulary"
+            f"the model's vocabulary lacks {len(unknown):,} of the text's characters ({shown}); "
+            "add --remap to extend it"
         )
     return replace(model, characters="".join(sorted({*model.characters, *text.characters})))
 
 
 def starting_weights(model: Checkpoint, vocabulary: Vocabulary, *, seed: int) -> dict[str, NDArray[np.float32]]:
-    """Return a model's weights for its own vocabulary or a larger one, as ``common_vocabulary`` gives it.
+    """Return a model's weights for its own or a larger vocabulary.
 
-    What the model learnt of a character goes with the character; those new to it begin like those of a new network.
+    The vocabulary is one that ``common_vocabulary`` returns. Each character keeps its learned weights; the weights of
+    new characters are those of a new network.
     """
     if vocabulary == model.vocabulary:
         return model.parameters
@@ -42,7 +43,7 @@ def starting_weights(model: Checkpoint, vocabulary: Vocabulary, *, seed: int) ->
         places = np.append(places, vocabulary.boundary)
     for name, values in model.parameters.items():
         if name.removeprefix("reverse.").startswith("layer0.U"):
-            gap = len(values) - model.architecture.vocabulary  # what the right stack of a bidirectional network reads
+            gap = len(values) - model.architecture.vocabulary  # 1 in a bidirectional network's right stack
             parameters[name][places] = values[: len(places)]
             parameters[name][len(vocabulary) :] = values[len(values) - gap :]
         elif name.startswith("output."):

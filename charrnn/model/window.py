@@ -1,4 +1,4 @@
-"""The buffers of a window of text, on its way through a network and back."""
+"""The buffers for the forward and the backward pass over a window of text."""
 
 import numpy as np
 
@@ -10,12 +10,12 @@ from charrnn.model.parameters import Array, aligned, nbytes_of
 
 
 class Window:
-    """The buffers of B streams over T steps: inputs, states, gates, losses, and the gradients for the way back.
+    """The buffers of B streams over T steps: inputs, states, gates, losses, and the gradients of the backward pass.
 
-    ``ids`` [D·T, B], of a bidirectional network what is read from the left and then what is read from the right;
-    ``targets`` [T, B]; ``z`` [D·L, T, B, G·H], the gates; ``states`` [S, D·L, T+1, B, H], slot 0 being the carried
-    ones, and behind them what else is kept of each step; ``dh`` [D·L, T+1, B, H] and ``d_others``
-    [S−1, D·L, 1, B, H], their gradients; ``losses`` [T, B] in nats. H and V are padded.
+    ``ids`` [D·T, B]: the inputs from the left, then, in a bidirectional network, those from the right. ``targets``
+    [T, B]. ``z`` [D·L, T, B, Z]: the gates. ``states`` [S, D·L, T+1, B, H]: the carried states are in slot 0; the last
+    of the S are not carried, but kept for each step. ``dh`` [D·L, T+1, B, H] and ``d_others`` [S−1, D·L, 1, B, H]:
+    their gradients. ``losses`` [T, B] in nats. H and V are padded.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class Window:
         self.losses = np.zeros((T, B), np.float32)
         self.z = aligned(L, T, B, len(cell.gates) * size)
         self.states = aligned(kept, L, T + 1, B, size)
-        # The gradient of h has a slot for each step; those of the others live for a step only.
+        # The gradient of h has a slot for each step; those of the other states are needed for one step only.
         self.dh = aligned(L, T + 1 if training else 0, B, size)
         self.d_others = aligned(kept - 1, L, 1 if training else 0, B, size)
         self.dropped = aligned(L, T + 1 if dropout else 0, B, size)
@@ -59,11 +59,11 @@ class Window:
 
     @property
     def nbytes(self) -> int:
-        """Bytes that the buffers take."""
+        """The size of the buffers in bytes."""
         return nbytes_of([self.ids, self.targets, self.buffers])
 
     def carry(self, first: int, last: int, steps: int) -> None:
-        """Make the last states of rows `first` to `last` the carried ones."""
+        """Carry the last states of rows `first` to `last`."""
         states.carry(self.states, first, last, steps)
 
     def carried(self) -> Array:
@@ -71,16 +71,22 @@ class Window:
         return self._carried_view().copy()
 
     def assign_carried(self, values: Array) -> None:
-        """Set the carried states from [layers, states, B, H]; raise ValueError where they do not fit."""
+        """Set the carried states from [layers, states, B, H].
+
+        Raises ValueError for another shape.
+        """
         carried = self._carried_view()
         if values.shape != carried.shape:
-            raise ValueError("the carried states are those of another network")
+            raise ValueError("the carried states do not fit the network")
         carried[...] = values
 
     def _carried_view(self) -> Array:
         return self.states[: self._carried, :, 0, :, : self.hidden].swapaxes(0, 1)
 
     def next_epoch(self) -> None:
-        """Hand each stream's state to the next stream, which goes on where it ended; the first has to begin anew."""
+        """Pass each stream's state to the next stream.
+
+        That stream continues where this one ended. The caller must reset the first stream.
+        """
         carried = self.states[:, :, 0]
         carried[:, :, 1:] = carried[:, :, :-1].copy()

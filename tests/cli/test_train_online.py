@@ -166,7 +166,7 @@ def test_a_run_that_does_not_fit_in_memory_is_refused_at_once(folder, run, monke
     monkeypatch.setattr("charrnn.model.influence.available_bytes", lambda: 1 << 30)
     result = run("train", "-", "--online", "--gradient", "rtrl", "--hidden", 512, stdin=b"abc")
     assert result.code == 1
-    assert "needs 12.7 GiB for the influence of each weight on each unit; there is 1.0 GiB; use fewer" in result.err
+    assert "needs 12.7 GiB for the influence of each weight on each unit, but only 1.0 GiB is available" in result.err
 
 
 def test_it_is_told_how_it_goes_and_quiet_tells_nothing(folder, run, monkeypatch, text):

@@ -247,9 +247,9 @@ def test_eval_tells_the_bits_given_both_sides(model, run, length):
 @pytest.mark.parametrize(
     ("command", "sentence"),
     [
-        (("sample",), "from left to right; charrnn fill completes one that has gaps"),
-        (("sample", "--count", "3", "--json"), "charrnn fill completes one that has gaps"),
-        (("play",), "charrnn fill completes one that has gaps"),
+        (("sample",), "from left to right; use charrnn fill to fill the gaps of a text"),
+        (("sample", "--count", "3", "--json"), "use charrnn fill to fill the gaps of a text"),
+        (("play",), "use charrnn fill to fill the gaps of a text"),
         (("trace",), "this model is bidirectional"),
     ],
 )

@@ -243,7 +243,7 @@ def test_the_influence_is_stored_and_read_again(cell, hidden):
     assert not other.is_finite()
     other.begin()
     assert not other.carried().any()
-    with pytest.raises(ValueError, match="another network"):
+    with pytest.raises(ValueError, match="does not fit the network"):
         other.assign_carried(values[:1])
 
 
@@ -372,9 +372,9 @@ def test_an_influence_that_nothing_calls_for_is_refused(tmp_path):
         ({"learned_state": True}, "states at zero"),
         (
             {"hidden": 512},
-            r"lstm with 512 units needs 8\.\d GiB for the influence .*; there is 1\.0 GiB; use fewer --h",
+            r"lstm with 512 units needs 8\.\d GiB for the influence .*, but only 1\.0 GiB is available; use a sm",
         ),
-        ({"hidden": 4096}, "more than a model file may have; use fewer --hidden"),
+        ({"hidden": 4096}, "more than a model file can have; use a smaller --hidden"),
         ({"hidden": 128, "seq_length": 10_000}, "needs 13.* GiB"),
     ],
     ids=str,

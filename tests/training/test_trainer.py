@@ -247,7 +247,7 @@ def test_remapped_weights_follow_their_characters():
         finish(trainer)
         source = trainer.checkpoint()
         other = "a Bag dog was Out! " * 30
-        with pytest.raises(CharrnnError, match="the text has 3 characters that the model does not know"):
+        with pytest.raises(CharrnnError, match="the model's vocabulary lacks 3 of the text's characters"):
             common_vocabulary(source.vocabulary, Vocabulary.of(other), remap=False)
         vocabulary = common_vocabulary(source.vocabulary, Vocabulary.of(other), remap=True)
         weights = starting_weights(source, vocabulary, seed=0)
