@@ -125,9 +125,10 @@ def forward(net, buffers, ids, no_dropout, part):
 
 @entry
 def forward_numbers(net, buffers, x, U, packed_U, steps):
-    """Run the layers over numbers x [T+1, B, N] instead of symbols, from the states in slot 0; x_t is in slot t+1.
+    """Run the layers over numbers instead of symbols.
 
-    U [N, G] is the first layer's, and `packed_U` [N·G] room for it; N is whole vectors.
+    x [T+1, B, N] holds x_t in slot t+1; N is whole vectors. The layers start from the states in slot 0. U [N, G] is the
+    first layer's, and `packed_U` [N·G] is room for its packed form.
     """
     scan, weights, packed = net.scan, net.weights, net.packed
     b, peepholes, periods, packed_W = weights.b, weights.peepholes, weights.periods, packed.W

@@ -142,7 +142,10 @@ class Network:
         forward_pass.forward(self._net, window.buffers, window.ids, NO_DROPOUT, Part(first, last, 0, steps))
 
     def forward_numbers(self, window: Window, U: Array, numbers: Array) -> None:
-        """Run a window's layers over numbers [T, B, N], from the carried states; U [≥N, G] is the first's, padded."""
+        """Run a window's layers over numbers instead of symbols.
+
+        numbers [T, B, N]; the layers start from the carried states. U [≥N, G] is the first layer's, padded.
+        """
         self._pack_once()
         steps, rows, inputs = numbers.shape
         x = aligned(steps + 1, rows, len(U))
