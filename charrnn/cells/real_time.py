@@ -5,9 +5,9 @@ from charrnn.cells.table import CELLS, Cell
 
 
 def _can(cell: Cell) -> bool:
-    """Return whether U, W and b are a cell's only parameters.
+    """Return whether a cell can learn in real time.
 
-    Only h may feed W.
+    It can if its only parameters are U, W and b, and only h feeds W.
     """
     return not (cell.extra or cell.peepholes or "clock" in cell.states)
 
