@@ -175,9 +175,9 @@ def command(ctx: click.Context, /, **values: Any) -> None:
 
 
 def _way(options: BenchOptions, params: Sequence[click.Parameter]) -> str:
-    """Return the option that says what to measure, "" where there is none; `params` are those of the command.
+    """Return the option that selects what to measure, or "".
 
-    Raises click.UsageError for an option that does not go with it: another such option is one.
+    `params` are those of the command. Raises click.UsageError for an option that does not go with it.
     """
     names = {param.name or "": "/".join(param.opts[:1]) for param in params} | {"corpus": "CORPUS"}
     typed = [name for name in names if name in options.given]
@@ -187,30 +187,30 @@ def _way(options: BenchOptions, params: Sequence[click.Parameter]) -> str:
         raise click.UsageError(f"--{way} does not go with {', '.join(names[name] for name in strange)}.")
     if strange:
         ways = " or ".join(f"--{way}" for way, taken in TAKEN.items() if strange[0] in taken)
-        raise click.UsageError(f"{names[strange[0]]} goes with {ways} only.")
+        raise click.UsageError(f"{names[strange[0]]} goes only with {ways}.")
     return way
 
 
 def _check_usage(options: BenchOptions, way: str) -> None:
-    """Raise click.UsageError for options that ask for two things, or for nothing."""
+    """Raise click.UsageError for options that contradict each other."""
     from charrnn.cells.real_time import REAL_TIME_CELLS
 
     cells, only = options.cell, set(options.only)
     if way == "rtrl" and cells and cells[0] not in REAL_TIME_CELLS:
         raise click.UsageError(f"--rtrl is for the cells {', '.join(REAL_TIME_CELLS)}, not for {cells[0]}.")
     if len(cells) > 1 and way not in ("cells", "memory"):
-        raise click.UsageError("--cell can be given more than once with --cells and --memory only.")
+        raise click.UsageError("--cell can be given more than once only with --cells and --memory.")
     if len(set(cells)) < len(cells):
         raise click.UsageError("The same --cell is given twice.")
     if options.against:
         from charrnn.benchmark.pytorch import LAYERS
 
         if not set(cells) <= set(LAYERS):
-            raise click.UsageError(f"PyTorch has no {cells[0]}; --against is for {', '.join(LAYERS)}.")
+            raise click.UsageError(f"PyTorch has no {cells[0]}; --against is for the cells {', '.join(LAYERS)}.")
     if options.against and only and not {"training", "sampling"} & only:
         raise click.UsageError("--against is for training, sampling and --suite.")
     if options.threads == 1 and only == {"threads"}:
-        raise click.UsageError("--only threads compares one thread with more; leave out --threads 1.")
+        raise click.UsageError("--only threads compares one thread with several; leave out --threads 1.")
 
 
 def _read(paths: tuple[str, ...]) -> "Corpus":

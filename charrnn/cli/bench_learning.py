@@ -1,4 +1,4 @@
-"""What ``charrnn bench`` does about learning: each network's row is shown, or printed as JSON, when it is there."""
+"""The measurements of learning for ``charrnn bench``: each network's row or JSON is printed when it is ready."""
 
 import json
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 
 def memory(options: "BenchOptions", team: "Team", task: "Task | None" = None) -> None:
-    """Measure how far back cells remember: a row a cell; as JSON, an object a line for each distance."""
+    """Measure how far back cells remember.
+
+    Prints a row per cell; as JSON, one object per distance.
+    """
     from charrnn.benchmark import recall, report
 
     chosen, seed, as_json = options.cell or recall.PLAIN, options.seed, options.as_json
@@ -39,7 +42,10 @@ def memory(options: "BenchOptions", team: "Team", task: "Task | None" = None) ->
 
 
 def cells(options: "BenchOptions", text: "Corpus", team: "Team") -> None:
-    """Measure how well cells learn a text: a row, or an object, a network."""
+    """Measure how well cells learn a text.
+
+    Prints a row, or a JSON object, per network.
+    """
     from charrnn.benchmark import comparison, report
     from charrnn.cells.table import CELLS
     from charrnn.training.settings import Settings
@@ -51,7 +57,7 @@ def cells(options: "BenchOptions", text: "Corpus", team: "Team") -> None:
         epochs=options.epochs,
         dropout=options.dropout,
         seed=options.seed,
-        patience=0,  # each run has its whole time
+        patience=0,  # no run stops early
     )
     chosen, as_json = options.cell or tuple(CELLS), options.as_json
     networks = comparison.candidates(chosen, settings, len(text.vocabulary), options.parameters)
@@ -71,7 +77,7 @@ def cells(options: "BenchOptions", text: "Corpus", team: "Team") -> None:
 
 
 def _note_if_short(settings: "Settings", text: "Corpus", team: "Team") -> None:
-    """Say so where a text is too short for the streams that were asked for."""
+    """Print a note if the text is too short for the requested streams."""
     from charrnn.display.console import note
     from charrnn.library import sentences
     from charrnn.training.trainer import Trainer
@@ -82,7 +88,10 @@ def _note_if_short(settings: "Settings", text: "Corpus", team: "Team") -> None:
 
 
 def _print(result: dict[str, Any], team: "Team") -> None:
-    """Print a result that can be understood by itself: a long measurement may be stopped after any."""
+    """Print a result with all its context.
+
+    A long measurement can be stopped after any result.
+    """
     from charrnn.benchmark.report import versions
 
     click.echo(json.dumps({**result, "threads": team.size, "versions": versions()}))

@@ -1,11 +1,11 @@
-"""What ``charrnn bench`` is asked for."""
+"""The options of ``charrnn bench``."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class BenchOptions:
-    """What ``charrnn bench`` is asked for."""
+    """Values of the options of ``charrnn bench``."""
 
     corpus: tuple[str, ...]
     cell: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""What ``charrnn bench`` does about speed: each part is measured, shown and kept."""
+"""The measurements of speed for ``charrnn bench``: each is made, shown and kept."""
 
 import json
 from collections.abc import Callable, Collection, Iterable
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from charrnn.text.ingest import Corpus
     from charrnn.training.settings import Settings
 
-PAGE_COLUMNS = 110  # columns of a caption
+PAGE_COLUMNS = 110  # width of a caption, in columns
 
 
 def compile_training(settings: "Settings", text: "Corpus", team: "Team", *, quiet: bool) -> None:
-    """Compile what training needs, and say so where that takes its time."""
+    """Compile what training needs, with a message if it takes time."""
     from charrnn.training.trainer import Trainer
 
     trainer = Trainer(settings, text, team)
@@ -30,7 +30,7 @@ def compile_training(settings: "Settings", text: "Corpus", team: "Team", *, quie
 
 
 class Bench:
-    """Measures, shows each result as it comes unless it is for JSON, and keeps it."""
+    """Measures, keeps each result, and shows it at once unless the output is JSON."""
 
     def __init__(self, options: "BenchOptions", text: "Corpus", team: "Team", turns: "Turns | None" = None) -> None:
         from charrnn.benchmark.suite import plain_settings
@@ -49,14 +49,14 @@ class Bench:
         self.results: dict[str, Any] = {}
 
     def parts(self, chosen: Collection[str]) -> None:
-        """Measure one network in each of some ways."""
+        """Make the chosen measurements of one network."""
         if {"training", "threads", "memory"} & set(chosen):
             self.compile(self.settings)
         for part in chosen:
             self.results[part.replace("-", "_")] = PARTS[part](self)
 
     def training(self) -> Any:
-        """Tell how fast it trains."""
+        """Measure the speed of training."""
         from charrnn.benchmark import report
         from charrnn.benchmark.speed import training_speed
         from charrnn.library import sentences
@@ -70,11 +70,11 @@ class Bench:
 
     @property
     def network(self) -> "Architecture":
-        """The network that is measured."""
+        """The network to measure."""
         return self.settings.architecture(len(self.text.vocabulary))
 
     def sampling(self) -> Any:
-        """Tell how fast it samples."""
+        """Measure the speed of sampling."""
         from charrnn.benchmark import report
         from charrnn.benchmark.speed import MANY, sampling_speed
 
@@ -86,7 +86,7 @@ class Bench:
         return [speed.as_dict() for speed in measured]
 
     def controls(self) -> Any:
-        """Tell what the controls of sampling cost."""
+        """Measure the cost of sampling controls."""
         from charrnn.benchmark import report
         from charrnn.benchmark.speed import control_speed
 
@@ -95,19 +95,19 @@ class Bench:
         return [timing.as_dict() for timing in timings]
 
     def threads(self) -> Any:
-        """Tell what more threads gain."""
+        """Measure the gain from more threads."""
         from charrnn.benchmark import report
         from charrnn.benchmark.speed import thread_speed
 
         if self.team.size == 1:
-            self.note("threads are not compared, as there is but one")
+            self.note("threads are not compared, because there is only one")
             return None
         compared = thread_speed(self.text, self.settings, self.team, turns=self.turns)
         self.show([report.teams(compared)])
         return compared.as_dict()
 
     def start_up(self) -> Any:
-        """Tell how long commands take to start."""
+        """Measure the start-up time of commands."""
         from charrnn.benchmark import report
         from charrnn.benchmark.processes import start_up
 
@@ -116,7 +116,7 @@ class Bench:
         return measured.as_dict()
 
     def memory(self) -> Any:
-        """Tell the peak memory of training."""
+        """Measure the peak memory of training."""
         from charrnn.benchmark import report
         from charrnn.benchmark.processes import peak_memory
 
@@ -125,7 +125,7 @@ class Bench:
         return {"peak_bytes": most}
 
     def suite(self, networks: "Networks | None" = None) -> None:
-        """Measure a list of networks, and show each row when it is there."""
+        """Measure a list of networks; show each row when it is ready."""
         from charrnn.benchmark import report
         from charrnn.benchmark.speed import MANY
         from charrnn.benchmark.suite import ALL, NETWORKS, plain_settings, suite
@@ -151,7 +151,7 @@ class Bench:
             click.echo("\n" + click.wrap_text(report.SUITE_CAPTION, PAGE_COLUMNS))
 
     def growth(self) -> None:
-        """Measure how the time grows."""
+        """Measure how training time grows with each size."""
         from dataclasses import replace
 
         from charrnn.benchmark import report
@@ -163,7 +163,7 @@ class Bench:
         self.results["growth"] = [one.as_dict() for one in measured]
 
     def real_time(self) -> None:
-        """Measure what real-time recurrent learning costs."""
+        """Measure the cost of real-time recurrent learning."""
         from dataclasses import replace
 
         from charrnn.benchmark import rtrl_cost
@@ -191,14 +191,14 @@ class Bench:
                 click.echo()
 
     def note(self, sentence: str | None) -> None:
-        """Say a sentence on stderr, if there is one."""
+        """Print a sentence on stderr, if there is one."""
         from charrnn.display.console import note
 
         if sentence is not None and not self.as_json:
             note(sentence)
 
 
-# What --only can ask for.
+# The choices of --only.
 PARTS: dict[str, Callable[[Bench], Any]] = {
     "training": Bench.training,
     "sampling": Bench.sampling,
@@ -210,7 +210,7 @@ PARTS: dict[str, Callable[[Bench], Any]] = {
 
 
 def speed(options: "BenchOptions", way: str, text: "Corpus", team: "Team", turns: "Turns | None" = None) -> None:
-    """Measure speed: of one network, of the suite, or how it grows."""
+    """Measure the speed of one network or the suite, its growth, or rtrl."""
     from charrnn.benchmark import report
     from charrnn.benchmark.flop import COUNTED
 

@@ -46,7 +46,7 @@ def command(hidden: int, layers: int, vocabulary: int, as_json: bool) -> None:
 
 
 def _rows(hidden: int, layers: int, vocabulary: int) -> list[dict[str, Any]]:
-    """Return what there is to tell of each cell; one that cannot have such a size tells why."""
+    """Return a record of each cell; one that cannot have the size says why."""
     from charrnn.cells.architecture import Architecture
 
     rows = []

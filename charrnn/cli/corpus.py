@@ -41,14 +41,14 @@ def command(name: str | None, output: Path | None, force: bool, seed: int | None
     made = {key: value for key, value in (("seed", seed), ("characters", characters)) if value is not None}
     if name is None:
         if made or force or output is not None:
-            raise click.UsageError("Options need the NAME of a corpus; without one the corpora are listed.")
+            raise click.UsageError("Give the NAME of a corpus as well; options have no meaning without it.")
         click.echo(_table())
         return
     if made and name != "fables":
-        raise click.UsageError(f"--{next(iter(made))} belongs to fables, not to {name}.")
+        raise click.UsageError(f"--{next(iter(made))} is an option of fables, not of {name}.")
     to_file = output is not None and str(output) != "-"
     if force and not to_file:
-        raise click.UsageError("--force belongs to --output FILE.")
+        raise click.UsageError("--force goes with --output FILE.")
 
     from charrnn.storage.files import reason, shown
 
@@ -64,7 +64,7 @@ def command(name: str | None, output: Path | None, force: bool, seed: int | None
             sys.stdout.buffer.writelines(pieces)
             sys.stdout.buffer.flush()
     except BrokenPipeError:
-        raise  # the reader of a pipe has gone, which is no error
+        raise  # the reader of a pipe has gone, which is not an error
     except OSError as error:
         place = shown(output) if output is not None and to_file else "standard output"
         raise CharrnnError(f"{place} cannot be written: {reason(error)}") from None
@@ -89,13 +89,13 @@ def _size(size: int | None) -> str:
 
 
 def _write(pieces: Iterable[bytes], target: Path, force: bool) -> None:
-    """Write a file whole or not at all; to a pipe or a device piece by piece."""
+    """Write a file atomically, or a pipe or device piece by piece."""
     from charrnn.storage.files import check_writable, replacing
 
     if target.exists() and not (target.is_file() or target.is_dir()):
         with target.open("wb") as file:
             file.writelines(pieces)
         return
-    check_writable(target, force=force, exists="exists: --force overwrites it")
+    check_writable(target, force=force, exists="already exists; --force overwrites it")
     with replacing(target) as file:
         file.writelines(pieces)

@@ -1,4 +1,4 @@
-"""Scores of texts: as figures, line by line, and character by character."""
+"""Output of scores: for a text, per line, and per character."""
 
 from collections.abc import Iterable, Iterator
 from heapq import nlargest
@@ -23,12 +23,12 @@ FIGURES = (
 
 
 def figures(score: "Score") -> tuple[float, float, float, int]:
-    """Return a score's figures, in the order of their columns."""
+    """Return a score's figures, in the order of `FIGURES`."""
     return score.nats_per_char, score.bits_per_char, score.perplexity, score.characters
 
 
 def whole(pieces: "Iterable[Scored]", vocabulary: "Vocabulary", form: str) -> None:
-    """Tell the figures of a text."""
+    """Print the figures of a text."""
     from charrnn.reading.scoring import total
 
     score = total(pieces, vocabulary.boundary)
@@ -39,7 +39,7 @@ def whole(pieces: "Iterable[Scored]", vocabulary: "Vocabulary", form: str) -> No
 
 
 def copied(pieces: "Iterable[Scored]", vocabulary: "Vocabulary", corpus: str, run: int, form: str) -> None:
-    """Tell the figures of a text, and how much of it is copied."""
+    """Print the figures of a text, and how much of it is copied."""
     import numpy as np
 
     from charrnn.display.words import harmless
@@ -65,23 +65,26 @@ def copied(pieces: "Iterable[Scored]", vocabulary: "Vocabulary", corpus: str, ru
 def _tell(score: "Score") -> None:
     click.echo(f"{score.nats_per_char:.4f} nats per character")
     click.echo(f"{score.bits_per_char:.4f} bits per character")
-    click.echo(f"{score.perplexity:.3f} perplexity: as unsure as a fair choice between so many characters")
+    click.echo(f"{score.perplexity:.3f} perplexity: as uncertain as a random choice among this many characters")
     click.echo(f"{score.characters:,} characters predicted")
 
 
 def keeping(pieces: "Iterable[Scored]", kept: "list[Ids]", *, most: int = MOST_COMPARED) -> "Iterator[Scored]":
-    """Pass on pieces whose symbols are kept. Raises CharrnnError where they become too many."""
+    """Yield pieces, and keep their symbols.
+
+    Raises CharrnnError if there are too many symbols.
+    """
     size = 0
     for ids, nats in pieces:
         size += ids.size
         if size > most:
-            raise CharrnnError(f"the text is too long for --copied, which takes {most:,} characters at most")
+            raise CharrnnError(f"the text is too long for --copied, which takes at most {most:,} characters")
         kept.append(ids)
         yield ids, nats
 
 
 def per_line(pieces: "Iterable[Scored]", vocabulary: "Vocabulary", top: int | None, form: str) -> None:
-    """Tell the bits of each line, or of the most surprising ones."""
+    """Print the bits of each line, or of the `top` most surprising ones."""
     from charrnn.reading.scoring import lines
 
     def surprise(line: "Line") -> float:
@@ -101,7 +104,7 @@ def per_line(pieces: "Iterable[Scored]", vocabulary: "Vocabulary", top: int | No
 
 
 def per_char(pieces: "Iterable[Scored]", vocabulary: "Vocabulary", form: str) -> None:
-    """Tell the bits and the probability of each character."""
+    """Print the bits and the probability of each character."""
     from charrnn.reading.scoring import characters
 
     columns = (

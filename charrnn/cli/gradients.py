@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from charrnn.cli.gradients_output import Result, Subject
     from charrnn.model.team import Team
 
-CHARACTERS_READ = 1_000_000  # of a text, at most
-MOST_NETWORKS = 26  # each is called by a letter
+CHARACTERS_READ = 1_000_000  # of the text, at most
+MOST_NETWORKS = 26  # each has a letter
 
 
 @dataclass(frozen=True)
 class GradientsOptions:
-    """What ``charrnn gradients`` is asked for."""
+    """Values of the options of ``charrnn gradients``."""
 
     models: tuple[str, ...]
     text: str
@@ -131,7 +131,7 @@ def command(ctx: click.Context, /, **values: Any) -> None:
 
 
 def _check_usage(options: GradientsOptions) -> None:
-    """Refuse options that contradict each other, and a picture that could not be written."""
+    """Raise an error for contradicting options, or a picture that cannot be written."""
     if not options.models and not options.cells:
         raise click.UsageError("Give a model and then a text, or --cell NAME and a text.")
     for option in ("hidden", "layers", "activation", "seed"):
@@ -140,7 +140,7 @@ def _check_usage(options: GradientsOptions) -> None:
     if options.activation is not None and "rnn" not in options.cells:
         raise click.UsageError("--activation goes with --cell rnn.")
     if len(options.models) + len(options.cells) > MOST_NETWORKS:
-        raise click.UsageError(f"More than {MOST_NETWORKS} networks cannot be told apart in one picture.")
+        raise click.UsageError(f"Give at most {MOST_NETWORKS} networks; each has a letter in the curves.")
     if options.png is not None:
         from charrnn.display.plots import check_plottable
 
@@ -149,7 +149,7 @@ def _check_usage(options: GradientsOptions) -> None:
 
 
 def _subjects(options: GradientsOptions) -> "Iterator[Subject]":
-    """Yield the networks one after another: those in files, then new ones."""
+    """Yield the networks: first those in files, then new ones."""
     from charrnn.storage.files import shown
     from charrnn.text.ingest import read_again
 
@@ -162,7 +162,7 @@ def _subjects(options: GradientsOptions) -> "Iterator[Subject]":
 
 
 def _trained(path: str, name: str, options: GradientsOptions, source: BinaryIO | None) -> "Subject":
-    """Read a model, and the beginning of a text as it reads it."""
+    """Open a model, and read the beginning of the text with its vocabulary."""
     from charrnn.cli.gradients_output import Subject
     from charrnn.display.console import note
     from charrnn.text.ingest import beginning, read_stream
@@ -174,13 +174,13 @@ def _trained(path: str, name: str, options: GradientsOptions, source: BinaryIO |
     try:
         settings = Settings.of(model.checkpoint.training)
     except CharrnnError:
-        note(f"{name} tells no settings of its training that make sense; its steps are those of a new network")
+        note(f"{name} has no valid training settings; its steps are measured with the default ones")
         settings = Settings(epochs=1.0)
     return Subject(name, model.network, ids, model.vocabulary.boundary, settings)
 
 
 def _untrained(options: GradientsOptions, source: BinaryIO | None) -> "Iterator[Subject]":
-    """Make new networks for a text."""
+    """Yield new networks for a text."""
     from charrnn.cells.architecture import Architecture
     from charrnn.cells.initial import initialize
     from charrnn.cells.table import cell_named
@@ -202,7 +202,7 @@ def _untrained(options: GradientsOptions, source: BinaryIO | None) -> "Iterator[
 
 
 def _measure(subject: "Subject", team: "Team", lags: int, samples: int) -> "Result":
-    """Measure how far back a network's gradient reaches in its text."""
+    """Measure how far back a network's gradient reaches."""
     import numpy as np
 
     from charrnn.cli.gradients_output import Result
@@ -214,6 +214,6 @@ def _measure(subject: "Subject", team: "Team", lags: int, samples: int) -> "Resu
     norms = probe.state_gradients(ids, lags, samples, boundary)
     places = int(np.count_nonzero(~np.isnan(norms[0, 0])))
     if not places:
-        raise CharrnnError("there is nothing to predict at any of the places that were tried in the text")
+        raise CharrnnError("none of the tried places in the text has a character to predict")
     steps = probe.update_norms(ids, settings.batch_size, settings.seq_length, boundary)
     return Result(subject, places, [summary(layer) for layer in norms], spectra(network.weights.named), steps)

@@ -1,4 +1,4 @@
-"""How far back gradients reach, in tables and curves, as JSON, and as a picture."""
+"""Output of ``charrnn gradients``: tables and curves, JSON, and a picture."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Subject:
-    """A network to be looked at, a text [N] as it reads it, and how it is trained."""
+    """A network to measure, a text [N] in its symbols, and its training settings."""
 
     name: str
     network: "Network"
@@ -32,7 +32,7 @@ class Subject:
 
 @dataclass(frozen=True)
 class Result:
-    """What was measured: norms by the lag in each layer, at so many places; matrices; norms of whole gradients [N]."""
+    """The measurements: norms by lag in each layer, at `places` places; matrices; norms of whole gradients [N]."""
 
     subject: Subject
     places: int
@@ -42,13 +42,13 @@ class Result:
 
     @property
     def clipped(self) -> float | None:
-        """The share of steps whose gradient is above the clip."""
+        """The share of steps whose gradient norm is above the clip."""
         clip = self.subject.settings.clip
         return float((self.norms > clip).mean()) if clip else None
 
 
 def tell(found: Sequence[Result]) -> None:
-    """Print, for people, what was measured: in a sentence each, in tables, and as curves."""
+    """Print the measurements: a sentence per network, tables and curves."""
     from charrnn.display.curve import LETTERS
 
     labels = list(LETTERS[: len(found)]) if len(found) > 1 else [""]
@@ -60,7 +60,7 @@ def tell(found: Sequence[Result]) -> None:
 
 
 def _tell_norms(found: Sequence[Result], labels: Sequence[str]) -> None:
-    """Print the norms by lag: of several networks their means, of one network the quartiles too."""
+    """Print the norms by lag: the means and, for a single network, the quartiles."""
     from charrnn.display.curve import logarithmic_curves
 
     several = len(found) > 1
@@ -72,7 +72,7 @@ def _tell_norms(found: Sequence[Result], labels: Sequence[str]) -> None:
     click.echo(f"\n{'Mean norm' if several else 'Norm'} of the gradient by lag, over {places} places:")
     columns = [Column("lag", 5, "d"), *(Column(name, 9, ".2e") for name in shown)]
     write(((k, *(values[k] for values in shown.values())) for k in _lags(len(first.mean) - 1)), columns, "text")
-    if drawn := logarithmic_curves(curves, "characters before"):
+    if drawn := logarithmic_curves(curves, "characters back"):
         click.echo("\n" + "\n".join(drawn))
 
 
@@ -85,7 +85,7 @@ def _tell_matrices(found: Sequence[Result], labels: Sequence[str]) -> None:
 
 
 def _tell_steps(found: Sequence[Result], labels: Sequence[str]) -> None:
-    """Print the norms of whole gradients, and how often clipping cuts them."""
+    """Print the norms of whole gradients, and the share that is clipped."""
     import numpy as np
 
     click.echo("\nSteps of training: norm of the gradient, share clipped:")
@@ -105,34 +105,34 @@ def _tell_steps(found: Sequence[Result], labels: Sequence[str]) -> None:
 
 
 def _labels(found: Sequence[Result]) -> Column:
-    """Return the column with the letters of several networks."""
+    """Return the column of the networks' letters, if there are several."""
     return Column("", int(len(found) > 1))
 
 
 def _sentence(summary: "Summary") -> str:
-    """Say how far back a gradient reaches."""
+    """Return a sentence on how far back a gradient reaches."""
     lag, left = summary.deepest, summary.left
     if summary.mean[0] == 0.0:
-        return "has no gradient: what it predicts does not depend on its state."
+        return "has no gradient: its predictions do not depend on its state."
     if summary.mean[1] == 0.0:
-        return "forgets at once: no gradient reaches the character before."
+        return "forgets at once: no gradient reaches the previous character."
     if left is None:
-        return "reads documents too short to tell."
+        return "cannot be judged: the documents are too short."
     each = f"(×{summary.factor:.2f} a step)."
     if summary.forgotten is not None:
         return f"forgets within {summary.forgotten} characters {each}"
     if left > 1.0:
-        return f"lets the gradient grow, to {left:.3g} times as much {lag} characters before {each}"
-    return f"still has {left:.0%} of the gradient {lag} characters before {each}"
+        return f"lets the gradient grow, to {left:.3g} times as much {lag} characters back {each}"
+    return f"still has {left:.0%} of the gradient {lag} characters back {each}"
 
 
 def _lags(most: int) -> list[int]:
-    """Return 0, 1, 2, 4, 8 and so on, and the last one."""
+    """Return 0, 1, 2, 4, 8, … and `most`."""
     return [0, *(1 << k for k in range(most.bit_length()) if 1 << k < most), most]
 
 
 def record(result: Result) -> dict[str, Any]:
-    """Return all that was measured of a network."""
+    """Return all measurements of a network."""
     import numpy as np
 
     subject = result.subject
@@ -159,7 +159,7 @@ def record(result: Result) -> dict[str, Any]:
 
 
 def draw(png: str, found: Sequence[Result], text: str) -> None:
-    """Write the picture of --png: a curve for each network."""
+    """Write the picture of --png, with a curve per network."""
     from charrnn.display.plots import plot_norms
     from charrnn.text.ingest import name_of
 

@@ -1,4 +1,4 @@
-"""What can be typed at the prompt of ``charrnn play``: text, and commands that begin with a slash."""
+"""The dialogue of ``charrnn play``: text, and commands that start with a slash."""
 
 import os
 import re
@@ -24,16 +24,16 @@ UNBROKEN = "\N{NON-BREAKING HYPHEN}"
 
 
 class Play:
-    """Reads lines and does what they say, until there are no more or one says /quit."""
+    """Reads lines and carries them out, until the input ends or a line is /quit."""
 
     def __init__(self, conversation: "Conversation", screen: "Pipe | Terminal") -> None:
         self.conversation, self.screen = conversation, screen
-        self.refused = 0  # lines
+        self.refused = 0  # number of lines
         self.over = False
-        self._goes_on = True  # whether the next turn goes on from what was shown last
+        self._goes_on = True  # whether the next turn continues the text shown last
 
     def run(self) -> int:
-        """Go on to the end; return how many lines were refused."""
+        """Read all lines; return how many were refused."""
         while not self.over:
             try:
                 self.line(self.screen.ask(self._text_before()))
@@ -42,30 +42,33 @@ class Play:
             except KeyboardInterrupt:
                 if not self.screen.on_terminal:
                     raise
-                self.screen.say("Ctrl-D or /quit quits.")
+                self.screen.say("To quit, press Ctrl-D or type /quit.")
             except CharrnnError as error:
                 self.refused += 1
                 self.screen.complain(_spelt_as_commands(str(error)))
         return self.refused
 
     def line(self, line: str) -> None:
-        """Do what a line says. Raises CharrnnError if that cannot be done."""
+        """Carry out a line.
+
+        Raises CharrnnError if that fails.
+        """
         if not line.startswith("/") or line.startswith("//"):
             self.turn(self.conversation.take(line.removeprefix("/") if line.startswith("//") else line))
             return
         name, _, argument = line[1:].partition(" ")
         entry = next((entry for entry in TABLE if entry.name == name), None)
         if entry is None:
-            raise CharrnnError(f"there is no command {f'/{name}'[:60]!r}; /help tells which there are")
+            raise CharrnnError(f"unknown command {f'/{name}'[:60]!r}; /help lists the commands")
         if argument.strip() and not entry.argument:
-            raise CharrnnError(f"/{name} takes nothing after it; a text that begins with a slash is typed with two")
+            raise CharrnnError(f"/{name} takes no argument; to type text that starts with a slash, type two slashes")
         if entry.value is not None and not argument:
             self.screen.say(f"{entry.name} {entry.value(self)}")
         else:
             entry.action(self, argument)
 
     def turn(self, parts: Iterator[Any], *, answers: bool = True) -> None:
-        """Show what was typed and, as it comes, what is written; Ctrl-C ends it."""
+        """Show a turn while it is written; Ctrl-C ends it."""
         conversation, screen = self.conversation, self.screen
         text, typed = self._text_before(), conversation.last_typed
         screen.begin(text[: len(text) - len(typed)], typed, goes_on=self._goes_on, answers=answers)
@@ -80,33 +83,36 @@ class Play:
             screen.end(conversation.vocabulary.separator if conversation.last_ended else None)
 
     def _text_before(self) -> bytes:
-        """Return what is gone on from; nothing for a pipe, which does not show it again, and may have many lines."""
+        """Return the text that the next turn continues.
+
+        Empty for a pipe, which does not show it again, and can have many lines.
+        """
         return self.conversation.open_text if self.screen.on_terminal else b""
 
     def help(self) -> None:
-        """Tell what can be typed."""
+        """Print the commands."""
         formatter, rows = click.HelpFormatter(width=max(self.screen.width - 1, 30)), []
         for entry in TABLE:
-            text = _spelt_as_commands(entry.help).replace("-", UNBROKEN)  # so that no name is broken at its hyphen
+            text = _spelt_as_commands(entry.help).replace("-", UNBROKEN)  # so that lines do not break within names
             rows.append((f"/{entry.name} {entry.argument}".rstrip(), text))
         formatter.write_dl(rows)
         self.screen.say(formatter.getvalue().replace(UNBROKEN, "-").rstrip("\n"))
 
     def again(self) -> None:
-        """Write the last continuation anew."""
+        """Write the last continuation again."""
         parts = self.conversation.again()
         self._goes_on = False
         self.turn(parts, answers=False)
 
     def undo(self) -> None:
-        """Take back the last turn."""
+        """Remove the last turn."""
         self.conversation.undo()
         self._goes_on = False
         if not self.conversation.text:
             self.screen.say("The text is empty again.")
 
     def begin_anew(self) -> None:
-        """Begin another text."""
+        """Start another text."""
         self.conversation.begin_anew()
         self._goes_on = False
 
@@ -114,7 +120,7 @@ class Play:
         """Write the whole text to a file."""
         from charrnn.storage.files import check_writable, replacing, shown
 
-        path = os.path.expanduser(name.strip())  # noqa: PTH111  # pathlib's raises where there is no home
+        path = os.path.expanduser(name.strip())  # noqa: PTH111  # pathlib's raises if there is no home
         if not path:
             raise CharrnnError("/save needs the name of a file")
         try:
@@ -124,11 +130,11 @@ class Play:
             with replacing(path) as file:
                 file.write(self.conversation.text)
         except ValueError:  # a name with a null in it
-            raise CharrnnError(f"{shown(path)} is no name for a file") from None
+            raise CharrnnError(f"{shown(path)} is not a valid file name") from None
         self.screen.say(f"saved in {shown(path)}")
 
     def set_control(self, control: Control, typed: str) -> None:
-        """Set a control to a number, or to what changes nothing."""
+        """Set a control to a number, or turn it off."""
         value: Any = getattr(Controls, control.name)
         if typed.strip() != "off":
             try:
@@ -140,7 +146,7 @@ class Play:
         self.conversation.controls = replace(self.conversation.controls, **{control.name: value})
 
     def control(self, control: Control) -> str:
-        """Return what a control is set to."""
+        """Return a control's value as text."""
         value = getattr(self.conversation.controls, control.name)
         return "off" if value is None else f"{value:g}"
 
@@ -151,31 +157,31 @@ class Play:
         self.conversation.ending = ending
 
     def set_stop(self, typed: str) -> None:
-        """Add a string to stop before, or have none."""
+        """Add a string to stop before, or remove all."""
         stops = self.conversation.ending.stops
         self.set_ending(stops=() if typed == "off" else (*stops, EscapedText().convert(typed, None, None)))
 
     def set_seed(self, typed: str) -> None:
-        """Set the seed, or take a fresh one."""
+        """Set the seed, or choose a new one."""
         from charrnn.writing.samples import fresh_seed
 
         most = 2**63 - 1
         self.conversation.seed = fresh_seed() if typed.strip() == "off" else _whole(typed, "seed", 0, most)
 
     def set_unknown(self, typed: str) -> None:
-        """Set what becomes of characters that the model does not know."""
+        """Set the rule for unknown characters."""
         rule = "error" if typed.strip() == "off" else typed.strip()
         if rule not in UNKNOWN:
             raise CharrnnError(f"/unknown takes one of {', '.join(UNKNOWN)}, not {rule[:60]!r}")
         self.conversation.unknown = rule
 
     def values(self) -> None:
-        """Tell what everything is set to."""
+        """Print all settings."""
         self.screen.say("\n".join(f"{entry.name:<15} {entry.value(self)}" for entry in TABLE if entry.value))
 
 
 def _spelt_as_commands(sentence: str) -> str:
-    """Return a sentence that speaks of options as one that speaks of the commands with their names."""
+    """Return a sentence with commands in place of options."""
     return re.sub(r"(?<!\S)--(?=[a-z])", "/", sentence)
 
 
@@ -199,7 +205,7 @@ def _lines(typed: str) -> int | None:
 
 @dataclass(frozen=True)
 class Command:
-    """A row of the table of commands: /name argument, what it does, and of one that sets a value, what that is."""
+    """A row of the table of commands: /name argument, help, action, and for a setting, its value."""
 
     name: str
     argument: str
@@ -215,39 +221,44 @@ def _control(control: Control) -> Command:
 
 
 TABLE = (
-    Command("help", "", "Tell this.", lambda play, _: play.help()),
+    Command("help", "", "Show this help.", lambda play, _: play.help()),
     Command(
         "line",
         "[TEXT]",
         "Type TEXT and a line break.",
         lambda play, typed: play.turn(play.conversation.take(f"{typed}\n")),
     ),
-    Command("again", "", "Take back what was written last, and write it anew.", lambda play, _: play.again()),
-    Command("undo", "", "Take back the last turn: what was typed and written.", lambda play, _: play.undo()),
-    Command("new", "", "Begin a new text; /undo goes back to this one.", lambda play, _: play.begin_anew()),
+    Command("again", "", "Remove what the model wrote last, and let it write again.", lambda play, _: play.again()),
+    Command("undo", "", "Remove the last turn: your text and the model's.", lambda play, _: play.undo()),
+    Command("new", "", "Start a new text; /undo returns to this one.", lambda play, _: play.begin_anew()),
     Command("show", "", "Show the whole text.", lambda play, _: play.screen.show(play.conversation.text)),
-    Command("save", "FILE", "Save the whole text in a new file.", lambda play, typed: play.save(typed, force=False)),
-    Command("save!", "FILE", "Save it in place of a file.", lambda play, typed: play.save(typed, force=True)),
-    Command("quit", "", "Quit, as Ctrl-D does.", lambda play, _: setattr(play, "over", True)),
+    Command("save", "FILE", "Save the whole text to a new file.", lambda play, typed: play.save(typed, force=False)),
+    Command(
+        "save!",
+        "FILE",
+        "Save the whole text, replacing a file.",
+        lambda play, typed: play.save(typed, force=True),
+    ),
+    Command("quit", "", "Quit, like Ctrl-D.", lambda play, _: setattr(play, "over", True)),
     *map(_control, CONTROLS),
     Command(
         "length",
         "NUMBER",
-        f"Characters to write in a turn at most; 0 writes until Ctrl-C, off is the default, {TURN_LENGTH}.",
+        f"Maximum number of characters per turn; 0 writes until Ctrl-C, off is the default, {TURN_LENGTH}.",
         lambda play, typed: play.set_ending(length=_length(typed)),
         lambda play: play.conversation.ending.length or 0,
     ),
     Command(
         "lines",
         "NUMBER",
-        "Lines to write in a turn at most.",
+        "Maximum number of lines per turn.",
         lambda play, typed: play.set_ending(lines=_lines(typed)),
         lambda play: play.conversation.ending.lines or "off",
     ),
     Command(
         "stop",
         "TEXT",
-        r"End a turn before TEXT, in which \n is a line break; each such line adds one.",
+        r"End a turn before TEXT, in which \n is a line break; each /stop adds a TEXT.",
         lambda play, typed: play.set_stop(typed),
         lambda play: " ".join(map(repr, play.conversation.ending.stops)) or "off",
     ),
@@ -261,9 +272,9 @@ TABLE = (
     Command(
         "unknown",
         "RULE",
-        f"What to do with characters the model has never seen: {', '.join(UNKNOWN[:-1])} or {UNKNOWN[-1]}.",
+        f"What to do with unknown characters: {', '.join(UNKNOWN[:-1])} or {UNKNOWN[-1]}.",
         lambda play, typed: play.set_unknown(typed),
         lambda play: play.conversation.unknown,
     ),
-    Command("set", "", "Tell what all of these are set to; off after a name resets it.", lambda play, _: play.values()),
+    Command("set", "", "Show all settings. Type off after a name to reset it.", lambda play, _: play.values()),
 )

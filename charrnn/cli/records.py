@@ -1,4 +1,4 @@
-"""Records on stdout: as aligned text, as values between tabulators, or as JSON; all three from the same records."""
+"""Records on stdout: as aligned text, tab-separated values, or JSON."""
 
 import json
 import sys
@@ -12,22 +12,23 @@ import click
 
 from charrnn.errors import CharrnnError
 
-BATCH_SIZE = 4096  # records that are written at once
-BATCH_SECONDS = 0.1  # but where they come slowly, none waits for many others
-CACHED_STRINGS = 256  # strings of a column: characters come again and again
+BATCH_SIZE = 4096  # records to write at once
+BATCH_SECONDS = 0.1  # longest wait of a record for others
+CACHED_STRINGS = 256  # strings of a column: characters repeat
 ESCAPES = str.maketrans({"\t": "\\t", "\n": "\\n", "\r": "\\r"})
 TSV_ESCAPES = ESCAPES | {ord("\\"): "\\\\"}
 
-Written: TypeAlias = Callable[[Any], str]  # makes a string of a value
-Cell: TypeAlias = tuple[Written, str]  # and what stands for none
+Written: TypeAlias = Callable[[Any], str]  # turns a value into a string
+Cell: TypeAlias = tuple[Written, str]  # and the string for None
 
 
 @dataclass(frozen=True)
 class Column:
-    """One field of a record: its `name`, and how wide it is in aligned text.
+    """A field of a record: its `name`, and its `width` in aligned text.
 
-    Numbers have a `form` there, such as ".4f", and stand to the right; without one it is a string, or a truth, which
-    is told by the name. `exact` is the form of numbers in JSON and TSV, where that is not to be all their digits.
+    A column of numbers has a `form` for aligned text, such as ".4f", and is aligned to the right. Without a form, its
+    values are strings, or booleans, which are shown as the name or nothing. `exact` is the form of numbers in JSON and
+    TSV; by default, they have all digits.
     """
 
     name: str
@@ -37,7 +38,7 @@ class Column:
 
 
 def fitting(name: str, strings: Iterable[str]) -> Column:
-    """Return a column that is as wide as the strings that are to stand in it."""
+    """Return a column as wide as its widest string."""
     from charrnn.display.words import cells
 
     return Column(name, max(cells(_aligned(string)) for string in strings))
@@ -54,18 +55,21 @@ def format_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def chosen(as_json: bool, as_tsv: bool) -> str:
-    """Return the form that --json and --tsv ask for."""
+    """Return the form that --json and --tsv select.
+
+    Raises click.UsageError for both.
+    """
     if as_json and as_tsv:
         raise click.UsageError("Give --json or --tsv, not both.")
     return "json" if as_json else "tsv" if as_tsv else "text"
 
 
 def write(records: Iterable[Sequence[Any]], columns: Sequence[Column], form: str) -> None:
-    """Write records, each with a value a column, as ``form`` says: "text", "tsv" or "json"; None is no value.
+    """Write records in a ``form``: "text", "tsv" or "json".
 
-    In text and TSV the columns' names come first. In TSV a tabulator, line feed, carriage return or backslash inside a
-    string becomes a backslash with t, n, r or another backslash; in text the first three do, and nothing is left that
-    could command a terminal. Records are written as they come, a batch at a time, and not kept.
+    A record has one value per column; None is no value. Text and TSV begin with the columns' names. In TSV, a tab, line
+    feed, carriage return or backslash in a string becomes \\t, \\n, \\r or \\\\. In text, the first three do, and other
+    control characters are replaced. Records are written in batches as they come, and not kept.
     """
     if form == "json":
         fields = (json.dumps(column.name) + ": %s" for column in columns)
@@ -79,7 +83,10 @@ def write(records: Iterable[Sequence[Any]], columns: Sequence[Column], form: str
 
 
 def _write(records: Iterable[Sequence[Any]], head: str, cells: Sequence[Cell], line: Callable[[Any], str]) -> None:
-    """Write a head, which waits for the first record, and records; ``line`` makes a line of a record's strings."""
+    """Write a head, together with the first records, and then the other records.
+
+    ``line`` makes a line from a record's strings.
+    """
     batch: list[Sequence[Any]] = []
     written = time.monotonic()
     try:
@@ -90,7 +97,7 @@ def _write(records: Iterable[Sequence[Any]], head: str, cells: Sequence[Cell], l
                 head, written = "", time.monotonic()
                 batch.clear()
     except CharrnnError:
-        if batch:  # what comes before a fault is told
+        if batch:  # records before an error are written
             _put(head + _lines(batch, cells, line))
         raise
     if head or batch:
@@ -138,13 +145,13 @@ def _text(column: Column) -> Written:
     from charrnn.display.words import padded
 
     if column.form:
-        sign = "+" * column.form.startswith("+")  # it stands before the width
+        sign = "+" * column.form.startswith("+")  # the sign comes before the width
         return f"{{:>{sign}{column.width}{column.form.removeprefix('+')}}}".format
     return lru_cache(CACHED_STRINGS)(lambda value: padded(_aligned(_string(value, column)), column.width))
 
 
 def _aligned(text: str) -> str:
-    """Return a string as it stands in aligned text, but for the spaces after it."""
+    """Return a string as it is in aligned text, without padding."""
     from charrnn.display.words import harmless
 
     return harmless(text.translate(ESCAPES))

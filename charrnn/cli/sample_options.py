@@ -1,4 +1,4 @@
-"""What ``charrnn sample`` is asked for."""
+"""The options of ``charrnn sample``."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from charrnn.writing.controls import Controls
 
 @dataclass(frozen=True)
 class SampleOptions:
-    """What ``charrnn sample`` is asked for."""
+    """Values of the options of ``charrnn sample``."""
 
     model: str
     controls: Controls
@@ -29,7 +29,7 @@ class SampleOptions:
 
     @property
     def needs_whole_samples(self) -> str | None:
-        """The option, if any, that needs a sample whole."""
+        """The option that needs whole samples, if any."""
         needing = {
             "--json": self.as_json,
             "--novel": self.novel is not None,
@@ -40,5 +40,5 @@ class SampleOptions:
 
     @property
     def reads_prime_once(self) -> bool:
-        """Whether the prime is needed only once: it is written while it is read then, however long it is."""
+        """Whether the prime is needed only once, and so can be written while it is read."""
         return self.count == 1 and not self.as_json and self.novel is None

@@ -1,4 +1,4 @@
-"""How samples are written: as they are, in colors, or as JSON."""
+"""Output of samples: plain, in colors, or as JSON."""
 
 import codecs
 import json
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     from charrnn.text.vocabulary import Vocabulary
     from charrnn.writing.samples import Piece
 
-FLUSH_SECONDS = 0.05  # a terminal looks alive at twenty writes a second, and a pipe is not slowed
-MANY_BITS = 8.0  # of a character that gets the strongest color
+FLUSH_SECONDS = 0.05  # a terminal looks alive at 20 writes per second, and a pipe is not slowed down
+MANY_BITS = 8.0  # bits of a character with the strongest color
 
 
 def output_for(
     options: "SampleOptions", vocabulary: "Vocabulary", compare: "Comparison | None"
 ) -> "PlainOutput | JsonOutput":
-    """Return what writes samples as they are asked for."""
+    """Return the output that the options select."""
     if options.as_json:
         return JsonOutput(vocabulary, compare, options.copied_run)
     copies = None if compare is None else Copies(compare, options.copied_run, options.copied or "")
@@ -39,10 +39,10 @@ def output_for(
 
 
 class PlainOutput:
-    """Samples as they are, one after another: documents with their separator between them, other texts a blank line.
+    """Samples as plain text, with a blank line (or the documents' separator) between them.
 
-    A single text is written to the last character and no further. On a terminal a line is ended, and what could command
-    the terminal is made harmless. With `copies`, what was copied is told at the end.
+    A single sample is written without a line feed after it, except on a terminal, which does not get control characters
+    either. With `copies`, the output ends with a report of what was copied.
     """
 
     def __init__(self, vocabulary: "Vocabulary", copies: "Copies | None" = None, *, single: bool) -> None:
@@ -55,7 +55,7 @@ class PlainOutput:
         self._flushed = 0.0
 
     def begin(self, prime: "NDArray[Any]") -> None:
-        """Begin a sample with the text that it goes on from."""
+        """Start a sample with its prime."""
         if self._begun:
             self._end_text()
             self._put((self.vocabulary.separator or "\n\n"[not self._line_is_open :]).encode())
@@ -63,12 +63,12 @@ class PlainOutput:
         self.go_on(prime)
 
     def go_on(self, prime: "NDArray[Any]") -> None:
-        """Write more of the text that a sample goes on from."""
+        """Write more of the prime."""
         self._write(prime, np.zeros(len(prime)))
         self.flush()
 
     def add(self, piece: "Piece") -> None:
-        """Write a part of a sample."""
+        """Write a piece of a sample."""
         self._write(piece.symbols, piece.nats / math.log(2.0))
         if time.monotonic() - self._flushed > FLUSH_SECONDS:
             self.flush()
@@ -76,7 +76,7 @@ class PlainOutput:
             self.copies.add(piece)
 
     def close(self) -> None:
-        """End the last line where that is due; tell what was copied."""
+        """End the last line if needed; report what was copied."""
         self._end_text()
         if self._line_is_open and (not self.single or self.on_terminal):
             self._put(b"\n")
@@ -85,12 +85,12 @@ class PlainOutput:
             self.copies.tell()
 
     def flush(self) -> None:
-        """Hand over what was written."""
+        """Flush standard output."""
         sys.stdout.flush()
         self._flushed = time.monotonic()
 
     def show(self, text: str, bits: "Sequence[float]") -> None:  # noqa: ARG002
-        """Write characters with their bits [n] to a terminal."""
+        """Write characters to a terminal; their bits [n] are not used."""
         from charrnn.display.words import harmless
 
         sys.stdout.write(harmless(text))
@@ -106,12 +106,12 @@ class PlainOutput:
             self._line_is_open = not data.endswith(b"\n")
 
     def _end_text(self) -> None:
-        """Show what was begun of a character."""
+        """Show the bytes of an unfinished character."""
         if self.on_terminal:
             self.show(*self._characters.rest())
 
     def _put(self, data: bytes) -> None:
-        """Write bytes that have no bits."""
+        """Write bytes without colors."""
         if not data:
             return
         if self.on_terminal:
@@ -122,7 +122,7 @@ class PlainOutput:
 
 
 class ColoredOutput(PlainOutput):
-    """The same, with each character in a color: the redder, the more bits it has; plain where there are no colors."""
+    """Plain output in which a redder character has more bits, if the terminal has colors."""
 
     def __init__(self, vocabulary: "Vocabulary", copies: "Copies | None" = None, *, single: bool) -> None:
         from charrnn.display.color import YELLOW_RED, ColoredText, Scale
@@ -136,18 +136,18 @@ class ColoredOutput(PlainOutput):
 
 
 class Characters:
-    """Makes characters of bytes that come one after another, with the sum of the bits of each one's bytes."""
+    """Decodes bytes into characters, and sums the bits of each character's bytes."""
 
     def __init__(self) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self._bits = 0.0  # of the bytes of a character that is not whole
+        self._bits = 0.0  # of the bytes of an unfinished character
 
     def of(self, data: bytes, bits: "Sequence[float]") -> "tuple[str, list[float]]":
         """Return the characters that these bytes complete."""
         text, sums = "", list[float]()
         for byte, cost in zip(data, bits, strict=True):
             completed = self._decoder.decode(bytes([byte]))
-            if len(completed) == 2:  # what was begun is none, and this byte is one by itself
+            if len(completed) == 2:  # the earlier bytes are invalid, and this one is a character by itself
                 sums.append(self._bits)
                 self._bits = 0.0
             self._bits += cost
@@ -158,14 +158,14 @@ class Characters:
         return text, sums
 
     def rest(self) -> "tuple[str, list[float]]":
-        """Return what stands for bytes that are no whole character."""
+        """Return a replacement for the bytes of an unfinished character."""
         text, bits = self._decoder.decode(b"", True), self._bits
         self._bits = 0.0
         return text, [bits] * len(text)
 
 
 class JsonOutput:
-    """A JSON object a sample, when it is whole; with `compare`, what that finds copied in runs of `run` or more too."""
+    """One JSON object per whole sample; with `compare`, also what is copied in runs of `run` or more."""
 
     def __init__(
         self,
@@ -178,11 +178,11 @@ class JsonOutput:
         self._pieces: list[Piece] = []
 
     def begin(self, prime: "NDArray[Any]") -> None:
-        """Begin a sample with the text that it goes on from."""
+        """Start a sample with its prime."""
         self._prime = prime
 
     def add(self, piece: "Piece") -> None:
-        """Take a part of a sample; print it where it is the last."""
+        """Take a piece of a sample; print the sample if it is the last piece."""
         self._pieces.append(piece)
         if piece.ended is None:
             return
@@ -195,15 +195,15 @@ class JsonOutput:
         self._pieces = []
 
     def go_on(self, prime: "NDArray[Any]") -> None:
-        """Begin, or go on with, the text that a sample goes on from."""
+        """Add to the prime."""
         self._prime = np.concatenate([self._prime, prime])
 
     def close(self) -> None:
-        """Do nothing: every line is ended."""
+        """Do nothing: every line has ended."""
 
 
 class Copies:
-    """All that is written, to be looked for in a corpus when it is whole: `most` symbols at most."""
+    """Collects all samples, at most `most` symbols, and compares them with a corpus at the end."""
 
     def __init__(self, compare: "Comparison", run: int, corpus: str, *, most: int = MOST_COMPARED) -> None:
         self.compare, self.run, self.corpus, self.most = compare, run, corpus, most
@@ -211,14 +211,17 @@ class Copies:
         self._size = 0
 
     def add(self, piece: "Piece") -> None:
-        """Take a part of a sample. Raises CharrnnError where there is too much."""
+        """Take a piece of a sample.
+
+        Raises CharrnnError if there are too many symbols.
+        """
         self._samples.setdefault(piece.sample, []).append(piece.symbols)
         self._size += piece.symbols.size
         if self._size > self.most:
-            raise CharrnnError(f"there is more to write than --copied takes, {self.most:,} characters")
+            raise CharrnnError(f"the samples are too long for --copied, which takes at most {self.most:,} characters")
 
     def tell(self) -> None:
-        """Say on stderr what was copied."""
+        """Report on stderr what was copied."""
         from charrnn.display.words import harmless
         from charrnn.library import sentences
 

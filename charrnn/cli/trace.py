@@ -1,4 +1,4 @@
-"""``charrnn trace``: what units and gates do while a network reads a text."""
+"""``charrnn trace``: find units and gates that follow features of a text."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from charrnn.reading.tracing import Following, Unit
     from charrnn.text.vocabulary import Ids, Vocabulary
 
-MOST_TRACED = 10_000_000  # characters of a text that can be traced: each takes some 100 bytes of memory
+MOST_TRACED = 10_000_000  # characters of the text, at most: each takes about 100 bytes of memory
 
 
 @dataclass(frozen=True)
 class TraceOptions:
-    """What ``charrnn trace`` is asked for."""
+    """Values of the options of ``charrnn trace``."""
 
     model: str
     text: str
@@ -99,7 +99,7 @@ def command(**values: Any) -> None:
     found, left_out = follow(model.network, ids, _seen(ids, model.vocabulary), unit)
     if unit is None and not found:
         raise CharrnnError(
-            f"{name_of(options.text)} is too short, or too much the same, for units to be compared with what is in it"
+            f"{name_of(options.text)} is too short or too uniform: it has no feature that units could follow"
         )
     if not (unit or options.html or options.png):
         tell(found, left_out, form)
@@ -116,7 +116,7 @@ def command(**values: Any) -> None:
 
 
 def _check_targets(options: TraceOptions) -> None:
-    """Raise an error if a file could not be written, before anything is computed for it."""
+    """Raise an error if an output file cannot be written."""
     from charrnn.display.plots import check_plottable
     from charrnn.storage.files import check_writable, shown
 
@@ -125,7 +125,7 @@ def _check_targets(options: TraceOptions) -> None:
             refuse_sources(target, [(options.model, "the model"), (options.text, "the text")])
     if options.html is not None:
         if Path(options.html).suffix.lower() not in (".html", ".htm"):
-            raise click.UsageError(f"--html writes a page, whose name must end in .html, not {shown(options.html)}.")
+            raise click.UsageError(f"The file of --html must end in .html, not {shown(options.html)}.")
         check_writable(options.html, force=True)
     if options.png is not None:
         check_plottable(options.png)
@@ -134,28 +134,33 @@ def _check_targets(options: TraceOptions) -> None:
 def read_traced(
     path: str, vocabulary: "Vocabulary", length: int, unknown: str = "error", *, most: int = MOST_TRACED
 ) -> "Ids":
-    """Return the first symbols [≤ length] of a text; with 0 all of them, if there are not too many."""
+    """Return the first `length` symbols of a text, or all with 0.
+
+    Raises CharrnnError if all are more than `most`.
+    """
     from charrnn.text.ingest import beginning, name_of, read_stream
 
     ids = beginning(read_stream(path, vocabulary, unknown=unknown), length or most + 1)
     if ids.size > most:
-        raise CharrnnError(f"{name_of(path)} is too long to be read whole; --length reads {most:,} characters of it")
+        raise CharrnnError(
+            f"{name_of(path)} is too long to be read whole; --length reads up to {most:,} characters of it"
+        )
     return ids
 
 
 def _seen(ids: "Ids", vocabulary: "Vocabulary") -> str:
-    """Return a text as a reader sees it, a character a symbol."""
+    """Return a text as a reader sees it, with one character per symbol."""
     text = vocabulary.spell(ids)
     if not vocabulary.byte_level:
         return text
-    # Bytes beyond ASCII count as small letters: what they are belongs to their neighbours too.
+    # Bytes beyond ASCII count as small letters: a byte alone does not decide its character.
     return "".join(c if c < "\x80" else "ÿ" for c in text)
 
 
 def _view(
     options: TraceOptions, model: "Model", ids: "Ids", unit: "Unit | None", found: "Sequence[Following]"
 ) -> "View":
-    """Read the part of a text that is shown, and return what a unit, or all that follow something, do there."""
+    """Return the part of the text that is shown, with the values of the units."""
     from charrnn.cli.trace_output import View
     from charrnn.reading.tracing import activations
     from charrnn.storage.files import shown

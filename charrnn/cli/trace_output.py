@@ -1,4 +1,4 @@
-"""What units do, as a table, as a text in colors, as a page and as a picture."""
+"""Output of ``charrnn trace``: a table, a text in colors, a page, and a picture."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -28,17 +28,17 @@ VALUES = (Column("index", 8, "d"), Column("character", 9), Column("value", 8, ".
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """What is drawn of a text: its first N characters, K units, what each of these is there [N, K] and follows."""
+    """The part of a text that is drawn: N characters, K units, their values [N, K] and what they follow."""
 
     title: str
     text: str
-    names: Sequence[str]  # of its symbols
+    names: Sequence[str]  # of the symbols
     units: "Sequence[Unit]"
-    found: "Sequence[Following]"  # for each unit, or nothing at all for one that follows nothing
+    found: "Sequence[Following]"  # for each unit; empty for a unit that follows nothing
     values: "NDArray[np.float32]"
 
     def rows(self) -> "Iterator[tuple[Unit, Following | None, NDArray[np.float32], float, float]]":
-        """Yield for each unit what it follows, if anything, its values [N], and the ends of their scale."""
+        """Yield each unit with what it follows, if anything, its values [N] and their scale."""
         from charrnn.reading.tracing import scale_of
 
         for k, (unit, following) in enumerate(zip_longest(self.units, self.found)):
@@ -46,19 +46,19 @@ class View:
 
 
 def tell(found: "Sequence[Following]", left_out: "Sequence[Feature]", form: str) -> None:
-    """Print what follows what, and say on stderr what was left out."""
+    """Print which unit follows which feature; report on stderr what was left out."""
     from charrnn.display.console import note
 
     rows = ((f.feature.name, f.unit.name, f.correlation, f.chosen, f.feature.help) for f in found)
     write(rows, FOLLOWING, form)
     if form == "text":
-        note("each unit was chosen on the first half of the text; the correlation is that on the second half")
+        note("each unit was chosen on the first half of the text; the correlation is measured on the second half")
     if left_out:
-        note(f"left out, as the text has too little of it: {', '.join(feature.name for feature in left_out)}")
+        note(f"left out, because the text has too little of it: {', '.join(feature.name for feature in left_out)}")
 
 
 def show_unit(view: View, form: str) -> None:
-    """Print a text with what its unit is at each character: in colors where there are some, else a line each."""
+    """Print a text with a unit's values: in colors, or one line per character."""
     from charrnn.display.color import ColoredText, Scale
     from charrnn.display.console import note
 
@@ -78,12 +78,12 @@ def show_unit(view: View, form: str) -> None:
 def _sentence(following: "Following") -> str:
     return (
         f"Correlation with “{following.feature.help}”: {following.correlation:+.2f} on the second half of the text, "
-        f"{following.chosen:+.2f} on the first, on which it was chosen."
+        f"{following.chosen:+.2f} on the first half, on which the unit was chosen."
     )
 
 
 def write_page(path: str, view: View) -> None:
-    """Write the page of --html: a block for each unit."""
+    """Write the page of --html, with a block per unit."""
     from charrnn.display.color import Scale
     from charrnn.display.page import Block, page
     from charrnn.storage.files import replacing
@@ -98,8 +98,8 @@ def write_page(path: str, view: View) -> None:
         for unit, following, values, low, high in view.rows()
     ]
     introduction = (
-        f"The first {len(view.text):,} characters of the text, once for each unit. A character's color is what the "
-        "unit is when the network has just read it; point at one to see the number. ↵ is the end of a line."
+        f"The first {len(view.text):,} characters of the text, once for each unit. The color of a character shows the "
+        "unit's value after the network has read it; point at a character to see the value. ↵ is the end of a line."
     )
     written = page(view.title, introduction, view.text, blocks)
     with replacing(path) as file:
@@ -107,7 +107,7 @@ def write_page(path: str, view: View) -> None:
 
 
 def draw(path: str, view: View) -> None:
-    """Write the picture of --png: a row for each unit."""
+    """Write the picture of --png, with a row per unit."""
     from charrnn.display.plots import plot_units
     from charrnn.display.words import harmless
 

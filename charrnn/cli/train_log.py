@@ -1,4 +1,4 @@
-"""The file of ``charrnn train --log``: a JSON object a line."""
+"""The file of ``charrnn train --log``: one JSON object per line."""
 
 import json
 import math
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class Log:
     """The file of --log, or none.
 
-    A log that cannot be written to its end is given up, with a sentence in ``failure``: it must not cost the model.
+    If writing fails, the log is closed and ``failure`` says why; the run continues.
     """
 
     def __init__(self, path: str | None, *, append: bool) -> None:
@@ -39,7 +39,7 @@ class Log:
                 self.stream.close()
 
     def write(self, record: "Progress") -> None:
-        """Write a record of a run on a text; losses are nats per character."""
+        """Write a record of a run on a text, with losses in nats per character."""
         entry: dict[str, Any] = {
             "step": record.step,
             "epoch": round(record.epoch, 6),
@@ -54,7 +54,7 @@ class Log:
         self._put(entry, rolled_back=record.rolled_back)
 
     def write_online(self, record: "OnlineProgress") -> None:
-        """Write a record of a run that learns online."""
+        """Write a record of an online run."""
         entry = {
             "step": record.step,
             "characters": record.characters,
@@ -68,10 +68,10 @@ class Log:
         self._put(entry, rolled_back=record.rolled_back)
 
     def _put(self, entry: dict[str, Any], *, rolled_back: bool) -> None:
-        """Write a line of JSON, if there is a file; numbers that are none as null."""
+        """Write a line of JSON, if there is a file; NaN and infinity become null."""
         if self.stream is None:
             return
-        # JSON has no word for what is not a number.
+        # JSON has neither NaN nor infinity.
         entry = {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in entry.items()}
         if rolled_back:
             entry["rolled_back"] = True
@@ -79,7 +79,7 @@ class Log:
             self.stream.write(json.dumps(entry, allow_nan=False) + "\n")
             self.stream.flush()
         except OSError as error:
-            self.failure = f"{shown(self.path or '')} could not be written to its end: {reason(error)}"
+            self.failure = f"{shown(self.path or '')} could not be written to the end: {reason(error)}"
             with suppress(OSError):
                 self.stream.close()
             self.stream = None

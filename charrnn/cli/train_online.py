@@ -1,4 +1,4 @@
-"""``charrnn train - --online``: learn from a pipe for as long as there is something in it."""
+"""``charrnn train - --online``: learn from standard input until it ends."""
 
 import math
 import shlex
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from charrnn.training.online import OnlineTrainer
     from charrnn.training.progress import OnlineProgress
 
-WAIT_SECONDS = 0.1  # for text, before looking whether to stop or to save
-LOG_SECONDS = 1.0  # between two lines of a log: a run may last for months
+WAIT_SECONDS = 0.1  # for text, before checking whether to stop or save
+LOG_SECONDS = 1.0  # between two lines of a log: a run can last for months
 
 
 def learn(trainer: "OnlineTrainer", options: TrainOptions, log: Log, *, clock: Clock = time.monotonic) -> int:
-    """Learn until the pipe's end, an error, a signal, or the time is up; save; return the exit code.
+    """Learn to the end of the text, an error, a signal or a time; save; return the exit code.
 
-    Raises CharrnnError for a text that cannot be read on, a run that gives up, and where it cannot be saved.
+    Raises CharrnnError if the text can no longer be read, or the run gives up or cannot be saved.
     """
     from charrnn.display.online_screen import OnlineDisplay
 
@@ -37,16 +37,16 @@ def learn(trainer: "OnlineTrainer", options: TrainOptions, log: Log, *, clock: C
                 trainer.mend()
                 store.save(slim=options.slim and session.feed.ended and failure is None)
     if failure is not None:
-        kept = f"what was learnt is in {store.output}" if store.saved else "nothing was saved"
+        kept = f"the model is saved in {store.output}" if store.saved else "nothing was saved"
         raise CharrnnError(f"{failure}; {kept}")
     if session.record is None and not caught:
-        raise CharrnnError("nothing to learn from came through standard input; nothing was saved")
+        raise CharrnnError("standard input had nothing to learn from; nothing was saved")
     _conclude(session, display)
     return exit_code(caught, log, store)
 
 
 class _Session:
-    """What goes on while a run listens."""
+    """An online run in progress: its records are shown and logged, and it is saved."""
 
     def __init__(
         self, trainer: "OnlineTrainer", options: TrainOptions, log: Log, display: "OnlineDisplay", clock: Clock
@@ -61,11 +61,14 @@ class _Session:
         self._say = note if options.quiet else display.say
         self._end = clock() + (math.inf if options.seconds is None else options.seconds)
         self._logged: OnlineProgress | None = None
-        self._told = -math.inf  # when the log was told something
+        self._told = -math.inf  # when the log was last written
         self._saved: OnlineProgress | None = None
 
     def listen(self) -> CharrnnError | None:
-        """Learn from what comes until there is no more, or the run is to stop; return what kept it from going on."""
+        """Learn from text as it arrives, until it ends or the run stops.
+
+        Returns the error that ended it, if any.
+        """
         trainer = self.trainer
         failure: CharrnnError | None = None
         try:
@@ -77,7 +80,7 @@ class _Session:
                         break
                     try:
                         symbols = self.feed.next(WAIT_SECONDS)
-                    except CharrnnError as error:  # what came before it is learnt from first
+                    except CharrnnError as error:  # the text before the error is learned first
                         failure = error
                         continue
                     if symbols is not None:
@@ -86,14 +89,14 @@ class _Session:
                     self._saved = self.record
             if trainer.waiting < trainer.settings.seq_length:
                 self._note(trainer.learn(rest=True))
-        except CharrnnError as error:  # the loss could not be mended
+        except CharrnnError as error:  # the loss diverged again and again
             failure = error
         if self.record is not None:
             self._write(self.record)
         return failure
 
     def _note(self, record: "OnlineProgress | None") -> bool:
-        """Show and log a record, if there is one."""
+        """Show and log a record; return whether there is one."""
         if record is None:
             return False
         self.record = record
@@ -103,19 +106,19 @@ class _Session:
         return True
 
     def _write(self, record: "OnlineProgress") -> None:
-        """Write a record to the log, but not twice."""
+        """Write a record to the log, only once."""
         if record is not self._logged:
             self.log.write_online(record)
         self._logged, self._told = record, self._clock()
 
 
 def _conclude(session: _Session, display: "OnlineDisplay") -> None:
-    """Say what the session came to."""
+    """Print the result of the run."""
     if session.record is None:
         display.say("stopped before the first step; nothing was saved")
         return
     place = shlex.quote(session.store.output)
     ended = "stopped" if session.trainer.stop else "the text has ended"
     display.say(display.summary(session.record))
-    display.say(f"{ended}; saved in {session.store.output}; let it write with: charrnn sample {place} --temp 0.8")
-    display.say(f"it goes on with: … | charrnn train - --resume {place} --online")
+    display.say(f"{ended}; saved in {session.store.output}; write text with: charrnn sample {place} --temp 0.8")
+    display.say(f"continue with: … | charrnn train - --resume {place} --online")

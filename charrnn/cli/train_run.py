@@ -1,4 +1,4 @@
-"""What all runs of ``charrnn train`` have in common: they are stopped by signals, and saved now and then."""
+"""Common parts of the runs of ``charrnn train``: signals stop them, and they are saved at intervals."""
 
 import math
 import os
@@ -19,16 +19,17 @@ if TYPE_CHECKING:
     from charrnn.model.network import Network
     from charrnn.training.progress import Progress
 
-SAVE_COST = 20  # a validation is saved too where as many times what the last save took has passed since it,
-SAVE_LEAST_SECONDS = 5.0  # and as many seconds: a small network would wear out a disk
+# A run is saved at a validation too, if the time since the last save is at least
+SAVE_COST = 20  # times the duration of that save,
+SAVE_LEAST_SECONDS = 5.0  # and this many seconds: a small network would wear out the disk.
 SOON_SECONDS = 0.01
-AGAIN_SECONDS = 0.5  # seconds after which another Ctrl-C is meant as one
+AGAIN_SECONDS = 0.5  # seconds after which a second Ctrl-C counts
 
 Clock: TypeAlias = Callable[[], float]  # seconds
 
 
 class Run(Protocol):
-    """What can be stopped and saved."""
+    """A run that can be stopped and saved."""
 
     network: "Network"
     stop: bool
@@ -37,7 +38,7 @@ class Run(Protocol):
         """Compile all that it needs."""
 
     def is_finite(self) -> bool:
-        """Tell whether it can be saved."""
+        """Return whether it can be saved."""
 
     def checkpoint(self) -> "Checkpoint":
         """Return its whole state."""
@@ -53,7 +54,10 @@ class _Ended(SystemExit):
 
 @contextmanager
 def orderly() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP end the program as Ctrl-C does, so that what it is about to write is cleared away."""
+    """Let SIGTERM and SIGHUP end the program by an exception, as Ctrl-C does.
+
+    So unfinished files are removed.
+    """
 
     def end(number: int, frame: object) -> None:
         raise _Ended(number)
@@ -64,13 +68,16 @@ def orderly() -> Iterator[None]:
 
 @contextmanager
 def _sent_again() -> Iterator[None]:
-    """Send a signal again whose exception is dropped: Python does so in a finalizer, or while it imports a module."""
+    """Send a signal again if Python drops its exception.
+
+    Python does so in a finalizer, and while it imports a module.
+    """
     before = sys.unraisablehook
 
     def hook(dropped: "sys.UnraisableHookArgs") -> None:
         if isinstance(dropped.exc_value, _Ended | KeyboardInterrupt):
             number = getattr(dropped.exc_value, "number", signal.SIGINT)
-            # A little later, as what is raised in this function would be dropped as well.
+            # A little later, because an exception in this function would be dropped too.
             threading.Timer(SOON_SECONDS, os.kill, (os.getpid(), number)).start()
         else:
             before(dropped)
@@ -86,15 +93,18 @@ def _sent_again() -> Iterator[None]:
 def stopping(
     run: Run, caught: list[int], sentence: str | None = None, *, clock: Clock = time.monotonic
 ) -> Iterator[None]:
-    """Let the first Ctrl-C (or SIGTERM, SIGHUP) end the run in good order, and a later Ctrl-C at once."""
+    """Let the first signal stop the run in order, and a later Ctrl-C end it at once.
+
+    The signals are Ctrl-C (SIGINT), SIGTERM and SIGHUP.
+    """
     from charrnn.display.console import note
 
     first = -math.inf
 
     def stop(number: int, frame: object) -> None:
         nonlocal first
-        # Only a hand means it: a terminal that is closed may send SIGHUP twice, and what has started the program may
-        # pass on the signal that it got as well.
+        # Only a later Ctrl-C counts: a terminal that closes can send SIGHUP twice, and a parent process can pass on
+        # the signal that the program has received itself.
         if caught and number == signal.SIGINT and clock() - first > AGAIN_SECONDS:
             raise KeyboardInterrupt
         if not caught:
@@ -110,9 +120,9 @@ def stopping(
 
 @contextmanager
 def _handling(handle: Callable[[int, Any], None], *names: str) -> Iterator[None]:
-    """Handle signals, where the system has them."""
+    """Handle the signals that the system has."""
     numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
-    # What is ignored stays ignored: nohup means it.
+    # An ignored signal stays ignored, as nohup wants.
     before = {n: signal.signal(n, handle) for n in numbers if signal.getsignal(n) is not signal.SIG_IGN}
     try:
         yield
@@ -122,7 +132,10 @@ def _handling(handle: Callable[[int, Any], None], *names: str) -> Iterator[None]
 
 
 def compile_run(run: Run, caught: list[int], *, quiet: bool) -> "Compiled":
-    """Compile what a run needs; a signal meanwhile stops it before its first step."""
+    """Compile what a run needs.
+
+    A signal meanwhile stops the run before its first step.
+    """
     from charrnn.display.console import compiling
 
     wait = None if quiet else "stopping as soon as the kernels are compiled"
@@ -132,7 +145,7 @@ def compile_run(run: Run, caught: list[int], *, quiet: bool) -> "Compiled":
 
 
 class Store:
-    """The model file of a run: written at its end and, now and then, before."""
+    """The model file of a run, which is written at intervals and at the end."""
 
     def __init__(self, run: Run, output: str, every: float, *, clock: Clock = time.monotonic) -> None:
         self.run, self.output, self.every, self._clock = run, output, every, clock
@@ -141,29 +154,35 @@ class Store:
         self._cost = 0.0  # seconds that the last save took
 
     def is_due(self, record: "Progress | None") -> bool:
-        """Tell whether to save now: so often, and at a validation where that takes next to no time."""
+        """Return whether to save now: at intervals, and at validations if saving is quick."""
         passed = self._clock() - self._last
         validated = record is not None and record.val_loss is not None
         validated = validated and passed >= max(SAVE_COST * self._cost, SAVE_LEAST_SECONDS * self.saved)
-        # A run whose numbers have just gone wrong is not worth it: it goes back as soon as it notices.
+        # Values that are not finite cannot be saved; the run rolls back as soon as it notices them.
         return (validated or passed >= self.every) and self.run.is_finite()
 
     def save_if_due(self, record: "Progress | None", say: Callable[[str], None]) -> bool:
-        """Save the run where it is due, and return whether it was saved; the disk may have room again later."""
+        """Save the run if it is due; return whether it was saved.
+
+        An error is reported only: the disk can have room again later.
+        """
         if not self.is_due(record):
             return False
         try:
             self.save()
         except CharrnnError as error:
-            say(f"{error}; the run goes on, and saves again later")
+            say(f"{error}; the run continues, and tries again later")
             return False
         return True
 
     def save(self, *, slim: bool = False) -> None:
-        """Write the file; raise CharrnnError if that cannot be done."""
+        """Write the file.
+
+        Raises CharrnnError if that fails.
+        """
         from charrnn.model.model_file import save
 
-        began, self._cost = self._clock(), math.inf  # where it fails, a validation is no reason to try again
+        began, self._cost = self._clock(), math.inf  # after a failure, a validation does not save again
         try:
             checkpoint = self.run.checkpoint()
             if slim:
@@ -176,7 +195,7 @@ class Store:
 
 @contextmanager
 def after(failure: CharrnnError | None) -> Iterator[None]:
-    """Let an error in the block tell of an earlier failure too."""
+    """Add an earlier failure to the message of an error in the block."""
     try:
         yield
     except CharrnnError as error:
@@ -184,9 +203,9 @@ def after(failure: CharrnnError | None) -> Iterator[None]:
 
 
 def exit_code(caught: list[int], log: Log, store: Store) -> int:
-    """Return the exit code of a run that came to its end, or was stopped by signals.
+    """Return the exit code of a run that ended or was stopped by signals.
 
-    Raises CharrnnError where its log was not written to the end.
+    Raises CharrnnError if its log could not be written to the end.
     """
     if log.failure is not None:
         raise CharrnnError(f"{log.failure}; the model is in {store.output}" if store.saved else log.failure)

@@ -1,4 +1,4 @@
-"""A run of ``charrnn train`` on a text, from its first step to its last: shown, logged and saved."""
+"""A run of ``charrnn train`` on a text: trained, shown, logged and saved."""
 
 import math
 import shlex
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from charrnn.training.progress import Progress
     from charrnn.training.trainer import Trainer
 
-SAMPLE_SECONDS = 20.0  # between two looks at what the model writes
+SAMPLE_SECONDS = 20.0  # between two samples by the model, at least
 SAMPLE_LENGTH = 240
 SAMPLE_DOCUMENTS = 4
 
@@ -23,7 +23,7 @@ SAMPLE_DOCUMENTS = 4
 def train(trainer: "Trainer", options: TrainOptions, log: Log, *, sample_seconds: float = SAMPLE_SECONDS) -> int:
     """Run to the end, a pause, an error or a signal; save; return the exit code.
 
-    Raises CharrnnError for a run that gives up, and where it cannot be saved at its end.
+    Raises CharrnnError if the run gives up, or cannot be saved at its end.
     """
     from charrnn.display.training_screen import TrainingDisplay
 
@@ -44,7 +44,7 @@ def train(trainer: "Trainer", options: TrainOptions, log: Log, *, sample_seconds
 
 
 class _Session:
-    """What goes on while a run trains."""
+    """A run in progress: its records are shown and logged, and it is saved."""
 
     def __init__(
         self, trainer: "Trainer", options: TrainOptions, log: Log, display: "TrainingDisplay", sample_seconds: float
@@ -52,7 +52,7 @@ class _Session:
         from charrnn.display.console import note
 
         self.trainer, self.log, self.display = trainer, log, display
-        self.worked = False  # whether there was a step
+        self.worked = False  # whether a step was taken
         self._say = note if options.quiet else display.say
         shows = options.samples and not options.quiet and not trainer.architecture.bidirectional
         self._sample_seconds = sample_seconds if shows else math.inf
@@ -62,19 +62,19 @@ class _Session:
         self.store = Store(trainer, options.target, options.save_every)
 
     def follow(self) -> CharrnnError | None:
-        """Train to the end, a pause or a signal; return what kept the run from going on."""
+        """Train to the end, a pause or a signal; return the error that ended it, if any."""
         records = self.trainer.run()
         while True:
             try:
                 record = next(records, None)
-            except CharrnnError as error:  # the loss could not be mended: the best model is kept
+            except CharrnnError as error:  # the loss diverged again and again: the best model is kept
                 return error
             if record is None:
                 return None
             self._take(record)
 
     def _take(self, record: "Progress") -> None:
-        """Show and log a record, save the run where that is due, and look at what it writes now and then."""
+        """Show and log a record; save the run and show a sample if they are due."""
         self.worked = True
         self.display.update(record)
         self.log.write(record)
@@ -88,27 +88,27 @@ class _Session:
 
 
 def _conclude(trainer: "Trainer", store: Store, display: "TrainingDisplay") -> None:
-    """Say what the run came to."""
+    """Print the result of the run."""
     output = store.output
     if not store.saved:
         display.say("stopped before the first step; nothing was saved")
         return
     if not trainer.finished:
-        display.say(f"stopped and saved in {output}; go on with: charrnn train --resume {shlex.quote(output)}")
+        display.say(f"stopped and saved in {output}; continue with: charrnn train --resume {shlex.quote(output)}")
         return
     if trainer.best_loss is not None:
         if not trainer.over:
-            display.say("stopped early, as validation no longer improved")
+            display.say("stopped early: the validation loss no longer improved")
         epoch = trainer.best_step / trainer.streams.windows
         display.say(f"the best validation loss was {trainer.best_loss:.4f}, at epoch {epoch:.2f}")
     if trainer.architecture.bidirectional:
-        display.say(f"saved in {output}; let it fill gaps with: charrnn fill {shlex.quote(output)} 'th_s and t__t'")
+        display.say(f"saved in {output}; fill gaps with: charrnn fill {shlex.quote(output)} 'th_s and t__t'")
     else:
-        display.say(f"saved in {output}; let it write with: charrnn sample {shlex.quote(output)} --temp 0.8")
+        display.say(f"saved in {output}; write text with: charrnn sample {shlex.quote(output)} --temp 0.8")
 
 
 def _sample(trainer: "Trainer") -> str:
-    """Return a few lines by the model as it is now."""
+    """Return a few lines that the model writes now."""
     from charrnn.writing.controls import Controls
     from charrnn.writing.sampler import Sampler
     from charrnn.writing.samples import Ending, samples

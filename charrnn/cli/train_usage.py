@@ -10,7 +10,7 @@ from charrnn.library.keywords import INHERITED
 
 CELL_OPTIONS = ("activation", "projection", "periods")
 
-# Options that a resumed run may be given anew; all others are the run's own.
+# Options that a resumed run can change; it keeps all others.
 RESUMABLE = {
     "corpus",
     "resume",
@@ -28,7 +28,7 @@ RESUMABLE = {
     "force",
 }
 
-# Options that mean nothing where a text has no end, is read once, and is learnt from as it comes.
+# Options that have no meaning with --online: the text has no end, and is read once, as it arrives.
 ENDLESS = {
     "batch_size",
     "bidirectional",
@@ -50,7 +50,10 @@ Flags = Callable[[Collection[str]], str]
 
 
 def check_usage(options: TrainOptions, params: Sequence[click.Parameter]) -> None:
-    """Refuse options that contradict each other; `params` are those of the command."""
+    """Raise click.UsageError for options that contradict each other.
+
+    `params` are those of the command.
+    """
     given = options.given
 
     def flags(names: Collection[str]) -> str:
@@ -62,11 +65,13 @@ def check_usage(options: TrainOptions, params: Sequence[click.Parameter]) -> Non
         raise click.UsageError("--remap goes with --init-from.")
     if "resume" in given:
         if others := given - RESUMABLE:
-            raise click.UsageError(f"A resumed run keeps its own {flags(others)}; --init-from starts a new run.")
+            raise click.UsageError(
+                f"A resumed run keeps its own {flags(others)}; start a new run with --init-from instead."
+            )
     elif not options.corpus:
-        raise click.UsageError("Give a text to learn from: files, folders, or - for standard input.")
+        raise click.UsageError("Give a text to train on: files, folders, or - for standard input.")
     if "init_from" in given and (others := given & {*INHERITED, "separator"}):
-        raise click.UsageError(f"With --init-from, the model decides {flags(others)}.")
+        raise click.UsageError(f"With --init-from, the model decides {flags(others)}; leave that out.")
     if "init_from" not in given and "resume" not in given:
         _check_cell(options)
     _check_online(options, flags)
@@ -75,31 +80,31 @@ def check_usage(options: TrainOptions, params: Sequence[click.Parameter]) -> Non
 
 
 def _check_cell(options: TrainOptions) -> None:
-    """Refuse options that the kind of network does not have."""
+    """Raise click.UsageError for options that the kind of network does not have."""
     for name in CELL_OPTIONS:
         if getattr(options, name) is not None and name not in CELLS[options.cell].options:
             having = ", ".join(cell.name for cell in CELLS.values() if name in cell.options)
-            raise click.UsageError(f"--{name} is an option of {having}, and not of {options.cell}.")
+            raise click.UsageError(f"--{name} is an option of {having}, not of {options.cell}.")
     if options.bidirectional and options.separator is not None:
         raise click.UsageError("Give --bidirectional or --documents: a bidirectional network reads a text as one.")
 
 
 def _check_online(options: TrainOptions, flags: Flags) -> None:
-    """Refuse what contradicts --online."""
+    """Raise click.UsageError for options that contradict --online."""
     if "unknown" in options.given and not options.online:
         raise click.UsageError("--unknown goes with --online.")
     if not options.online:
         return
     if options.gradient != "rtrl" and options.resume is None:
-        raise click.UsageError("--online learns in real time: give --gradient rtrl as well.")
+        raise click.UsageError("--online needs --gradient rtrl.")
     if options.corpus not in ((), ("-",)):
-        raise click.UsageError("--online learns from a pipe: give - for standard input, and no file.")
+        raise click.UsageError("--online reads standard input: give - as the text, and no file.")
     if others := options.given & ENDLESS:
-        raise click.UsageError(f"--online learns from a text without end, once, and has no {flags(others)}.")
+        raise click.UsageError(f"--online does not go with {flags(others)}: it reads a text once, as it arrives.")
 
 
 def _check_real_time(options: TrainOptions) -> None:
-    """Refuse a network that cannot learn in real time."""
+    """Raise click.UsageError for a network without real-time recurrent learning."""
     from charrnn.cells.architecture import Architecture
     from charrnn.cells.real_time import why_not_in_real_time
 

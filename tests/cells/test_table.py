@@ -148,9 +148,9 @@ def test_periods_are_read():
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("--cell", "gru", "--periods", "1,2"), "--periods is an option of clockwork, and not of gru"),
-        (("--activation", "relu"), "--activation is an option of rnn, and not of lstm"),
-        (("--cell", "irnn", "--projection", "4"), "--projection is an option of lstm-projection, and not of irnn"),
+        (("--cell", "gru", "--periods", "1,2"), "--periods is an option of clockwork, not of gru"),
+        (("--activation", "relu"), "--activation is an option of rnn, not of lstm"),
+        (("--cell", "irnn", "--projection", "4"), "--projection is an option of lstm-projection, not of irnn"),
         (("--bidirectional", "--documents", "lines"), "a bidirectional network reads a text as one"),
         (("--cell", "lstm-nothing"), "is not one of"),
     ],

@@ -98,7 +98,7 @@ def test_one_thread_is_not_compared_with_itself(folder, run):
     one = (*one, "--only", "threads", "--only", "sampling")
     assert json.loads(run(*one, "--json").out)["results"]["threads"] is None
     result = run(*one)
-    assert (result.code, result.err) == (0, "charrnn: threads are not compared, as there is but one\n")
+    assert (result.code, result.err) == (0, "charrnn: threads are not compared, because there is only one\n")
     assert "the same training" not in result.out
 
 

@@ -37,7 +37,7 @@ def test_to_a_file(tmp_path, run):
     assert run("corpus", "fables", "--characters", "2000", "-o", target).code == 0
     assert target.read_bytes() == fables(0, 2000).encode()
 
-    refused(run("corpus", "fables", "--characters", "9000", "-o", target), "exists: --force overwrites it")
+    refused(run("corpus", "fables", "--characters", "9000", "-o", target), "already exists; --force overwrites it")
     assert target.read_bytes() == fables(0, 2000).encode()
 
     assert run("corpus", "fables", "--characters", "9000", "-o", target, "--force").code == 0

@@ -427,7 +427,7 @@ def test_too_much_to_compare(trained, folder, run):
     kept = []
     assert sum(ids.size for ids, _ in keeping(pieces, kept, most=1000)) == 1000
     assert [ids.size for ids in kept] == [500, 500]
-    with pytest.raises(CharrnnError, match="too long for --copied, which takes 999 characters"):
+    with pytest.raises(CharrnnError, match="too long for --copied, which takes at most 999 characters"):
         list(keeping(pieces, [], most=999))
     Path("short.txt").write_text("der Mann")
     refused(run("eval", trained, "short.txt", "--copied", "nowhere"), "nowhere")

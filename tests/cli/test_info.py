@@ -146,7 +146,7 @@ def test_a_picture_is_not_drawn_over_the_model(trained, folder, run):
     for model, target in (("model.png", "model.png"), ("model.png", "link.png"), ("link.png", "./model.png")):
         result = run("info", model, "--plot", target)
         assert (result.code, result.stdout) == (2, b"")
-        assert f"{target} is the model to be read" in result.err
+        assert f"{target} is the model that is read" in result.err
     assert Path("model.png").read_bytes() == trained.read_bytes()
 
 

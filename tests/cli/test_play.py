@@ -125,12 +125,12 @@ def test_line_types_a_line_break(run, trained):
         ("/again", ["no continuation"]),
         ("/undo the war", ["/undo", "two"]),
         ("/save", ["/save", "name"]),
-        ("/save corpus.txt", ["corpus.txt exists already", "/save!"]),
+        ("/save corpus.txt", ["corpus.txt already exists", "/save!"]),
         ("/save nowhere/text.txt", ["the folder nowhere does not exist"]),
         ("/save no--where/text.txt", ["no--where/text.txt cannot be written"]),
         ("/save --/text.txt", ["--/text.txt cannot be written"]),
         ("/save! .", ["folder"]),
-        ("/save a\0b", ["no name for a file"]),
+        ("/save a\0b", ["not a valid file name"]),
         ("Haus §", ["'§' (U+00A7)", "column 6", "/unknown skip"]),
         ("Haus \udcff", ["byte 0xFF", "is not UTF-8"]),
     ],
@@ -461,7 +461,7 @@ def test_ctrl_c_at_the_prompt(launch, trained):
     screen = Screen(launch, trained, "--length", 5)
     screen.type("Haus")
     screen.read(until=b"Haus")
-    screen.insist(lambda: os.write(screen.screen, b"\x03"), until=b"quits.")
+    screen.insist(lambda: os.write(screen.screen, b"\x03"), until=b"/quit.")
     screen.await_prompt()
     screen.enter("/show")
     screen.enter("/save text.txt")

@@ -424,7 +424,7 @@ def test_too_many_samples_to_compare():
         copies.add(Piece(sample, 0, np.zeros(50, np.int32), np.zeros(50, np.float32)))
     copies.tell()
     assert [[text.size for text in texts] for texts in compared] == [[50, 50]]
-    with pytest.raises(CharrnnError, match="more to write than --copied takes, 100 characters"):
+    with pytest.raises(CharrnnError, match="too long for --copied, which takes at most 100 characters"):
         copies.add(Piece(1, 0, np.zeros(1, np.int32), np.zeros(1, np.float32)))
 
 

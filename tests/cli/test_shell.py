@@ -277,7 +277,7 @@ def test_ctrl_c_saves_a_run(launch, run, uninterrupted):
     process.send_signal(signal.SIGINT)
     code, out, err = finish(process)
     assert (code, out) == (130, b"")
-    assert err.splitlines()[-1] == "stopped and saved in model.npz; go on with: charrnn train --resume model.npz"
+    assert err.splitlines()[-1] == "stopped and saved in model.npz; continue with: charrnn train --resume model.npz"
     assert "\x1b" not in before + err
     assert "\r" not in before + err
     assert sorted(Path().iterdir()) == [Path("corpus.txt"), Path("model.npz")]
@@ -331,7 +331,7 @@ def test_terminals(launch):
     shown = {kind: terminal.finish() for kind, terminal in terminals.items()}
     for kind, screen in shown.items():
         assert f"saved in {kind}.npz" in screen
-        assert "validation" in screen
+        assert "  validation " in screen
         for column in (line for line in bars(screen) if kind != "dumb"):
             assert len(column) <= kinds[kind][0]
     assert "━" in bars(shown["wide"])[-1]
@@ -353,7 +353,7 @@ def test_terminals(launch):
 def test_ctrl_c_on_a_terminal(launch):
     """Ctrl-C typed on a terminal saves and leaves the terminal as it was, with its cursor."""
     terminal = Terminal(launch, 80, "train", "corpus.txt", *LONG)
-    terminal.read(until=b"validation")
+    terminal.read(until=b"  validation ")
     os.write(terminal.screen, b"\x03")
     shown = terminal.read()
     assert terminal.process.wait(PATIENCE) == 130
@@ -371,7 +371,7 @@ def test_a_window_that_is_closed(launch):
         options = ("train", "corpus.txt", *LONG, "-o", f"{term}.npz")
         terminals[term] = Terminal(launch, 80, *options, env={"TERM": term})
     for term, terminal in terminals.items():
-        terminal.read(until=b"validation")
+        terminal.read(until=b"  validation ")
         terminal.hang_up()
         assert terminal.process.wait(PATIENCE) == 128 + signal.SIGHUP
         assert steps_of(f"{term}.npz") > 0

@@ -34,7 +34,7 @@ def test_a_line_for_each_feature(traced, run):
     header, *lines = (line.split("\t") for line in result.out.splitlines())
     assert header == COLUMNS
     names = [line[0] for line in lines]
-    left_out = result.err.strip().partition(": left out, as the text has too little of it: ")[2].split(", ")
+    left_out = result.err.strip().partition(": left out, because the text has too little of it: ")[2].split(", ")
     assert sorted([*names, *left_out]) == sorted(feature.name for feature in FEATURES)
     assert {"capital", "space", "line position"} <= set(names)
     assert "digit" in left_out
@@ -292,7 +292,7 @@ def test_nothing_is_written_over_the_model(traced, run, option):
     Path(f"link.{option[2:]}").symlink_to(name)
     for target in (name, f"link.{option[2:]}"):
         result = run("trace", name, "corpus.txt", option, target)
-        assert (result.code, f"{target} is the model to be read" in result.err) == (2, True)
+        assert (result.code, f"{target} is the model that is read" in result.err) == (2, True)
     assert Path(name).read_bytes() == before
 
 
@@ -305,7 +305,7 @@ def test_a_page_is_not_written_over_a_text(traced, run, name):
     Path("text.html").write_bytes(before)
     Path("link.html").symlink_to("text.html")
     result = run("trace", "model.npz", "link.html", "--html", "text.html")
-    assert (result.code, "is the text to be read" in result.err) == (2, True)
+    assert (result.code, "is the text that is read" in result.err) == (2, True)
     assert Path("text.html").read_bytes() == before
 
 
@@ -367,7 +367,7 @@ def test_a_text_too_long_to_be_traced(traced, run):
     assert read_traced("long.txt", vocabulary, 100, most=400).size == 100
     for raw in (b"abc\n" * 100 + b"a", b"abc\n" * TEXT_BLOCK + b"\xff"):
         Path("long.txt").write_bytes(raw)
-        with pytest.raises(CharrnnError, match=r"long\.txt is too long to be read whole; --length reads 400 char"):
+        with pytest.raises(CharrnnError, match=r"long\.txt is too long to be read whole; --length reads up to 400"):
             read_traced("long.txt", vocabulary, 0, most=400)
     assert run("trace", "model.npz", "corpus.txt", "--length", 0).code == 0
     misused(run("trace", "model.npz", "corpus.txt", "--length", 10_000_001), "--length")

@@ -79,7 +79,7 @@ def test_what_cannot_be_read_ends_the_run_after_what_came_before(folder, run, tr
     start = ("train", "-", "--online", "--gradient", "rtrl", "--init-from", trained, "-o", "m.npz")
     result = run(*start, "--unknown", unknown, stdin=data)
     assert result.code == (0 if sentence is None else 1)
-    assert sentence is None or (sentence in result.err and result.err.endswith("; what was learnt is in m.npz\n"))
+    assert sentence is None or (sentence in result.err and result.err.endswith("; the model is saved in m.npz\n"))
     assert load("m.npz", resume=True).resume.progress["characters"] == count
 
 
@@ -88,20 +88,20 @@ def test_a_pipe_that_gives_nothing_to_learn_from_leaves_no_file(folder, run, dat
     """An empty text, or a single character, is an error, and nothing is saved; a model that is resumed stays."""
     result = run(*ONLINE, "-o", "m.npz", stdin=data)
     assert result.code == 1
-    assert "nothing to learn from came through standard input; nothing was saved" in result.err
+    assert "standard input had nothing to learn from; nothing was saved" in result.err
     assert not Path("m.npz").exists()
 
 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("-", "--online"), "give --gradient rtrl as well"),
-        (("corpus.txt", "--online", "--gradient", "rtrl"), "give - for standard input, and no file"),
-        (("-", "corpus.txt", "--online", "--gradient", "rtrl"), "give - for standard input, and no file"),
-        (("--online", "--gradient", "rtrl"), "Give a text to learn from"),
-        (("-", "--online", "--gradient", "rtrl", "--epochs", 3), "once, and has no --epochs"),
-        (("-", "--online", "--gradient", "rtrl", "--batch-size", 3, "--bytes"), "has no --batch-size, --bytes"),
-        (("-", "--online", "--gradient", "rtrl", "--documents", "lines"), "has no --documents"),
+        (("-", "--online"), "--online needs --gradient rtrl"),
+        (("corpus.txt", "--online", "--gradient", "rtrl"), "give - as the text, and no file"),
+        (("-", "corpus.txt", "--online", "--gradient", "rtrl"), "give - as the text, and no file"),
+        (("--online", "--gradient", "rtrl"), "Give a text to train on"),
+        (("-", "--online", "--gradient", "rtrl", "--epochs", 3), "--online does not go with --epochs"),
+        (("-", "--online", "--gradient", "rtrl", "--batch-size", 3, "--bytes"), "not go with --batch-size, --bytes"),
+        (("-", "--online", "--gradient", "rtrl", "--documents", "lines"), "does not go with --documents"),
         (("-", "--online", "--gradient", "rtrl", "--cell", "clockwork"), "is for the cells rnn"),
         (("corpus.txt", "--gradient", "rtrl", "--layers", 2), "is for one layer, not for 2."),
         (("corpus.txt", "--gradient", "rtrl", "--bidirectional"), "which a bidirectional network does not."),
@@ -188,7 +188,7 @@ def test_a_log_that_is_the_model_is_refused_and_one_that_fails_costs_no_model(fo
         return
     result = run(*ONLINE, "-o", "m.npz", "--log", "/dev/full", stdin=b"abc abc")
     assert result.code == 1
-    assert "could not be written to its end" in result.err
+    assert "could not be written to the end" in result.err
     assert "the model is in m.npz" in result.err
     load("m.npz", resume=True)
 
@@ -273,7 +273,7 @@ def test_a_save_that_fails_does_not_end_the_run(folder, run, monkeypatch, text):
     monkeypatch.setattr(checkpoint, "save", fail_at_first)
     result = run(*ONLINE, "-o", "m.npz", "--save-every", "0.001s", stdin=text[:3000].encode())
     assert result.code == 0
-    assert "the disk is full; the run goes on, and saves again later" in result.err
+    assert "the disk is full; the run continues, and tries again later" in result.err
     assert load("m.npz", resume=True).resume.progress["characters"] == len(text[:3000].encode()) - 1
 
 

@@ -22,7 +22,7 @@ def test_a_log_is_not_written_over_a_text_or_a_model(trained, folder, run):
     ):
         result = run("train", *arguments)
         assert result.code == 1
-        assert result.err.endswith("is the text or a model of this run; --log needs another file\n")
+        assert result.err.endswith("is the text or a model of this run; give another file after --log\n")
         assert not Path("new.npz").exists()
     assert (Path("corpus.txt").read_bytes(), Path("model.npz").read_bytes()) == (text, model)
 
@@ -150,7 +150,7 @@ def test_a_full_disk(folder, run, monkeypatch):
     monkeypatch.setattr(os, "fsync", full)
     result = run("train", "corpus.txt", *TINY, "--epochs", 1, "--quiet")
     on_the_way, last = result.err.splitlines()
-    assert "no space left on device; the run goes on, and saves again later" in on_the_way
+    assert "no space left on device; the run continues, and tries again later" in on_the_way
     refused(replace(result, err=last + "\n"), "model.npz", "no space left")
     assert list(contents(folder)) == [folder / "corpus.txt"]
 

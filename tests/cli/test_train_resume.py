@@ -228,13 +228,13 @@ def test_a_run_in_epochs_is_paused_by_time(folder, run):
     for begin in (options, ("--resume", "model.npz", "--threads", 2), ("--resume", "model.npz")):
         result = run("train", *begin, "--time", "0.001s")
         assert result.code == 0
-        assert result.err.splitlines()[-1].endswith("go on with: charrnn train --resume model.npz")
+        assert result.err.splitlines()[-1].endswith("continue with: charrnn train --resume model.npz")
         paused = load("model.npz", resume=True)
         assert (paused.training["epochs"], paused.training["seconds"]) == (15, None)
         steps.append(paused.resume.progress["step"])
     assert sorted(set(steps)) == steps
     result = run("train", "--resume", "model.npz", "--time", "500s")
-    assert (result.code, "go on with" in result.err) == (0, False)
+    assert (result.code, "continue with" in result.err) == (0, False)
     assert_same_file("model.npz", "whole.npz")
 
 

@@ -395,7 +395,7 @@ def test_a_run_on_a_full_disk(folder, trained):
     command = [sys.executable, "-c", LIMITED, *arguments, "--save-every", "0.01s"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 1
-    assert "\nmodel.npz cannot be written: file too large; the run goes on, and saves again later\n" in done.stderr
+    assert "\nmodel.npz cannot be written: file too large; the run continues, and tries again later\n" in done.stderr
     assert done.stderr.endswith("\ncharrnn: error: model.npz cannot be written: file too large\n")
     assert "Traceback" not in done.stderr
     assert names_in(folder) == ["corpus.txt", "model.npz"]
