@@ -1,4 +1,4 @@
-"""``charrnn eval``: score texts."""
+"""``charrnn eval``: measure how well models predict texts."""
 
 import sys
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class EvalOptions:
-    """What ``charrnn eval`` is asked for."""
+    """Values of the options of ``charrnn eval``."""
 
     model: str
     texts: tuple[str, ...]
@@ -43,7 +43,7 @@ class EvalOptions:
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """What is scored: standard input where no text is named."""
+        """The texts to score: standard input if none is named."""
         return self.texts or ("-",)
 
 
@@ -100,7 +100,7 @@ def command(ctx: click.Context, /, **values: Any) -> None:
     if any(map(_reads_both_sides, models)):
         from charrnn.display.console import note
 
-        note("a bidirectional model predicts each character from those on both of its sides")
+        note("a bidirectional model predicts each character from both sides, so its bits are not comparable to others")
     with Team(options.threads) as team:
         if len(models) > 1 or len(options.sources) > 1:
             _compare(models, options, team, form)
@@ -118,7 +118,10 @@ def command(ctx: click.Context, /, **values: Any) -> None:
 
 
 def _check_usage(options: EvalOptions) -> str:
-    """Refuse options that contradict each other; return the form of what is written."""
+    """Return the output format.
+
+    Raises click.UsageError for options that contradict each other, and for no text.
+    """
     form = chosen(options.as_json, options.as_tsv)
     if not options.texts and (sys.stdin is None or sys.stdin.isatty()):
         raise click.UsageError("Give a text to score, or - for standard input.")
@@ -159,7 +162,7 @@ def _scored(model: "Model", text: str, source: BinaryIO | None, unknown: str, te
 
 
 def _compare(models: "list[Model]", options: EvalOptions, team: "Team", form: str) -> None:
-    """Tell the figures of every text by every model, a row each, and which model is the best for each text."""
+    """Print the figures of every text by every model, and mark the best models."""
     from charrnn.cli.eval_output import FIGURES, figures
     from charrnn.display.console import note
     from charrnn.text.ingest import read_again
@@ -181,11 +184,14 @@ def _compare(models: "list[Model]", options: EvalOptions, team: "Team", form: st
     names = fitting("model", options.models), fitting("text", options.sources)
     write(rows(), [*names, *FIGURES, *([Column("best")] if several else [])], form)
     if unlike:
-        note("no model is marked as the best where they did not predict equally many characters, or not from one side")
+        note(
+            "no model is marked as the best if the models predicted different numbers of characters, or only some are "
+            "bidirectional"
+        )
 
 
 def _score(model: "Model", text: str, source: BinaryIO | None, options: EvalOptions, team: "Team") -> "Score":
-    """Score a text by one of some models; an error says which, if there are several."""
+    """Score a text with a model; if there are several, an error names it."""
     from charrnn.reading.scoring import total
     from charrnn.storage.files import shown
 

@@ -1,10 +1,10 @@
-"""Completed texts, as they are written."""
+"""Output of ``charrnn fill``."""
 
 import sys
 
 
 def write_completed(data: bytes, *, ended: bool) -> None:
-    """Write a completed text as it is, or with a line feed behind it where it is to be `ended`."""
+    """Write a completed text, followed by a line feed if it is to be `ended`."""
     if not sys.stdout.isatty():
         sys.stdout.buffer.write(data + b"\n" * ended)
         return

@@ -1,4 +1,4 @@
-"""``charrnn info``: what is in a model file."""
+"""``charrnn info``: show what is in a model file."""
 
 import json
 from collections.abc import Iterator
@@ -16,10 +16,10 @@ from charrnn.errors import CharrnnError
 if TYPE_CHECKING:
     from charrnn.model.model_file import Checkpoint
 
-WIDE_SCREEN = 60  # columns of a terminal that has room for nats and bits
-LONGEST_LINE = 5000  # characters; a model may name any number of sources
-MOST_PLAUSIBLE = 1e9  # epochs, seconds or nats: no run comes to so many
-NONSENSE = (AttributeError, KeyError, OverflowError, TypeError, ValueError)  # what a history tampered with ends in
+WIDE_SCREEN = 60  # columns of a terminal with room for nats and bits
+LONGEST_LINE = 5000  # characters; a model can name any number of sources
+MOST_PLAUSIBLE = 1e9  # epochs, seconds or nats; no run reaches this
+NONSENSE = (AttributeError, KeyError, OverflowError, TypeError, ValueError)  # errors from an invalid history
 SETTINGS = (
     *("gradient", "optimizer", "lr", "schedule", "batch_size", "seq_length", "dropout", "epochs", "seconds", "clip"),
     "seed",
@@ -67,12 +67,12 @@ def command(model: str, as_json: bool, plot: str | None) -> None:
     except NONSENSE:
         raise _no_sense(model) from None
     for line in lines:
-        line = harmless(line.translate(ESCAPES))  # a file must not command the terminal
+        line = harmless(line.translate(ESCAPES))  # a file must not control the terminal
         click.echo(line if len(line) <= LONGEST_LINE else line[: LONGEST_LINE - 1] + "…")
 
 
 def _facts(model: str, checkpoint: "Checkpoint", bytes_on_disk: int) -> Iterator[str]:
-    """Yield what the model is and what it was trained on."""
+    """Yield lines on the model and its training."""
     from charrnn.display.words import size
 
     architecture, vocabulary, text = checkpoint.architecture, checkpoint.vocabulary, checkpoint.corpus
@@ -81,10 +81,10 @@ def _facts(model: str, checkpoint: "Checkpoint", bytes_on_disk: int) -> Iterator
     yield f"model:       {architecture.description}, {architecture.parameter_count():,} parameters"
     yield f"vocabulary:  {'256 byte values' if vocabulary.byte_level else symbols}"
     if vocabulary.separator:
-        yield f"documents:   texts of their own, with {vocabulary.separator!r} between them"
+        yield f"documents:   separated by {vocabulary.separator!r}"
     if text:
         yield f"text:        {', '.join(map(str, text['sources']))}: {text['characters']:,} characters"
-        if text["sha256"]:  # what was learnt online is not kept
+        if text["sha256"]:  # the text of an online run is not kept
             yield f"             SHA-256 {text['sha256']}"
     if training := checkpoint.training:
         settings = (f"{name} {training[name]}" for name in SETTINGS if training.get(name) is not None)
@@ -92,7 +92,10 @@ def _facts(model: str, checkpoint: "Checkpoint", bytes_on_disk: int) -> Iterator
 
 
 def _points(history: list[dict[str, Any]]) -> list[tuple[float, float, float | None]]:
-    """Return epochs, loss and validation loss of each validation; raise one of NONSENSE where they make no sense."""
+    """Return epochs, loss and validation loss of each validation.
+
+    Raises one of NONSENSE for an invalid history.
+    """
     return [
         (_number(entry["epoch"]), _number(entry["loss"]), None if (v := entry["val_loss"]) is None else _number(v))
         for entry in history
@@ -100,7 +103,10 @@ def _points(history: list[dict[str, Any]]) -> list[tuple[float, float, float | N
 
 
 def _number(value: Any) -> float:
-    """Return a number of a history. Raises ValueError for what is none, or none that a run could come to."""
+    """Return a number of a history.
+
+    Raises ValueError for anything that no run can reach.
+    """
     if type(value) not in (int, float) or not 0 <= value < MOST_PLAUSIBLE:
         raise ValueError
     return float(value)
@@ -112,7 +118,7 @@ def _plot(model: str, checkpoint: "Checkpoint", path: str) -> None:
 
     check_plottable(path)
     if not checkpoint.history:
-        raise CharrnnError(f"{shown(model)} has no history of its training to draw")
+        raise CharrnnError(f"{shown(model)} has no training history to draw")
     try:
         points = _points(checkpoint.history)
     except NONSENSE:
@@ -123,11 +129,11 @@ def _plot(model: str, checkpoint: "Checkpoint", path: str) -> None:
 def _no_sense(model: str) -> CharrnnError:
     from charrnn.storage.files import shown
 
-    return CharrnnError(f"{shown(model)} tells a history of its training that makes no sense")
+    return CharrnnError(f"{shown(model)} has an invalid training history")
 
 
 def _validations(history: list[dict[str, Any]]) -> Iterator[str]:
-    """Yield the validations, a line each."""
+    """Yield the validations, one per line."""
     from charrnn.display.curve import width
     from charrnn.display.words import bits, duration
 
@@ -150,7 +156,7 @@ def _shown(characters: str) -> str:
 
 
 def _thinned(history: list[dict[str, Any]], most: int = 10) -> list[dict[str, Any]]:
-    """Return evenly spaced entries of a long history, with the best and the last among them."""
+    """Return evenly spaced entries of a long history, with the best and the last."""
     if len(history) <= most:
         return history
     keep = {round(k * (len(history) - 1) / (most - 1)) for k in range(most)}

@@ -1,4 +1,4 @@
-"""Models that a command opens, and kernels that it has compiled."""
+"""Opening models, and compiling kernels with a message."""
 
 from collections.abc import Callable
 from functools import partial
@@ -10,7 +10,10 @@ if TYPE_CHECKING:
 
 
 def open_model(path: str, *, left_to_right: bool = False) -> "Model":
-    """Open a model file; raise CharrnnError if that fails, or if the network does not read `left_to_right`."""
+    """Open a model file.
+
+    Raises CharrnnError if that fails, or if `left_to_right` is required and the network is bidirectional.
+    """
     from charrnn.library.model import load
     from charrnn.model.bidirectional import require_left_to_right
 
@@ -26,12 +29,15 @@ def compile_reading(model: "Model") -> None:
 
 
 def compile_sampling(model: "Model") -> None:
-    """Compile what drawing characters needs, if it is not; raise CharrnnError for a bidirectional network."""
+    """Compile what sampling needs.
+
+    Raises CharrnnError for a bidirectional network.
+    """
     from charrnn.model.bidirectional import require_left_to_right
     from charrnn.writing import sampler
 
     require_left_to_right(model.architecture)
-    if not model.network.is_compiled(sampling=True):  # else the first character is there sooner
+    if not model.network.is_compiled(sampling=True):  # loading the kernels now would delay the first character
         compile_noticed(model.network, partial(sampler.compile_sampling, model.network), sampling=True)
 
 
@@ -43,9 +49,9 @@ def compile_noticed(
     sampling: bool = False,
     quiet: bool = False,
 ) -> None:
-    """Compile what a command needs of a network, and say so where that takes its time."""
+    """Compile what a command needs, with a message if it takes time."""
     if network.is_compiled(training=training, sampling=sampling):
-        compile_all()  # which only loads what was kept
+        compile_all()  # only loads the cached kernels
         return
     from charrnn.display.console import compiling
 

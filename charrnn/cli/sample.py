@@ -1,4 +1,4 @@
-"""``charrnn sample``: let a model write."""
+"""``charrnn sample``: write text with a model."""
 
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from charrnn.writing.sampler import Sampler
     from charrnn.writing.samples import Ending
 
-MOST_OF_CORPUS = 500_000_000  # characters of the text that samples are to be no part of: it is kept in memory
+MOST_OF_CORPUS = 500_000_000  # characters of the corpus of --novel, at most: it is kept in memory
 NOVEL = f"Write only samples that are not in CORPUS, which can have up to {MOST_OF_CORPUS:,} characters."
 
 
@@ -113,7 +113,7 @@ def command(ctx: click.Context, /, **values: Any) -> None:
 
 
 def _comparison(options: SampleOptions, vocabulary: "Vocabulary") -> "Comparison | None":
-    """Return what compares samples with the text of --copied, if there is one."""
+    """Return the comparison with the corpus of --copied, if there is one."""
     if options.copied is None:
         return None
     from charrnn.reading.copying import comparison
@@ -122,7 +122,7 @@ def _comparison(options: SampleOptions, vocabulary: "Vocabulary") -> "Comparison
 
 
 def _check_usage(options: SampleOptions) -> None:
-    """Refuse options that contradict each other."""
+    """Raise click.UsageError for options that contradict each other."""
 
     def need(holds: bool, sentence: str) -> None:
         if not holds:
@@ -136,27 +136,30 @@ def _check_usage(options: SampleOptions) -> None:
     inputs = [options.prime, options.prime_file, options.novel, options.copied]
     need(inputs.count("-") <= 1, "Standard input (-) can be read only once.")
     several = options.count > 1 or options.novel is not None
-    need(options.controls.temperature > 0.0 or not several, "At --temp 0 all samples are the same one.")
+    need(options.controls.temperature > 0.0 or not several, "At --temp 0, all samples are the same; raise --temp.")
 
 
 def _ending(options: SampleOptions, vocabulary: "Vocabulary") -> "Ending":
-    """Return where samples are to end; refuse what needs an end and has none."""
+    """Return where samples end.
+
+    Raises click.UsageError if an option needs whole samples and they never end.
+    """
     from charrnn.text.ingest import MOST_IN_MEMORY
     from charrnn.writing.samples import Ending
 
     ending = Ending.of(vocabulary, length=options.length, lines=options.lines, stops=options.stop)
     if needing := options.needs_whole_samples:
         if not (ending.length or ending.lines or ending.stops or vocabulary.separator):
-            raise click.UsageError(f"A sample of --length 0 never ends, and {needing} would wait for its end for ever.")
+            raise click.UsageError(f"A sample of --length 0 never ends, but {needing} needs whole samples.")
         if needing != "--count" and (ending.length or 0) > MOST_IN_MEMORY:
-            raise click.UsageError(f"{needing} keeps a whole sample in memory, of --length {MOST_IN_MEMORY} at most.")
+            raise click.UsageError(f"{needing} keeps whole samples in memory, so --length is at most {MOST_IN_MEMORY}.")
     return ending
 
 
 def _read_prime(
     options: SampleOptions, sampler: "Sampler", vocabulary: "Vocabulary", output: "PlainOutput | JsonOutput"
 ) -> "Ids":
-    """Let a sampler read the text to go on from; return it where it is needed again."""
+    """Let a sampler read the prime; return it if it is needed again."""
     from charrnn.writing.prime import read_prime, stored_prime, typed_prime
 
     path = "-" if options.prime == "-" else options.prime_file
@@ -170,7 +173,10 @@ def _read_prime(
 
 
 def novel_to(path: str, vocabulary: "Vocabulary", prime: "Ids", *, most: int = MOST_OF_CORPUS) -> Callable[[str], bool]:
-    """Return a test whether a sample is new to a corpus, of so many characters at `most`."""
+    """Return a test whether a sample is not in a corpus.
+
+    The corpus has at most `most` characters.
+    """
     from charrnn.text.ingest import read_text
     from charrnn.writing.samples import novelty
 

@@ -1,4 +1,4 @@
-"""The run that ``charrnn train`` is asked for: a new one, or one that goes on."""
+"""The run of ``charrnn train``: a new one, or a resumed one."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -24,14 +24,17 @@ def new_run(options: TrainOptions, team: "Team") -> "Trainer":
 
     source = None if options.init_from is None else load(options.init_from)
     if source is not None and "byte_level" in options.given and not source.vocabulary.byte_level:
-        raise click.UsageError("With --init-from, the model decides --bytes.")
+        raise click.UsageError("With --init-from, the model decides --bytes; leave that out.")
     symbols = Symbols(options.byte_level, _separator(options.separator))
     texts, say = Texts(options.corpus), _notes(options)
     return new_trainer(texts, _settings(options), symbols, team, say, source=source, remap=options.remap)
 
 
 def online_run(options: TrainOptions, team: "Team") -> "OnlineTrainer":
-    """Prepare a new run that learns online, from the weights of another model if asked to, or take up one."""
+    """Prepare an online run: a new one, or a resumed one.
+
+    A new run starts from the weights of another model if asked to.
+    """
     from charrnn.cells.real_time import why_not_in_real_time
     from charrnn.library.preparation import inheriting, settings_of
     from charrnn.model.model_file import load
@@ -54,7 +57,7 @@ def online_run(options: TrainOptions, team: "Team") -> "OnlineTrainer":
 
 
 def resumed_run(path: str, options: TrainOptions, team: "Team") -> "Trainer":
-    """Take up a run where it was, on the text it was trained on."""
+    """Resume a run on the text that it was trained on."""
     from charrnn.library.preparation import Texts, resumed_trainer
 
     texts = Texts(options.corpus) if options.corpus else None
@@ -62,19 +65,22 @@ def resumed_run(path: str, options: TrainOptions, team: "Team") -> "Trainer":
 
 
 def _settings(options: TrainOptions) -> dict[str, Any]:
-    """Return the settings of a run that were typed."""
+    """Return the settings that were typed."""
     return {name: getattr(options, name) for name in RUN_SETTINGS if name in options.given}
 
 
 def _notes(options: TrainOptions) -> Callable[[str], None]:
-    """Return what says a sentence on stderr, or does not with --quiet."""
+    """Return a function that prints a note on stderr; with --quiet, it prints nothing."""
     from charrnn.display.console import note
 
     return (lambda sentence: None) if options.quiet else note
 
 
 def _separator(documents: str | None) -> str:
-    """Return what --documents says to be between documents."""
+    """Return the separator that --documents gives.
+
+    Raises click.UsageError if it is not valid.
+    """
     from charrnn.library.preparation import separator_of
 
     try:

@@ -1,4 +1,4 @@
-"""The run that is asked for: a new one, or one that continues."""
+"""Preparation of runs: new ones, and resumed ones."""
 
 import io
 from collections.abc import Callable, Mapping
@@ -22,8 +22,8 @@ from charrnn.training.trainer import Trainer
 IN_REAL_TIME = {"hidden": 32, "batch_size": 1, "dropout": 0.0}  # the cost grows with the fourth power of the units
 ONLINE = {"schedule": "constant", "warmup": 0.0, "val_fraction": 0.0, "patience": 0}  # a run without an end
 
-Given = Mapping[str, Any]  # settings by name, and the length of a run: epochs, seconds; None is what nobody has chosen
-Say = Callable[[str], None]  # hears what a user should know
+Given = Mapping[str, Any]  # settings by name, with the length of a run: epochs, seconds; None is not chosen
+Say = Callable[[str], None]  # prints a note for the user
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def new_trainer(
     separator = symbols.separator
     corpus = texts.read(say, byte_level=symbols.byte_level, separator=separator, vocabulary=vocabulary)
     if corpus.documents == 1:
-        raise CharrnnError(f"the whole text is one document: {separator[:60]!r} stands nowhere between two parts of it")
+        raise CharrnnError(f"the whole text is one document: {separator[:60]!r} is not between any two parts of it")
     for sentence in (sentences.skipped(corpus.skipped), sentences.many_symbols(len(corpus.vocabulary))):
         if sentence:
             say(sentence)
@@ -89,7 +89,7 @@ def resumed_trainer(path: str, texts: Texts | None, team: Team, say: Say, *, giv
     """
     checkpoint = load(path, resume=True)
     if checkpoint.training.get("online"):
-        raise CharrnnError(f"{path} has learnt online; it goes on with: … | charrnn train - --resume {path} --online")
+        raise CharrnnError(f"{path} is an online run; continue it with: … | charrnn train - --resume {path} --online")
     corpus = _same_corpus(path, checkpoint, texts, say)
     epochs, seconds = given.get("epochs"), given.get("seconds")
     try:
@@ -142,7 +142,10 @@ def separator_of(documents: str | None) -> str:
 
 
 def _same_corpus(path: str, checkpoint: Checkpoint, texts: Texts | None, say: Say) -> Corpus:
-    """Read the text that a run was trained on. Raises CharrnnError where it is another one now."""
+    """Read the text that a run was trained on.
+
+    Raises CharrnnError if it is another text now.
+    """
     given = texts or Texts(_remembered(path, checkpoint.corpus.get("sources")))
     name = listed(given.paths)
     try:
@@ -156,16 +159,18 @@ def _same_corpus(path: str, checkpoint: Checkpoint, texts: Texts | None, say: Sa
     except CharrnnError as error:
         if texts is not None:
             raise
-        raise CharrnnError(f"{error}; if the text has moved, say where: charrnn train CORPUS --resume {path}") from None
+        raise CharrnnError(
+            f"{error}; if the text has moved, give its place: charrnn train CORPUS --resume {path}"
+        ) from None
     if corpus.characters != checkpoint.corpus.get("characters"):
-        raise CharrnnError(f"{name} has the bytes that {path} was trained on, but cut in other files")
+        raise CharrnnError(f"{name} has the bytes that {path} was trained on, but divided into other files")
     return corpus
 
 
 def _remembered(path: str, sources: Any) -> tuple[str, ...]:
-    """Return the files and folders that a model file says it was trained on.
+    """Return the files and folders that a model was trained on.
 
-    Raises CharrnnError for anything else: a pipe or a device that a file names could keep a reader waiting for ever.
+    Raises CharrnnError for anything else in the model file, because reading a pipe or a device could take forever.
     """
     if not (isinstance(sources, list) and sources and all(isinstance(source, str) for source in sources)):
         raise CharrnnError(f"{path} does not say what text it was trained on; give it as CORPUS")
@@ -173,23 +178,24 @@ def _remembered(path: str, sources: Any) -> tuple[str, ...]:
         raise CharrnnError(f"{path} was trained on standard input; give the same text again as CORPUS")
     for source in sources:
         found = False
-        with suppress(OSError, ValueError):  # a name that no file can have
+        with suppress(OSError, ValueError):  # not a possible name of a file
             found = bool(source) and (Path(source).is_file() or Path(source).is_dir())
         if not found:
             raise CharrnnError(
                 f"{shown(source):.300} cannot be read: there is no such file or folder; if the text has moved, "
-                f"say where: charrnn train CORPUS --resume {path}"
+                f"give its place: charrnn train CORPUS --resume {path}"
             )
     return tuple(sources)
 
 
 def _require_unfinished(path: str, trainer: Trainer, given: Given) -> None:
-    """Raise CharrnnError where a resumed run has nothing more to do."""
-    asked, flag, done = given.get("epochs"), "--epochs", f"{trainer.state.step / trainer.streams.windows:.4g} epochs"
+    """Raise CharrnnError if a resumed run has nothing left to do."""
+    epochs = trainer.state.step / trainer.streams.windows
+    asked, flag, done = given.get("epochs"), "--epochs", f"{epochs:.4g} epoch{'s' * (epochs != 1.0)}"
     if trainer.settings.seconds is not None:
         asked, flag, done = given.get("seconds"), "--time", f"{trainer.state.seconds:.3g} seconds"
     if trainer.finished and not trainer.over and asked is not None:
-        trainer.state.waited = 0  # who asks for more than an early end is not to be stopped at once
+        trainer.state.waited = 0  # a longer run was asked for, so it does not stop early at once
     if trainer.finished:
-        so_far = "is complete" if asked is None else f"has had {done} of training already"
-        raise CharrnnError(f"the run in {path} {so_far}; {flag} with a larger value goes on")
+        so_far = "is complete" if asked is None else f"has already trained for {done}"
+        raise CharrnnError(f"the run in {path} {so_far}; continue it with a larger {flag}")

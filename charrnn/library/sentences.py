@@ -1,4 +1,4 @@
-"""Sentences that several commands tell people."""
+"""Sentences that several commands print."""
 
 from typing import TYPE_CHECKING
 
@@ -8,16 +8,16 @@ if TYPE_CHECKING:
     from charrnn.reading.copying import Copied
     from charrnn.training.settings import Settings
 
-LARGE_VOCABULARY = 5_000  # symbols: above this the output layer outweighs the rest of the network
+LARGE_VOCABULARY = 5_000  # symbols; above this, the output layer is larger than the rest of the network
 
 
 def reading(size: int) -> str:
-    """Say that a text of so many bytes is read."""
+    """Return a note that a text of `size` bytes is read."""
     return f"reading {size / 1e9:.1f} GB of text, which takes a while"
 
 
 def skipped(files: "Sequence[str]") -> str | None:
-    """Say which files of a folder were left out; None where there are none."""
+    """Return a note on files that were left out; None if there are none."""
     if not files:
         return None
     count = f"{len(files):,} files are not text and were" if len(files) > 1 else "1 file is not text and was"
@@ -25,26 +25,29 @@ def skipped(files: "Sequence[str]") -> str | None:
 
 
 def many_symbols(symbols: int) -> str | None:
-    """Warn of so many symbols that the model will be large and slow; None where there are not."""
+    """Return a warning of a large vocabulary; None if it is not large."""
     many = f"the text has {symbols:,} distinct characters, which makes the model large and slow"
-    return f"{many}; --bytes makes do with 256 symbols" if symbols > LARGE_VOCABULARY else None
+    return f"{many}; --bytes needs only 256 symbols" if symbols > LARGE_VOCABULARY else None
 
 
 def short_text(characters: int, asked: "Settings", fitted: "Settings") -> str | None:
-    """Say to what streams a text was too short for those that were asked for; None where it was not."""
+    """Return a note that a text is too short for its streams; None if it is not."""
     streams, length = fitted.batch_size, fitted.seq_length
     if (streams, length) == (asked.batch_size, asked.seq_length):
         return None
     these = f"{streams} stream{'s' * (streams > 1)} of {length} character{'s' * (length > 1)}"
     short = f"the text is short ({characters:,} characters)"
-    return f"{short}: {these} instead of {asked.batch_size} of {asked.seq_length}"
+    return f"{short}; it is read in {these} instead of {asked.batch_size} of {asked.seq_length}"
 
 
 def copied(found: "Copied", least: int, corpus: str) -> list[str]:
-    """Tell what stands in a corpus, in runs of `least` characters; what is cited may hold anything a text does."""
+    """Return sentences on what is copied, in runs of `least` characters.
+
+    The quoted run can contain any character.
+    """
     told = [
-        f"{100 * found.share:.1f} % copied: {found.copied:,} of {found.characters:,} characters stand word for word"
-        f" in {corpus}, in runs of {least:,} or more"
+        f"{100 * found.share:.1f} % copied: {found.copied:,} of {found.characters:,} characters are in {corpus}, "
+        f"word for word, in runs of {least:,} or more"
     ]
     if found.longest:
         from charrnn.reading.copying import SHOWN

@@ -207,8 +207,8 @@ def test_bytes_and_characters_are_not_compared(trained, of_bytes, folder, run):
     assert [row["best"] for row in told] == [False] * 4
     assert told[1]["characters"] == Path("corpus.txt").stat().st_size - 1
     assert result.err == (
-        "charrnn: no model is marked as the best where they did not predict equally many characters, "
-        "or not from one side\n"
+        "charrnn: no model is marked as the best if the models predicted different numbers of characters, "
+        "or only some are bidirectional\n"
     )
 
 
@@ -219,7 +219,7 @@ def test_bytes_and_characters_are_compared_where_they_are_the_same(trained, of_b
     told = [strict_json(line) for line in result.out.splitlines()]
     assert [row["best"] for row in told[:2]] == [False, False]
     assert sorted(row["best"] for row in told[2:]) == [False, True]
-    assert "equally many" in result.err
+    assert "different numbers of characters" in result.err
     assert run("eval", trained, "-m", of_bytes, "ascii.txt").err == ""
 
 
@@ -445,7 +445,7 @@ def test_a_corpus_with_an_odd_name(trained, folder, run):
     Path("a\nb").write_text("der Mann")
     out = run("eval", trained, "corpus.txt", "--copied", "a\nb", "--copied-run", 1000).out
     assert len(out.splitlines()) == 6
-    assert r"stand word for word in 'a\nb', in runs" in out
+    assert r"are in 'a\nb', word for word, in runs" in out
 
 
 def test_help_says_what_copied_takes(run):

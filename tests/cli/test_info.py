@@ -84,7 +84,7 @@ def test_a_model_without_history(untrained, run):
     before = sorted(untrained.iterdir())
     result = run("info", "model.npz", "--plot", "curve.png")
     assert (result.code, result.stdout, result.err.count("\n")) == (1, b"", 1)
-    assert "matplotlib" in result.err or "no history" in result.err
+    assert "matplotlib" in result.err or "no training history" in result.err
     assert sorted(untrained.iterdir()) == before
 
 
@@ -227,7 +227,7 @@ def test_crafted_histories_are_not_drawn(trained, folder, run, history):
     save("model.npz", checkpoint)
     result = run("info", "model.npz", "--plot", "curve.png")
     assert (result.code, result.stdout, result.err.count("\n")) == (1, b"", 1)
-    assert "makes no sense" in result.err
+    assert "invalid training history" in result.err
     assert not Path("curve.png").exists()
 
 

@@ -291,7 +291,7 @@ def test_a_prime_in_a_file(trained, run):
         (("--length", 0, "--json"), "never ends"),
         (("--length", 0, "--count", 2), "never ends"),
         (("--length", 0, "--copied", "x"), "never ends"),
-        (("--temp", 0, "--count", 2), "the same one"),
+        (("--temp", 0, "--count", 2), "the same; raise --temp"),
         (("--repeat-window", 5), "--repeat-penalty"),
         (("--copied-run", 5), "--copied"),
         (("--stop", ""), "empty"),
@@ -350,7 +350,7 @@ def test_surprise_on_a_terminal(trained, run, monkeypatch):
 
 def test_info_tells_of_documents(names_model, run):
     """A model of documents says so, and its corpus is counted in characters alone."""
-    assert "texts of their own, with '\\n' between them" in run("info", names_model).out
+    assert "separated by '\\n'" in run("info", names_model).out
     facts = json.loads(run("info", names_model, "--json").out)
     assert facts["vocabulary"]["separator"] == "\n"
     assert facts["corpus"]["characters"] == sum(map(len, NAMES))

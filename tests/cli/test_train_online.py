@@ -125,7 +125,7 @@ def test_runs_online_and_on_a_text_are_not_mistaken_for_each_other(folder, run, 
     assert run(*ONLINE, "-o", "m.npz", "--quiet", stdin=b"abc abc").code == 0
     result = run("train", "--resume", "m.npz")
     assert result.code == 1
-    assert "it goes on with: … | charrnn train - --resume m.npz --online" in result.err
+    assert "continue it with: … | charrnn train - --resume m.npz --online" in result.err
     result = run("train", "-", "--resume", trained, "--online", stdin=b"abc")
     assert result.code == 1
     assert "is not an online run; --init-from starts an online run" in result.err

@@ -248,9 +248,9 @@ def test_more_epochs_on_the_command_line(folder, run):
     for epochs in (0.5, 1):
         result = run("train", "--resume", "model.npz", "--epochs", epochs)
         assert result.code == 1
-        assert "has had 1 epochs of training already; --epochs with a larger value" in result.err
+        assert "has already trained for 1 epoch; continue it with a larger --epochs" in result.err
     result = run("train", "--resume", "model.npz", "--time", "5s")
-    assert (result.code, "is complete; --epochs with" in result.err) == (1, True)
+    assert (result.code, "is complete; continue it with a larger --epochs" in result.err) == (1, True)
     assert Path("model.npz").read_bytes() == before
     assert run("train", "--resume", "model.npz", "--epochs", 3, "--time", "500s", "--quiet").code == 0
     assert_same_file("model.npz", "whole.npz")
@@ -261,7 +261,7 @@ def test_more_time_for_a_run_in_time(folder, run):
     """Where a run is measured in time, --time with --resume is its new total."""
     assert run("train", "corpus.txt", *TINY, "--time", "0.1s", "--quiet").code == 0
     result = run("train", "--resume", "model.npz", "--time", "0.05s")
-    assert (result.code, "of training already; --time with a larger value" in result.err) == (1, True)
+    assert (result.code, "; continue it with a larger --time" in result.err) == (1, True)
     assert run("train", "--resume", "model.npz", "--time", "0.2s", "--quiet").code == 0
     trained = load("model.npz", resume=True)
     assert trained.training["seconds"] == 0.2

@@ -26,10 +26,15 @@ def test_a_large_text_is_told_in_gigabytes() -> None:
     ("characters", "asked", "fitted", "said"),
     [
         (100_000, (16, 32), (16, 32), None),
-        (180, (16, 32), (4, 11), "(180 characters): 4 streams of 11 characters instead of 16 of 32"),
-        (1_500, (64, 32), (11, 32), "(1,500 characters): 11 streams of 32 characters instead of 64 of 32"),
-        (24, (1, 32), (1, 8), "(24 characters): 1 stream of 8 characters instead of 1 of 32"),
-        (24, (2, 1), (1, 1), "(24 characters): 1 stream of 1 character instead of 2 of 1"),
+        (180, (16, 32), (4, 11), "(180 characters); it is read in 4 streams of 11 characters instead of 16 of 32"),
+        (
+            1_500,
+            (64, 32),
+            (11, 32),
+            "(1,500 characters); it is read in 11 streams of 32 characters instead of 64 of 32",
+        ),
+        (24, (1, 32), (1, 8), "(24 characters); it is read in 1 stream of 8 characters instead of 1 of 32"),
+        (24, (2, 1), (1, 1), "(24 characters); it is read in 1 stream of 1 character instead of 2 of 1"),
     ],
 )
 def test_what_was_fitted_to_a_short_text(
@@ -47,7 +52,7 @@ def test_what_was_fitted_to_a_short_text(
 def test_what_was_copied() -> None:
     """The share is told, and the longest run with line breaks that can be seen; dots where it is not whole."""
     share, run = sentences.copied(Copied(1_000, 250, longest=1, run="\n"), 32, "corpus.txt")
-    assert share == ("25.0 % copied: 250 of 1,000 characters stand word for word in corpus.txt, in runs of 32 or more")
+    assert share == ("25.0 % copied: 250 of 1,000 characters are in corpus.txt, word for word, in runs of 32 or more")
     assert run == "1 character in the longest run: ↵"
     assert sentences.copied(Copied(3, 0), 32, "a")[1:] == []
     (_, long) = sentences.copied(Copied(1_000, 250, longest=SHOWN + 1, run="a" * SHOWN), 32, "a")
