@@ -14,7 +14,7 @@ from charrnn.cli.models import compile_noticed, open_model
 from charrnn.cli.options import EscapedText, Number, given, model_argument, unknown_option
 from charrnn.cli.records import Column, chosen, format_options, write
 from charrnn.errors import CharrnnError
-from charrnn.writing.controls import BEAM
+from charrnn.writing.controls import BEAM, HOTTEST, SMALLEST
 
 if TYPE_CHECKING:
     from charrnn.library.model import Model
@@ -76,7 +76,7 @@ class FillOptions:
     "--temp",
     "--temperature",
     "temperature",
-    type=Number(min=0.0, min_open=True),
+    type=Number(min=SMALLEST, max=HOTTEST),
     help="Draw characters at random instead of taking the most probable ones: 0.5 is careful, 1 follows the "
     "model, above 1 is wild.",
 )

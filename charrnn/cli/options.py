@@ -18,12 +18,22 @@ MOST_COMPARED = 20_000_000  # characters of the texts to compare with a corpus: 
 
 
 class Number(click.FloatRange):
-    """A finite number in a range."""
+    """A finite number in a range, or 0 if that is allowed, too."""
 
     name = "number"
 
+    def __init__(self, *limits: Any, zero: bool = False, **named: Any) -> None:
+        super().__init__(*limits, **named)
+        self.zero = zero
+
+    def _describe_range(self) -> str:
+        return "0 or " * self.zero + super()._describe_range()
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the typed number; raise click.BadParameter for anything else."""
+        number = click.FLOAT.convert(value, param, ctx)
+        if self.zero and number == 0:
+            return number
         number = super().convert(value, param, ctx)
         if not math.isfinite(number):
             self.fail(f"{value} is not a finite number.", param, ctx)
@@ -69,8 +79,7 @@ def control_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add one option per row of the table of controls."""
     for control in reversed(CONTROLS):
         default = getattr(Controls, control.name)
-        most = control.most if math.isfinite(control.most) else None
-        number = Number(min=control.least, max=most, min_open=control.least_is_open)
+        number = Number(min=control.least, max=control.most, zero=control.zero)
         flag = "--" + control.name.replace("_", "-")
         function = click.option(
             *(("--temp", flag) if control.name == "temperature" else (flag,)),

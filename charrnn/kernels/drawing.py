@@ -13,9 +13,6 @@ from charrnn.kernels.llvm.vector import LANES, chosen_at_least, lane_maximum, la
 from charrnn.kernels.states import carry
 
 NEVER = np.float32(1e-37)  # weights up to this are never drawn: below −87, `exp` returns e⁻⁸⁷, not 0
-# Temperatures beyond these hardly change anything, but a lower one could have an infinite inverse, and with a higher
-# one, characters that are not equally likely could get equal weights.
-COLDEST, HOTTEST = 1e-30, 1e5
 NO_LOGIT = np.float32(-np.inf)  # of padding
 STRIDE = np.float32(32.0)
 
@@ -41,9 +38,9 @@ def draw(logits, weights, penalties, symbols, controls, chance):
             store(weights, (j,), (load(logits, (j,)) - top) - load(penalties, (j,)))
         scores, top = weights, largest(weights)
     if controls.temperature <= 0.0:
-        symbol = first_at_least(scores, top)
+        symbol = first_at_least(scores, top, symbols)
         return symbol, log_total - logits[symbol]
-    inverse = 1.0 / min(max(controls.temperature, COLDEST), HOTTEST)
+    inverse = 1.0 / controls.temperature
     if controls.repeat_penalty != 1.0 or inverse != 1.0:
         weigh(weights, scores, symbols, top, inverse)
     if controls.top_k < symbols:
@@ -54,7 +51,7 @@ def draw(logits, weights, penalties, symbols, controls, chance):
             store(weights, (j,), chosen_at_least(w, controls.min_p, w))
     if controls.top_p < 1.0:
         keep_likeliest(weights, controls.top_p * mass(weights), False)
-    symbol = pick(weights, chance)
+    symbol = pick(weights, symbols, chance)
     return symbol, log_total - logits[symbol]
 
 
@@ -68,15 +65,15 @@ def largest(x):
 
 
 @jit
-def first_at_least(x, threshold):
-    """Return the first index at which x [V] reaches a threshold.
+def first_at_least(x, threshold, symbols):
+    """Return the first symbol at which x [V] reaches a threshold.
 
-    If there is none, it returns the last index.
+    If there is none, it returns the last symbol.
     """
-    for j in range(x.shape[0]):
+    for j in range(symbols):
         if x[j] >= threshold:
             return j
-    return x.shape[0] - 1
+    return symbols - 1
 
 
 @jit
@@ -102,8 +99,11 @@ def mass(weights):
 
 
 @jit
-def pick(weights, chance):
-    """Return the symbol whose share of the weights contains `chance`."""
+def pick(weights, symbols, chance):
+    """Return the symbol whose share of the weights contains `chance`.
+
+    It is one of the `symbols`, whatever the weights are.
+    """
     rest, last = chance * mass(weights), 0
     for j in range(0, weights.shape[0], LANES):
         block = lane_sum(load(weights, (j,)))
@@ -116,7 +116,7 @@ def pick(weights, chance):
                         break
             return last
         rest -= block
-    return first_at_least(weights, 1.0)  # reached only by rounding errors
+    return first_at_least(weights, 1.0, symbols)  # reached only by rounding errors
 
 
 @jit

@@ -13,12 +13,12 @@ def feed_symbols(z, U, bias, ids, part):
     """Set z of a first layer to x_t U + b.
 
     z [T, B, Z]; x_t is one-hot, so x_t U is the row of U [V, G] that ids [T, B] picks. U feeds the first G of the Z
-    columns. For an id below 0, the value of z does not matter.
+    columns. For an id below 0, the value of z does not matter; any other that is no symbol's is read as the last one.
     """
     fed = U.shape[1]
     for t in range(part.begin, part.end):
         for b in range(part.first, part.last):
-            symbol = max(ids[t, b], 0)
+            symbol = min(max(ids[t, b], 0), U.shape[0] - 1)
             for j in range(0, fed, LANES):
                 store(z, (t, b, j), load(bias, (j,)) + load(U, (symbol, j)))
             for j in range(fed, bias.shape[0], LANES):

@@ -15,13 +15,13 @@ def softmax_cross_entropy(logits, targets, losses, symbols, scale, first, last, 
 
     The gradient of logits [T, B, V] is (softmax − one-hot target)·scale. losses [T, B] are in nats:
     loss = log Σ_j exp(o_j − max o) − (o_target − max o). Only the first `symbols` columns are real; the rest is
-    padding. For a target below 0, loss and gradient are 0.
+    padding. For a target that is no symbol, such as −1, loss and gradient are 0.
     """
     width = logits.shape[2]
     for t in range(steps):
         for b in range(first, last):
             target = targets[t, b]
-            if target < 0:
+            if not 0 <= target < symbols:
                 losses[t, b] = 0.0
                 for j in range(0, width, LANES):
                     store(logits, (t, b, j), 0.0)

@@ -50,7 +50,7 @@ def add_picked_rows(dU, ids, dz, member, rows):
     begin, end = first * PANEL, min(last * PANEL, dU.shape[1])
     picked = ids.reshape(-1)
     for r in range(rows):
-        symbol = max(picked[r], 0)  # dz is zero in a gap between documents
+        symbol = min(max(picked[r], 0), dU.shape[0] - 1)  # dz is zero in a gap between documents
         for j in range(begin, end, LANES):
             store(dU, (symbol, j), load(dU, (symbol, j)) + load(dz, (r, j)))
 

@@ -261,7 +261,7 @@ class Model:
         if temp is None:
             found = filler.best(gapped.ids, k, beam)
         elif temp > 0.0:
-            found = filler.draw(gapped.ids, temp, list(islice(seeds(_seed(seed)), k)))
+            found = filler.draw(gapped.ids, Controls(temperature=temp).temperature, list(islice(seeds(_seed(seed)), k)))
         else:
             raise CharrnnError(f"the temperature must be more than 0, not {temp:g}; without temp the best is filled in")
         return [Completion(gapped, filling, self.vocabulary) for filling in found]

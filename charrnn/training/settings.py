@@ -12,6 +12,7 @@ from charrnn.training.rules import GRADIENTS, OPTIMIZERS, SCHEDULES
 
 MOST_EPOCHS = 1e6
 _NONE_IS_ZERO = ("clip", "clip_value")  # no bound: null in a model file, 0 here
+SMALLEST_CLIP = 1e-30  # compiled code takes numbers below 1e-38 as 0, which would be no bound
 LONGEST_NAME = 100  # longest string of a setting in a file, in characters
 
 
@@ -119,7 +120,7 @@ class Settings:
             f"the final learning rate must be a share of the peak, more than 0 and at most 1, not {self.final_lr:g}",
         )
         for what, value in (("clip", self.clip), ("clip value", self.clip_value)):
-            need(value >= 0.0, f"the {what} must be 0 or more, not {value}")
+            need(value == 0.0 or value >= SMALLEST_CLIP, f"the {what} must be 0 or at least 1e-30, not {value}")
         need(
             0.0 <= self.val_fraction <= 0.9,
             f"the validation fraction must be from 0 to 0.9, not {self.val_fraction:g}",

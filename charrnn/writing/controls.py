@@ -1,6 +1,5 @@
 """How a character is chosen: a table of controls, each of which changes the log-probabilities."""
 
-import math
 from dataclasses import dataclass
 
 from charrnn.errors import CharrnnError
@@ -8,6 +7,8 @@ from charrnn.errors import CharrnnError
 USUAL_LENGTH = 1000  # characters of a sample if nothing else can end it
 BEAM = 16  # beginnings of a filling that are kept
 LENGTH_AT_MOST = 100_000  # characters of a sample if something else can end it
+SMALLEST = 1e-30  # compiled code takes numbers below 1e-38 as 0
+HOTTEST = 1000.0  # at a higher temperature, characters that are not equally probable could get equal weights
 
 
 @dataclass(frozen=True)
@@ -20,12 +21,11 @@ class Control:
     least: float
     most: float
     whole: bool = False
-    least_is_open: bool = False  # values must be above `least`
+    zero: bool = False  # 0 is in the range, too
 
     def allows(self, value: float) -> bool:
         """Return whether a value is in the row's range."""
-        above = value > self.least if self.least_is_open else value >= self.least
-        return above and value <= self.most and math.isfinite(value) and not (self.whole and value % 1)
+        return (self.zero and value == 0) or (self.least <= value <= self.most and not (self.whole and value % 1))
 
 
 # They apply in this order. Each keeps the most probable character, so that one is always left to draw.
@@ -50,8 +50,9 @@ CONTROLS = (
         "How bold the model is: 0 always takes the most probable character, 0.5 is careful, 1 is as learned, and more "
         "is wild.",
         "log p / temperature; 0 keeps only the most probable",
-        0.0,
-        math.inf,
+        SMALLEST,
+        HOTTEST,
+        zero=True,
     ),
     Control(
         "top_k",
@@ -65,16 +66,16 @@ CONTROLS = (
         "min_p",
         "Leave out characters with less than this share of the highest probability; 0 leaves out none.",
         "−∞ if log p < log max p + log share",
-        0.0,
+        SMALLEST,
         1.0,
+        zero=True,
     ),
     Control(
         "top_p",
         "Choose among the most probable characters, as few as have this probability together; 1 keeps all.",
         "−∞ for all but the most probable whose p add up to it",
-        0.0,
+        SMALLEST,
         1.0,
-        least_is_open=True,
     ),
 )
 
@@ -97,7 +98,8 @@ class Controls:
                 continue
             if not control.allows(value):
                 kind = "a whole number" if control.whole else "a number"
-                least = f"{'more than' if control.least_is_open else 'at least'} {control.least:.12g}"
-                most = f" and at most {control.most:.12g}" if math.isfinite(control.most) else ""
+                least = f"{'0 or ' * control.zero}at least {control.least:.12g}"
                 name = control.name.replace("_", " ")
-                raise CharrnnError(f"the {name} must be {kind}, {least}{most}, not {value:.12g}")
+                raise CharrnnError(
+                    f"the {name} must be {kind}, {least} and at most {control.most:.12g}, not {value:.12g}"
+                )

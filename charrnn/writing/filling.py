@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.errors import CharrnnError
-from charrnn.kernels.drawing import COLDEST
 from charrnn.model.network import Network
 from charrnn.model.parameters import Array
 from charrnn.model.reader import Reader
@@ -146,7 +145,7 @@ class Filler:
 
         def choose(scores: Floats, log_p: Floats) -> Choice:
             rows = np.arange(len(seeds)) * (len(scores) > 1)  # all start from row 0
-            weights = np.exp((log_p - log_p.max(axis=1, keepdims=True)) / max(temperature, COLDEST))
+            weights = np.exp((log_p - log_p.max(axis=1, keepdims=True)) / temperature)
             sums = np.cumsum(weights, axis=1)[rows]
             chances = np.array([generator.random() for generator in generators])
             return rows, np.minimum((sums <= chances[:, np.newaxis] * sums[:, -1:]).sum(axis=1), self.symbols - 1)

@@ -93,10 +93,28 @@ def test_seed_and_temperature(trained, run):
 
 
 def test_temperatures_at_the_edge(trained, run):
-    """The smallest and the largest temperature there are do what they mean: the likeliest character, and any."""
+    """The lowest and the highest temperature do what they mean: the likeliest character, and any."""
     likeliest = run("sample", trained, "--temp", 0, "--length", 50).out
-    assert run("sample", trained, "--temp", "5e-324", "--length", 50).out == likeliest
-    assert len(set(run("sample", trained, "--temp", "1e308", "--length", 300, "--seed", 1).out)) > 30
+    assert run("sample", trained, "--temp", "1e-30", "--length", 50).out == likeliest
+    assert len(set(run("sample", trained, "--temp", "1000", "--length", 300, "--seed", 1).out)) > 30
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "allowed"),
+    [
+        ("--top-p", "1e-310", "1e-30<=x<=1.0"),
+        ("--top-p", "0", "1e-30<=x<=1.0"),
+        ("--min-p", "1e-310", "0 or 1e-30<=x<=1.0"),
+        ("--temp", "1e-300", "0 or 1e-30<=x<=1000.0"),
+        ("--temp", "1e300", "0 or 1e-30<=x<=1000.0"),
+        ("--repeat-penalty", "1e-7", "1e-06<=x<=1000000.0"),
+    ],
+)
+def test_numbers_that_the_arithmetic_cannot_hold_are_refused(trained, run, option, value, allowed):
+    """One sentence says what is allowed, before anything is written."""
+    result = run("sample", trained, option, value)
+    assert (result.code, result.out) == (2, "")
+    assert f"{float(value)} is not in the range {allowed}." in result.err
 
 
 def test_prime_from_anywhere(trained, folder, run):

@@ -6,6 +6,8 @@ from itertools import product
 import numpy as np
 import pytest
 
+from charrnn.kernels.arguments import DrawingControls
+from charrnn.kernels.barrier import flushed_denormals
 from charrnn.kernels.drawing import draw
 from charrnn.kernels.llvm.vector import padded
 from charrnn.model.parameters import aligned
@@ -26,14 +28,22 @@ ALONE = (
 
 
 def drawing(logits, controls=None, recent=()):
-    """Return a function that draws by a chance, and says the loss; `recent` is the window of the last characters."""
+    """Return a function that draws by a chance, and says the loss; `recent` is the window of the last characters.
+
+    Denormal numbers are zeros, as where a network draws.
+    """
     row, penalties = aligned(padded(len(logits))), aligned(padded(len(logits)))  # padded by zeros as a network's are
     row[: len(logits)] = logits
-    arguments = drawing_controls(controls or Controls())
+    arguments = controls if isinstance(controls, DrawingControls) else drawing_controls(controls or Controls())
     penalties[list(recent)] = np.log(arguments.repeat_penalty)
     room = aligned(row.size)
     room[...] = np.nan  # what is there before does not matter
-    return lambda chance: draw(row, room, penalties, len(logits), arguments, float(chance))
+
+    def one(chance):
+        with flushed_denormals():
+            return draw(row, room, penalties, len(logits), arguments, float(chance))
+
+    return one
 
 
 def fits(symbol, chance, p, tolerance):

@@ -9,11 +9,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from charrnn.writing.controls import Controls
+from charrnn.kernels.arguments import DrawingControls
+from charrnn.writing.controls import CONTROLS, HOTTEST, SMALLEST, Controls
 from tests import naive
 from tests.helpers.drawing import ALMOST_1, ALONE, TOGETHER, drawing, hold_to_twin, shares
 
 TEMPERATURES = (0.0, 1e-30, 1e-3, 0.3, 1.0, 2.5, 1e3)
+ENDS = {  # of each control's range
+    "repeat_penalty": (1e-6, 1e6),
+    "repeat_window": (1, 65_536),
+    "temperature": (0.0, SMALLEST, HOTTEST),
+    "top_k": (1, 2**31 - 1),
+    "min_p": (0.0, SMALLEST, 1.0),
+    "top_p": (SMALLEST, 1.0),
+}
 
 
 def test_the_twins_controls_worked_out_by_hand():
@@ -97,6 +106,33 @@ def test_draws_are_the_twins_whatever_the_logits(data):
     hold_to_twin(logits, controls, data.draw(st.lists(symbols, max_size=5)))
 
 
+@pytest.mark.parametrize("spread", [0.0, 1e-3, 1.0, 30.0])
+def test_draws_at_the_ends_of_all_ranges_are_the_twins(spread):
+    """Whatever ends of the controls' ranges come together, what is drawn is the twin's."""
+    assert {row.name: ((0.0,) if row.zero else ()) + (row.least, row.most) for row in CONTROLS} == ENDS
+    logits = spread * np.random.default_rng(0).standard_normal(18)
+    for values in product(*ENDS.values()):
+        for recent in ([], [3, 7, 7]):
+            controls = Controls(**dict(zip(ENDS, values, strict=True)))
+            hold_to_twin(logits, controls, recent[-controls.repeat_window :], 6)
+
+
+@pytest.mark.parametrize("number", [0.0, -1.0, 5e-324, 1e-310, 1e300, math.nan, math.inf, -math.inf])
+def test_no_number_draws_what_is_no_symbol(number):
+    """Whatever numbers the kernel is given, what it draws is a symbol, not the padding."""
+    neutral = DrawingControls(1.0, 1.0, 2**31 - 1, 0.0, 1.0)
+    for wrong in (
+        neutral._replace(temperature=number),
+        neutral._replace(min_p=number),
+        neutral._replace(top_p=number),
+        neutral._replace(top_p=number, temperature=0.3),
+        *(neutral._replace(top_k=k) for k in (0, -1, -(2**40))),
+    ):
+        for logits in ([0.0, 1.0, 1.0], [0.0] * 17, [0.0, -np.inf, -300.0]):
+            for chance in (0.0, 0.5, ALMOST_1, 1.0, 2.0, -1.0, math.nan):
+                assert 0 <= drawing(logits, wrong)(chance)[0] < len(logits)
+
+
 @pytest.mark.parametrize("equal", [1, 2, 3, 4, 8, 20])
 def test_of_equals_the_first_are_kept(equal):
     """Where the last to be kept is as likely as others, it is the first of them, and no more are kept than need be."""
@@ -142,12 +178,12 @@ def test_the_likeliest_are_all_kept_by_the_largest_share():
 
 
 def test_cold_draws_are_exact():
-    """Temperature 0 and a tiny one take the likeliest character, without overflow or a logarithm of zero."""
+    """Temperature 0 and the lowest above it take the likeliest character, without overflow or a logarithm of zero."""
     logits = np.array([0.0, 80.0, -200.0, 79.9])
-    for temperature in (0.0, 5e-324, 1e-300, 1e-30, 1e-4):
+    for temperature in (0.0, SMALLEST, 1e-4):
         for chance in (0.0, 0.5, 0.999999):
             assert drawing(logits, Controls(temperature=temperature))(chance)[0] == 1
-    for temperature in (0.0, 1e-30):  # of equals the first; one that is penalised is none
+    for temperature in (0.0, SMALLEST):  # of equals the first; one that is penalised is none
         assert drawing([1.0, 3.0, 3.0], Controls(temperature=temperature))(0.0)[0] == 1
         cold = drawing([1.0, 3.0, 3.0], Controls(temperature=temperature, repeat_penalty=1.01), [1])
         assert {cold(k / 10)[0] for k in range(10)} == {2}
@@ -155,19 +191,18 @@ def test_cold_draws_are_exact():
 
 
 def test_hot_draws_are_fair():
-    """A huge temperature draws every character as often as any other."""
-    logits = np.array([0.0, 80.0, -200.0, 79.9])
-    for temperature in (1e30, 1e308):
-        one = drawing(logits, Controls(temperature=temperature))
-        assert [one((k + 0.5) / 400)[0] for k in range(400)] == [k // 100 for k in range(400)]
-        assert one(0.0)[0] == 0
-        assert one(0.999999999)[0] == 3
+    """The highest temperature draws every character nearly as often as any other."""
+    logits = np.array([0.0, 0.08, -0.2, 0.079])
+    one = drawing(logits, Controls(temperature=HOTTEST))
+    assert [one((k + 0.5) / 400)[0] for k in range(400)] == [k // 100 for k in range(400)]
+    assert one(0.0)[0] == 0
+    assert one(0.999999999)[0] == 3
 
 
 def test_what_has_no_probability_is_never_drawn():
     """A chance of 0 does not draw a first character of probability 0, nor one close to 1 a last one, or the padding."""
     for far in (-100.0, -200.0, -1e30, -np.inf):
-        for controls in (Controls(), Controls(top_k=4), Controls(min_p=1e-45), Controls(top_p=0.9999)):
+        for controls in (Controls(), Controls(top_k=4), Controls(min_p=SMALLEST), Controls(top_p=0.9999)):
             one = drawing([far, 1.0, far, 0.0, far], controls)
             assert {one(chance)[0] for chance in (0.0, 1e-300, 1e-17)} == {1}
             assert {one(chance)[0] for chance in (0.99, 1 - 1e-16)} == {3}

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from charrnn.kernels import activations, product, softmax, update, weight_gradients
-from charrnn.kernels.arguments import Member
+from charrnn.kernels import activations, inputs, product, softmax, update, weight_gradients
+from charrnn.kernels.arguments import Member, Part
 from charrnn.kernels.llvm import vector
 from charrnn.kernels.llvm.compiler import jit
 from charrnn.kernels.llvm.vector import LANES, padded
@@ -177,6 +177,38 @@ def test_softmax_cross_entropy_equals_the_twin(symbols):
         assert losses[t, b] == pytest.approx(right, rel=2e-6, abs=2e-6)
     np.testing.assert_allclose(logits[..., :symbols], 0.5 * expected, rtol=1e-5, atol=1e-7)
     assert not logits[..., symbols:].any()
+
+
+@jit
+def _feed_symbols(z, U, bias, ids):
+    inputs.feed_symbols(z, U, bias, ids, Part(0, ids.shape[1], 0, ids.shape[0]))
+
+
+@jit
+def _add_picked_rows(dU, ids, dz):
+    weight_gradients.add_picked_rows(dU, ids, dz, Member(0, 1, np.zeros(1, np.int64)), ids.size)
+
+
+@pytest.mark.parametrize("wrong", [5, 6, 2**31 - 1, -2, -(2**31)])
+def test_no_number_of_a_symbol_reaches_beyond_the_rows(wrong):
+    """An id or a target that is no symbol's reads and writes nothing but the rows that there are."""
+    around = np.full((15, 16), np.nan, np.float32)  # rows 5 to 9 are U's
+    around[5:10] = 1.0
+    ids = np.array([[wrong, 4], [0, wrong]], np.int32)
+    z = np.zeros((2, 2, 32), np.float32)
+    _feed_symbols(z, around[5:10], np.ones(32, np.float32), ids)
+    assert (z[..., :16] == 2.0).all()
+    assert (z[..., 16:] == 1.0).all()
+    _add_picked_rows(around[5:10], ids, np.ones((4, 16), np.float32))
+    assert around[5:10].sum() == 9 * 16
+    assert np.isnan(around[:5]).all()
+    assert np.isnan(around[10:]).all()
+    rows = np.full((3, 1, 16), np.nan, np.float32)
+    rows[1], losses = 0.0, np.full((1, 1), np.nan, np.float32)
+    softmax.softmax_cross_entropy(rows[1:2], np.full((1, 1), wrong, np.int32), losses, 5, 1.0, 0, 1, 1)
+    assert not rows[1].any()
+    assert not losses.any()
+    assert np.isnan(rows[[0, 2]]).all()
 
 
 def test_the_norm_does_not_depend_on_who_sums():

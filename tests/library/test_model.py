@@ -194,7 +194,8 @@ def test_threads_share_a_model(trained, text):
 @pytest.mark.parametrize(
     ("use", "words"),
     [
-        (lambda m: m.sample(temp=-1.0), "temperature must be a number, at least 0"),
+        (lambda m: m.sample(temp=-1.0), "temperature must be a number, 0 or at least 1e-30"),
+        (lambda m: m.sample(top_p=1e-310), "top p must be a number, at least 1e-30"),
         (lambda m: m.sample(temp=math.nan), "temperature"),
         (lambda m: m.sample(top_k=0), "top k"),
         (lambda m: m.sample(length=-1), "length must be 0 or more"),
@@ -235,6 +236,7 @@ def test_wrong_use_is_one_sentence(model, use, words):
         (lambda m: m.fill(""), "empty"),
         (lambda m: m.fill("D_r", mark=""), "mark is empty"),
         (lambda m: m.fill("D_r", temp=0.0), "temperature must be more than 0"),
+        (lambda m: m.fill("D_r", temp=1e-310), "temperature must be a number, 0 or at least 1e-30"),
         (lambda m: m.completions("D_r", 0), "1 or more"),
     ],
 )

@@ -9,6 +9,7 @@ import pytest
 from charrnn.errors import CharrnnError
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.writing import filling
+from charrnn.writing.controls import HOTTEST, SMALLEST
 from charrnn.writing.filling import Filler, Gapped
 from tests import naive
 from tests.helpers.networks import V, bidirectional, wide
@@ -173,9 +174,9 @@ def test_the_temperature_of_draws():
     ids = np.array([1, GAP, 2, GAP, GAP], np.int32)
     filler = Filler(network)
     (greedy,) = filler.best(ids, beam=1)
-    for cold in (1e-4, 5e-324):
+    for cold in (1e-4, SMALLEST):
         assert all(f.symbols.tolist() == greedy.symbols.tolist() for f in filler.draw(ids, cold, range(20)))
-    hot = np.array([f.symbols for f in filler.draw(ids, 1e4, range(2000))])
+    hot = np.array([f.symbols for f in filler.draw(ids, HOTTEST, range(2000))])
     shares = np.stack([np.bincount(column, minlength=V) / 2000 for column in hot.T])
     np.testing.assert_allclose(shares, 1.0 / V, atol=0.06)
 

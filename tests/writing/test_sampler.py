@@ -12,7 +12,7 @@ from charrnn.kernels.arguments import Drawing, Drawn
 from charrnn.model.reader import SYMBOLS_AT_ONCE
 from charrnn.model.team import Team
 from charrnn.text.vocabulary import Vocabulary
-from charrnn.writing.controls import Controls
+from charrnn.writing.controls import HOTTEST, SMALLEST, Controls
 from charrnn.writing.sampler import Sampler, drawing_controls
 from tests import naive
 from tests.helpers.drawing import ALMOST_1, ALONE, TOGETHER, drawing, fits, shares
@@ -76,8 +76,7 @@ def test_a_sample_is_what_the_twin_would_write(cell, size):
     for symbol in ours.symbols[:, 0]:
         assert symbol == twin.logits[-1, 0].argmax()
         twin.read([[symbol]])
-    for temperature in (1e-300, 1e-30):
-        assert same(taken(net, prime, 200, controls=Controls(temperature=temperature)), ours)
+    assert same(taken(net, prime, 200, controls=Controls(temperature=SMALLEST)), ours)
     for controls in (Controls(top_k=1), Controls(top_k=1, temperature=2.0), Controls(min_p=1.0), Controls(top_p=1e-9)):
         assert same(taken(net, prime, 200, controls=controls), ours)
 
@@ -102,7 +101,7 @@ def test_streams_draw_what_the_twin_would(cell, symbols, hidden, streams, size, 
 def test_the_window_of_the_last_characters_is_exact(penalty):
     """Each stream has its own, and the prime counts; it may be one character, or longer than all that is written."""
     net = opinionated("gru", 12, layers=1, scale=1.0)
-    for window in (1, 2, 7, SYMBOLS_AT_ONCE, 65, 1000):
+    for window in (1, 2, 7, SYMBOLS_AT_ONCE, 65, 1000, 65_536):
         controls = Controls(repeat_penalty=penalty, repeat_window=window)
         sampler, twin = Sampler(net, seeds=[1, 2, 3], controls=controls), Twin(net, [1, 2, 3])
         for size, count in ((5, 1), (0, 30), (90, 40), (1, 75)):
@@ -223,11 +222,10 @@ def test_a_stream_does_not_depend_on_others_or_on_threads(cell, controls):
 
 
 def test_hot_samples_are_finite_work():
-    """However high the temperature, each character is drawn by its chance alone, each as often as any other."""
+    """At the highest temperature, nearly each character is drawn by its chance alone, as often as any other."""
     chances = np.random.default_rng([2, 0]).random(300)
-    for temperature in (1e30, 1e308):
-        ours = taken(opinionated(), [1], 300, seeds=[2], controls=Controls(temperature=temperature))
-        assert ours.symbols[:, 0].tolist() == (chances * 9).astype(int).tolist()
+    ours = taken(opinionated(), [1], 300, seeds=[2], controls=Controls(temperature=HOTTEST))
+    assert (ours.symbols[:, 0] == (chances * 9).astype(int)).mean() > 0.98
 
 
 def test_the_first_block_is_one_symbol():
@@ -391,7 +389,6 @@ def test_nothing_is_drawn_before_anything_is_read():
 
 def test_the_hottest_temperature_still_knows_the_likeliest():
     """However hot, cuts keep the likeliest symbols and no others."""
-    for temperature in (1e4, 1e5, 1e300):
-        for cut in ({"top_k": 1}, {"min_p": 1.0}, {"top_p": 1e-3}):
-            one = drawing([0.0, 1.0, 2.0], Controls(temperature=temperature, **cut))
-            assert {one(chance)[0] for chance in (0.0, 0.5, ALMOST_1)} == {2}
+    for cut in ({"top_k": 1}, {"min_p": 1.0}, {"top_p": 1e-3}):
+        one = drawing([0.0, 1.0, 1.001], Controls(temperature=HOTTEST, **cut))
+        assert {one(chance)[0] for chance in (0.0, 0.5, ALMOST_1)} == {2}
