@@ -83,7 +83,7 @@ def _note_if_short(settings: "Settings", text: "Corpus", team: "Team") -> None:
     from charrnn.training.trainer import Trainer
 
     trainer = Trainer(settings, text, team)
-    if shortened := sentences.short_text(trainer.streams.ids.size, settings, trainer.settings):
+    if shortened := sentences.short_text(trainer.streams.text.size, settings, trainer.settings):
         note(shortened)
 
 

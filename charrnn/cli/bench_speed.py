@@ -63,7 +63,7 @@ class Bench:
         from charrnn.training.trainer import Trainer
 
         trainer = Trainer(self.settings, self.text, self.team)
-        self.note(sentences.short_text(trainer.streams.ids.size, self.settings, trainer.settings))
+        self.note(sentences.short_text(trainer.streams.text.size, self.settings, trainer.settings))
         speed = training_speed(trainer, turns=self.turns, against_torch=self.torch)
         self.show(report.training(speed))
         return speed.as_dict()

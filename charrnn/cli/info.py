@@ -86,6 +86,8 @@ def _facts(model: str, checkpoint: "Checkpoint", bytes_on_disk: int) -> Iterator
         yield f"text:        {', '.join(map(str, text['sources']))}: {text['characters']:,} characters"
         if text["sha256"]:  # the text of an online run is not kept
             yield f"             SHA-256 {text['sha256']}"
+        if held := text.get("held_out"):
+            yield f"validation:  {held['characters']:,} characters: {held['source']}"
     if training := checkpoint.training:
         settings = (f"{name} {training[name]}" for name in SETTINGS if training.get(name) is not None)
         yield f"training:    {', '.join(settings)}"

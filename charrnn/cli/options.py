@@ -11,7 +11,7 @@ from click.core import ParameterSource
 from charrnn.cells.table import MAXIMUM_HIDDEN, MAXIMUM_LAYERS
 from charrnn.errors import CharrnnError
 from charrnn.library.keywords import seconds_of
-from charrnn.text.unknown_rules import UNKNOWN
+from charrnn.text.defaults import UNKNOWN
 from charrnn.writing.controls import CONTROLS, Controls
 
 MOST_COMPARED = 20_000_000  # characters of the texts to compare with a corpus: each takes about 100 bytes of memory

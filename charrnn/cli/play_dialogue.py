@@ -12,7 +12,7 @@ import click
 from charrnn.cli.options import EscapedText
 from charrnn.cli.targets import refuse_existing
 from charrnn.errors import CharrnnError
-from charrnn.text.unknown_rules import UNKNOWN
+from charrnn.text.defaults import UNKNOWN
 from charrnn.writing.controls import CONTROLS, Control, Controls
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import click
 
 from charrnn.cells.table import ACTIVATIONS, CELLS, MAXIMUM_HIDDEN
 from charrnn.cli.options import Duration, EscapedText, Number, layers_option
-from charrnn.text.unknown_rules import UNKNOWN
+from charrnn.text.defaults import FRACTION, UNKNOWN, USUAL_MOST
 from charrnn.training.rules import GRADIENTS, OPTIMIZERS, SCHEDULES
 
 
@@ -44,7 +44,9 @@ class TrainOptions:
     warmup: float
     clip: float
     clip_value: float | None
-    val_fraction: float
+    val_fraction: float | None
+    validate: str | None
+    shuffle: bool
     patience: int
     seed: int
     threads: int | None
@@ -202,9 +204,20 @@ OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option(
         "--val-fraction",
         type=Number(0.0, 0.9),
-        default=0.1,
-        show_default=True,
-        help="Share of the text, at its end, to hold out for validation.",
+        help="Share of the text to hold out for validation: documents drawn at random, or the end of each file.  "
+        f"[default: {FRACTION}, but at most {USUAL_MOST:,} characters]",
+    ),
+    click.option(
+        "--validate",
+        type=click.Path(),
+        metavar="FILE",
+        help="Validate with this text, a file or folder, and hold out nothing.",
+    ),
+    click.option(
+        "--shuffle/--no-shuffle",
+        default=True,
+        help="Read documents in a new order in each epoch (the default), or in their own order; then the end of the "
+        "text is held out.",
     ),
     click.option(
         "--patience",

@@ -26,7 +26,8 @@ def new_run(options: TrainOptions, team: "Team") -> "Trainer":
     if source is not None and "byte_level" in options.given and not source.vocabulary.byte_level:
         raise click.UsageError("With --init-from, the model decides --bytes; leave that out.")
     symbols = Symbols(options.byte_level, _separator(options.separator))
-    texts, say = Texts(options.corpus), _notes(options)
+    texts = Texts(options.corpus, validate=() if options.validate is None else (options.validate,))
+    say = _notes(options)
     return new_trainer(texts, _settings(options), symbols, team, say, source=source, remap=options.remap)
 
 

@@ -42,7 +42,9 @@ ENDLESS = {
     "samples",
     "schedule",
     "separator",
+    "shuffle",
     "val_fraction",
+    "validate",
     "warmup",
 }
 
@@ -59,6 +61,8 @@ def check_usage(options: TrainOptions, params: Sequence[click.Parameter]) -> Non
     def flags(names: Collection[str]) -> str:
         return ", ".join(sorted(param.opts[-1] for param in params if param.name in names))
 
+    if {"validate", "val_fraction"} <= given:
+        raise click.UsageError("Give --validate or --val-fraction, not both.")
     if {"resume", "init_from"} <= given:
         raise click.UsageError("Give --resume or --init-from, not both.")
     if options.remap and not options.init_from:

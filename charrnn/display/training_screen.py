@@ -24,6 +24,16 @@ WIDE = 100  # columns from which everything is shown
 NARROW = 60  # columns below which only the most important is shown
 
 
+def held_out(trainer: "Trainer") -> str:
+    """Say what validates."""
+    size, source = trainer.validation.size, trainer.held_out.source
+    if not size:
+        return "none held out"
+    if trainer.corpus.validation is not None:
+        return f"validated with {source}: {size:,}"
+    return f"{size:,} held out for validation ({source})"
+
+
 class TrainingDisplay(Screen):
     """A header, a progress bar on a terminal or a plain line at intervals, and a line per validation.
 
@@ -67,7 +77,7 @@ class TrainingDisplay(Screen):
         distinct = len(corpus.vocabulary) - (corpus.documents is not None)
         symbol = "byte values" if corpus.vocabulary.byte_level else "distinct characters"
         documents = "" if corpus.documents is None else f" in {corpus.documents:,} documents"
-        held = f"{trainer.validation.size:,} held out for validation" if trainer.validation.size else "none held out"
+        held = held_out(trainer)
         length = (
             duration(settings.seconds)
             if settings.seconds

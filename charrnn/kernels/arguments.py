@@ -160,7 +160,7 @@ class Windows(NamedTuple):
 class Plan(NamedTuple):
     """The plan of N training steps, one for each window, and room for their results."""
 
-    scales: NDArray[np.float64]  # [N]: factor of the sum of a window's losses, 1/predictions
+    scales: NDArray[np.float64]  # [N]: factor of the sum of a window's losses, 1/predictions; 0: no update
     rates: NDArray[np.float64]  # [N]: learning rates
     updates: NDArray[np.float64]  # [N]: the update's number since the optimizer's moments were zero, from 1 on
     keep: float  # the share that dropout keeps

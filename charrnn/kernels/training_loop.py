@@ -53,7 +53,9 @@ def end_step(net, back, buffers, optimizer, windows, plan, k, member):
     steps = windows.lengths[k]
     if member.worker == 0:
         plan.losses[k] = softmax.total(buffers.losses, steps)
-    norm = update.step(optimizer, plan.rates[k], plan.updates[k], member)
+    norm = 0.0
+    if plan.scales[k] > 0.0:  # else nothing was predicted: moments alone must not move the weights
+        norm = update.step(optimizer, plan.rates[k], plan.updates[k], member)
     plan.norms[k] = norm
     if not math.isfinite(norm):
         return False

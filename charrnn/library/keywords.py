@@ -58,6 +58,7 @@ class SettingOptions(NetworkOptions, total=False):
     clip: float
     clip_value: float
     val_fraction: float
+    shuffle: bool
     patience: int
     seed: int
 

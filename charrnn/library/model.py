@@ -18,8 +18,8 @@ from charrnn.library.keywords import WritingOptions, controls_of, require_known
 from charrnn.model import model_file
 from charrnn.model.model_file import Checkpoint
 from charrnn.storage.files import shown
+from charrnn.text.defaults import UNKNOWN
 from charrnn.text.ingest import name_of, read_stream, read_string
-from charrnn.text.unknown_rules import UNKNOWN
 from charrnn.text.vocabulary import Ids, Vocabulary
 from charrnn.writing.controls import BEAM, Controls
 

@@ -4,7 +4,6 @@ import io
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
-from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
@@ -15,7 +14,9 @@ from charrnn.model.model_file import LONGEST_SEPARATOR, Checkpoint, load
 from charrnn.model.team import Team
 from charrnn.model.transfer import common_vocabulary, starting_weights
 from charrnn.storage.files import shown
+from charrnn.text.holding_out import default_fraction
 from charrnn.text.ingest import AnotherTextError, Corpus, listed, read_corpus
+from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.settings import Settings, default_epochs, default_lr, default_seq_length
 from charrnn.training.trainer import Trainer
 
@@ -27,24 +28,41 @@ Say = Callable[[str], None]  # prints a note for the user
 
 
 @dataclass(frozen=True)
+class Symbols:
+    """What a symbol of a text is, if no model decides it: characters or bytes; and what separates documents."""
+
+    byte_level: bool = False
+    separator: str = ""
+
+
+@dataclass(frozen=True)
 class Texts:
     """What to learn from: files and folders, or ``data``, a text in memory that counts as standard input."""
 
     paths: tuple[str, ...] = ("-",)
     data: bytes | None = None
+    validate: tuple[str, ...] = ()  # files and folders with a text to validate with
 
     def read(self, say: Say, **options: Any) -> Corpus:
         """Read them as `read_corpus` does, with its options."""
         stdin = None if self.data is None else io.BytesIO(self.data)
         return read_corpus(self.paths, stdin=stdin, on_large=lambda size: say(sentences.reading(size)), **options)
 
-
-@dataclass(frozen=True)
-class Symbols:
-    """What a symbol of a text is, if no model decides it: characters or bytes; and what separates documents."""
-
-    byte_level: bool = False
-    separator: str = ""
+    def read_validation(
+        self, vocabulary: Vocabulary | None, symbols: Symbols, sha256: str | None = None
+    ) -> Corpus | None:
+        """Read the text to validate with, if there is one: with a given vocabulary or its own."""
+        if not self.validate:
+            return None
+        if self.validate == ("-",) and "-" in self.paths:
+            raise CharrnnError("standard input (-) can be read only once: as the text, or to validate with")
+        return read_corpus(
+            self.validate,
+            byte_level=symbols.byte_level,
+            separator=symbols.separator,
+            vocabulary=vocabulary,
+            sha256=sha256,
+        )
 
 
 def new_trainer(
@@ -61,22 +79,32 @@ def new_trainer(
 
     Raises CharrnnError for a text that cannot be learned from, and for settings that make no sense.
     """
-    vocabulary = None
     if source is not None:
         given = inheriting(given, source)
         symbols = Symbols(source.vocabulary.byte_level, source.vocabulary.separator)
-        vocabulary = partial(common_vocabulary, source.vocabulary, remap=remap)
+    validation = texts.read_validation(None, symbols)
+
+    def choose(own: Vocabulary) -> Vocabulary:
+        """Return the vocabulary for characters of the text: with those of the text to validate with, or a model's."""
+        if validation is not None:
+            own = common_vocabulary(own, validation.vocabulary, remap=True)
+        return own if source is None else common_vocabulary(source.vocabulary, own, remap=remap)
+
     separator = symbols.separator
-    corpus = texts.read(say, byte_level=symbols.byte_level, separator=separator, vocabulary=vocabulary)
+    corpus = texts.read(say, byte_level=symbols.byte_level, separator=separator, vocabulary=choose)
+    if validation is not None:
+        corpus = replace(corpus, validation=texts.read_validation(corpus.vocabulary, symbols))
     if corpus.documents == 1:
         raise CharrnnError(f"the whole text is one document: {separator[:60]!r} is not between any two parts of it")
     for sentence in (sentences.skipped(corpus.skipped), sentences.many_symbols(len(corpus.vocabulary))):
         if sentence:
             say(sentence)
+    if corpus.validation is not None:
+        given = {**given, "val_fraction": 0.0}
     settings = settings_of(given, corpus.ids.size)
     initial = None if source is None else starting_weights(source, corpus.vocabulary, seed=settings.seed)
     trainer = Trainer(settings, corpus, team, initial)
-    if shortened := sentences.short_text(trainer.streams.ids.size, settings, trainer.settings):
+    if shortened := sentences.short_text(trainer.streams.text.size, settings, trainer.settings):
         say(shortened)
     return trainer
 
@@ -99,6 +127,8 @@ def resumed_trainer(path: str, texts: Texts | None, team: Team, say: Say, *, giv
         elif seconds is not None and settings.seconds is not None:
             settings = replace(settings, seconds=float(seconds))
         trainer = Trainer.resumed(checkpoint, corpus, team, settings)
+        if settings.shuffle and trainer.held_out.record(corpus)["held_out"] != checkpoint.corpus.get("held_out"):
+            raise CharrnnError("the text is divided into other files, so other parts of it would be held out")
     except CharrnnError as error:
         raise CharrnnError(f"{path} cannot be resumed: {error}") from None
     _require_unfinished(path, trainer, given)
@@ -117,6 +147,9 @@ def settings_of(given: Given, characters: int = 1) -> Settings:
         chosen.pop("seconds", None)  # they only pause the run
     elif "seconds" not in chosen:
         chosen["epochs"] = default_epochs(characters, gradient)
+    chosen.setdefault("shuffle", not online)
+    if chosen["shuffle"]:
+        chosen.setdefault("val_fraction", default_fraction(characters))
     chosen.setdefault("lr", default_lr(chosen.get("cell", Settings.cell)))
     chosen.setdefault("seq_length", default_seq_length(chosen.get("bidirectional", False)))
     if not isinstance(chosen.get("periods", ""), str):
@@ -164,7 +197,20 @@ def _same_corpus(path: str, checkpoint: Checkpoint, texts: Texts | None, say: Sa
         ) from None
     if corpus.characters != checkpoint.corpus.get("characters"):
         raise CharrnnError(f"{name} has the bytes that {path} was trained on, but divided into other files")
-    return corpus
+    return replace(corpus, validation=_same_validation(path, checkpoint))
+
+
+def _same_validation(path: str, checkpoint: Checkpoint) -> Corpus | None:
+    """Read the text that a run validated with, if it was one of its own."""
+    record = checkpoint.corpus.get("validation")
+    if not isinstance(record, dict):
+        return None
+    texts = Texts(validate=_remembered(path, record.get("sources")))
+    try:
+        return texts.read_validation(checkpoint.vocabulary, Symbols(), sha256=str(record.get("sha256")))
+    except AnotherTextError:
+        name = listed(texts.validate)
+        raise CharrnnError(f"{name} is not the text that {path} was validated with (its SHA-256 differs)") from None
 
 
 def _remembered(path: str, sources: Any) -> tuple[str, ...]:

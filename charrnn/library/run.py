@@ -7,6 +7,7 @@ import warnings
 import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -30,6 +31,7 @@ def train(
     init_from: str | os.PathLike[str] | None = None,
     remap: bool = False,
     documents: str | None = None,
+    validate: str | os.PathLike[str] | None = None,
     epochs: float | None = None,
     time: str | float | None = None,
     threads: int | None = None,
@@ -52,9 +54,12 @@ def train(
     """
     require_known("train", options, TrainingOptions.__annotations__)
     texts = None if corpus is None else _texts(corpus)
+    if texts is not None and validate is not None:
+        texts = replace(texts, validate=(os.fspath(validate),))
     given: dict[str, Any] = {**options, "epochs": epochs, "seconds": None if time is None else seconds_of(time)}
     byte_level = given.pop("bytes", False)
-    _check(texts, resume, init_from, {*options, *(["documents"] if documents is not None else [])}, remap=remap)
+    decided = {name for name, value in (("documents", documents), ("validate", validate)) if value is not None}
+    _check(texts, resume, init_from, {*options, *decided}, remap=remap)
     team = Team(threads)
     try:
         if resume is not None:

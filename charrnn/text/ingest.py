@@ -49,6 +49,8 @@ class Corpus:
     vocabulary: Vocabulary
     sources: tuple[str, ...]  # the paths as given; "-" is standard input
     sha256: str  # of all bytes read, in order, before any conversion
+    files: tuple[int, ...] = ()  # the number of symbols of each file that is not empty
+    validation: Corpus | None = None  # a text of the user's to validate with
     skipped: tuple[str, ...] = ()  # paths in folders that were left out because they are not text files
 
     @cached_property
@@ -127,8 +129,8 @@ def read_corpus(
         if sha256 not in (None, digest.hexdigest()):
             raise AnotherTextError(f"{listed(paths)} is not the expected text: its SHA-256 differs")
         chosen = vocabulary(own) if callable(vocabulary) else own
-        ids = _encoded(paths, found, chosen, unknown, digest.hexdigest(), large)
-    return Corpus(ids, chosen, tuple(paths), digest.hexdigest(), tuple(skipped))
+        ids, lengths = _encoded(paths, found, chosen, unknown, digest.hexdigest(), large)
+    return Corpus(ids, chosen, tuple(paths), digest.hexdigest(), lengths, skipped=tuple(skipped))
 
 
 def read_stream(
@@ -294,7 +296,7 @@ def _texts(
         first = next(blocks, "")
         if first:
             if line_feeds and last not in ("", "\n"):
-                yield name, iter("\n")
+                yield "", iter("\n")  # it belongs to the file before
             yield name, noted(chain([first], blocks))
 
 
@@ -306,17 +308,25 @@ def _vocabulary_of(texts: Iterable[tuple[str, Iterator[str]]], separator: str) -
 
 
 def _symbols(
-    opened: Iterable[tuple[str, Iterator[bytes]]], vocabulary: Vocabulary, unknown: str, paths: Sequence[str]
+    opened: Iterable[tuple[str, Iterator[bytes]]],
+    vocabulary: Vocabulary,
+    unknown: str,
+    paths: Sequence[str],
+    lengths: list[int] | None = None,
 ) -> Iterator[Ids]:
-    """Encode files one after another.
+    """Encode files one after another; the number of symbols of each one is appended to ``lengths``.
 
     Raises CharrnnError if they have no text, or only separators and unknown characters.
     """
+    lengths = [] if lengths is None else lengths
     empty = strange = True
     for name, blocks in _texts(opened, vocabulary.byte_level, _puts_line_feeds(vocabulary)):
         empty = False
+        if name:
+            lengths.append(0)
         for ids in vocabulary.encode_blocks(blocks, unknown=unknown, where=name):
             strange = False
+            lengths[-1] += ids.size
             yield ids
     if empty:
         raise _no_text(paths)
@@ -328,24 +338,34 @@ def _symbols(
 
 def _encoded(
     paths: Sequence[str], found: Sequence[Source], vocabulary: Vocabulary, unknown: str, sha256: str, large: int
-) -> Ids:
-    """Read all sources again and return them encoded.
+) -> tuple[Ids, tuple[int, ...]]:
+    """Read all sources again; return them encoded, and the number of symbols of each file.
 
     A large text that is in the cache is not read again.
     """
+    lengths: list[int] = []
 
     def blocks() -> Iterator[Ids]:
         digest = hashlib.sha256()
-        yield from _symbols(((source.name, source.read(digest)) for source in found), vocabulary, unknown, paths)
+        opened = ((source.name, source.read(digest)) for source in found)
+        yield from _symbols(opened, vocabulary, unknown, paths, lengths)
         if digest.hexdigest() != sha256:
             raise CharrnnError(f"{listed(paths)} changed while it was being read")
 
     sizes = [source.size or 0 for source in found]
     if sum(sizes) <= large:
-        return np.concatenate(list(blocks()))
-    key = encoded.key_of([sha256, sizes, asdict(vocabulary), unknown])
+        return np.concatenate(list(blocks())), tuple(lengths)
+    record = [sha256, sizes, asdict(vocabulary), unknown]
+    key, key_of_lengths = encoded.key_of(record), encoded.key_of([*record, "lengths of files"])
     ids = encoded.find(key, vocabulary.dtype)
-    return encoded.keep(key, vocabulary.dtype, blocks()) if ids is None else ids
+    if len(found) == 1:
+        ids = encoded.keep(key, vocabulary.dtype, blocks()) if ids is None else ids
+        return ids, (ids.size,)
+    kept = None if ids is None else encoded.find(key_of_lengths, np.dtype(np.uint64))
+    if ids is None or kept is None:
+        ids = encoded.keep(key, vocabulary.dtype, blocks())
+        kept = encoded.keep(key_of_lengths, np.dtype(np.uint64), [np.array(lengths, np.uint64)])
+    return ids, tuple(kept.tolist())
 
 
 def _puts_line_feeds(vocabulary: Vocabulary) -> bool:

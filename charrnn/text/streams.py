@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.errors import CharrnnError
 from charrnn.text.encoded import release
+from charrnn.text.pieces import Pieces
 from charrnn.text.vocabulary import TEXT_BLOCK, Ids
 
 MINIMUM = 24  # characters that a training run needs
+LONGEST_SHARE = 0.5  # of a stream: with a longer document, streams that start with documents are too unequal
+SHUFFLING = 5  # the purpose of random bits, as `training.steps` has others
 
 
 def split(ids: Ids, fraction: float, boundary: int | None = None, *, reach: int = TEXT_BLOCK) -> tuple[Ids, Ids]:
@@ -48,83 +51,117 @@ def _nearest(ids: Ids, symbol: int, place: int, reach: int) -> int:
 
 @dataclass(frozen=True, eq=False)
 class Streams:
-    """A text of N symbols as B parallel streams in windows of T steps. Each prediction is made exactly once.
+    """A text of N symbols as B parallel streams in windows of T steps. Each prediction is made exactly once an epoch.
 
-    Symbol k predicts symbol k+1, so there are N−1 predictions. Stream b makes those from ``start[b]`` up to, but not
-    including, ``start[b + 1]``; ``start`` has shape [B+1]. The lengths of streams differ by one at most, and the longer
-    ones come first. All streams are read side by side, T steps at a time; the last window can be shorter. Stream b+1
-    starts where stream b ends: if the final state of stream b is carried into stream b+1 for the next epoch, the text
-    is read without a break. If N−1 < B, some streams make no prediction.
+    Symbol k predicts symbol k+1. Stream b makes the predictions from place ``start[b]`` up to, but not including,
+    ``start[b + 1]``; ``start`` has shape [B+1]. All streams are read side by side, T steps at a time.
+
+    The lengths of streams differ by one at most, and the longer ones come first; the last window can be shorter. Stream
+    b+1 starts where stream b ends: if the final state of stream b is carried into stream b+1 for the next epoch, the
+    text is read without a break. If N−1 < B, some streams make no prediction.
 
     In a text of documents, the end of a document (``boundary + 1``) is not read. It is predicted, as the symbol
     ``boundary``. The next input is −1, at which a network returns to its initial state and predicts nothing.
+
+    With a ``seed``, the text is documents that are in another order in each epoch, and each stream starts where a
+    document does. Then the lengths of streams differ by a document's length, and a stream that has ended has input −1.
     """
 
-    ids: Ids
+    text: Pieces
     batch_size: int
     seq_length: int
     start: NDArray[np.int64]
+    windows: int  # in an epoch, the same number in all
     boundary: int | None = None
+    seed: int | None = None
+    in_order: bool = True  # or with documents shuffled
 
     @classmethod
-    def plan(cls, ids: Ids, batch_size: int, seq_length: int, boundary: int | None = None) -> Streams:
-        """Cut ``ids``, shape [N], into streams of equal length.
+    def plan(
+        cls,
+        text: Ids | Pieces,
+        batch_size: int,
+        seq_length: int,
+        boundary: int | None = None,
+        *,
+        seed: int | None = None,
+    ) -> Streams:
+        """Cut a text of N symbols into streams of equal length.
 
+        With a ``seed``, documents are shuffled, unless one is so long that streams would be of very different lengths.
         Raises ValueError if N < 2 or a size is below 1.
         """
-        if ids.size < 2 or batch_size < 1 or seq_length < 1:
+        pieces = text if isinstance(text, Pieces) else Pieces.of(text)
+        if pieces.size < 2 or batch_size < 1 or seq_length < 1:
             raise ValueError("streams need at least two symbols, one stream and one step")
-        length, longer = divmod(ids.size - 1, batch_size)
+        if boundary is None or int(pieces.lengths.max()) * batch_size > LONGEST_SHARE * pieces.size:
+            seed = None
+        length, longer = divmod(pieces.size - 1, batch_size)
         streams = np.arange(batch_size + 1, dtype=np.int64)
-        return cls(ids, batch_size, seq_length, streams * length + np.minimum(streams, longer), boundary)
+        start = streams * length + np.minimum(streams, longer)
+        longest = int(start[1])
+        if seed is not None:  # a stream ends at most a document's length later than one of equal length
+            longest += int(pieces.lengths.max())
+        return cls(pieces, batch_size, seq_length, start, -(-longest // seq_length), boundary, seed)
 
     @property
     def steps(self) -> int:
         """The steps of all streams in one epoch, N − 1: one prediction each, except between documents."""
-        return self.ids.size - 1
+        return self.text.size - 1
 
-    @property
-    def windows(self) -> int:
-        """The number of windows in one epoch."""
-        return -(-int(self.start[1]) // self.seq_length)
+    def epoch(self, number: int) -> Streams:
+        """Return the streams of an epoch: those of another epoch in another order, if there is a seed."""
+        if self.seed is None:
+            return self
+        count = self.text.starts.size
+        bits = np.random.Philox(key=self.seed, counter=[0, number, SHUFFLING, 0]).random_raw(count)
+        text = self.text.in_order(np.argsort(bits, kind="stable"))
+        before = np.concatenate([[0], text.ends])  # where documents start
+        wanted = np.arange(self.batch_size + 1) * text.size / self.batch_size
+        after = np.searchsorted(before, wanted).clip(1, count)
+        nearer = np.where(wanted - before[after - 1] <= before[after] - wanted, after - 1, after)
+        return replace(self, text=text, start=before[nearer], seed=None, in_order=False)
 
     def window(
         self, w: int, inputs_out: NDArray[np.int32], targets_out: NDArray[np.int32], rows: slice = slice(None)
     ) -> int:
-        """Write window ``w`` to two arrays; return its steps.
+        """Write some rows of window ``w`` to two arrays [T, B]; return its steps, ≤ T, which alone are written."""
+        inputs, targets, steps = self.span(w, 1, rows)
+        count = int(steps[0])
+        inputs_out[:count, rows], targets_out[:count, rows] = inputs[0, :count], targets[0, :count]
+        return count
 
-        The arrays have shape [T, B]. Only the columns ``rows`` are written, and only the returned number of steps, ≤ T.
-        A stream that is one step shorter than the longest has input 0 and target −1 in the last step. Raises IndexError
-        if the epoch has no window ``w``.
-        """
-        if not 0 <= w < self.windows:
-            raise IndexError(f"windows are numbered from 0 to {self.windows - 1}")
-        first = w * self.seq_length
-        steps = min(self.seq_length, int(self.start[1]) - first)
-        at = self.start[:-1][rows] + np.arange(first, first + steps)[:, np.newaxis]
-        inputs_out[:steps, rows] = self.ids[at]
-        # Only a stream that has ended can point past the text, and its target is overwritten below.
-        targets_out[:steps, rows] = self.ids[np.minimum(at + 1, self.steps)]
-        ended = at[-1] >= self.start[1:][rows]  # only ever true in the last window
-        inputs_out[steps - 1, rows][ended] = 0
-        targets_out[steps - 1, rows][ended] = -1
-        if self.boundary is not None:
-            inputs, targets = inputs_out[:steps, rows], targets_out[:steps, rows]
-            targets[targets > self.boundary] = self.boundary
-            between = inputs > self.boundary
-            inputs[between] = targets[between] = -1
-        return steps
-
-    def span(self, w: int, count: int) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int64]]:
+    def span(
+        self, w: int, count: int, rows: slice = slice(None)
+    ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int64]]:
         """Return ``count`` windows of the epoch, starting with ``w``.
 
-        Returns inputs and targets [count, T, B], and steps [count].
+        Returns inputs and targets [count, T, B] of some ``rows``, and the steps of each window [count], ≤ T. What is
+        beyond those steps does not matter. A stream that has ended has target −1, and input 0, or −1 if documents are
+        shuffled. Raises IndexError if the epoch does not have these windows.
         """
-        inputs = np.zeros((count, self.seq_length, self.batch_size), np.int32)
-        targets = np.full_like(inputs, -1)
-        steps = np.array([self.window(w + k, inputs[k], targets[k]) for k in range(count)], np.int64)
-        release(self.ids)
-        return inputs, targets, steps
+        if not 0 <= w <= w + count <= self.windows:
+            raise IndexError(f"windows are numbered from 0 to {self.windows - 1}")
+        T, ids = self.seq_length, self.text.ids
+        begins, ends = self.start[:-1][rows], self.start[1:][rows]
+        at = begins + np.arange(w * T, (w + count) * T)[:, np.newaxis]
+        ended = at >= ends
+        places = np.minimum(at, self.steps)
+        sources = self.text.sources(places)
+        inputs = ids[sources].astype(np.int32)
+        if self.boundary is None:
+            targets = ids[self.text.sources(np.minimum(places + 1, self.steps))].astype(np.int32)
+            inputs[ended], targets[ended] = 0, -1
+        else:  # the symbol after a document's end is not looked at
+            targets = np.minimum(ids[np.minimum(sources + 1, ids.size - 1)], self.boundary).astype(np.int32)
+            inputs[ended], targets[ended] = 0 if self.in_order else -1, -1
+            between = inputs > self.boundary
+            inputs[between] = targets[between] = -1
+        release(ids)
+        longest = int(self.start[1]) if self.in_order else int(np.diff(self.start).max())
+        steps = np.clip(longest - np.arange(w, w + count) * T, 1, T)
+        shape = count, T, begins.size
+        return inputs.reshape(shape), targets.reshape(shape), steps
 
 
 def fit_streams(characters: int, batch_size: int, seq_length: int) -> tuple[int, int]:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from charrnn.errors import CharrnnError
-from charrnn.text.unknown_rules import UNKNOWN
+from charrnn.text.defaults import UNKNOWN
 
 Ids: TypeAlias = NDArray[np.unsignedinteger[Any]]
 

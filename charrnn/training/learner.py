@@ -44,8 +44,8 @@ class Advance:
 
     @property
     def loss(self) -> float:
-        """The mean loss in nats per character."""
-        return float(self.losses.sum() / self.characters)
+        """The mean loss in nats per character; 0 if nothing was predicted."""
+        return float(self.losses.sum() / max(1, self.characters))
 
     @property
     def learning_rate(self) -> float:
@@ -62,7 +62,7 @@ class Advance:
 
         The mean loss of a step is hopeless or NaN, or the last gradient norm is not finite.
         """
-        worst = float((self.losses / self.predictions).max())
+        worst = float((self.losses / np.maximum(1, self.predictions)).max())
         return not (math.isfinite(self.grad_norm) and worst < hopeless_loss)
 
 
@@ -147,9 +147,10 @@ class Learner:
         step whose gradient norm is not finite.
         """
         count = windows.lengths.size
-        predictions = np.maximum(1, np.count_nonzero(windows.targets >= 0, axis=(1, 2)))
+        predictions = np.count_nonzero(windows.targets >= 0, axis=(1, 2))
+        means = np.where(predictions > 0, 1.0 / np.maximum(1, predictions), 0.0)
         plan = Plan(
-            scales=1.0 / predictions if scales is None else scales,
+            scales=means if scales is None else scales,
             rates=rates,
             updates=np.arange(1.0, count + 1.0) + updates,
             keep=1.0 - self.window.dropout,

@@ -34,6 +34,7 @@ class Steps:
 
     def __init__(self, settings: Settings, architecture: Architecture, streams: Streams, pace: Pace) -> None:
         self.settings, self.architecture, self.streams, self.pace = settings, architecture, streams, pace
+        self._number, self._streams = 0, streams.epoch(0)
         # With real-time recurrent learning, a window is only the text between two updates.
         self._carries = architecture.carries or settings.gradient == "rtrl"
 
@@ -49,6 +50,8 @@ class Steps:
         characters = min(self.streams.steps, self.pace.longest_interval)
         if characters < self.pace.shortest_interval:
             return max(1, round(self.pace.shortest_interval / self.streams.steps)) * self.streams.windows
+        if characters == self.streams.steps:
+            return self.streams.windows
         return -(-characters // (self.settings.batch_size * self.settings.seq_length))
 
     def fraction(self, step: int, seconds: float) -> float:
@@ -68,7 +71,7 @@ class Steps:
 
         ids [N, D·T, B], targets [N, T, B], and lengths [N].
         """
-        inputs, targets, lengths = self.streams.span(begin % self.streams.windows, steps)
+        inputs, targets, lengths = self._epoch(begin).span(begin % self.streams.windows, steps)
         if not self.architecture.bidirectional:
             return Windows(inputs, targets, lengths)
         length, batch = inputs.shape[1:]
@@ -81,6 +84,13 @@ class Steps:
             targets[k] = np.where(beyond, -1, inputs[k])
         return Windows(both, targets, lengths)
 
+    def _epoch(self, step: int) -> Streams:
+        """Return the streams of a step's epoch."""
+        number = step // self.streams.windows
+        if number != self._number:
+            self._number, self._streams = number, self.streams.epoch(number)
+        return self._streams
+
     def full_rows(self, begin: int, steps: int) -> NDArray[np.int64]:
         """Return how many of the first streams take all steps of each window [N].
 
@@ -88,7 +98,7 @@ class Steps:
         """
         batch = self.settings.batch_size
         full_rows = np.full(steps, batch)
-        if steps and (begin + steps) % self.streams.windows == 0:
+        if self.streams.seed is None and steps and (begin + steps) % self.streams.windows == 0:
             full_rows[-1] = self.streams.steps % batch or batch
         return full_rows
 
@@ -111,5 +121,5 @@ class Steps:
             elif self.streams.boundary is None:  # every document starts from it anyway
                 fresh[k] = fresh_by_chance(self.settings.seed, step, self.settings.batch_size, self.pace.fresh_share)
             if step % self.streams.windows == 0:  # start of an epoch: nothing precedes the first stream
-                fresh[k, 0] = True
+                fresh[k, : 1 if self.streams.seed is None else None] = True  # or any, if each starts with a document
         return fresh

@@ -13,8 +13,9 @@ from charrnn.model.model_file import Checkpoint, require_storable
 from charrnn.model.parameters import Array, Parameters
 from charrnn.model.team import Team
 from charrnn.reading.scoring import score
+from charrnn.text.holding_out import hold_out
 from charrnn.text.ingest import Corpus, require_learnable
-from charrnn.text.streams import Streams, fit_streams, split
+from charrnn.text.streams import Streams, fit_streams
 from charrnn.text.vocabulary import Ids
 from charrnn.training.learner import Advance, Learner
 from charrnn.training.pace import DEFAULT_PACE, Pace
@@ -51,11 +52,14 @@ class Trainer:
         boundary = corpus.vocabulary.boundary
         if self.architecture.bidirectional and boundary is not None:
             raise CharrnnError("a bidirectional network reads a text as one, not as documents")
-        train, self.validation = split(corpus.ids, settings.val_fraction, boundary)
+        self.held_out = hold_out(corpus, settings.val_fraction, shuffled=settings.shuffle)
+        self.validation = self.held_out.validation
+        train = self.held_out.train
         batch, length = fit_streams(train.size, settings.batch_size, settings.seq_length)
         self.settings = replace(settings, batch_size=batch, seq_length=length)
         self.corpus, self.team, self.pace = corpus, team, pace or DEFAULT_PACE
-        self.streams = Streams.plan(train, batch, length, boundary)
+        seed = settings.seed if settings.shuffle else None
+        self.streams = Streams.plan(train, batch, length, boundary, seed=seed)
         self.learner = Learner.of(self.settings, self.architecture, team, initial)
         self.network = self.learner.network
         self.best = Parameters(self.architecture)
@@ -130,6 +134,7 @@ class Trainer:
                 "sources": list(self.corpus.sources),
                 "sha256": self.corpus.sha256,
                 "characters": self.corpus.characters,
+                **self.held_out.record(self.corpus),
             },
             resume=self.learner.snapshot(asdict(self.state), last),
         )
@@ -171,7 +176,7 @@ class Trainer:
             epoch=state.step / windows,
             seconds=state.seconds,
             fraction=self.steps.fraction(state.step, state.seconds),
-            loss=done.loss,
+            loss=done.loss if done.characters else self._mean_loss,
             learning_rate=done.learning_rate,
             grad_norm=done.grad_norm,
             chars_per_second=done.characters / max(seconds, 1e-9),
@@ -206,6 +211,8 @@ class Trainer:
         """
         if self.validation.size < 2:
             return None
+        if self.settings.shuffle:
+            return self._score(self.validation)
         step = self.settings.batch_size * self.settings.seq_length
         size = max(2, self.steps.validation_interval * step // self.pace.validation_part)
         return self._score(self.validation[:size])
@@ -216,7 +223,7 @@ class Trainer:
         If nothing is held out, the loss on some training text is checked.
         """
         if loss is None:
-            loss = self._score(self.streams.ids[: self.pace.trial_length])
+            loss = self._score(self.streams.text.beginning(self.pace.trial_length))
         return loss < self._hopeless_loss
 
     def _score(self, ids: Ids) -> float:
@@ -232,8 +239,7 @@ class Trainer:
         At the run's end, between two regular validations, nothing else changes, so that the run can be extended.
         """
         state = self.state
-        mean = state.loss_sum / max(1, state.loss_count)
-        entry = {"step": record.step, "epoch": record.epoch, "seconds": record.seconds, "loss": mean}
+        entry = {"step": record.step, "epoch": record.epoch, "seconds": record.seconds, "loss": self._mean_loss}
         self.history.append(entry | {"val_loss": loss, "learning_rate": record.learning_rate})
         if state.step % self.steps.validation_interval:
             state.ended, state.end_loss = True, loss
@@ -264,6 +270,11 @@ class Trainer:
         state.waited, state.loss_sum, state.loss_count = 0, 0.0, 0
         rate = state.count_rollback(self.settings.lr, self.pace.most_rollbacks)
         return replace(record, step=state.step, learning_rate=rate, rolled_back=True)
+
+    @property
+    def _mean_loss(self) -> float:
+        """The mean training loss since the last validation, in nats per character."""
+        return self.state.loss_sum / max(1, self.state.loss_count)
 
     def _is_validation_due(self) -> bool:
         return self.state.step % self.steps.validation_interval == 0 or self.over

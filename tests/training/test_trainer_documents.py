@@ -116,3 +116,56 @@ def test_score_of_documents_is_the_twins(cell):
     assert text.ids.size > 4096
     assert scored.characters == text.ids.size - len(documents)
     assert scored.nats == pytest.approx(nats, rel=1e-6)
+
+
+@pytest.mark.parametrize(("cell", "batch", "length"), [("lstm", 3, 4), ("gru-reset-before", 5, 16), ("rnn", 1, 1)])
+def test_a_shuffled_run_repeats_and_resumes(tmp_path, cell, batch, length):
+    """In another order each epoch: any number of threads, and a stop at any step, lead to the same bits."""
+    text = corpus(drawn_documents(60, 9))
+    chosen = Settings(
+        cell=cell, hidden=6, seq_length=length, batch_size=batch, epochs=3.0, dropout=0.2, shuffle=True, seed=3
+    )
+    ends = []
+    for threads in (1, 2, 3):
+        with Team(threads) as team:
+            trainer = Trainer(chosen, text, team)
+            finish(trainer)
+            ends.append(state_of(trainer))
+    assert ends[0] == ends[1] == ends[2]
+    windows = trainer.streams.windows
+    with Team(2) as team:
+        for stop in (1, windows - 1, windows, 2 * windows + 1):
+            trainer = Trainer(chosen, text, team)
+            while trainer.state.step < stop:
+                trainer.advance(1)
+            save(tmp_path / "model.npz", trainer.checkpoint())
+            trainer = Trainer.resumed(load(tmp_path / "model.npz", resume=True), text, team)
+            finish(trainer)
+            assert state_of(trainer) == ends[0]
+
+
+def test_the_order_of_documents_makes_no_difference():
+    """Sorted or shuffled, a text of documents gives the same model, bit for bit, and validates the same."""
+    lines = drawn_documents(80, 9)
+    chosen = Settings(hidden=6, seq_length=8, batch_size=4, epochs=2.0, shuffle=True)
+    ends = []
+    for text in (sorted(lines), random.Random(1).sample(lines, len(lines))):
+        with Team(1) as team:
+            trainer = Trainer(chosen, corpus(text), team)
+            finish(trainer)
+            ends.append((state_of(trainer), [record["val_loss"] for record in trainer.history]))
+    assert ends[0] == ends[1]
+
+
+def test_windows_without_a_prediction_change_nothing():
+    """They are counted as no character, and the optimizer's momentum does not move the weights in them."""
+    text = corpus(["a", "b", "ab"] * 30)
+    with Team(1) as team:
+        trainer = Trainer(Settings(hidden=4, seq_length=1, batch_size=1, epochs=1.0, val_fraction=0.0), text, team)
+        predicted = 0
+        for _ in range(trainer.streams.windows):
+            before = trainer.network.weights.flat.copy()
+            done = trainer.advance(1)
+            predicted += done.characters
+            assert (before == trainer.network.weights.flat).all() == (done.characters == 0)
+    assert predicted == trainer.state.loss_count == sum(len(line) + 1 for line in ["a", "b", "ab"] * 30)
