@@ -134,9 +134,9 @@ def compare(
 
 
 def _run(settings: Settings, corpus: Corpus, team: Team) -> tuple[Trainer, float | None, float]:
-    """Train to the end; return the run, its best loss and its median speed.
+    """Train to the end.
 
-    The loss is None if the run diverged and gave up.
+    Returns the run, its best loss (None if the run diverged and gave up), and its median speed.
     """
     trainer = Trainer(settings, corpus, team)
     trainer.compile()

@@ -85,9 +85,9 @@ def start_up(cell: str, *, turns: Turns) -> StartUp:
 
 
 def _first_compile(cell: str, text: str, folder: Path) -> float | None:
-    """Return the seconds of a run of one step with an empty cache.
+    """Return the seconds of a first run of one step.
 
-    Returns None if the run did not use that cache.
+    Its cache is empty. Returns None if the run did not use that cache.
     """
     corpus, cache = folder / "corpus.txt", folder / "cache"
     corpus.write_text(text, encoding="utf-8")

@@ -64,7 +64,7 @@ def _way(threads: int, one_hot: bool) -> str:
 
 
 def _windows(trainer: Trainer) -> list[tuple[Any, Any]]:
-    """Return inputs and targets [T, B] of the first whole windows of the text."""
+    """Return inputs and targets [T, B] of the first whole windows."""
     torch = require()
     streams = trainer.streams
     whole = streams.steps // streams.batch_size // streams.seq_length

@@ -67,7 +67,7 @@ def versions() -> dict[str, str]:
 
 
 def size(architecture: Architecture) -> str:
-    """Return a network's size, such as lstm 2×128: two layers of 128 units."""
+    """Return a network's size, such as lstm 2×128 (layers × units)."""
     return f"{architecture.cell} {architecture.layers}×{architecture.hidden}"
 
 
@@ -77,7 +77,7 @@ def threads(number: int) -> str:
 
 
 def training(speed: Speed) -> Iterator[Table]:
-    """Yield tables of the speed of training, and its share of the machine's peak."""
+    """Yield tables of training speed and its share of the peak."""
     yield _compared(f"training, {size(speed.architecture)}, B {speed.batch_size}, T {speed.seq_length}", speed)
     rows = [("training", f"{speed.flop_per_second / 1e9:.0f}", "")]
     for most in (speed.peak, *speed.products):

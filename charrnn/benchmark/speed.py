@@ -63,7 +63,7 @@ class Speed:
         return self.batch_size * self.seq_length / self.compared.ours.median
 
     def share_of(self, most: Timing) -> float:
-        """Return the share of what the machine can do, by medians of the same rounds."""
+        """Return the share of the machine's best, by medians."""
         return self.flop_per_second / most.median
 
     def as_dict(self) -> dict[str, Any]:

@@ -78,10 +78,10 @@ class Comparison:
 
 
 def alternate(sides: Mapping[str, Side], turns: Turns, *, steps: int | None = None) -> dict[str, Timing]:
-    """Time all sides in turns, so that other work on the machine affects all.
+    """Time all sides in turns.
 
-    A turn is `steps` steps or, by default, the number that takes the time of a turn. The first steps of each side are
-    not timed.
+    So other work on the machine affects all sides. A turn is `steps` steps or, by default, the number that takes the
+    time of a turn. The first steps of each side are not timed.
     """
     for side in sides.values():
         side(1)  # what only the first step does: compile, allocate, read from disk
@@ -108,7 +108,7 @@ def _steps_of_a_turn(side: Side, turns: Turns) -> int:
 
 
 def fastest(sides: Mapping[str, Side], turns: Turns) -> dict[str, Side]:
-    """Return the fastest of some sides, by the best of a few rounds."""
+    """Return the fastest side, by the best of a few rounds."""
     tried = alternate(sides, replace(turns, rounds=TRIAL_ROUNDS))
     name = max(tried, key=lambda name: tried[name].best)
     return {name: sides[name]}

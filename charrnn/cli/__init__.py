@@ -51,7 +51,10 @@ def group(ctx: click.Context, debug: bool) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run the program and exit: 0, 2 for wrong usage, 1 for any other error, 130 after Ctrl-C."""
+    """Run the program and exit.
+
+    The exit code is 0, 2 for wrong usage, 1 for any other error, 130 after Ctrl-C, 141 if a pipe is closed.
+    """
     sys.exit(run(list(sys.argv[1:] if arguments is None else arguments)))
 
 
@@ -101,7 +104,7 @@ def run(arguments: list[str]) -> int:
 
 
 def _abandon_stdout() -> None:
-    """Discard buffered output, so that Python does not write it at exit."""
+    """Discard buffered output, which Python would write at exit."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 

@@ -77,7 +77,7 @@ def cells(options: "BenchOptions", text: "Corpus", team: "Team") -> None:
 
 
 def _note_if_short(settings: "Settings", text: "Corpus", team: "Team") -> None:
-    """Print a note if the text is too short for the requested streams."""
+    """Print a note if the text is too short."""
     from charrnn.display.console import note
     from charrnn.library import sentences
     from charrnn.training.trainer import Trainer

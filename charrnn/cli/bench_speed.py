@@ -210,7 +210,7 @@ PARTS: dict[str, Callable[[Bench], Any]] = {
 
 
 def speed(options: "BenchOptions", way: str, text: "Corpus", team: "Team", turns: "Turns | None" = None) -> None:
-    """Measure the speed of one network or the suite, its growth, or rtrl."""
+    """Measure speed in the way that was asked for."""
     from charrnn.benchmark import report
     from charrnn.benchmark.flop import COUNTED
 

@@ -46,7 +46,10 @@ def command(hidden: int, layers: int, vocabulary: int, as_json: bool) -> None:
 
 
 def _rows(hidden: int, layers: int, vocabulary: int) -> list[dict[str, Any]]:
-    """Return a record of each cell; one that cannot have the size says why."""
+    """Return a record of each cell.
+
+    If a cell cannot have the size, its record says why.
+    """
     from charrnn.cells.architecture import Architecture
 
     rows = []

@@ -162,7 +162,10 @@ def _scored(model: "Model", text: str, source: BinaryIO | None, unknown: str, te
 
 
 def _compare(models: "list[Model]", options: EvalOptions, team: "Team", form: str) -> None:
-    """Print the figures of every text by every model, and mark the best models."""
+    """Print the figures of every text by every model.
+
+    With several models, the best one for each text is marked.
+    """
     from charrnn.cli.eval_output import FIGURES, figures
     from charrnn.display.console import note
     from charrnn.text.ingest import read_again
@@ -191,7 +194,10 @@ def _compare(models: "list[Model]", options: EvalOptions, team: "Team", form: st
 
 
 def _score(model: "Model", text: str, source: BinaryIO | None, options: EvalOptions, team: "Team") -> "Score":
-    """Score a text with a model; if there are several, an error names it."""
+    """Score a text with a model.
+
+    If there are several models, an error names this one.
+    """
     from charrnn.reading.scoring import total
     from charrnn.storage.files import shown
 

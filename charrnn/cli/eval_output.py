@@ -39,7 +39,7 @@ def whole(pieces: "Iterable[Scored]", vocabulary: "Vocabulary", form: str) -> No
 
 
 def copied(pieces: "Iterable[Scored]", vocabulary: "Vocabulary", corpus: str, run: int, form: str) -> None:
-    """Print the figures of a text, and how much of it is copied."""
+    """Print the figures of a text, and its copied share."""
     import numpy as np
 
     from charrnn.display.words import harmless
@@ -84,7 +84,7 @@ def keeping(pieces: "Iterable[Scored]", kept: "list[Ids]", *, most: int = MOST_C
 
 
 def per_line(pieces: "Iterable[Scored]", vocabulary: "Vocabulary", top: int | None, form: str) -> None:
-    """Print the bits of each line, or of the `top` most surprising ones."""
+    """Print the bits of each line, or the `top` lines."""
     from charrnn.reading.scoring import lines
 
     def surprise(line: "Line") -> float:

@@ -137,7 +137,10 @@ def _check_usage(options: FillOptions) -> str:
 
 
 def _gapped(options: FillOptions, model: "Model") -> "Gapped":
-    """Find the gaps of the text. Raises CharrnnError if there are none."""
+    """Find the gaps of the text.
+
+    Raises CharrnnError if there are none.
+    """
     from charrnn.storage.files import shown
     from charrnn.text.ingest import read_verbatim
 

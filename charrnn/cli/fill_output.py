@@ -4,7 +4,10 @@ import sys
 
 
 def write_completed(data: bytes, *, ended: bool) -> None:
-    """Write a completed text, followed by a line feed if it is to be `ended`."""
+    """Write a completed text.
+
+    If it is to be `ended`, a line feed follows.
+    """
     if not sys.stdout.isatty():
         sys.stdout.buffer.write(data + b"\n" * ended)
         return

@@ -131,7 +131,10 @@ def command(ctx: click.Context, /, **values: Any) -> None:
 
 
 def _check_usage(options: GradientsOptions) -> None:
-    """Raise an error for contradicting options, or a picture that cannot be written."""
+    """Raise click.UsageError for options that contradict each other.
+
+    Raises CharrnnError if the picture cannot be written.
+    """
     if not options.models and not options.cells:
         raise click.UsageError("Give a model and then a text, or --cell NAME and a text.")
     for option in ("hidden", "layers", "activation", "seed"):
@@ -162,7 +165,7 @@ def _subjects(options: GradientsOptions) -> "Iterator[Subject]":
 
 
 def _trained(path: str, name: str, options: GradientsOptions, source: BinaryIO | None) -> "Subject":
-    """Open a model, and read the beginning of the text with its vocabulary."""
+    """Open a model, and read the text with its vocabulary."""
     from charrnn.cli.gradients_output import Subject
     from charrnn.display.console import note
     from charrnn.text.ingest import beginning, read_stream

@@ -60,7 +60,10 @@ def tell(found: Sequence[Result]) -> None:
 
 
 def _tell_norms(found: Sequence[Result], labels: Sequence[str]) -> None:
-    """Print the norms by lag: the means and, for a single network, the quartiles."""
+    """Print the norms by lag.
+
+    Prints the means and, for a single network, the quartiles.
+    """
     from charrnn.display.curve import logarithmic_curves
 
     several = len(found) > 1
@@ -85,7 +88,7 @@ def _tell_matrices(found: Sequence[Result], labels: Sequence[str]) -> None:
 
 
 def _tell_steps(found: Sequence[Result], labels: Sequence[str]) -> None:
-    """Print the norms of whole gradients, and the share that is clipped."""
+    """Print the norms of whole gradients, and the clipped share."""
     import numpy as np
 
     click.echo("\nSteps of training: norm of the gradient, share clipped:")

@@ -158,7 +158,10 @@ def _shown(characters: str) -> str:
 
 
 def _thinned(history: list[dict[str, Any]], most: int = 10) -> list[dict[str, Any]]:
-    """Return evenly spaced entries of a long history, with the best and the last."""
+    """Return evenly spaced entries of a long history.
+
+    The best and the last are among them.
+    """
     if len(history) <= most:
         return history
     keep = {round(k * (len(history) - 1) / (most - 1)) for k in range(most)}

@@ -18,7 +18,7 @@ MOST_COMPARED = 20_000_000  # characters of the texts to compare with a corpus: 
 
 
 class Number(click.FloatRange):
-    """A finite number in a range, or 0 if that is allowed, too."""
+    """A finite number in a range, or 0 if `zero` allows it."""
 
     name = "number"
 
@@ -30,7 +30,10 @@ class Number(click.FloatRange):
         return "0 or " * self.zero + super()._describe_range()
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return the typed number; raise click.BadParameter for anything else."""
+        """Return the typed number.
+
+        Raises click.BadParameter for anything else.
+        """
         number = click.FLOAT.convert(value, param, ctx)
         if self.zero and number == 0:
             return number
@@ -46,7 +49,10 @@ class Duration(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # gen
     name = "time"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Return the typed time in seconds; raise click.BadParameter for anything else."""
+        """Return the typed time in seconds.
+
+        Raises click.BadParameter for anything else.
+        """
         if isinstance(value, float):
             return value
         try:
@@ -137,7 +143,7 @@ def copied_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def unknown_option(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add --unknown, with the same rule in every command that reads a text with a model."""
+    """Add --unknown, the same in all commands with a model."""
     return click.option(
         "--unknown",
         type=click.Choice(UNKNOWN),

@@ -92,7 +92,7 @@ def command(ctx: click.Context, /, **values: Any) -> None:
 
 
 def _screen() -> "Pipe | Terminal":
-    """Return a terminal if stdin and stdout both are one, else a pipe."""
+    """Return a terminal if stdin and stdout are one."""
     from charrnn.display.prompt import Pipe, Terminal
 
     if sys.stdin is not None:  # line breaks of any system, as in every text that is read

@@ -83,9 +83,9 @@ def write(records: Iterable[Sequence[Any]], columns: Sequence[Column], form: str
 
 
 def _write(records: Iterable[Sequence[Any]], head: str, cells: Sequence[Cell], line: Callable[[Any], str]) -> None:
-    """Write a head, together with the first records, and then the other records.
+    """Write a head and records.
 
-    ``line`` makes a line from a record's strings.
+    The head waits for the first records. ``line`` makes a line from a record's strings.
     """
     batch: list[Sequence[Any]] = []
     written = time.monotonic()

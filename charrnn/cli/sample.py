@@ -159,7 +159,10 @@ def _ending(options: SampleOptions, vocabulary: "Vocabulary") -> "Ending":
 def _read_prime(
     options: SampleOptions, sampler: "Sampler", vocabulary: "Vocabulary", output: "PlainOutput | JsonOutput"
 ) -> "Ids":
-    """Let a sampler read the prime; return it if it is needed again."""
+    """Let a sampler read the prime.
+
+    Returns the prime if it is needed again.
+    """
     from charrnn.writing.prime import read_prime, stored_prime, typed_prime
 
     path = "-" if options.prime == "-" else options.prime_file

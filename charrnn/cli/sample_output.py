@@ -182,7 +182,10 @@ class JsonOutput:
         self._prime = prime
 
     def add(self, piece: "Piece") -> None:
-        """Take a piece of a sample; print the sample if it is the last piece."""
+        """Take a piece of a sample.
+
+        After the last piece, the sample is printed.
+        """
         self._pieces.append(piece)
         if piece.ended is None:
             return

@@ -21,7 +21,7 @@ def refuse_sources(target: str, sources: Sequence[tuple[str, str]], instead: str
 
 
 def refuse_log(log: str, others: Sequence[str | None]) -> None:
-    """Raise CharrnnError if a run's log would overwrite its text or a model."""
+    """Raise CharrnnError if --log is the text or a model."""
     from charrnn.storage.files import is_same_file
 
     if any(other and is_same_file(log, other) for other in others):

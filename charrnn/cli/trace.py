@@ -149,7 +149,7 @@ def read_traced(
 
 
 def _seen(ids: "Ids", vocabulary: "Vocabulary") -> str:
-    """Return a text as a reader sees it, with one character per symbol."""
+    """Return the text to search for features, one character per symbol."""
     text = vocabulary.spell(ids)
     if not vocabulary.byte_level:
         return text
@@ -160,7 +160,7 @@ def _seen(ids: "Ids", vocabulary: "Vocabulary") -> str:
 def _view(
     options: TraceOptions, model: "Model", ids: "Ids", unit: "Unit | None", found: "Sequence[Following]"
 ) -> "View":
-    """Return the part of the text that is shown, with the values of the units."""
+    """Return the part to show, with the values of units."""
     from charrnn.cli.trace_output import View
     from charrnn.reading.tracing import activations
     from charrnn.storage.files import shown

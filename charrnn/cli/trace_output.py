@@ -38,7 +38,10 @@ class View:
     values: "NDArray[np.float32]"
 
     def rows(self) -> "Iterator[tuple[Unit, Following | None, NDArray[np.float32], float, float]]":
-        """Yield each unit with what it follows, if anything, its values [N] and their scale."""
+        """Yield each unit with what it follows.
+
+        Also its values [N], and the ends of their scale.
+        """
         from charrnn.reading.tracing import scale_of
 
         for k, (unit, following) in enumerate(zip_longest(self.units, self.found)):
@@ -46,7 +49,10 @@ class View:
 
 
 def tell(found: "Sequence[Following]", left_out: "Sequence[Feature]", form: str) -> None:
-    """Print which unit follows which feature; report on stderr what was left out."""
+    """Print which unit follows which feature.
+
+    Features that were left out are reported on stderr.
+    """
     from charrnn.display.console import note
 
     rows = ((f.feature.name, f.unit.name, f.correlation, f.chosen, f.feature.help) for f in found)
@@ -58,7 +64,10 @@ def tell(found: "Sequence[Following]", left_out: "Sequence[Feature]", form: str)
 
 
 def show_unit(view: View, form: str) -> None:
-    """Print a text with a unit's values: in colors, or one line per character."""
+    """Print a text with a unit's values.
+
+    They are colors or, without colors, one line per character.
+    """
     from charrnn.display.color import ColoredText, Scale
     from charrnn.display.console import note
 

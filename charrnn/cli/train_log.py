@@ -39,7 +39,10 @@ class Log:
                 self.stream.close()
 
     def write(self, record: "Progress") -> None:
-        """Write a record of a run on a text, with losses in nats per character."""
+        """Write a record of a run on a text.
+
+        Losses are in nats per character.
+        """
         entry: dict[str, Any] = {
             "step": record.step,
             "epoch": round(record.epoch, 6),
@@ -68,7 +71,10 @@ class Log:
         self._put(entry, rolled_back=record.rolled_back)
 
     def _put(self, entry: dict[str, Any], *, rolled_back: bool) -> None:
-        """Write a line of JSON, if there is a file; NaN and infinity become null."""
+        """Write a line of JSON, if there is a file.
+
+        NaN and infinity become null.
+        """
         if self.stream is None:
             return
         # JSON has neither NaN nor infinity.

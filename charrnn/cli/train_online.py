@@ -20,9 +20,10 @@ LOG_SECONDS = 1.0  # between two lines of a log: a run can last for months
 
 
 def learn(trainer: "OnlineTrainer", options: TrainOptions, log: Log, *, clock: Clock = time.monotonic) -> int:
-    """Learn to the end of the text, an error, a signal or a time; save; return the exit code.
+    """Learn until the run ends; save; return the exit code.
 
-    Raises CharrnnError if the text can no longer be read, or the run gives up or cannot be saved.
+    The end of the text, an error, a signal or the given time ends the run. Raises CharrnnError if the text can no
+    longer be read, or the run gives up or cannot be saved.
     """
     from charrnn.display.online_screen import OnlineDisplay
 
@@ -65,7 +66,7 @@ class _Session:
         self._saved: OnlineProgress | None = None
 
     def listen(self) -> CharrnnError | None:
-        """Learn from text as it arrives, until it ends or the run stops.
+        """Learn from text as it arrives, until the end.
 
         Returns the error that ended it, if any.
         """

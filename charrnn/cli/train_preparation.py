@@ -18,7 +18,7 @@ RUN_SETTINGS = (*SETTINGS, "online", "epochs", "seconds")
 
 
 def new_run(options: TrainOptions, team: "Team") -> "Trainer":
-    """Prepare a new run, from the weights of another model if asked to."""
+    """Prepare a new run, perhaps from another model's weights."""
     from charrnn.library.preparation import Symbols, Texts, new_trainer
     from charrnn.model.model_file import load
 
@@ -71,7 +71,10 @@ def _settings(options: TrainOptions) -> dict[str, Any]:
 
 
 def _notes(options: TrainOptions) -> Callable[[str], None]:
-    """Return a function that prints a note on stderr; with --quiet, it prints nothing."""
+    """Return a function that prints a note on stderr.
+
+    With --quiet, it prints nothing.
+    """
     from charrnn.display.console import note
 
     return (lambda sentence: None) if options.quiet else note

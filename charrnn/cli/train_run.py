@@ -54,7 +54,7 @@ class _Ended(SystemExit):
 
 @contextmanager
 def orderly() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP end the program by an exception, as Ctrl-C does.
+    """Let SIGTERM and SIGHUP raise an exception, as Ctrl-C does.
 
     So unfinished files are removed.
     """
@@ -93,9 +93,9 @@ def _sent_again() -> Iterator[None]:
 def stopping(
     run: Run, caught: list[int], sentence: str | None = None, *, clock: Clock = time.monotonic
 ) -> Iterator[None]:
-    """Let the first signal stop the run in order, and a later Ctrl-C end it at once.
+    """Let a signal stop the run in order.
 
-    The signals are Ctrl-C (SIGINT), SIGTERM and SIGHUP.
+    The signals are Ctrl-C (SIGINT), SIGTERM and SIGHUP. A later Ctrl-C ends the run at once.
     """
     from charrnn.display.console import note
 
@@ -154,7 +154,10 @@ class Store:
         self._cost = 0.0  # seconds that the last save took
 
     def is_due(self, record: "Progress | None") -> bool:
-        """Return whether to save now: at intervals, and at validations if saving is quick."""
+        """Return whether to save now.
+
+        True at intervals, and at validations if saving is quick.
+        """
         passed = self._clock() - self._last
         validated = record is not None and record.val_loss is not None
         validated = validated and passed >= max(SAVE_COST * self._cost, SAVE_LEAST_SECONDS * self.saved)
@@ -195,7 +198,7 @@ class Store:
 
 @contextmanager
 def after(failure: CharrnnError | None) -> Iterator[None]:
-    """Add an earlier failure to the message of an error in the block."""
+    """Add an earlier failure to an error in the block."""
     try:
         yield
     except CharrnnError as error:
@@ -203,7 +206,7 @@ def after(failure: CharrnnError | None) -> Iterator[None]:
 
 
 def exit_code(caught: list[int], log: Log, store: Store) -> int:
-    """Return the exit code of a run that ended or was stopped by signals.
+    """Return the exit code of a run.
 
     Raises CharrnnError if its log could not be written to the end.
     """

@@ -21,9 +21,10 @@ SAMPLE_DOCUMENTS = 4
 
 
 def train(trainer: "Trainer", options: TrainOptions, log: Log, *, sample_seconds: float = SAMPLE_SECONDS) -> int:
-    """Run to the end, a pause, an error or a signal; save; return the exit code.
+    """Train until the run ends; save; return the exit code.
 
-    Raises CharrnnError if the run gives up, or cannot be saved at its end.
+    The run's end, a pause, an error or a signal ends it. Raises CharrnnError if the run gives up, or cannot be saved at
+    its end.
     """
     from charrnn.display.training_screen import TrainingDisplay
 
@@ -62,7 +63,7 @@ class _Session:
         self.store = Store(trainer, options.target, options.save_every)
 
     def follow(self) -> CharrnnError | None:
-        """Train to the end, a pause or a signal; return the error that ended it, if any."""
+        """Train to the end; return the error that ended it, if any."""
         records = self.trainer.run()
         while True:
             try:
@@ -74,7 +75,10 @@ class _Session:
             self._take(record)
 
     def _take(self, record: "Progress") -> None:
-        """Show and log a record; save the run and show a sample if they are due."""
+        """Show and log a record.
+
+        Saves the run and shows a sample, if they are due.
+        """
         self.worked = True
         self.display.update(record)
         self.log.write(record)

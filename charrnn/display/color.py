@@ -35,7 +35,10 @@ class Scale:
     bare: bool = False
 
     def levels(self, values: ArrayLike) -> NDArray[np.int64]:
-        """Return the shade of each value [N], from 0 to LEVELS − 1; 0 for NaN."""
+        """Return the shade of each value [N].
+
+        Shades go from 0 to LEVELS − 1; NaN has 0.
+        """
         with np.errstate(all="ignore"):
             place = (np.asarray(values, np.float64) - self.low) / (self.high - self.low)
             return np.rint(np.nan_to_num(np.clip(place, 0.0, 1.0)) * (LEVELS - 1)).astype(np.int64)

@@ -82,7 +82,10 @@ def _frame(
     width: int,
     ascii_only: bool,
 ) -> list[str]:
-    """Draw lines through points, and marks, with a vertical axis of numbers and a named horizontal axis."""
+    """Draw lines through points, and marks.
+
+    The vertical axis has numbers; the horizontal axis has a name.
+    """
     columns = width - BESIDE
     points = [(x, y) for x, y, _ in marks] + [point for line in lines for point in line]
     if max(map(len, lines), default=0) < 2 or width < NARROWEST:

@@ -55,13 +55,16 @@ class OnlineDisplay(Screen):
         self.say_facts(rows)
 
     def summary(self, record: "OnlineProgress") -> str:
-        """Return how much was read, and how well it was predicted before it was learned."""
+        """Return how much was read, and how well it was predicted.
+
+        Each character is predicted before the network learns from it.
+        """
         symbol = "byte" if self.trainer.vocabulary.byte_level else "character"
         recent, mean = bits(record.recent), bits(record.mean)
         return f"{record.characters:,} {symbol}s  {recent:.3f} bits per {symbol} recently  {mean:.3f} overall"
 
     def update(self, record: "OnlineProgress") -> None:
-        """Show a record: change the live line, or print one if it is time."""
+        """Show a record on the live line, or print a line."""
         if self.quiet:
             return
         if record.rolled_back:

@@ -63,7 +63,7 @@ def page(title: str, introduction: str, text: str, blocks: Sequence[Block]) -> s
 
 
 def _colored(text: str, block: Block, classes: Sequence[str]) -> str:
-    """Return the text's characters, each with its shade, and its value as a tooltip."""
+    """Return the characters with shades, and values as tooltips."""
     values = [f"{value:.2f}" for value in block.values]
     return "".join(
         f"<i class={classes[level]} title={value}>{'↵' if c == chr(10) else _escaped(c)}</i>{chr(10) * (c == chr(10))}"

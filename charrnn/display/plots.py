@@ -102,9 +102,10 @@ def plot_norms(path: str | Path, curves: Sequence[tuple[str, Sequence[float | No
 
 @contextmanager
 def _picture(path: str | Path, width: float, height: float) -> Iterator["Figure"]:
-    """Make a figure; write it to a file when the block has drawn it.
+    """Make a figure for the block to draw.
 
-    The size is in inches. The user's settings for matplotlib, and its windows, are not used.
+    Then it is written to a file. The size is in inches. The user's settings for matplotlib, and its windows, are not
+    used.
     """
     import matplotlib as mpl
     from matplotlib.figure import Figure

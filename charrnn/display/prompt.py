@@ -150,9 +150,10 @@ class Terminal:
         return line
 
     def begin(self, text: bytes, typed: bytes, *, goes_on: bool, answers: bool) -> None:  # noqa: ARG002
-        """Start a turn with the end of the text so far and the typed text.
+        """Start a turn.
 
-        If the turn `answers` the typed line, it replaces the line on the screen.
+        Shows the end of the text so far, and the typed text. If the turn `answers` the typed line, it replaces the line
+        on the screen.
         """
         if answers:
             self._take_away()
@@ -211,9 +212,9 @@ class Terminal:
         return text if self.plain or not text else f"{style}{text}{RESET}"
 
     def _tail(self, text: bytes) -> tuple[str, bool]:
-        """Return the last row of a text as it is on the screen, and True.
+        """Return the last row of a text on the screen.
 
-        If that is not known, returns the last characters, and False.
+        Returns it and True or, if it is not known, the last characters and False.
         """
         line = harmless(text[text.rfind(b"\n") + 1 :].decode("utf-8", "replace"))
         if not self.plain and "\t" not in line:
@@ -222,7 +223,10 @@ class Terminal:
         return (line if len(line) <= most else "…" + line[1 - most :]).replace("\t", " "), False
 
     def _take_away(self) -> None:
-        """Remove the typed line from the screen, if its number of rows is certain."""
+        """Remove the typed line from the screen.
+
+        It stays if its number of rows is not certain.
+        """
         if self.plain or not self._editor.edits or not self._asked.isprintable():
             return
         count = len(rows(self._asked, self.width))

@@ -7,7 +7,7 @@ KEPT = "\n\t\u200c\u200d"  # characters that are not printable, but harmless
 
 
 def duration(seconds: float) -> str:
-    """Return a readable time, such as 42 s, 3 min 05 s, or 2 h 10 min."""
+    """Return a time, such as 42 s or 3 min 05 s."""
     if seconds < 59.5:
         return f"{seconds:.0f} s"
     minutes, rest = divmod(round(seconds), 60)
@@ -31,9 +31,10 @@ def bits(nats: float) -> float:
 
 
 def harmless(text: str) -> str:
-    """Return a text of the same length without characters that control a terminal.
+    """Replace the characters that could control a terminal.
 
-    They, and those that reverse the direction of a line, become �. The joiners of Persian, Hindi and emoji stay.
+    They, and those that reverse the direction of a line, become �, so the length stays. The joiners of Persian, Hindi
+    and emoji stay.
     """
     if text.isprintable():
         return text

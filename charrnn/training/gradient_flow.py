@@ -41,19 +41,19 @@ class Summary:
 
     @property
     def forgotten(self) -> int | None:
-        """The first lag above 1 whose mean is below `FORGOTTEN` times the mean at lag 1; None if there is none."""
+        """The first lag whose mean is below `FORGOTTEN` times the mean at lag 1, or None."""
         start = self.mean[1] or 0.0
         return next((k for k, v in enumerate(self.mean) if k > 1 and v is not None and v < FORGOTTEN * start), None)
 
     @property
     def left(self) -> float | None:
-        """The mean at the last lag as a share of the mean at lag 1; None if either is missing, or the latter is 0."""
+        """The mean at the last lag as a share of the mean at lag 1, or None."""
         last = self.mean[self.deepest]
         return last / self.mean[1] if self.deepest > 1 and last is not None and self.mean[1] else None
 
     @property
     def factor(self) -> float | None:
-        """The factor of the mean from one lag to the next: the geometric mean from lag 1 on."""
+        """The factor from one lag to the next: a geometric mean."""
         return None if self.left is None else self.left ** (1.0 / (self.deepest - 1))
 
 
@@ -117,10 +117,11 @@ class Probe:
     def update_norms(
         self, ids: Ids, batch_size: int, seq_length: int, boundary: int | None = None, *, most: int = 100
     ) -> Norms:
-        """Return the gradient norm of each window's mean loss [N], N ≤ ``most``.
+        """Return the gradient norm of each window's mean loss [N].
 
-        The windows are those of training: ``batch_size`` streams of ``seq_length`` steps, or as large as the text
-        allows. The weights stay unchanged, and there is no dropout. Raises CharrnnError as `state_gradients` does.
+        N ≤ ``most``. The windows are those of training: ``batch_size`` streams of ``seq_length`` steps, or as large as
+        the text allows. The weights stay unchanged, and there is no dropout. Raises CharrnnError as `state_gradients`
+        does.
         """
         batch, length = fit_streams(ids.size, batch_size, seq_length)
         streams = Streams.plan(ids, batch, length, boundary)
@@ -149,7 +150,7 @@ def _go_back(learner: Learner, windows: Windows, *, fresh: bool, scale: float | 
 
 
 def spectra(parameters: Mapping[str, NDArray[np.float32]], *, most_rows: int = 1024) -> list[Spectrum]:
-    """Return the spectra of the recurrent matrices: each W and R of each layer.
+    """Return the spectra of each recurrent matrix W and R.
 
     If P projects the state before it is fed back, the matrix is P W [H, H]. For a matrix with more than `most_rows`
     rows, the values are None: its eigenvalues would take minutes.

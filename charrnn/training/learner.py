@@ -180,7 +180,10 @@ class Learner:
         return finite and (self.influence is None or self.influence.is_finite())
 
     def start_over(self, weights: Array) -> None:
-        """Start over from other weights, a flat vector; reset all other state."""
+        """Start over from other weights, a flat vector.
+
+        All other state is reset.
+        """
         self.network.weights.flat[:] = weights
         for values in (self.gradient, *self.optimizer.moments):
             values.flat[:] = 0.0
@@ -191,7 +194,10 @@ class Learner:
         self.network.pack()
 
     def snapshot(self, progress: dict[str, Any], weights: Parameters | None = None) -> Resume:
-        """Copy all that a run needs to resume, with the network's weights or others."""
+        """Copy all that a run needs to resume.
+
+        The weights are the network's unless others are given.
+        """
         return Resume(
             progress=progress,
             weights=(weights or self.network.weights).concatenated(),

@@ -128,7 +128,10 @@ class OnlineTrainer:
         )
 
     def _next_symbols(self, rest: bool) -> NDArray[np.int32]:
-        """Take the symbols of the next updates, up to the next copy of the weights."""
+        """Take the symbols of the next updates.
+
+        They end at the next copy of the weights.
+        """
         length, every = self.settings.seq_length, self.pace.safe_every
         updates = min(self._chunk, self._pending.size // length, every - self.state.step % every)
         count = updates * length if updates else self._pending.size * rest
@@ -136,7 +139,10 @@ class OnlineTrainer:
         return symbols
 
     def _advance(self, symbols: NDArray[np.int32]) -> Advance:
-        """Learn from symbols [N], with an update for each `seq_length` and the rest."""
+        """Learn from symbols [N].
+
+        There is an update for each `seq_length` of them, and one for the rest.
+        """
         state, length = self.state, self.settings.seq_length
         assert state.last is not None  # `feed` has set it to the first symbol
         updates = -(-symbols.size // length)
@@ -179,7 +185,10 @@ class OnlineTrainer:
             state.rollbacks = 0
 
     def mend(self) -> None:
-        """Roll back if a value is not finite, because it could not be saved."""
+        """Roll back if a value is not finite.
+
+        Otherwise the run could not be saved.
+        """
         if not self.is_finite():
             self._roll_back()
 
@@ -193,7 +202,10 @@ class OnlineTrainer:
         self.state.count_rollback(self.settings.lr, self.pace.most_rollbacks)
 
     def is_finite(self) -> bool:
-        """Return whether all values of a checkpoint are finite; if not, it cannot be saved."""
+        """Return whether all values of a checkpoint are finite.
+
+        If not, it cannot be saved.
+        """
         return self.learner.is_finite()
 
     @property

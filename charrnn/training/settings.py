@@ -84,7 +84,10 @@ class Settings:
         return cls(**values)
 
     def stored(self) -> dict[str, Any]:
-        """Return the settings for a model file, with null for no bound on the gradient."""
+        """Return the settings for a model file.
+
+        No bound on the gradient is null there.
+        """
         return {name: None if name in _NONE_IS_ZERO and not v else v for name, v in asdict(self).items()}
 
     def __post_init__(self) -> None:

@@ -25,7 +25,10 @@ def random_bits(seed: int, step: int, count: int, *, purpose: int) -> NDArray[np
 
 
 def fresh_by_chance(seed: int, step: int, streams: int, share: float) -> NDArray[np.bool_]:
-    """Draw which streams [B] start over at a step, each with probability `share`."""
+    """Draw which streams [B] start over at a step.
+
+    Each does with probability `share`.
+    """
     return random_bits(seed, step, streams, purpose=2) < np.uint64(share * 2.0**64)
 
 
@@ -55,7 +58,7 @@ class Steps:
         return -(-characters // (self.settings.batch_size * self.settings.seq_length))
 
     def fraction(self, step: int, seconds: float) -> float:
-        """Return the share of the run that is over after a step and a time."""
+        """Return the share of the run that is over."""
         if self.settings.seconds is not None:
             return min(1.0, seconds / self.settings.seconds)
         assert self.total is not None
@@ -92,9 +95,9 @@ class Steps:
         return self._streams
 
     def full_rows(self, begin: int, steps: int) -> NDArray[np.int64]:
-        """Return how many of the first streams take all steps of each window [N].
+        """Return how many streams take all steps of each window [N].
 
-        In an epoch's last window, not all streams do.
+        In an epoch's last window, only the first streams do.
         """
         batch = self.settings.batch_size
         full_rows = np.full(steps, batch)
@@ -103,7 +106,10 @@ class Steps:
         return full_rows
 
     def dropout_keys(self, begin: int, steps: int) -> NDArray[np.int32]:
-        """Return the seeds of dropout [N, layers of all stacks]; [N, 0] without dropout."""
+        """Return the seeds of dropout [N, layers of all stacks].
+
+        The shape is [N, 0] without dropout.
+        """
         layers = self.architecture.directions * self.architecture.layers if self.settings.dropout else 0
         keys = [random_bits(self.settings.seed, begin + k, layers, purpose=1) >> np.uint64(32) for k in range(steps)]
         return np.array(keys, np.uint32).astype(np.int32).reshape(steps, layers)

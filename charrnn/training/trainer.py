@@ -161,7 +161,10 @@ class Trainer:
             yield self._roll_back(record)
 
     def _take_chunk(self) -> tuple[Advance, Progress]:
-        """Take some steps, up to the next validation, the epoch's end or the run's end."""
+        """Take some steps.
+
+        They end at the next validation, the epoch's end or the run's end.
+        """
         state, windows, interval = self.state, self.streams.windows, self.steps.validation_interval
         steps = min(self._chunk, interval - state.step % interval, windows - state.step % windows)
         if self.steps.total is not None:
@@ -205,9 +208,9 @@ class Trainer:
         return done
 
     def validate(self) -> float | None:
-        """Return the loss on the held-out text; None if nothing is held out.
+        """Return the loss on the held-out text.
 
-        The text is read with a separate state.
+        Returns None if nothing is held out. The text is read with a separate state.
         """
         if self.validation.size < 2:
             return None
@@ -230,7 +233,10 @@ class Trainer:
         return score(self.network, ids, self.team, boundary=self.streams.boundary).nats_per_char
 
     def is_finite(self) -> bool:
-        """Return whether all values of a checkpoint are finite; if not, it cannot be saved."""
+        """Return whether all values of a checkpoint are finite.
+
+        If not, it cannot be saved.
+        """
         return self.learner.is_finite()
 
     def _judge(self, record: Progress, loss: float | None) -> Progress:
