@@ -22,7 +22,7 @@ def command(ctx: click.Context, /, **values: Any) -> None:
     """Train a model on a text: files, folders, or standard input (-).
 
     A network learns to predict each character of the text by changing its weights (its numbers). The loss measures how
-    wrong its predictions are: lower is better. The end of the text is held out for validation: the network does not
+    wrong its predictions are: lower is better. A part of the text is held out for validation: the network does not
     train on it. If the validation loss rises while the training loss still falls, the network is overfitting: it
     memorizes the text. The weights with the lowest validation loss are kept.
 
@@ -56,7 +56,7 @@ def command(ctx: click.Context, /, **values: Any) -> None:
     same = resume is not None and is_same_file(output, resume)
     with ExitStack() as stack:
         stack.enter_context(orderly())
-        stack.enter_context(locked(output))  # before anything else: another run may be about to write its first model
+        stack.enter_context(locked(output))  # before anything else: another run can be about to write its first model
         check_writable(output, force=options.force or same)
         team = stack.enter_context(Team(options.threads))
         if options.online:

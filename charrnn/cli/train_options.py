@@ -211,13 +211,13 @@ OPTIONS: tuple[Callable[[Any], Any], ...] = (
         "--validate",
         type=click.Path(),
         metavar="FILE",
-        help="Validate with this text, a file or folder, and hold out nothing.",
+        help="Validate with this file or folder instead of holding out text.",
     ),
     click.option(
         "--shuffle/--no-shuffle",
         default=True,
-        help="Read documents in a new order in each epoch (the default), or in their own order; then the end of the "
-        "text is held out.",
+        help="Read documents in a new order in each epoch (the default); --no-shuffle keeps their order and holds out "
+        "the end of the text.",
     ),
     click.option(
         "--patience",

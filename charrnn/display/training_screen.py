@@ -25,7 +25,7 @@ NARROW = 60  # columns below which only the most important is shown
 
 
 def held_out(trainer: "Trainer") -> str:
-    """Say what validates."""
+    """Return the validation text in words."""
     size, source = trainer.validation.size, trainer.held_out.source
     if not size:
         return "none held out"

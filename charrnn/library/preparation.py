@@ -29,7 +29,7 @@ Say = Callable[[str], None]  # prints a note for the user
 
 @dataclass(frozen=True)
 class Symbols:
-    """What a symbol of a text is, if no model decides it: characters or bytes; and what separates documents."""
+    """The symbols of a text, if no model decides them: characters or bytes, and the separator of documents."""
 
     byte_level: bool = False
     separator: str = ""
@@ -37,25 +37,28 @@ class Symbols:
 
 @dataclass(frozen=True)
 class Texts:
-    """What to learn from: files and folders, or ``data``, a text in memory that counts as standard input."""
+    """The texts of a run: files and folders, or ``data``, a text in memory that counts as standard input."""
 
     paths: tuple[str, ...] = ("-",)
     data: bytes | None = None
-    validate: tuple[str, ...] = ()  # files and folders with a text to validate with
+    validate: tuple[str, ...] = ()  # files and folders of a validation text
 
     def read(self, say: Say, **options: Any) -> Corpus:
-        """Read them as `read_corpus` does, with its options."""
+        """Read the texts as `read_corpus` does, with its options."""
         stdin = None if self.data is None else io.BytesIO(self.data)
         return read_corpus(self.paths, stdin=stdin, on_large=lambda size: say(sentences.reading(size)), **options)
 
     def read_validation(
         self, vocabulary: Vocabulary | None, symbols: Symbols, sha256: str | None = None
     ) -> Corpus | None:
-        """Read the text to validate with, if there is one: with a given vocabulary or its own."""
+        """Read the validation text, if there is one.
+
+        Its vocabulary is the given one, or its own.
+        """
         if not self.validate:
             return None
         if self.validate == ("-",) and "-" in self.paths:
-            raise CharrnnError("standard input (-) can be read only once: as the text, or to validate with")
+            raise CharrnnError("standard input (-) can be read only once: as the text, or as the validation text")
         return read_corpus(
             self.validate,
             byte_level=symbols.byte_level,
@@ -75,9 +78,10 @@ def new_trainer(
     source: Checkpoint | None = None,
     remap: bool = False,
 ) -> Trainer:
-    """Prepare a new run on a text, from the weights of a ``source`` if there is one.
+    """Prepare a new run on a text.
 
-    Raises CharrnnError for a text that cannot be learned from, and for settings that make no sense.
+    It starts from the weights of a ``source``, if there is one. Raises CharrnnError for an unusable text, and for
+    invalid settings.
     """
     if source is not None:
         given = inheriting(given, source)
@@ -85,7 +89,7 @@ def new_trainer(
     validation = texts.read_validation(None, symbols)
 
     def choose(own: Vocabulary) -> Vocabulary:
-        """Return the vocabulary for characters of the text: with those of the text to validate with, or a model's."""
+        """Return the vocabulary of the text, the validation text and the source."""
         if validation is not None:
             own = common_vocabulary(own, validation.vocabulary, remap=True)
         return own if source is None else common_vocabulary(source.vocabulary, own, remap=remap)
@@ -110,10 +114,10 @@ def new_trainer(
 
 
 def resumed_trainer(path: str, texts: Texts | None, team: Team, say: Say, *, given: Given) -> Trainer:
-    """Continue the run that a model file has, on the text it was trained on, which the file may name.
+    """Resume the run of a model file, on the text that it was trained on.
 
-    ``epochs`` or ``seconds`` may be given to make it longer. Raises CharrnnError for another text, and for a run that
-    is complete.
+    If there are no texts, the file names them. A larger ``epochs`` or ``seconds`` makes the run longer. Raises
+    CharrnnError for another text, and for a run that is complete.
     """
     checkpoint = load(path, resume=True)
     if checkpoint.training.get("online"):
@@ -136,7 +140,10 @@ def resumed_trainer(path: str, texts: Texts | None, team: Team, say: Say, *, giv
 
 
 def settings_of(given: Given, characters: int = 1) -> Settings:
-    """Return the settings of a run on a text of so many characters: those given, and defaults that follow from them."""
+    """Return the given settings, and defaults for the others.
+
+    Some defaults depend on the number of `characters` in the text.
+    """
     chosen = {name: value for name, value in given.items() if value is not None}
     gradient, online = chosen.get("gradient", Settings.gradient), chosen.get("online", False)
     if gradient == "rtrl":
@@ -165,7 +172,10 @@ def inheriting(given: Given, source: Checkpoint) -> Given:
 
 
 def separator_of(documents: str | None) -> str:
-    """Return what separates documents, "" where a text is one; "lines" are those of a text. Raises CharrnnError."""
+    """Return the separator of documents, or "".
+
+    "lines" stands for line feeds. Raises CharrnnError if it is not valid.
+    """
     separator = "\n" if documents == "lines" else documents or ""
     if len(separator) > LONGEST_SEPARATOR:
         raise CharrnnError(f"the separator of documents has more than {LONGEST_SEPARATOR:,} characters")
@@ -201,7 +211,7 @@ def _same_corpus(path: str, checkpoint: Checkpoint, texts: Texts | None, say: Sa
 
 
 def _same_validation(path: str, checkpoint: Checkpoint) -> Corpus | None:
-    """Read the text that a run validated with, if it was one of its own."""
+    """Read the separate validation text of a run, if it had one."""
     record = checkpoint.corpus.get("validation")
     if not isinstance(record, dict):
         return None

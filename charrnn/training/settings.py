@@ -22,9 +22,9 @@ class Settings:
 
     A run lasts for `epochs` passes over the text or for `seconds` of training, and the learning rate's schedule spans
     it. The result of a run in `epochs` does not depend on the clock. An `online` run has no end, and a constant
-    learning rate. With `shuffle`, each epoch reads documents in another order, and what is held out comes from all over
-    the text; without it, as in runs before there was this setting, it is the end. `clip` bounds the gradient's norm,
-    `clip_value` each entry of the gradient; 0 is no bound.
+    learning rate. With `shuffle`, each epoch reads documents in another order, and the held-out text comes from all
+    parts of the text; without it, as in older model files, the end of the text is held out. `clip` bounds the
+    gradient's norm, `clip_value` each entry of the gradient; 0 is no bound.
     """
 
     cell: str = "lstm"
