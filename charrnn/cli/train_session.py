@@ -114,12 +114,13 @@ def _conclude(trainer: "Trainer", store: Store, display: "TrainingDisplay") -> N
 def _sample(trainer: "Trainer") -> str:
     """Return a few lines that the model writes now."""
     from charrnn.writing.controls import Controls
+    from charrnn.writing.prime import read_prime
     from charrnn.writing.sampler import Sampler
     from charrnn.writing.samples import Ending, samples
 
     vocabulary = trainer.corpus.vocabulary
     sampler = Sampler(trainer.network, controls=Controls(temperature=0.8))
-    sampler.read([vocabulary.start_symbol])
+    read_prime(sampler, vocabulary, ())
     count = 1 if vocabulary.boundary is None else SAMPLE_DOCUMENTS
     pieces = samples(sampler, vocabulary, Ending(SAMPLE_LENGTH), seed=trainer.state.step, count=count)
     texts = [""] * count

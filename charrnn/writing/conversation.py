@@ -145,15 +145,19 @@ class Conversation:
         It remembers as many of the last characters as the controls need.
         """
         unread: list[NDArray[Any]] = []
+        opening: NDArray[Any] = np.zeros(0, np.int32)
         sampler: Sampler | None = None
         for turn in self._open_turns():
             unread[:0] = turn.written
             if turn.sampler is not None and turn.sampler.controls.repeat_window >= self.controls.repeat_window:
                 sampler = turn.sampler.fork([0])
                 break
-            unread[:0] = [turn.opening, turn.typed]
+            unread.insert(0, turn.typed)
+            opening = turn.opening
         if sampler is None:
             sampler = Sampler(self.network, controls=self.controls)
+            for symbol in opening:
+                sampler.begin(symbol)
         if any(part.size for part in unread):
             sampler.read(np.concatenate(unread))
         return sampler

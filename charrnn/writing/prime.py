@@ -70,7 +70,7 @@ def read_prime(
     parts: list[Ids] = [np.zeros(0, vocabulary.dtype)]
     begun = vocabulary.boundary is not None
     if begun:
-        sampler.read([vocabulary.start_symbol])
+        sampler.begin(vocabulary.start_symbol)
     size = 0
     for ids in blocks:
         begun = begun or ids.size > 0
@@ -82,5 +82,5 @@ def read_prime(
             size += ids.size
             check_size("the prime", size, most)
     if not begun:
-        sampler.read([vocabulary.start_symbol])
+        sampler.begin(vocabulary.start_symbol)
     return np.concatenate(parts)

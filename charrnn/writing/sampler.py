@@ -77,18 +77,30 @@ class Sampler:
         self._controls = controls
         self._remember(last)
 
+    def begin(self, symbol: int) -> None:
+        """Let every stream read the symbol before a text.
+
+        It is not a part of the text, so the repeat window does not hold it. Raises ValueError as `read` does.
+        """
+        self._read([symbol])
+
     def read(self, ids: ArrayLike) -> None:
         """Let every stream read the symbols [N].
 
         They follow what the stream has read or drawn so far. Raises ValueError for a number that is not a symbol's,
         such as the end of a document.
         """
+        read = self._read(ids)[-int(self.controls.repeat_window) :]
+        self._remember(np.concatenate([self._last_characters(), read]))
+
+    def _read(self, ids: ArrayLike) -> NDArray[np.int32]:
+        """Let every stream read symbols [N]; return them for each stream [N, B]."""
         symbols = np.asarray(ids, np.int32)
         if len(symbols) and not 0 <= symbols.min() <= symbols.max() < self.network.architecture.vocabulary:
             raise ValueError(f"symbols are numbered from 0 to {self.network.architecture.vocabulary - 1}")
         for_all = np.broadcast_to(symbols[:, np.newaxis], (len(symbols), self.streams))
         self._reader.read(for_all)
-        self._remember(np.concatenate([self._last_characters(), for_all[-int(self.controls.repeat_window) :]]))
+        return for_all
 
     def draw(self, count: int) -> Drawn:
         """Draw, and read, ``count`` characters in each stream.

@@ -46,6 +46,15 @@ def options_of(controls):
     return [word for name, value in controls.items() for word in (f"--{name.replace('_', '-')}", value)]
 
 
+def test_the_end_of_a_document_is_not_penalized(words):
+    """A penalty for what was written makes no word longer, as no end was written yet."""
+    plain, penalized = (
+        np.mean([sample.characters for sample in words.samples(300, seed=1, repeat_penalty=penalty)])
+        for penalty in (1.0, 1000.0)
+    )
+    assert penalized < 1.2 * plain
+
+
 @pytest.mark.parametrize(
     "controls",
     [

@@ -70,7 +70,7 @@ class Twin:
         begun = self.turns[max(ends, default=0) :]
         silent = begun and not len(begun[0][0])
         if begun and (silent or self.vocabulary.separator):
-            sampler.read([self.vocabulary.start_symbol])
+            sampler.begin(self.vocabulary.start_symbol)
         if self.open_symbols():
             sampler.read(self.open_symbols())
         return sampler if begun else None

@@ -1,5 +1,7 @@
 """The text that a sample goes on from."""
 
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 
@@ -8,17 +10,19 @@ from charrnn.cells.initial import initialize
 from charrnn.errors import CharrnnError
 from charrnn.model.network import Network
 from charrnn.text.vocabulary import Vocabulary
+from charrnn.writing.controls import Controls
 from charrnn.writing.prime import last_document, read_prime, stored_prime, typed_prime
 from charrnn.writing.sampler import Sampler
+from tests import naive
 from tests.helpers.networks import opinionated
 
 PLAIN, LINES = Vocabulary("\nabc"), Vocabulary("abc", separator="\n")
 
 
-def sampler(vocabulary):
+def sampler(vocabulary, controls=None):
     """Return a sampler of a small network."""
     architecture = Architecture("lstm", len(vocabulary), 4)
-    return Sampler(Network(architecture, initialize(architecture, 0)))
+    return Sampler(Network(architecture, initialize(architecture, 0)), controls=controls)
 
 
 def test_a_typed_prime_of_documents_is_the_last_one():
@@ -43,6 +47,23 @@ def test_what_is_read_before_a_prime():
         assert read_prime(ours, vocabulary, [vocabulary.encode(prime, documents=False)]).size == 0
         twin.read(expected)
         assert (ours.draw(20).symbols == twin.draw(20).symbols).all()
+
+
+@pytest.mark.parametrize("penalty", [1000.0, 0.001])
+def test_what_is_read_before_a_prime_is_not_in_the_repeat_window(penalty):
+    """The penalty is for characters of the text: the prime's, and not the boundary or the line break before them."""
+    controls = Controls(repeat_penalty=penalty, temperature=0.0)
+    for vocabulary, prime in ((LINES, "ab"), (LINES, ""), (PLAIN, "ab"), (PLAIN, "")):
+        ours = sampler(vocabulary, controls)
+        ids = read_prime(ours, vocabulary, [vocabulary.encode(prime, documents=False)], keep=True)
+        log_p = np.log(ours.probabilities()[0])
+        expected = naive.controlled(log_p, ids.tolist(), **asdict(controls))
+        assert ours.fork([0]).draw(1).symbols[0, 0] == expected.argmax()
+        ours.controls = Controls()  # what is in the window stays there
+        ours.controls = Controls(repeat_penalty=penalty)
+        counts = np.bincount(ours.fork(range(3000)).draw(1).symbols[0], minlength=len(vocabulary))
+        p = np.exp(naive.controlled(log_p, ids.tolist(), **asdict(ours.controls)))
+        np.testing.assert_allclose(counts / 3000, p, atol=0.05)
 
 
 def test_the_last_document_is_found_across_blocks(tmp_path):
