@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +30,9 @@ class HeldOut:
 
     def record(self, corpus: Corpus) -> dict[str, Any]:
         """Return what a model file says about the part that validates."""
-        record: dict[str, Any] = {"held_out": {"characters": int(self.validation.size), "source": self.source}}
+        digest = hashlib.sha256(self.validation.astype("<u4")).hexdigest()  # tells whether it is still the same part
+        held_out = {"characters": int(self.validation.size), "source": self.source, "digest": digest}
+        record: dict[str, Any] = {"held_out": held_out}
         if corpus.validation is not None:
             text = corpus.validation
             record["validation"] = {"sources": list(text.sources), "sha256": text.sha256, "characters": text.characters}
