@@ -530,8 +530,8 @@ META = {
     "too-many-layers": (put("network", "layers", value=65), "layers"),
     "another-layer-than-there-is": (put("network", "layers", value=2), "unexpected entry|no entry"),
     "another-cell": (put("network", "cell", value="gru"), "unexpected entry"),
-    "unknown-cell": (put("network", "cell", value="none\n\x1b"), "there is no cell 'none\\n\\x1b'"),
-    "cell-of-a-million-letters": (put("network", "cell", value="x" * 1_000_000), "there is no cell 'xxx"),
+    "unknown-cell": (put("network", "cell", value="none\n\x1b"), "unknown cell 'none\\n\\x1b'"),
+    "cell-of-a-million-letters": (put("network", "cell", value="x" * 1_000_000), "unknown cell 'xxx"),
     "an-option-of-another-cell": (put("network", "periods", value=[1, 2]), "the cell lstm has no periods"),
     "an-option-that-is-no-truth-value": (put("network", "bidirectional", value=1), "'bidirectional'"),
     "a-learned-state-that-is-not-there": (put("network", "learned_state", value=True), "no entry"),
@@ -563,7 +563,7 @@ META = {
     },
     "activation-of-a-million-letters": (
         put("network", value={"cell": "rnn", "hidden": 3, "layers": 1, "activation": "x\x1b" * 500_000}),
-        "there is no activation",
+        "unknown activation",
     ),
     "a-projection-larger-than-the-hidden-size": (
         put("network", value={"cell": "lstm-projection", "hidden": 3, "layers": 1, "projection": 1 << 40}),

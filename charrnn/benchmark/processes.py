@@ -147,5 +147,5 @@ def _run(command: Sequence[str], environment: dict[str, str] | None = None) -> b
     )
     if done.returncode:
         said = done.stderr.decode("utf-8", "replace").strip().splitlines() or ["no message"]
-        raise CharrnnError(f"a command to be measured failed: {said[-1].removeprefix('charrnn: error: ')}")
+        raise CharrnnError(f"a measured command failed: {said[-1].removeprefix('charrnn: error: ')}")
     return done.stdout

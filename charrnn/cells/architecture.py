@@ -67,7 +67,7 @@ class Architecture:
 
     def _check_options(self) -> None:
         if self.activation is not None and self.activation not in ACTIVATIONS:
-            raise CharrnnError(f"there is no activation {self.activation!r:.60}; use one of {', '.join(ACTIVATIONS)}")
+            raise CharrnnError(f"unknown activation {self.activation!r:.60}; choose from {', '.join(ACTIVATIONS)}")
         if self.projection is not None and not 1 <= self.projection <= self.hidden:
             raise CharrnnError(
                 f"the projection must be from 1 to the hidden size, {self.hidden:,}, not {self.projection:,}"

@@ -172,4 +172,4 @@ def cell_named(name: str) -> Cell:
     try:
         return CELLS[name]
     except KeyError:
-        raise CharrnnError(f"there is no cell {name!r}; use one of {', '.join(CELLS)}") from None
+        raise CharrnnError(f"unknown cell {name!r}; choose from {', '.join(CELLS)}") from None

@@ -57,7 +57,7 @@ TAKEN = {
 )
 @click.option("--threads", type=click.IntRange(1, 1024), help="Threads to use.  [default: one per processor]")
 @click.option(
-    "--rounds", type=click.IntRange(1), default=7, show_default=True, help="How many times to measure each side."
+    "--rounds", type=click.IntRange(1), default=7, show_default=True, help="How often to take each measurement."
 )
 @click.option(
     "--against", type=click.Choice(["torch"]), help="Measure PyTorch too, on the same work, in turns with charrnn."
@@ -123,22 +123,22 @@ TAKEN = {
 def command(ctx: click.Context, /, **values: Any) -> None:
     """Measure the speed of training, sampling, its controls, threads and start-up, and the memory of training.
 
-    Without CORPUS, the text is made up. Each figure is the median of rounds in which all sides take turns; ratios
-    compare the medians, and the best rounds. Training is compared with the most that the processor can do: fused
-    multiply-adds in registers, on all threads at once, and NumPy's product of 1024×1024 matrices, on one thread and on
-    all.
+    Without CORPUS, the text is made up. Each figure is the median of several rounds; what is compared takes turns in
+    each round. Ratios compare the medians, and the best rounds. Training is compared with the most that the processor
+    can do: fused multiply-adds in registers, on all threads at once, and NumPy's product of 1024×1024 matrices, on one
+    thread and on all.
 
     With --against torch, PyTorch trains the same network on the same windows of text, with Adam and clipping, and
     samples from it. It runs on one thread and on all, with an embedding and with one-hot input, and with two kinds of
-    Adam; its fastest variant counts.
+    Adam; the fastest combination counts.
 
     A FLOP is one multiplication or addition in a matrix product with weights: 2 per weight and character in the forward
-    pass and, in training, 4 more in the backward pass. One-hot input, biases, pointwise functions, softmax and
+    pass and, in training, 4 more in the backward pass. One-hot input, biases, pointwise functions, softmax and the
     optimizer are not counted.
 
     With --cells, each kind of network learns the text with the same number of parameters: once for --epochs, and once
     for --time, without the time of validations. The result is the validation loss of the best weights, on the last
-    tenth of the text. After --epochs it depends on --seed, but not on the speed of the machine.
+    tenth of the text. The result after --epochs depends on --seed, but not on the speed of the machine.
 
     With --memory, each kind of network learns made-up sentences such as "the cats, never far behind, were glad". The
     noun decides between "was" and "were"; the clause after it gets longer and longer. The result is how often the
@@ -184,10 +184,10 @@ def _way(options: BenchOptions, params: Sequence[click.Parameter]) -> str:
     way = next((name for name in typed if name in TAKEN), "")
     strange = [name for name in typed if name not in (way, *TAKEN[way])]
     if strange and way:
-        raise click.UsageError(f"--{way} does not go with {', '.join(names[name] for name in strange)}.")
+        raise click.UsageError(f"--{way} cannot be used with {', '.join(names[name] for name in strange)}.")
     if strange:
         ways = " or ".join(f"--{way}" for way, taken in TAKEN.items() if strange[0] in taken)
-        raise click.UsageError(f"{names[strange[0]]} goes only with {ways}.")
+        raise click.UsageError(f"{names[strange[0]]} needs {ways}.")
     return way
 
 

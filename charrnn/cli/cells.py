@@ -21,11 +21,11 @@ from charrnn.errors import CharrnnError
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one object per line.")
 def command(hidden: int, layers: int, vocabulary: int, as_json: bool) -> None:
-    """List the kinds of networks that --cell can name, each with its formula, source, and cost at a given size.
+    """List the kinds of networks for --cell, each with its formula, source, and cost at a given size.
 
     x_t is the character that is read, h_t the output of a layer after it, c_t the memory of an LSTM. U, W and b are
     learned. i, f, o, g, r and z are gates: σ(x_t U + h_{t-1} W + b), except g, which is a tanh. ⊙ multiplies unit by
-    unit. Parameters are the numbers that a network learns. Multiply-adds are those of the matrix products with
+    unit. Parameters are the numbers that a network learns. Multiply-adds are counted in the matrix products with
     parameters, per character read; training takes three times as many.
 
     \b

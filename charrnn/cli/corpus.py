@@ -29,8 +29,9 @@ from charrnn.errors import CharrnnError
 def command(name: str | None, output: Path | None, force: bool, seed: int | None, characters: int | None) -> None:
     """List texts to train on, or write the one called NAME.
 
-    The text that a network is trained on is called its corpus. Any text of about 100 kB or more works; these are for
-    trying things out. Some are made on your machine; others are downloaded once, checked, and kept for the next time.
+    The text that a network is trained on is called its corpus. Any text of about 100 kB or more works; the listed texts
+    are for first experiments. Some are made on your machine; others are downloaded once, checked, and kept for the next
+    time.
 
     \b
     Examples:
@@ -48,7 +49,7 @@ def command(name: str | None, output: Path | None, force: bool, seed: int | None
         raise click.UsageError(f"--{next(iter(made))} is an option of fables, not of {name}.")
     to_file = output is not None and str(output) != "-"
     if force and not to_file:
-        raise click.UsageError("--force goes with --output FILE.")
+        raise click.UsageError("--force needs --output FILE.")
 
     from charrnn.storage.files import reason, shown
 

@@ -69,14 +69,14 @@ class EvalOptions:
 def command(ctx: click.Context, /, **values: Any) -> None:
     """Measure how well MODEL predicts a text: a file, a folder, or standard input (-), of any length.
 
-    The fewer bits per character, the better the model predicts the text. The first character is given, not predicted.
+    Fewer bits per character mean that the model predicts the text better. The first character is given, not predicted.
     A model trained with --documents also predicts the first character of each document, and its end, which counts as
     one more character. A bidirectional model predicts each character from both sides, so its bits cannot be compared
-    with those of other models.
+    with the bits of other models.
 
     Several texts are scored separately. With -m, every model scores every text, and the best model for each text, with
-    the fewest bits per character, is marked: who wrote this? No model is marked if the models did not predict the same
-    number of characters, or if only some are bidirectional.
+    the fewest bits per character, is marked. If each model was trained on one author, this suggests who wrote the text.
+    No model is marked if the models did not predict the same number of characters, or if only some are bidirectional.
 
     --per-line, --per-char, --top and --copied examine one text with one model. A line includes the line feed that ends
     it. Lines and positions are counted in the text that the model reads, without characters that --unknown skip leaves
@@ -137,7 +137,7 @@ def _check_usage(options: EvalOptions) -> str:
     if asked and (len(options.models) > 1 or len(options.sources) > 1):
         raise click.UsageError(f"{asked[0]} takes one text and one model.")
     if "copied_run" in options.given and options.copied is None:
-        raise click.UsageError("--copied-run goes with --copied.")
+        raise click.UsageError("--copied-run needs --copied.")
     if [*options.sources, options.copied].count("-") > 1:
         raise click.UsageError("Standard input (-) can be read only once.")
     return form

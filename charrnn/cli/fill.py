@@ -91,8 +91,8 @@ def command(ctx: click.Context, /, **values: Any) -> None:
     A gap is a run of marks: each _ stands for one unknown character. By default, a gap gets the most probable
     characters, given the known text on both sides (128 characters or more). The rest of the text stays unchanged.
 
-    Gaps with fewer than 128 characters between them are filled together; others are filled separately. There can be too
-    many combinations to try them all, so the search keeps only the most probable partial fillings (--beam).
+    Gaps with fewer than 128 characters between them are filled together; others are filled separately. Often, there are
+    too many combinations to try all of them, so the search keeps only the most probable partial fillings (--beam).
 
     -k prints the most probable completions, one per line, each with its probability: the product of the probabilities
     of the filled characters, each given the text and the characters filled in before it. Two completions can differ in
@@ -126,7 +126,7 @@ def _check_usage(options: FillOptions) -> str:
     drawn = options.temperature is not None
     for name, value in (("count", options.count), ("seed", options.seed)):
         if value is not None and not drawn:
-            raise click.UsageError(f"--{name} goes with --temp.")
+            raise click.UsageError(f"--{name} needs --temp.")
     if drawn and options.best:
         raise click.UsageError("Give --best or --temp, not both; with --temp, --count says how many to draw.")
     if drawn and "beam" in options.given:

@@ -83,15 +83,15 @@ def command(ctx: click.Context, /, **values: Any) -> None:
     A network learns that a character depends on an earlier one through the gradient: how the loss (how wrong the
     prediction is) at the later character changes with the network's state h at the earlier one. On the backward pass,
     the gradient goes through every step between the two. If each step makes it smaller, it vanishes, and the network
-    cannot learn from further back; if each step makes it larger, it explodes. Gates (lstm, gru) help to keep it.
-    Measure one or more trained MODELs, or new, untrained networks (--cell), side by side.
+    cannot learn from further back; if each step makes it larger, it explodes. Gates (lstm, gru) help to preserve the
+    gradient. Measure one or more trained MODELs, or new, untrained networks (--cell), side by side.
 
     The first table shows the norm (length) of this gradient 0, 1, 2, 4, … characters back: the mean over many places in
     the text and, for a single network, the quartiles too, because a few places can dominate the mean. With several
-    layers, it is the gradient of the first layer, which is furthest from the loss; --json has all layers. In an lstm,
-    the gradient flows back along the state c, and reaches h only in the last step. A network forgets within N
-    characters if less than 1% of the gradient one character back is left there. The factor per step (×) is a geometric
-    mean. Dropout is off.
+    layers, the table shows the gradient of the first layer, which is furthest from the loss; --json has all layers. In
+    an lstm, the gradient flows back along the state c, and reaches h only in the last step. "Forgets within N
+    characters" means that N characters back, less than 1% of the gradient one character back is left. The factor per
+    step (×) is a geometric mean. Dropout is off.
 
     The second table shows each recurrent matrix W, which multiplies h at each step: its norm (the most by which it can
     lengthen a vector) and its radius (the factor per step if it is applied many times). In an rnn with tanh
@@ -139,9 +139,9 @@ def _check_usage(options: GradientsOptions) -> None:
         raise click.UsageError("Give a model and then a text, or --cell NAME and a text.")
     for option in ("hidden", "layers", "activation", "seed"):
         if not options.cells and option in options.given:
-            raise click.UsageError(f"--{option} goes with --cell.")
+            raise click.UsageError(f"--{option} needs --cell.")
     if options.activation is not None and "rnn" not in options.cells:
-        raise click.UsageError("--activation goes with --cell rnn.")
+        raise click.UsageError("--activation needs --cell rnn.")
     if len(options.models) + len(options.cells) > MOST_NETWORKS:
         raise click.UsageError(f"Give at most {MOST_NETWORKS} networks; each has a letter in the curves.")
     if options.png is not None:

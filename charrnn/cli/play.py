@@ -48,9 +48,9 @@ def command(ctx: click.Context, /, **values: Any) -> None:
     """Write a text together with MODEL, turn by turn: you type a line, and the model continues it.
 
     Each line is appended to the text unchanged, without a line break, and the model continues from there. An empty line
-    lets the model continue. Ctrl-C stops the model, Ctrl-D quits. Lines that start with a slash are commands: /temp 0.8
-    sets the temperature, /undo removes the last turn, /again lets the model write its part again, /save FILE saves the
-    text, /help lists all commands. To type text that starts with a slash, type two slashes.
+    lets the model continue. Ctrl-C stops the model, and Ctrl-D quits. Lines that start with a slash are commands: /temp
+    0.8 sets the temperature, /undo removes the last turn, /again lets the model write its part again, /save FILE saves
+    the text, and /help lists all commands. To type text that starts with a slash, type two slashes.
 
     Lines typed at a terminal are kept for the next session, in a history file in your state folder (on Linux
     ~/.local/state/charrnn/history).

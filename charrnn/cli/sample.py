@@ -37,7 +37,7 @@ NOVEL = f"Write only samples that are not in CORPUS, which can have up to {MOST_
 @click.option(
     "--length",
     type=click.IntRange(0, 10**15),
-    help=f"Maximum number of characters; 0 is no limit.  [default: {USUAL_LENGTH}, or {LENGTH_AT_MOST} if something "
+    help=f"Maximum number of characters; 0 means no limit.  [default: {USUAL_LENGTH}, or {LENGTH_AT_MOST} if something "
     "else can end the sample]",
 )
 @click.option("--lines", type=click.IntRange(1), help="Maximum number of lines.")
@@ -67,13 +67,14 @@ def command(ctx: click.Context, /, **values: Any) -> None:
     """Write text with a trained MODEL, character by character.
 
     The text to continue is called the prime; it is written first. A model trained with --documents continues only the
-    last document of the prime, and ends each document itself: --count 20 writes twenty. Ctrl-C stops an endless sample.
+    last document of the prime, and ends each document itself: --count 20 writes twenty documents. Ctrl-C stops an
+    endless sample.
 
-    --novel leaves out samples that are in CORPUS or were already written: documents that are the same as a whole
-    document of CORPUS, other samples that occur anywhere in CORPUS. --copied reports on standard error, or in JSON,
-    what was copied.
+    --novel leaves out samples that are in CORPUS or were already written. A document is left out if it equals a whole
+    document of CORPUS, any other sample if it occurs anywhere in CORPUS. --copied reports on standard error, or in
+    JSON, what was copied.
 
-    A JSON object has the number of the sample, its text with the prime, the seed that writes it alone, the bits per
+    A JSON object has the number of the sample, its text with the prime, the seed that reproduces it alone, the bits per
     character of the text after the prime (how much it surprises the model), the number of characters in that text, and
     what ended it: length, lines, stop, or end for the end of a document.
 
@@ -130,8 +131,8 @@ def _check_usage(options: SampleOptions) -> None:
 
     given = options.given
     need(not {"prime", "prime_file"} <= given, "Give --prime or --prime-file, not both.")
-    need("repeat_window" not in given or "repeat_penalty" in given, "--repeat-window goes with --repeat-penalty.")
-    need("copied_run" not in given or "copied" in given, "--copied-run goes with --copied.")
+    need("repeat_window" not in given or "repeat_penalty" in given, "--repeat-window needs --repeat-penalty.")
+    need("copied_run" not in given or "copied" in given, "--copied-run needs --copied.")
     need(not (options.surprise and options.as_json), "Give --surprise or --json, not both.")
     inputs = [options.prime, options.prime_file, options.novel, options.copied]
     need(inputs.count("-") <= 1, "Standard input (-) can be read only once.")

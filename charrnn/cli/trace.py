@@ -68,9 +68,10 @@ def command(**values: Any) -> None:
     """Find which of MODEL's units follow features of TEXT, a file or standard input (-).
 
     A unit is one of the numbers in a network that change as it reads. A feature is something that a reader sees in a
-    text: is this inside quotation marks? how long is the line so far? For each feature, the command shows the unit that
-    follows it best. It chooses the unit on the first half of the text, and shows the correlation on the second half: 1
-    means that the unit follows the feature, -1 that it does the opposite, 0 that they are unrelated.
+    text, such as whether a character is inside quotation marks, or how long the line is so far. For each feature, the
+    command shows the unit that follows it best. It chooses the unit on the first half of the text, and shows the
+    correlation on the second half: 1 means that the unit follows the feature, -1 that it does the opposite, 0 that they
+    are unrelated.
 
     A unit's name is its state or gate and a number, counted from 1. An lstm has the states h1, h2, … (its output) and
     c1, … (its memory), and the gates i1, f1, o1, g1, …; a gru has h1, … and the gates n1, r1, z1, hn1, …; an rnn has

@@ -29,7 +29,7 @@ def command(ctx: click.Context, /, **values: Any) -> None:
     A run lasts for --epochs (passes over the text) or for --time, and the learning rate falls over the whole run. With
     both, the run lasts for --epochs and pauses after --time. Ctrl-C stops a run and saves it; --resume continues it. A
     run measured in epochs ends with the same weights as if it had never stopped. --resume with more --epochs (or more
-    --time, for a run measured in time) extends a run; the learning rate is then that of the longer run.
+    --time, for a run measured in time) extends a run, which then continues with the learning rate of the longer run.
 
     \b
     Examples:

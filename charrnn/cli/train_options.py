@@ -91,8 +91,8 @@ OPTIONS: tuple[Callable[[Any], Any], ...] = (
         "--hidden",
         type=click.IntRange(1, MAXIMUM_HIDDEN),
         default=256,
-        help="Units (numbers) per layer: more can learn more, but take longer.  [default: 256; 32 with --gradient "
-        "rtrl]",
+        help="Units (numbers) per layer: more units can learn more, but take longer.  [default: 256; 32 with "
+        "--gradient rtrl]",
     ),
     layers_option,
     click.option("--activation", type=click.Choice(ACTIVATIONS), help="rnn: its activation function.  [default: tanh]"),
@@ -164,14 +164,14 @@ OPTIONS: tuple[Callable[[Any], Any], ...] = (
         "--time",
         "seconds",
         type=Duration(),
-        help="Time to train, such as 90s, 5m or 2h. A run measured in epochs only pauses after this time.",
+        help="Time to train, such as 90s, 5m or 2h. A run measured in epochs pauses after this time.",
     ),
     click.option(
         "--optimizer",
         type=click.Choice(list(OPTIMIZERS)),
         default="adam",
         show_default=True,
-        help="Rule that changes the weights by the gradient.",
+        help="Rule that updates the weights from the gradient.",
     ),
     click.option(
         "--lr",
@@ -198,7 +198,7 @@ OPTIONS: tuple[Callable[[Any], Any], ...] = (
         type=Number(0.0),
         default=1.0,
         show_default=True,
-        help="Maximum norm (length) of the gradient; 0 is no limit.",
+        help="Maximum norm (length) of the gradient; 0 means no limit.",
     ),
     click.option("--clip-value", type=Number(0.0, min_open=True), help="Maximum of each entry of the gradient."),
     click.option(
@@ -224,7 +224,7 @@ OPTIONS: tuple[Callable[[Any], Any], ...] = (
         type=click.IntRange(0),
         default=8,
         show_default=True,
-        help="Stop after this many validations without a new best; 0 never does.",
+        help="Stop after this many validations without an improvement; 0 never stops.",
     ),
     click.option(
         "--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Seed of all random numbers."
@@ -252,7 +252,7 @@ OPTIONS: tuple[Callable[[Any], Any], ...] = (
         metavar="TIME",
         help="Time between saves during the run, in case of a crash or a power cut.",
     ),
-    click.option("--slim", is_flag=True, help="Leave out of the finished model what only --resume needs."),
+    click.option("--slim", is_flag=True, help="Leave the data that only --resume needs out of the finished model."),
     click.option("--samples/--no-samples", default=True, help="Show a few lines by the model from time to time."),
     click.option("--quiet", is_flag=True, help="Show only errors."),
     click.option("--log", type=click.Path(), metavar="FILE", help="Write progress to FILE, one JSON object per line."),

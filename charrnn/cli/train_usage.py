@@ -66,7 +66,7 @@ def check_usage(options: TrainOptions, params: Sequence[click.Parameter]) -> Non
     if {"resume", "init_from"} <= given:
         raise click.UsageError("Give --resume or --init-from, not both.")
     if options.remap and not options.init_from:
-        raise click.UsageError("--remap goes with --init-from.")
+        raise click.UsageError("--remap needs --init-from.")
     if "resume" in given:
         if others := given - RESUMABLE:
             raise click.UsageError(
@@ -96,7 +96,7 @@ def _check_cell(options: TrainOptions) -> None:
 def _check_online(options: TrainOptions, flags: Flags) -> None:
     """Raise click.UsageError for options that contradict --online."""
     if "unknown" in options.given and not options.online:
-        raise click.UsageError("--unknown goes with --online.")
+        raise click.UsageError("--unknown needs --online.")
     if not options.online:
         return
     if options.gradient != "rtrl" and options.resume is None:
@@ -104,7 +104,7 @@ def _check_online(options: TrainOptions, flags: Flags) -> None:
     if options.corpus not in ((), ("-",)):
         raise click.UsageError("--online reads standard input: give - as the text, and no file.")
     if others := options.given & ENDLESS:
-        raise click.UsageError(f"--online does not go with {flags(others)}: it reads a text once, as it arrives.")
+        raise click.UsageError(f"--online cannot be used with {flags(others)}: it reads a text once, as it arrives.")
 
 
 def _check_real_time(options: TrainOptions) -> None:

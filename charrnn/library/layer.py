@@ -141,7 +141,7 @@ class Layer:
         if missing := [name for name in names if name not in given]:
             raise ValueError(f"the parameters lack {', '.join(missing)}")
         if unknown := [name for name in given if name not in shapes]:
-            raise ValueError(f"there is no parameter {', '.join(unknown)}; there are {', '.join(names)}")
+            raise ValueError(f"unknown parameter {', '.join(unknown)}; the parameters are {', '.join(names)}")
         found = {name: np.asarray(values, np.float32) for name, values in given.items()}
         for name, values in found.items():
             if values.shape != shapes[name]:

@@ -263,7 +263,9 @@ class Model:
         elif temp > 0.0:
             found = filler.draw(gapped.ids, Controls(temperature=temp).temperature, list(islice(seeds(_seed(seed)), k)))
         else:
-            raise CharrnnError(f"the temperature must be more than 0, not {temp:g}; without temp the best is filled in")
+            raise CharrnnError(
+                f"the temperature must be more than 0, not {temp:g}; without temp, the best is filled in"
+            )
         return [Completion(gapped, filling, self.vocabulary) for filling in found]
 
     def gapped(self, text: str, mark: str, unknown: str = "error", *, where: str = "the text") -> Gapped:
@@ -298,7 +300,7 @@ class Model:
                 raise CharrnnError(f"{whose} are so large that its predictions are not finite")
             yield ids, nats
         if not enough:
-            raise CharrnnError(f"{name} has one character, but scoring takes two, as the first one is given")
+            raise CharrnnError(f"{name} has one character, but scoring needs two, because the first one is given")
 
     def _blocks(self, text: Text, unknown: str) -> Iterator[Ids]:
         """Encode a text."""
@@ -319,7 +321,7 @@ class Model:
         length, lines, stop = options.get("length"), options.get("lines"), options.get("stop", ())
         stops = (stop,) if isinstance(stop, str) else tuple(stop)
         if (length is not None and length < 0) or (lines is not None and lines < 1) or "" in stops:
-            raise CharrnnError("length must be 0 or more, lines 1 or more, and no string to stop at empty")
+            raise CharrnnError("length must be 0 or more, lines 1 or more, and no stop string empty")
         if length == 0 and function != "stream":
             raise CharrnnError("a text of length 0 never ends; stream() yields it character by character")
         ending = Ending.of(self.vocabulary, length=length, lines=lines, stops=stops)

@@ -229,7 +229,7 @@ def _remembered(path: str, sources: Any) -> tuple[str, ...]:
     Raises CharrnnError for anything else in the model file, because reading a pipe or a device could take forever.
     """
     if not (isinstance(sources, list) and sources and all(isinstance(source, str) for source in sources)):
-        raise CharrnnError(f"{path} does not say what text it was trained on; give it as CORPUS")
+        raise CharrnnError(f"{path} does not name the text that it was trained on; give the text as CORPUS")
     if "-" in sources:
         raise CharrnnError(f"{path} was trained on standard input; give the same text again as CORPUS")
     for source in sources:

@@ -104,7 +104,7 @@ class Run(Iterator[Progress]):
 
     def __next__(self) -> Progress:
         if not self._turn.acquire(blocking=False):
-            raise CharrnnError("another thread is training this run; a run is for one thread at a time")
+            raise CharrnnError("another thread is training this run; only one thread at a time can train it")
         try:
             return self._next()
         finally:
@@ -183,11 +183,11 @@ def _texts(corpus: str | bytes | os.PathLike[str] | Sequence[str | os.PathLike[s
         if _names_a_file(corpus):
             return Texts((corpus,))
         if "\n" not in corpus and len(corpus) <= LONGEST_NAME:
-            raise CharrnnError(f"there is no file {corpus!r}, and as a text it is too short to learn from")
+            raise CharrnnError(f"there is no file {corpus!r}, and this string is too short to train on")
         try:
             return Texts(data=corpus.encode())
         except UnicodeEncodeError:
-            raise CharrnnError("the text has a lone surrogate, which no Unicode text has") from None
+            raise CharrnnError("the text has a lone surrogate, which is not a Unicode character") from None
     paths = [corpus] if isinstance(corpus, os.PathLike) else corpus
     return Texts(tuple(os.fspath(path) for path in paths))
 
@@ -214,11 +214,11 @@ def _check(
         if given:
             raise CharrnnError(f"a resumed run keeps its own {', '.join(sorted(given))}; init_from starts a new run")
     elif texts is None:
-        raise CharrnnError("give a text to learn from, or the path of one")
+        raise CharrnnError("give a text to train on, or its path")
     if init_from is not None and (decided := given & {*INHERITED, "documents", "bytes"}):
         raise CharrnnError(f"with init_from, the model decides {', '.join(sorted(decided))}")
     if remap and init_from is None:
-        raise CharrnnError("remap goes with init_from")
+        raise CharrnnError("remap needs init_from")
 
 
 def _warn(sentence: str) -> None:

@@ -64,7 +64,7 @@ CONTROLS = (
     ),
     Control(
         "min_p",
-        "Leave out characters with less than this share of the highest probability; 0 leaves out none.",
+        "Leave out characters with less than this share of the highest probability; 0 keeps all.",
         "−∞ if log p < log max p + log share",
         SMALLEST,
         1.0,
@@ -72,8 +72,8 @@ CONTROLS = (
     ),
     Control(
         "top_p",
-        "Choose among the most probable characters, as few as have this probability together; 1 keeps all.",
-        "−∞ for all but the most probable whose p add up to it",
+        "Choose among the fewest most probable characters that together have this probability; 1 keeps all.",
+        "−∞ for all but the fewest most probable whose p add up to it",
         SMALLEST,
         1.0,
     ),

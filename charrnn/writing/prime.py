@@ -20,7 +20,7 @@ def typed_prime(text: str, vocabulary: Vocabulary, unknown: str = "error") -> Id
         text = text.removesuffix(vocabulary.separator).rsplit(vocabulary.separator, 1)[-1]
     ids = vocabulary.encode(text, unknown=unknown, where="the prime", documents=False)
     if text and not ids.size:
-        raise CharrnnError("there are only unknown characters in the prime")
+        raise CharrnnError("the prime has only unknown characters")
     return ids
 
 

@@ -120,8 +120,8 @@ def test_the_command_line_lists_the_options_of_the_table():
         ("lstm", 8, {"projection": 4}, "the cell lstm has no projection; use lstm-projection"),
         ("gru", 8, {"periods": (1, 2)}, "the cell gru has no periods; use clockwork"),
         ("irnn", 8, {"activation": "tanh"}, "the cell irnn has no activation; use rnn"),
-        ("rnn", 8, {"activation": "softplus"}, "there is no activation 'softplus'; use one of tanh, relu, sigmoid"),
-        ("elman", 8, {}, "there is no cell 'elman'; use one of rnn"),
+        ("rnn", 8, {"activation": "softplus"}, "unknown activation 'softplus'; choose from tanh, relu, sigmoid"),
+        ("elman", 8, {}, "unknown cell 'elman'; choose from rnn"),
     ],
 )
 def test_what_makes_no_network_is_refused(cell, hidden, options, sentence):

@@ -255,7 +255,7 @@ def test_a_prime_of_nothing(models, run):
     """A prime in which nothing is known is an error, wherever it comes from; an empty argument is no prime."""
     for model in ("text", "lines"):
         options = ("sample", models[model], "--unknown", "skip", "--length", 3, "--seed", 1)
-        refused(run(*options, "--prime", "漢字"), "there are only unknown characters in the prime")
+        refused(run(*options, "--prime", "漢字"), "the prime has only unknown characters")
         refused(run(*options, "--prime", "-", stdin="漢字".encode()), "in standard input")
         refused(run(*options, "--prime", "-"), "there is no text in standard input")
         assert run(*options, "--prime", "").out == run(*options).out

@@ -146,13 +146,13 @@ def test_documents_too_short_to_look_back(trained, run, folder):
     ("arguments", "code", "words"),
     [
         (("corpus.txt",), 2, "Give a model and then a text, or --cell NAME and a text"),
-        (("model.npz", "corpus.txt", "--hidden", "8"), 2, "--hidden goes with --cell"),
+        (("model.npz", "corpus.txt", "--hidden", "8"), 2, "--hidden needs --cell"),
         (("model.npz", "corpus.txt", "--lags", "1"), 2, "--lags"),
         (["--cell", "rnn"] * 27 + ["corpus.txt"], 2, "26 networks"),
         (("model.npz", "corpus.txt", "--png", "corpus.txt"), 2, "that is read"),
         (("model.npz", "corpus.txt", "--png", "a.gif"), 1, ".png, .svg or .pdf"),
         (("model.npz", "corpus.txt", "--png", "no/a.png"), 1, "the folder no does not exist"),
-        (("corpus.txt", "--cell", "rmm"), 1, "there is no cell 'rmm'"),
+        (("corpus.txt", "--cell", "rmm"), 1, "unknown cell 'rmm'"),
         (("model.npz", "none.txt"), 1, "none.txt"),
         (("none.npz", "corpus.txt"), 1, "none.npz"),
         (("model.npz", "strange.txt"), 1, "~"),
@@ -195,4 +195,4 @@ def test_a_new_network_may_have_an_activation(run, folder):
     assert (rnn["network"], gru["network"]) == ("new rnn (sigmoid)", "new gru")
     norms = rnn["gradient"][0]["mean"]
     assert norms[8] < 1e-3 * norms[0]
-    assert "--activation goes with --cell rnn" in run("gradients", "--cell", "gru", "--activation", "relu", text).err
+    assert "--activation needs --cell rnn" in run("gradients", "--cell", "gru", "--activation", "relu", text).err

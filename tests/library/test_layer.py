@@ -109,7 +109,7 @@ def test_parameters_are_copies():
 @pytest.mark.parametrize(
     ("use", "error", "words"),
     [
-        (lambda: Layer("lstn", inputs=3, hidden=4), CharrnnError, "there is no cell 'lstn'"),
+        (lambda: Layer("lstn", inputs=3, hidden=4), CharrnnError, "unknown cell 'lstn'"),
         (lambda: Layer("lstm", inputs=0, hidden=4), CharrnnError, "at least one"),
         (lambda: Layer("lstm", inputs=3, hidden=0), CharrnnError, "hidden size"),
         (lambda: Layer("gru", inputs=3, hidden=4, periods=(1, 2)), CharrnnError, "no periods"),
@@ -135,7 +135,7 @@ def test_wrong_use_is_one_sentence(use, error, words):
 def test_parameters_of_another_layer_are_refused():
     """By name and by shape."""
     own = Layer("rnn", inputs=3, hidden=4).parameters
-    with pytest.raises(ValueError, match=r"no parameter layer0\.W_i"):
+    with pytest.raises(ValueError, match=r"unknown parameter layer0\.W_i"):
         Layer("rnn", inputs=3, hidden=4, parameters={**own, "layer0.W_i": own["layer0.W"]})
     with pytest.raises(ValueError, match=r"layer0\.U must have the shape \[2, 4\]"):
         Layer("rnn", inputs=2, hidden=4, parameters=own)

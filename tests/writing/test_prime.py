@@ -34,7 +34,7 @@ def test_a_typed_prime_of_documents_is_the_last_one():
 
 def test_a_prime_of_nothing_known():
     """What is left out must leave something; no prime at all is no error."""
-    with pytest.raises(CharrnnError, match="there are only unknown characters in the prime"):
+    with pytest.raises(CharrnnError, match="the prime has only unknown characters"):
         typed_prime("Ω", PLAIN, "skip")
     assert typed_prime("", PLAIN, "skip").size == 0
 
