@@ -13,7 +13,7 @@ from charrnn.cli.records import Column, chosen, fitting, format_options, write
 from charrnn.errors import CharrnnError
 
 if TYPE_CHECKING:
-    from charrnn.library.model import Model
+    from charrnn.library.opened import OpenedModel
     from charrnn.model.team import Team
     from charrnn.reading.scoring import Score, Scored
 
@@ -143,25 +143,25 @@ def _check_usage(options: EvalOptions) -> str:
     return form
 
 
-def _opened(path: str) -> "Model":
+def _opened(path: str) -> "OpenedModel":
     model = open_model(path)
     compile_reading(model)
     return model
 
 
-def _reads_both_sides(model: "Model") -> bool:
+def _reads_both_sides(model: "OpenedModel") -> bool:
     return model.network.architecture.bidirectional
 
 
-def _scored(model: "Model", text: str, source: BinaryIO | None, unknown: str, team: "Team") -> "Iterator[Scored]":
-    """Score a text, piece by piece, as `Model.score_blocks` does."""
+def _scored(model: "OpenedModel", text: str, source: BinaryIO | None, unknown: str, team: "Team") -> "Iterator[Scored]":
+    """Score a text, piece by piece, as `OpenedModel.score_blocks` does."""
     from charrnn.text.ingest import name_of, read_stream
 
     blocks = read_stream(text, model.vocabulary, unknown=unknown, source=source)
     return model.score_blocks(blocks, team, name_of(text))
 
 
-def _compare(models: "list[Model]", options: EvalOptions, team: "Team", form: str) -> None:
+def _compare(models: "list[OpenedModel]", options: EvalOptions, team: "Team", form: str) -> None:
     """Print the figures of every text by every model.
 
     With several models, the best one for each text is marked.
@@ -193,7 +193,7 @@ def _compare(models: "list[Model]", options: EvalOptions, team: "Team", form: st
         )
 
 
-def _score(model: "Model", text: str, source: BinaryIO | None, options: EvalOptions, team: "Team") -> "Score":
+def _score(model: "OpenedModel", text: str, source: BinaryIO | None, options: EvalOptions, team: "Team") -> "Score":
     """Score a text with a model.
 
     If there are several models, an error names this one.

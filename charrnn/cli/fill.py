@@ -17,7 +17,7 @@ from charrnn.errors import CharrnnError
 from charrnn.writing.controls import BEAM, HOTTEST, SMALLEST
 
 if TYPE_CHECKING:
-    from charrnn.library.model import Model
+    from charrnn.library.opened import OpenedModel
     from charrnn.writing.completion import Completion
     from charrnn.writing.filling import Filler, Filling, Gapped
 
@@ -136,7 +136,7 @@ def _check_usage(options: FillOptions) -> str:
     return chosen(options.as_json, options.as_tsv)
 
 
-def _gapped(options: FillOptions, model: "Model") -> "Gapped":
+def _gapped(options: FillOptions, model: "OpenedModel") -> "Gapped":
     """Find the gaps of the text.
 
     Raises CharrnnError if there are none.

@@ -5,30 +5,31 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from charrnn.library.model import Model
+    from charrnn.library.opened import OpenedModel
     from charrnn.model.network import Network
 
 
-def open_model(path: str, *, left_to_right: bool = False) -> "Model":
+def open_model(path: str, *, left_to_right: bool = False) -> "OpenedModel":
     """Open a model file.
 
     Raises CharrnnError if that fails, or if `left_to_right` is required and the network is bidirectional.
     """
-    from charrnn.library.model import load
+    from charrnn.library.opened import OpenedModel
     from charrnn.model.bidirectional import require_left_to_right
+    from charrnn.model.model_file import load
 
-    model = load(path)
+    model = OpenedModel(load(path), path)
     if left_to_right:
         require_left_to_right(model.architecture)
     return model
 
 
-def compile_reading(model: "Model") -> None:
+def compile_reading(model: "OpenedModel") -> None:
     """Compile what reading a text needs."""
     compile_noticed(model.network, model.network.compile)
 
 
-def compile_sampling(model: "Model") -> None:
+def compile_sampling(model: "OpenedModel") -> None:
     """Compile what sampling needs.
 
     Raises CharrnnError for a bidirectional network.

@@ -15,7 +15,7 @@ from charrnn.errors import CharrnnError
 
 if TYPE_CHECKING:
     from charrnn.cli.trace_output import View
-    from charrnn.library.model import Model
+    from charrnn.library.opened import OpenedModel
     from charrnn.reading.tracing import Following, Unit
     from charrnn.text.vocabulary import Ids, Vocabulary
 
@@ -159,7 +159,7 @@ def _seen(ids: "Ids", vocabulary: "Vocabulary") -> str:
 
 
 def _view(
-    options: TraceOptions, model: "Model", ids: "Ids", unit: "Unit | None", found: "Sequence[Following]"
+    options: TraceOptions, model: "OpenedModel", ids: "Ids", unit: "Unit | None", found: "Sequence[Following]"
 ) -> "View":
     """Return the part to show, with the values of units."""
     from charrnn.cli.trace_output import View

@@ -1,5 +1,7 @@
 """Cells on NumPy arrays: layers by themselves, without a text."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TypeAlias
@@ -51,7 +53,7 @@ class Layer:
         [H] and so on; those of an output layer are ignored. Raises CharrnnError for a cell or a size that does not
         exist, ValueError for parameters that are missing, unknown or of another shape.
         """
-        self.architecture = Architecture(
+        self._architecture = Architecture(
             cell,
             inputs,
             hidden,
@@ -60,15 +62,15 @@ class Layer:
             projection=projection,
             periods=periods_of(periods) if isinstance(periods, str) else None if periods is None else tuple(periods),
         )
-        shapes = self.architecture.parameter_shapes()
-        values = initialize(self.architecture, seed) if parameters is None else self._checked(parameters)
+        shapes = self._architecture.parameter_shapes()
+        values = initialize(self._architecture, seed) if parameters is None else self._checked(parameters)
         values |= {name: np.zeros(shapes[name], np.float32) for name in ("output.V", "output.c")}
-        self._network = Network(self.architecture, values)
+        self._network = Network(self._architecture, values)
         self._U = aligned(padded(inputs), self._network.weights.blocks.first_U.shape[2])
         self._U[:inputs] = self._network.weights.blocks.first_U[0]
 
     def __repr__(self) -> str:
-        return f"<charrnn.Layer: {self.architecture.description}, {self.architecture.vocabulary:,} inputs>"
+        return f"<charrnn.Layer: {self._architecture.description}, {self._architecture.vocabulary:,} inputs>"
 
     @property
     def parameters(self) -> Mapping[str, NDArray[np.float32]]:
@@ -78,7 +80,7 @@ class Layer:
 
     def zero_state(self, batch_size: int) -> State:
         """Return the state before anything was read: zeros [layers, B, H] for each state of the cell."""
-        of, layers = self.architecture, self.architecture.layers
+        of, layers = self._architecture, self._architecture.layers
         return {name: np.zeros((layers, batch_size, of.width(name)), np.float32) for name in of.row.states}
 
     def __call__(self, x: ArrayLike, state: Mapping[str, ArrayLike] | None = None) -> tuple[Array, State]:
@@ -89,14 +91,14 @@ class Layer:
         for another shape, and for a state of other layers.
         """
         numbers = np.asarray(x, np.float32)
-        inputs = self.architecture.vocabulary
+        inputs = self._architecture.vocabulary
         if numbers.ndim != 3 or numbers.shape[2] != inputs:
             raise ValueError(
                 f"x must have the shape [T, B, {inputs}]: steps, rows, inputs; it has {list(numbers.shape)}"
             )
         steps, rows, _ = numbers.shape
-        outputs = np.empty((steps, rows, self.architecture.outputs), np.float32)
-        window = Window(self.architecture, rows, max(1, min(steps, STEPS_AT_ONCE)))
+        outputs = np.empty((steps, rows, self._architecture.outputs), np.float32)
+        window = Window(self._architecture, rows, max(1, min(steps, STEPS_AT_ONCE)))
         self._assign(window, self.zero_state(rows) if state is None else state)
         for begin in range(0, steps, STEPS_AT_ONCE):
             part = numbers[begin : begin + STEPS_AT_ONCE]
@@ -109,8 +111,8 @@ class Layer:
     def _state_of(self, window: Window) -> State:
         """Return the carried states of a window."""
         carried = window.carried()
-        names = self.architecture.row.states
-        return {name: carried[:, k, :, : self.architecture.width(name)].copy() for k, name in enumerate(names)}
+        names = self._architecture.row.states
+        return {name: carried[:, k, :, : self._architecture.width(name)].copy() for k, name in enumerate(names)}
 
     def _assign(self, window: Window, state: Mapping[str, ArrayLike]) -> None:
         """Set the carried states of a window."""
@@ -132,11 +134,11 @@ class Layer:
         window.assign_carried(carried)
 
     def _names(self) -> list[str]:
-        return [name for name in self.architecture.parameter_shapes() if not name.startswith("output.")]
+        return [name for name in self._architecture.parameter_shapes() if not name.startswith("output.")]
 
     def _checked(self, parameters: Mapping[str, ArrayLike]) -> dict[str, NDArray[np.float32]]:
         """Return given parameters; raise ValueError if they are not those of these layers."""
-        names, shapes = self._names(), self.architecture.parameter_shapes()
+        names, shapes = self._names(), self._architecture.parameter_shapes()
         given = {name: values for name, values in parameters.items() if not name.startswith("output.")}
         if missing := [name for name in names if name not in given]:
             raise ValueError(f"the parameters lack {', '.join(missing)}")

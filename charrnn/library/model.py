@@ -6,18 +6,17 @@ import codecs
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import nullcontext
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import cached_property
 from itertools import chain, islice
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias, Unpack
 
-from charrnn.cells.architecture import Architecture
 from charrnn.errors import CharrnnError
 from charrnn.library.keywords import WritingOptions, controls_of, require_known
+from charrnn.library.opened import OpenedModel
 from charrnn.model import model_file
 from charrnn.model.model_file import Checkpoint
-from charrnn.storage.files import shown
 from charrnn.text.defaults import UNKNOWN
 from charrnn.text.ingest import name_of, read_stream, read_string
 from charrnn.text.vocabulary import Ids, Vocabulary
@@ -27,11 +26,9 @@ if TYPE_CHECKING:  # what needs the kernels is imported when it is used: opening
     import numpy as np
     from numpy.typing import NDArray
 
-    from charrnn.model.network import Network
     from charrnn.model.team import Team
     from charrnn.reading.scoring import Character, Score, Scored
     from charrnn.writing.completion import Completion
-    from charrnn.writing.filling import Gapped
     from charrnn.writing.sampler import Sampler
     from charrnn.writing.samples import Ending, Piece, Sample
 
@@ -60,30 +57,23 @@ class Model:
 
     def __init__(self, checkpoint: Checkpoint, path: str = "") -> None:
         """Wrap a checkpoint; ``path`` is the file that messages name."""
-        self.checkpoint, self.path = checkpoint, path
+        self._opened = OpenedModel(checkpoint, path)
 
     def __repr__(self) -> str:
-        return f"<charrnn.Model: {self.architecture.description}, {len(self.vocabulary):,} symbols>"
+        return f"<charrnn.Model: {self._opened.architecture.description}, {len(self.vocabulary):,} symbols>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Model, (self.checkpoint, self.path)
+        return Model, (self._opened.checkpoint, self.path)
+
+    @property
+    def path(self) -> str:
+        """The file that it was loaded from; "" if it was not."""
+        return self._opened.path
 
     @property
     def vocabulary(self) -> Vocabulary:
         """What its symbols are: ``vocabulary.characters``, in the order of their numbers."""
-        return self.checkpoint.vocabulary
-
-    @property
-    def architecture(self) -> Architecture:
-        """The sizes of its network."""
-        return self.checkpoint.architecture
-
-    @cached_property
-    def network(self) -> Network:
-        """Its network, made when it is first needed."""
-        from charrnn.model.network import Network
-
-        return Network(self.architecture, self.checkpoint.parameters)
+        return self._opened.vocabulary
 
     @cached_property
     def parameters(self) -> Mapping[str, NDArray[np.float32]]:
@@ -91,7 +81,7 @@ class Model:
 
         `Architecture.parameter_shapes` lists all names and shapes.
         """
-        views = {name: values.view() for name, values in self.checkpoint.parameters.items()}
+        views = {name: values.view() for name, values in self._opened.checkpoint.parameters.items()}
         for view in views.values():
             view.flags.writeable = False
         return MappingProxyType(views)
@@ -99,17 +89,7 @@ class Model:
     @property
     def info(self) -> dict[str, Any]:
         """What it is and how it was trained, as ``charrnn info --json`` prints it."""
-        return {
-            "cell": self.architecture.cell,
-            "hidden": self.architecture.hidden,
-            "layers": self.architecture.layers,
-            "options": self.architecture.options,
-            "parameters": self.architecture.parameter_count(),
-            "vocabulary": asdict(self.vocabulary),
-            "corpus": self.checkpoint.corpus,
-            "training": self.checkpoint.training,
-            "history": self.checkpoint.history,
-        }
+        return self._opened.info
 
     def save(self, path: str | os.PathLike[str], *, slim: bool = False, force: bool = False) -> None:
         """Write a model file, whole or not at all.
@@ -117,7 +97,7 @@ class Model:
         A model that a `Run` trained keeps what ``resume`` needs, unless ``slim``; one that was loaded has it no longer.
         Raises CharrnnError if the file cannot be written, or exists and is not to be replaced (``force``).
         """
-        write_model(self.checkpoint, path, slim=slim, force=force)
+        write_model(self._opened.checkpoint, path, slim=slim, force=force)
 
     def sample(self, prime: str = "", **options: Unpack[WritingOptions]) -> str:
         r"""Write a text that continues the prime, and return it with the prime.
@@ -214,7 +194,7 @@ class Model:
         from charrnn.reading import tracing
 
         ids = np.concatenate([np.zeros(0, self.vocabulary.dtype), *self._blocks(text, unknown)])
-        found = tracing.states(self.network, ids)
+        found = tracing.states(self._opened.network, ids)
         if self.vocabulary.boundary is None:
             return found
         return {name: values[ids < self.vocabulary.boundary] for name, values in found.items()}
@@ -256,8 +236,8 @@ class Model:
 
         if k < 1 or beam < 1:
             raise CharrnnError(f"k and beam must be 1 or more, not {k} and {beam}")
-        filler = Filler(self.network)
-        gapped = self.gapped(self.vocabulary.typed(text), mark, unknown)
+        filler = Filler(self._opened.network)
+        gapped = self._opened.gapped(self.vocabulary.typed(text), mark, unknown)
         if temp is None:
             found = filler.best(gapped.ids, k, beam)
         elif temp > 0.0:
@@ -268,40 +248,6 @@ class Model:
             )
         return [Completion(gapped, filling, self.vocabulary) for filling in found]
 
-    def gapped(self, text: str, mark: str, unknown: str = "error", *, where: str = "the text") -> Gapped:
-        """Find the gaps of a text, spelled as by the vocabulary; raise CharrnnError if it is empty or has none."""
-        from charrnn.writing.filling import Gapped
-
-        typed_mark = self.vocabulary.typed(mark)
-        if not mark:
-            raise CharrnnError("the mark is empty; give the character that stands for an unknown one")
-        if not text:
-            raise CharrnnError(f"{where} is empty")
-        if typed_mark not in text:
-            raise CharrnnError(f"{where} has no gap: the mark {mark!r} is not in it; --mark sets another mark")
-        return Gapped.of(text, typed_mark, self.vocabulary, unknown=unknown, where=where)
-
-    def score_blocks(self, blocks: Iterable[Ids], team: Team, name: str) -> Iterator[Scored]:
-        """Score a text that comes in blocks, piece by piece, as `reading.scoring.score_pieces` does.
-
-        Raises CharrnnError, in which the text has this ``name``, if it is too short or if a loss is not finite.
-        """
-        import numpy as np
-
-        from charrnn.reading import scoring
-
-        boundary, enough = self.vocabulary.boundary, False
-        for ids, nats in scoring.score_pieces(self.network, blocks, team, boundary):
-            if not enough and ids.size <= scoring.unpredicted(boundary):
-                continue  # an error that says more may follow
-            enough = True
-            if not np.isfinite(nats).all():
-                whose = f"the weights in {shown(self.path)}" if self.path else "the model's weights"
-                raise CharrnnError(f"{whose} are so large that its predictions are not finite")
-            yield ids, nats
-        if not enough:
-            raise CharrnnError(f"{name} has one character, but scoring needs two, because the first one is given")
-
     def _blocks(self, text: Text, unknown: str) -> Iterator[Ids]:
         """Encode a text."""
         _require_unknown(unknown)
@@ -311,7 +257,7 @@ class Model:
 
     def _scored(self, text: Text, unknown: str, team: Team) -> Iterator[Scored]:
         name = "the text" if isinstance(text, str | bytes) else name_of(os.fspath(text))
-        return self.score_blocks(self._blocks(text, unknown), team, name)
+        return self._opened.score_blocks(self._blocks(text, unknown), team, name)
 
     def _asked(self, function: str, prime: str, options: WritingOptions) -> tuple[Ending, Sampler, Ids, int]:
         """Return where texts end, a sampler that has read the prime, what of that to show, and the seed."""
@@ -334,7 +280,7 @@ class Model:
         from charrnn.writing.sampler import Sampler
 
         _require_unknown(unknown)
-        sampler = Sampler(self.network, controls=controls)
+        sampler = Sampler(self._opened.network, controls=controls)
         ids = read_prime(sampler, self.vocabulary, [typed_prime(prime, self.vocabulary, unknown)], keep=True)
         return sampler, ids
 

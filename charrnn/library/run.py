@@ -15,7 +15,7 @@ from charrnn.errors import CharrnnError
 from charrnn.library.keywords import INHERITED, TrainingOptions, require_known, seconds_of
 from charrnn.library.model import Model, write_model
 from charrnn.library.preparation import Symbols, Texts, new_trainer, resumed_trainer, separator_of
-from charrnn.model.model_file import load
+from charrnn.model.model_file import Checkpoint, load
 from charrnn.model.team import Team
 from charrnn.training.progress import Progress
 from charrnn.training.trainer import Trainer
@@ -93,14 +93,14 @@ class Run(Iterator[Progress]):
 
     def __init__(self, trainer: Trainer, team: Team) -> None:
         """Wrap a trainer; the team that it has is closed with the run."""
-        self.trainer = trainer
+        self._trainer = trainer
         self._records: Iterator[Progress] | None = None
         self._turn = threading.Lock()
         self._close = weakref.finalize(self, team.close)
 
     def __repr__(self) -> str:
-        epoch = self.trainer.state.step / self.trainer.streams.windows
-        return f"<charrnn.Run: {self.trainer.architecture.description}, epoch {epoch:.2f}>"
+        epoch = self._trainer.state.step / self._trainer.streams.windows
+        return f"<charrnn.Run: {self._trainer.architecture.description}, epoch {epoch:.2f}>"
 
     def __next__(self) -> Progress:
         if not self._turn.acquire(blocking=False):
@@ -111,27 +111,27 @@ class Run(Iterator[Progress]):
             self._turn.release()
 
     def _next(self) -> Progress:
-        if self.trainer.finished and self._records is None:
+        if self._trainer.finished and self._records is None:
             raise StopIteration
         if not self._close.alive:
             raise CharrnnError("the run is closed; resume it from the file that save() wrote")
         if self._records is None:
-            self.trainer.compile()
-            self.trainer.stop = False
-            self._records = self.trainer.run()
+            self._trainer.compile()
+            self._trainer.stop = False
+            self._records = self._trainer.run()
         try:
             with _interrupted_later():
                 return next(self._records)
         except BaseException as end:
             if not isinstance(end, KeyboardInterrupt):
                 self._records = None
-            if self.trainer.finished:
+            if self._trainer.finished:
                 self._close()
             raise
 
     def stop(self) -> None:
         """End the loop after the record that is being made; iterating again continues."""
-        self.trainer.stop = True
+        self._trainer.stop = True
 
     def finish(self) -> Model:
         """Train to the end, and return the model."""
@@ -142,12 +142,12 @@ class Run(Iterator[Progress]):
     @property
     def finished(self) -> bool:
         """Whether the run has come to its end, or stopped early because validation no longer improved."""
-        return self.trainer.finished
+        return self._trainer.finished
 
     @property
     def history(self) -> list[dict[str, Any]]:
         """A record of each validation so far: step, epoch, seconds, loss, val_loss, learning_rate; losses in nats."""
-        return [dict(record) for record in self.trainer.history]
+        return [dict(record) for record in self._trainer.history]
 
     @property
     def model(self) -> Model:
@@ -155,14 +155,17 @@ class Run(Iterator[Progress]):
 
         Raises CharrnnError before the first step.
         """
-        state = self.trainer.state
-        if not (state.step or state.given):
-            raise CharrnnError("the run has not learned anything yet; iterate over it first: for record in run: …")
-        return Model(self.trainer.checkpoint())
+        return Model(self._checkpoint())
 
     def save(self, path: str | os.PathLike[str], *, slim: bool = False, force: bool = False) -> None:
         """Write the best model so far, with all that ``resume`` needs unless ``slim``, as `Model.save` does."""
-        write_model(self.model.checkpoint, path, slim=slim, force=force)
+        write_model(self._checkpoint(), path, slim=slim, force=force)
+
+    def _checkpoint(self) -> Checkpoint:
+        state = self._trainer.state
+        if not (state.step or state.given):
+            raise CharrnnError("the run has not learned anything yet; iterate over it first: for record in run: …")
+        return self._trainer.checkpoint()
 
     def close(self) -> None:
         """End the run's threads; what it has learned stays."""

@@ -11,6 +11,7 @@ import pytest
 
 import charrnn
 from charrnn import CharrnnError
+from charrnn.model import model_file
 from tests.helpers.commands import enter, json_lines, trained_on
 
 SEEDED = {"length": 80, "seed": 5}
@@ -152,8 +153,9 @@ def test_gaps_are_filled_as_by_the_command(both, run):
 
 def test_parameters_are_read_only(model):
     """They are those of the file, by name, and cannot be changed."""
-    shapes = {name: values.shape for name, values in model.parameters.items()}
-    assert shapes == model.architecture.parameter_shapes()
+    stored = model_file.load(model.path).parameters
+    assert model.parameters.keys() == stored.keys()
+    assert all((model.parameters[name] == values).all() for name, values in stored.items())
     with pytest.raises(ValueError, match="read-only"):
         model.parameters["output.c"][0] = 1.0
     with pytest.raises(TypeError):

@@ -53,14 +53,14 @@ def test_a_run_is_that_of_the_command(folder, options, typed):
 def test_a_run_with_defaults_is_that_of_the_command(folder):
     """Where nothing is said, both decide alike."""
     run = charrnn.train(Path("corpus.txt"), time="1s")
-    assert run.trainer.settings.seconds == 1.0
+    assert run._trainer.settings.seconds == 1.0
     run.close()
     from charrnn.cli.train_preparation import new_run
     from charrnn.model.team import Team
     from tests.helpers.commands import train_options
 
     with Team(1) as team:
-        assert new_run(train_options("corpus.txt"), team).settings == charrnn.train("corpus.txt").trainer.settings
+        assert new_run(train_options("corpus.txt"), team).settings == charrnn.train("corpus.txt")._trainer.settings
 
 
 def test_a_text_can_be_in_memory(folder, text):
@@ -80,7 +80,7 @@ def test_a_run_that_was_stopped_continues(folder):
     run = train(epochs=4)
     for _ in run:
         break
-    assert 0 < run.trainer.state.step < whole.trainer.state.step
+    assert 0 < run._trainer.state.step < whole._trainer.state.step
     for record in run:
         if record.epoch >= 1.0:
             run.stop()
@@ -168,14 +168,14 @@ def test_a_run_is_for_one_thread_at_a_time(folder):
     run = train(epochs=1000)
     next(run)
     waiting, going = threading.Event(), threading.Event()
-    take = run.trainer.advance
+    take = run._trainer.advance
 
     def slow(steps):
         going.set()
         assert waiting.wait(20)
         return take(steps)
 
-    run.trainer.advance = slow
+    run._trainer.advance = slow
     thread = threading.Thread(target=next, args=(run,))
     thread.start()
     assert going.wait(20)

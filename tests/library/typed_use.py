@@ -30,7 +30,8 @@ def use_a_model(path: Path) -> charrnn.Model:
     completions: list[charrnn.Completion] = model.completions("th_s", 3, beam=8)
     place: int = completions[0].gaps[0].index
     model.save("copy.npz", slim=True, force=True)
-    print(text, costs, best, bits, first, states["h"].shape, weights.shape, symbols, cell, filled, place)
+    name: str = model.path
+    print(name, text, costs, best, bits, first, states["h"].shape, weights.shape, symbols, cell, filled, place)
     return model
 
 

@@ -1,0 +1,93 @@
+"""An opened model: a checkpoint and its network. Commands and the library's `Model` stand on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from charrnn.cells.architecture import Architecture
+from charrnn.errors import CharrnnError
+from charrnn.model.model_file import Checkpoint
+from charrnn.storage.files import shown
+from charrnn.text.vocabulary import Ids, Vocabulary
+
+if TYPE_CHECKING:  # what needs the kernels is imported when it is used: opening a model does not take the compiler
+    from charrnn.model.network import Network
+    from charrnn.model.team import Team
+    from charrnn.reading.scoring import Scored
+    from charrnn.writing.filling import Gapped
+
+
+class OpenedModel:
+    """A checkpoint and its network; ``path`` is the file that messages name, "" if there is none."""
+
+    def __init__(self, checkpoint: Checkpoint, path: str = "") -> None:
+        self.checkpoint, self.path = checkpoint, path
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """What its symbols are."""
+        return self.checkpoint.vocabulary
+
+    @property
+    def architecture(self) -> Architecture:
+        """The sizes of its network."""
+        return self.checkpoint.architecture
+
+    @cached_property
+    def network(self) -> Network:
+        """Its network, made when it is first needed."""
+        from charrnn.model.network import Network
+
+        return Network(self.architecture, self.checkpoint.parameters)
+
+    @property
+    def info(self) -> dict[str, Any]:
+        """What it is and how it was trained, as ``charrnn info --json`` prints it."""
+        return {
+            "cell": self.architecture.cell,
+            "hidden": self.architecture.hidden,
+            "layers": self.architecture.layers,
+            "options": self.architecture.options,
+            "parameters": self.architecture.parameter_count(),
+            "vocabulary": asdict(self.vocabulary),
+            "corpus": self.checkpoint.corpus,
+            "training": self.checkpoint.training,
+            "history": self.checkpoint.history,
+        }
+
+    def gapped(self, text: str, mark: str, unknown: str = "error", *, where: str = "the text") -> Gapped:
+        """Find the gaps of a text, spelled as by the vocabulary; raise CharrnnError if it is empty or has none."""
+        from charrnn.writing.filling import Gapped
+
+        typed_mark = self.vocabulary.typed(mark)
+        if not mark:
+            raise CharrnnError("the mark is empty; give the character that stands for an unknown one")
+        if not text:
+            raise CharrnnError(f"{where} is empty")
+        if typed_mark not in text:
+            raise CharrnnError(f"{where} has no gap: the mark {mark!r:.60} is not in it; --mark sets another mark")
+        return Gapped.of(text, typed_mark, self.vocabulary, unknown=unknown, where=where)
+
+    def score_blocks(self, blocks: Iterable[Ids], team: Team, name: str) -> Iterator[Scored]:
+        """Score a text that comes in blocks, piece by piece, as `reading.scoring.score_pieces` does.
+
+        Raises CharrnnError, in which the text has this ``name``, if it is too short or if a loss is not finite.
+        """
+        import numpy as np
+
+        from charrnn.reading import scoring
+
+        boundary, enough = self.vocabulary.boundary, False
+        for ids, nats in scoring.score_pieces(self.network, blocks, team, boundary):
+            if not enough and ids.size <= scoring.unpredicted(boundary):
+                continue  # an error that says more may follow
+            enough = True
+            if not np.isfinite(nats).all():
+                whose = f"the weights in {shown(self.path)}" if self.path else "the model's weights"
+                raise CharrnnError(f"{whose} are so large that its predictions are not finite")
+            yield ids, nats
+        if not enough:
+            raise CharrnnError(f"{name} has one character, but scoring needs two, because the first one is given")
