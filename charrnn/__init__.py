@@ -5,9 +5,9 @@
     model = charrnn.load("model.npz")
     print(model.sample(prime="Once upon a time", length=300, temp=0.8, seed=1))
 
-`load` opens a model file, `train` trains on a text, `Layer` runs a cell on NumPy arrays. Nothing heavy is imported
-before one of them is used. Each error that a user can fix is a `CharrnnError`, whose message names options as the
-command line spells them: ``--unknown skip`` is ``unknown="skip"`` here.
+`load` opens a model file, `train` trains on a text, and `Layer` runs a cell on NumPy arrays. Each of them is imported
+when it is first used. An error that a user can fix is a `CharrnnError`. Its message names options as the command line
+spells them: ``--unknown skip`` is ``unknown="skip"`` in Python.
 """
 
 from charrnn.version import __version__
@@ -54,7 +54,7 @@ _MODULES = {
 
 
 def __getattr__(name: str) -> object:
-    """Import what a public name stands for when it is first used."""
+    """Import a public name when it is first used."""
     if name not in _MODULES:
         raise AttributeError(f"module 'charrnn' has no attribute {name!r}; it has {', '.join(sorted(_MODULES))}")
     import importlib

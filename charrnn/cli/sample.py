@@ -153,7 +153,7 @@ def _ending(options: SampleOptions, vocabulary: "Vocabulary") -> "Ending":
         if not (ending.length or ending.lines or ending.stops or vocabulary.separator):
             raise click.UsageError(f"A sample of --length 0 never ends, but {needing} needs whole samples.")
         if needing != "--count" and (ending.length or 0) > MOST_IN_MEMORY:
-            raise click.UsageError(f"{needing} keeps whole samples in memory, so --length is at most {MOST_IN_MEMORY}.")
+            raise click.UsageError(f"{needing} keeps whole samples in memory; give at most --length {MOST_IN_MEMORY}.")
     return ending
 
 

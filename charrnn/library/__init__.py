@@ -1,1 +1,1 @@
-"""The Python library's face: what ``import charrnn`` offers, and what the command line is made of."""
+"""The Python library: what ``import charrnn`` offers, and what the command line uses."""

@@ -1,4 +1,4 @@
-"""Keyword arguments of the library: the command line's options, by their names."""
+"""Keyword arguments of the library, named as the options of the command line."""
 
 import math
 import re
@@ -10,7 +10,7 @@ from charrnn.writing.controls import CONTROLS, Controls
 
 
 class ControlOptions(TypedDict, total=False):
-    """How characters are chosen, as `charrnn.writing.controls` has it."""
+    """Options that choose characters: see `charrnn.writing.controls`."""
 
     temp: float
     top_k: int | None
@@ -21,7 +21,7 @@ class ControlOptions(TypedDict, total=False):
 
 
 class WritingOptions(ControlOptions, total=False):
-    """How a text is written; README.md of `charrnn.cli` explains each option."""
+    """Options of writing; the README of `charrnn.cli` explains each of them."""
 
     length: int | None
     lines: int | None
@@ -32,7 +32,7 @@ class WritingOptions(ControlOptions, total=False):
 
 
 class NetworkOptions(TypedDict, total=False):
-    """The shape of a network, which the weights of another model decide for a run that starts from them."""
+    """Options of a network; a run that starts from another model takes them from it."""
 
     cell: str
     hidden: int
@@ -45,7 +45,7 @@ class NetworkOptions(TypedDict, total=False):
 
 
 class SettingOptions(NetworkOptions, total=False):
-    """The settings of a run, as `charrnn.training.settings.Settings` has them, except its length."""
+    """Settings of a run, as in `charrnn.training.settings.Settings`, except its length."""
 
     gradient: str
     dropout: float
@@ -64,7 +64,7 @@ class SettingOptions(NetworkOptions, total=False):
 
 
 class TrainingOptions(SettingOptions, total=False):
-    """All that a run can be asked for by name."""
+    """All options of a run."""
 
     bytes: bool
 
@@ -75,18 +75,18 @@ SETTINGS = tuple(SettingOptions.__annotations__)
 
 
 def require_known(function: str, given: Mapping[str, object], known: Collection[str]) -> None:
-    """Raise TypeError for a keyword argument that a function does not have, with the name that may be meant."""
+    """Raise TypeError for an unknown keyword argument, and suggest a name."""
     for name in given:
         if name not in known:
             from difflib import get_close_matches
 
             close = get_close_matches(name, known, n=1)
-            hint = f"; did you mean {close[0]}?" if close else f"; there are {', '.join(sorted(known))}"
+            hint = f"; did you mean {close[0]}?" if close else f"; its arguments are {', '.join(sorted(known))}"
             raise TypeError(f"{function}() has no argument {name!r}{hint}")
 
 
 def controls_of(options: WritingOptions) -> Controls:
-    """Return the controls among some options. Raises CharrnnError for a value that is out of range."""
+    """Return the controls among the options. Raises CharrnnError for a value out of range."""
     names = {"temp" if control.name == "temperature" else control.name: control.name for control in CONTROLS}
     return Controls(**{name: options[given] for given, name in names.items() if given in options})  # type: ignore[literal-required]
 

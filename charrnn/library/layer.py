@@ -1,4 +1,4 @@
-"""Cells on NumPy arrays: layers by themselves, without a text."""
+"""Layers of a cell that run on NumPy arrays, without a text."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ STEPS_AT_ONCE = 256  # what a window has room for
 
 
 class Layer:
-    """One or several layers of a cell, which read numbers and put out numbers.
+    """One or more layers of a cell that run on arrays.
 
         layer = charrnn.Layer("lstm", inputs=3, hidden=8)
         outputs, state = layer(x)         # x [T, B, 3]; outputs [T, B, 8]; state["h"], state["c"] [1, B, 8]
         outputs, state = layer(x, state)  # continues
 
-    The kernels are those that train and sample, so one-hot inputs give the bits of a `Model` with the same parameters.
-    Threads can share a layer. ``charrnn cells`` lists the cells, with their equations.
+    A `Model` uses the same kernels, so with one-hot inputs and the same parameters, the results are equal, bit for bit.
+    Threads can share a layer. ``charrnn cells`` lists the cells with their equations.
     """
 
     def __init__(
@@ -47,11 +47,12 @@ class Layer:
         parameters: Mapping[str, ArrayLike] | None = None,
         seed: int = 0,
     ) -> None:
-        """Make layers with given parameters, or with the first ones of a run with this seed.
+        """Make layers with given parameters, or with initial ones.
 
-        ``parameters`` are named as in a model file: ``layer0.U_i`` [inputs, H], ``layer0.W_i`` [H, H], ``layer0.b_i``
-        [H] and so on; those of an output layer are ignored. Raises CharrnnError for a cell or a size that does not
-        exist, ValueError for parameters that are missing, unknown or of another shape.
+        The initial parameters equal those of a run with the same seed. ``parameters`` are named as in a model file:
+        ``layer0.U_i`` [inputs, H], ``layer0.W_i`` [H, H], ``layer0.b_i`` [H] and so on; parameters of an output layer
+        are ignored. Raises CharrnnError for an unknown cell or an invalid size, and ValueError for parameters that are
+        missing, unknown or of the wrong shape.
         """
         self._architecture = Architecture(
             cell,
@@ -74,21 +75,21 @@ class Layer:
 
     @property
     def parameters(self) -> Mapping[str, NDArray[np.float32]]:
-        """Copies of its parameters by name; change them and make another layer with them."""
+        """Copies of the parameters by name; changing them does not change the layer."""
         named = self._network.weights.named
         return MappingProxyType({name: named[name].copy() for name in self._names()})
 
     def zero_state(self, batch_size: int) -> State:
-        """Return the state before anything was read: zeros [layers, B, H] for each state of the cell."""
+        """Return the initial state: zeros [layers, B, H] for each state of the cell."""
         of, layers = self._architecture, self._architecture.layers
         return {name: np.zeros((layers, batch_size, of.width(name)), np.float32) for name in of.row.states}
 
     def __call__(self, x: ArrayLike, state: Mapping[str, ArrayLike] | None = None) -> tuple[Array, State]:
         """Run the layers over a sequence.
 
-        ``x`` [T, B, N] are T steps of B rows of N inputs, read as float32; ``state`` is one that a call returned, or
-        None for zeros. Returns the top layer's outputs [T, B, H], and the state after the last step. Raises ValueError
-        for another shape, and for a state of other layers.
+        ``x`` [T, B, N] has T steps of B rows of N inputs, read as float32. ``state`` is a state that an earlier call
+        returned, or None for zeros. Returns the top layer's outputs [T, B, H], and the state after the last step.
+        Raises ValueError for a wrong shape, and for a state of other layers.
         """
         numbers = np.asarray(x, np.float32)
         inputs = self._architecture.vocabulary
@@ -137,7 +138,7 @@ class Layer:
         return [name for name in self._architecture.parameter_shapes() if not name.startswith("output.")]
 
     def _checked(self, parameters: Mapping[str, ArrayLike]) -> dict[str, NDArray[np.float32]]:
-        """Return given parameters; raise ValueError if they are not those of these layers."""
+        """Return the given parameters; raise ValueError if they do not fit these layers."""
         names, shapes = self._names(), self._architecture.parameter_shapes()
         given = {name: values for name, values in parameters.items() if not name.startswith("output.")}
         if missing := [name for name in names if name not in given]:

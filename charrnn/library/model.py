@@ -1,4 +1,4 @@
-"""A model: what it writes, and what it makes of a text."""
+"""A model: it writes, scores, traces and fills texts."""
 
 from __future__ import annotations
 
@@ -40,19 +40,19 @@ def load(path: str | os.PathLike[str]) -> Model:
 
         model = charrnn.load("model.npz")
 
-    Nothing in the file is ever run. Raises CharrnnError, which names the file and says what is wrong, for anything that
-    is not a whole model file.
+    Nothing in the file is executed. Raises CharrnnError, which names the file and says what is wrong, for anything that
+    is not a complete model file.
     """
     return Model(model_file.load(os.fspath(path)), os.fspath(path))
 
 
 class Model:
-    """A network with its vocabulary, as `load` opens it and a `Run` trains it.
+    """A network with its vocabulary, as `load` opens it or a `Run` trains it.
 
     A text is a string, or the `pathlib.Path` of a file. It is read as the command line reads a file: CRLF counts as a
     line feed, and a character that is not in the vocabulary is an error unless ``unknown`` is "skip" or "replace".
 
-    Threads can share a model: nothing in it changes, and each call has states of its own.
+    Threads can share a model: nothing in it changes, and each call has its own state.
     """
 
     def __init__(self, checkpoint: Checkpoint, path: str = "") -> None:
@@ -104,18 +104,18 @@ class Model:
 
             model.sample("Once upon a time", length=300, temp=0.8, seed=1)
 
-        The options are those of ``charrnn sample``, with the same results: ``length`` in characters (1,000 if nothing
-        else ends a text), ``lines``, one or several strings to ``stop`` before; ``no_prime`` leaves out the prime; the
-        same ``seed`` writes the same text. ``temp``, ``top_k``, ``top_p``, ``min_p``, ``repeat_penalty`` and
-        ``repeat_window`` choose among the characters. Raises CharrnnError for a value out of range, for an unknown
-        character in the prime, and for a bidirectional model.
+        The options and results are the same as for ``charrnn sample``. A text ends after ``length`` characters (1,000
+        if nothing else ends it), after ``lines`` lines, or before a ``stop`` string (one or several); ``no_prime``
+        leaves out the prime; the same ``seed`` writes the same text. ``temp``, ``top_k``, ``top_p``, ``min_p``,
+        ``repeat_penalty`` and ``repeat_window`` control how characters are chosen. Raises CharrnnError for a value out
+        of range, for an unknown character in the prime, and for a bidirectional model.
         """
         return "".join(self._stream("sample", prime, options))
 
     def samples(self, count: int, prime: str = "", **options: Unpack[WritingOptions]) -> list[Sample]:
-        """Write ``count`` texts side by side, on all processors, with the options of `sample`.
+        """Write ``count`` texts in parallel, with the options of `sample`.
 
-        Each has the seed that writes it alone; the first one's is ``seed``.
+        Each text has the seed that reproduces it alone; the first text's is ``seed``.
         """
         from charrnn.model.team import Team, processors
         from charrnn.writing.samples import Sample, samples
@@ -134,19 +134,20 @@ class Model:
         return found
 
     def stream(self, prime: str = "", **options: Unpack[WritingOptions]) -> Iterator[str]:
-        """Write a text as `sample` does, and yield each character when it is drawn, the prime first.
+        """Write a text as `sample` does, and yield each character as it is drawn.
 
             for character in model.stream(length=0, temp=0.8):
                 print(character, end="", flush=True)
 
-        A ``length`` of 0 never ends.
+        The prime comes first. With a ``length`` of 0, the text never ends.
         """
         return self._stream("stream", prime, options)
 
     def next_characters(self, text: str = "", k: int = 10, *, unknown: str = "error") -> list[tuple[str, float]]:
-        r"""Return the ``k`` most probable characters after a text, with their probabilities, the most probable first.
+        r"""Return the ``k`` most probable next characters, with their probabilities.
 
-        The end of a document is called by what separates documents, a byte beyond ASCII ``\\x80`` and so on.
+        The most probable one comes first. The end of a document is shown as the separator, and a byte beyond ASCII as
+        ``\\x80`` and so on.
         """
         import numpy as np
 
@@ -159,11 +160,11 @@ class Model:
         return [(names[symbol], float(chances[symbol])) for symbol in best.tolist()]
 
     def score(self, text: Text, *, unknown: str = "error", threads: int | None = None) -> Score:
-        """Return how well it predicts a text: bits and nats per character, and perplexity.
+        """Return how well the model predicts a text: bits and nats per character, and perplexity.
 
             model.score("It was a dark and stormy night.").bits_per_char
 
-        The first character is given, and not counted. Raises CharrnnError for a text of fewer than two characters.
+        The first character is given and not counted. Raises CharrnnError for a text of fewer than two characters.
         """
         from charrnn.model.team import Team
         from charrnn.reading.scoring import total
@@ -172,7 +173,7 @@ class Model:
             return total(self._scored(text, unknown, team), self.vocabulary.boundary)
 
     def per_character(self, text: Text, *, unknown: str = "error", threads: int | None = None) -> list[Character]:
-        """Return a record of each character of a text: its place, and how many bits it costs.
+        """Return a record of each character of a text: its position and its bits.
 
         The records make a table: ``pandas.DataFrame(model.per_character(text))``.
         """
@@ -184,9 +185,9 @@ class Model:
             return [Character(*fields) for fields in found]
 
     def states(self, text: Text, *, unknown: str = "error") -> dict[str, NDArray[np.float32]]:
-        """Return every state and gate after each of a text's N characters, each as an array [N, H].
+        """Return all states and gates after each of N characters, as arrays [N, H].
 
-        They are named as the cell names them: an LSTM has h, c, i, f, o and g, and in its second layer 2.h and so on;
+        The names are the cell's: an LSTM has h, c, i, f, o and g, and in its second layer 2.h and so on;
         `lstm-projection` has r [N, R]. Raises CharrnnError for a bidirectional model.
         """
         import numpy as np
@@ -209,12 +210,12 @@ class Model:
         seed: int | None = None,
         unknown: str = "error",
     ) -> str:
-        """Fill the gaps of a text, where each ``mark`` stands for one character; it takes a bidirectional model.
+        """Fill the gaps of a text; each ``mark`` stands for one unknown character.
 
             charrnn.load("both.npz").fill("The c_t s_t on the m_t")
 
-        What is filled in is the most probable that a ``beam`` search finds, or with ``temp`` drawn at that temperature.
-        Raises CharrnnError for any other model, and for a text without a gap.
+        The gaps get the most probable characters that a ``beam`` search finds or, with ``temp``, characters drawn at
+        that temperature. Raises CharrnnError if the model is not bidirectional, and for a text without a gap.
         """
         return self.completions(text, 1, mark=mark, beam=beam, temp=temp, seed=seed, unknown=unknown)[0].text
 
@@ -229,7 +230,7 @@ class Model:
         seed: int | None = None,
         unknown: str = "error",
     ) -> list[Completion]:
-        """Return the ``k`` most probable ways to fill the gaps of a text, or with ``temp`` as many drawn ones."""
+        """Return the ``k`` most probable ways to fill the gaps or, with ``temp``, ``k`` drawn ones."""
         from charrnn.writing.completion import Completion
         from charrnn.writing.filling import Filler
         from charrnn.writing.samples import seeds
@@ -260,7 +261,7 @@ class Model:
         return self._opened.score_blocks(self._blocks(text, unknown), team, name)
 
     def _asked(self, function: str, prime: str, options: WritingOptions) -> tuple[Ending, Sampler, Ids, int]:
-        """Return where texts end, a sampler that has read the prime, what of that to show, and the seed."""
+        """Return the ending of texts, a sampler that has read the prime, the prime to show, and the seed."""
         from charrnn.writing.samples import Ending
 
         require_known(function, options, WritingOptions.__annotations__)
@@ -292,7 +293,7 @@ class Model:
         return self._decoded(chain([read], (piece.symbols for piece in pieces)))
 
     def _decoded(self, parts: Iterable[NDArray[Any]]) -> Iterator[str]:
-        """Yield the characters of symbols that come in parts; bytes that are not UTF-8 become escapes."""
+        """Yield the characters of symbols that arrive in parts; bytes that are not UTF-8 become escapes."""
         decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
         for part in parts:
             yield from decoder.decode(self.vocabulary.decode_bytes(part))
@@ -306,7 +307,7 @@ def write_model(checkpoint: Checkpoint, path: str | os.PathLike[str], *, slim: b
 
 
 def _seed(seed: int | None) -> int:
-    """Return a seed, or one that differs each time."""
+    """Return the given seed, or a new one."""
     if seed is None:
         from charrnn.writing.samples import fresh_seed
 

@@ -1,4 +1,4 @@
-"""A run of training, as an iterator of its progress."""
+"""A training run, as an iterator of progress records."""
 
 import os
 import signal
@@ -37,7 +37,7 @@ def train(
     threads: int | None = None,
     **options: Unpack[TrainingOptions],
 ) -> "Run":
-    """Prepare a run of training on a text; iterate over it to train.
+    """Prepare a training run on a text; iterate over it to train.
 
         run = charrnn.train("corpus.txt", cell="gru", hidden=128, epochs=3)
         for record in run:
@@ -46,11 +46,11 @@ def train(
 
     The corpus is the path of a file or folder, a list of paths, or the text itself: a string that is not the name of an
     existing file or folder. All options are those of ``charrnn train``, with the same defaults and results; ``time`` is
-    in seconds, or a string such as "5m". With ``resume``, the run in a model file continues, on the text that the file
-    names unless one is given. What a user should know of the text is a warning (UserWarning).
+    in seconds, or a string such as "5m". ``resume`` continues the run in a model file; without a corpus, it reads the
+    text that the file names. Notes about the text are warnings (UserWarning).
 
-    Raises CharrnnError for a text that cannot be learned from, for options that make no sense, and for a model file
-    that cannot be resumed; TypeError for an option that does not exist.
+    Raises CharrnnError for an unusable text, for invalid options, and for a model file that cannot be resumed;
+    TypeError for an unknown option.
     """
     require_known("train", options, TrainingOptions.__annotations__)
     texts = None if corpus is None else _texts(corpus)
@@ -80,19 +80,19 @@ def train(
 
 
 class Run(Iterator[Progress]):
-    """A run of training: an iterator that trains for a moment, then yields a `Progress` record.
+    """A training run: an iterator that trains for a moment, then yields a `Progress` record.
 
         for record in run:
             if record.val_loss is not None and record.val_loss < 1.5:
                 break
 
-    To stop, leave the loop, or call `stop`; to continue, iterate again: the result is that of a run that never stopped.
-    Ctrl-C ends the loop too, after the step that is being taken. A run is for one thread at a time; it keeps threads of
+    To stop, leave the loop, or call `stop`. To continue, iterate again: the result is the same as without a stop.
+    Ctrl-C also ends the loop, after the current step. Only one thread at a time can use a run. The run keeps threads of
     its own until it is finished, closed (it is a context manager), or no longer used.
     """
 
     def __init__(self, trainer: Trainer, team: Team) -> None:
-        """Wrap a trainer; the team that it has is closed with the run."""
+        """Wrap a trainer; its team is closed with the run."""
         self._trainer = trainer
         self._records: Iterator[Progress] | None = None
         self._turn = threading.Lock()
@@ -130,7 +130,7 @@ class Run(Iterator[Progress]):
             raise
 
     def stop(self) -> None:
-        """End the loop after the record that is being made; iterating again continues."""
+        """End the loop after the current record; iterating again continues."""
         self._trainer.stop = True
 
     def finish(self) -> Model:
@@ -141,7 +141,7 @@ class Run(Iterator[Progress]):
 
     @property
     def finished(self) -> bool:
-        """Whether the run has come to its end, or stopped early because validation no longer improved."""
+        """Whether the run is complete, or stopped early because validation no longer improved."""
         return self._trainer.finished
 
     @property
@@ -151,7 +151,7 @@ class Run(Iterator[Progress]):
 
     @property
     def model(self) -> Model:
-        """The best model so far, by its validation loss; a copy, which further training leaves alone.
+        """The best model so far, by its validation loss: a copy that further training does not change.
 
         Raises CharrnnError before the first step.
         """
@@ -168,7 +168,7 @@ class Run(Iterator[Progress]):
         return self._trainer.checkpoint()
 
     def close(self) -> None:
-        """End the run's threads; what it has learned stays."""
+        """End the run's threads; what the run has learned remains."""
         self._close()
 
     def __enter__(self) -> "Run":
@@ -179,7 +179,7 @@ class Run(Iterator[Progress]):
 
 
 def _texts(corpus: str | bytes | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> Texts:
-    """Return what to learn from."""
+    """Return the texts to train on."""
     if isinstance(corpus, bytes):
         return Texts(data=corpus)
     if isinstance(corpus, str):
@@ -230,7 +230,7 @@ def _warn(sentence: str) -> None:
 
 @contextmanager
 def _interrupted_later() -> Iterator[None]:
-    """Keep Ctrl-C for the end of the block, as weights and the count of steps must change together."""
+    """Delay Ctrl-C until the block ends: weights and the step count must change together."""
     own = signal.default_int_handler
     if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) is not own:
         yield
