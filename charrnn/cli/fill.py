@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from charrnn.cli.models import compile_noticed, open_model
-from charrnn.cli.options import EscapedText, Number, given, model_argument, unknown_option
+from charrnn.cli.options import ESCAPES, EscapedText, Number, given, model_argument, note_escapes, unknown_option
 from charrnn.cli.records import Column, chosen, format_options, write
 from charrnn.errors import CharrnnError
 from charrnn.writing.controls import BEAM, HOTTEST, SMALLEST
@@ -54,14 +54,14 @@ class FillOptions:
 
 @click.command(short_help="Fill gaps in a text with a bidirectional model.")
 @model_argument
-@click.argument("text", required=False, metavar="[TEXT]")
+@click.argument("text", required=False, type=EscapedText(optional=True), metavar="[TEXT]")
 @click.option(
     "--mark",
     type=EscapedText(),
     default="_",
     show_default=True,
     metavar="TEXT",
-    help="Mark for one unknown character; choose another if the text itself contains this one.",
+    help=f"Mark for one unknown character; choose another if the text itself contains this one. {ESCAPES}.",
 )
 @click.option("-k", "--best", type=click.IntRange(1, 1000), metavar="K", help="Print the K most probable completions.")
 @click.option(
@@ -113,6 +113,9 @@ def command(ctx: click.Context, /, **values: Any) -> None:
     model = open_model(options.model)
     filler = Filler(model.network)
     gapped = _gapped(options, model)
+    note_escapes(
+        {"the text": "" if options.from_stdin else options.text or "", "--mark": options.mark}, model.vocabulary
+    )
     compile_noticed(model.network, filler.compile)
     found = _found(options, filler, gapped)
     _tell(options, form, (Completion(gapped, filling, model.vocabulary) for filling in found))

@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
@@ -13,6 +13,9 @@ from charrnn.errors import CharrnnError
 from charrnn.library.keywords import seconds_of
 from charrnn.text.defaults import UNKNOWN
 from charrnn.writing.controls import CONTROLS, Controls
+
+if TYPE_CHECKING:
+    from charrnn.text.vocabulary import Vocabulary
 
 MOST_COMPARED = 20_000_000  # characters of the texts to compare with a corpus: each takes about 100 bytes of memory
 
@@ -62,16 +65,35 @@ class Duration(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # gen
 
 
 class EscapedText(click.ParamType):  # type: ignore[type-arg, unused-ignore]
-    r"""A nonempty string in which \n is a line break, \t a tab and \\ a backslash."""
+    r"""A string in which \n is a line break, \t a tab and \\ a backslash: the rule for all options that take a text.
+
+    It is nonempty unless it is `optional`.
+    """
 
     name = "text"
     escapes = {"n": "\n", "t": "\t", "\\": "\\"}  # noqa: RUF012
 
+    def __init__(self, *, optional: bool = False) -> None:
+        self.optional = optional
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Replace the escapes; other backslashes stay."""
-        if not value:
+        if not (value or self.optional):
             self.fail("the text is empty.", param, ctx)
         return re.sub(r"\\([nt\\])", lambda match: self.escapes[match[1]], value)
+
+
+ESCAPES = r"\n is a line break, \t a tab and \\ a backslash"
+
+
+def note_escapes(texts: dict[str, str], vocabulary: "Vocabulary") -> None:
+    r"""Print a note for texts by option in which \n or \t was replaced, if a backslash could be meant."""
+    from charrnn.display.console import note
+
+    if vocabulary.byte_level or "\\" in vocabulary.characters:
+        for option, text in texts.items():
+            if "\n" in text or "\t" in text:
+                note(rf"in {option}, {ESCAPES}: type \\n for a backslash and an n")
 
 
 EFFECTS = (

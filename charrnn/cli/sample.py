@@ -9,11 +9,13 @@ import click
 from charrnn.cli.models import compile_sampling, open_model
 from charrnn.cli.options import (
     EFFECTS,
+    ESCAPES,
     EscapedText,
     control_options,
     copied_options,
     given,
     model_argument,
+    note_escapes,
     split_controls,
     unknown_option,
 )
@@ -46,10 +48,15 @@ NOVEL = f"Write only samples that are not in CORPUS, which can have up to {MOST_
     type=EscapedText(),
     multiple=True,
     metavar="TEXT",
-    help=r"End before TEXT, in which \n is a line break; can be given several times.",
+    help=f"End before TEXT, in which {ESCAPES}; can be given several times.",
 )
 @click.option("--count", type=click.IntRange(1, 10**9), default=1, show_default=True, help="Number of samples.")
-@click.option("--prime", metavar="TEXT", help="Text to continue; - reads it from standard input.")
+@click.option(
+    "--prime",
+    type=EscapedText(optional=True),
+    metavar="TEXT",
+    help=f"Text to continue, in which {ESCAPES}; - reads it from standard input, unchanged.",
+)
 @click.option("--prime-file", type=click.Path(), metavar="FILE", help="File with the text to continue.")
 @click.option("--no-prime", is_flag=True, help="Do not write the prime, only the text after it.")
 @click.option(
@@ -96,6 +103,7 @@ def command(ctx: click.Context, /, **values: Any) -> None:
 
     model = open_model(options.model)
     ending = _ending(options, model.vocabulary)
+    note_escapes({"--prime": options.prime or "", "--stop": "".join(options.stop)}, model.vocabulary)
     compile_sampling(model)
     sampler = Sampler(model.network, controls=controls)
     compare = _comparison(options, model.vocabulary)

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from charrnn.cells.table import ACTIVATIONS, CELLS, MAXIMUM_HIDDEN
-from charrnn.cli.options import Duration, EscapedText, Number, layers_option
+from charrnn.cli.options import ESCAPES, Duration, EscapedText, Number, layers_option
 from charrnn.text.defaults import FRACTION, UNKNOWN, USUAL_MOST
 from charrnn.training.rules import GRADIENTS, OPTIMIZERS, SCHEDULES
 
@@ -242,7 +242,8 @@ OPTIONS: tuple[Callable[[Any], Any], ...] = (
         "separator",
         type=EscapedText(),
         metavar="lines|SEPARATOR",
-        help="Treat each line, or each part between SEPARATORs, as a separate text with a start and an end.",
+        help="Treat each line, or each part between SEPARATORs, as a separate text with a start and an end; in "
+        f"SEPARATOR, {ESCAPES}.",
     ),
     click.option(
         "--save-every",

@@ -30,7 +30,9 @@ class HeldOut:
 
     def record(self, corpus: Corpus) -> dict[str, Any]:
         """Return what a model file says about the part that validates."""
-        digest = hashlib.sha256(self.validation.astype("<u4")).hexdigest()  # tells whether it is still the same part
+        digest = hashlib.sha256(
+            self.validation.astype("<u4").tobytes()
+        ).hexdigest()  # tells whether it is still the same part
         held_out = {"characters": int(self.validation.size), "source": self.source, "digest": digest}
         record: dict[str, Any] = {"held_out": held_out}
         if corpus.validation is not None:

@@ -29,7 +29,7 @@ NAMES = sorted({"".join(random.Random(k).choices(["an", "be", "ri", "lo", "ma", 
 def names_model(tmp_path_factory):
     """Train a model of names, one a line; beside it lie the names, corpus.txt."""
     text, folder = "".join(f"{name}\n" for name in NAMES), tmp_path_factory.mktemp("names")
-    return trained_on(text, folder, "--epochs", 40, "--documents", "lines")
+    return trained_on(text, folder, "--epochs", 300, "--documents", "lines", "--val-fraction", 0)
 
 
 def lines(result):
@@ -455,3 +455,19 @@ def test_a_corpus_too_long_to_be_kept(tmp_path):
         path.write_bytes(raw)
         with pytest.raises(CharrnnError, match="too long: at most 100 characters can be kept in memory"):
             novel_to(str(path), vocabulary, prime, most=100)
+
+
+def test_escapes_follow_one_rule(folder, run):
+    r"""In --prime, --stop, --mark, the text of fill and --documents, \n is a line break, \t a tab and \\ a backslash."""
+    Path("code.txt").write_text("def main(self):\n\treturn x\\n\n" * 100, encoding="utf-8")
+    model = trained_on(Path("code.txt").read_text(encoding="utf-8"), folder, "--epochs", 1)
+    for typed, meant in ((r"main(self):\n\t", "main(self):\n\t"), (r"x\\n", r"x\n"), (r"\x", r"\x")):
+        result = run("sample", model, "--prime", typed, "--length", 5, "--seed", 1)
+        assert result.out.startswith(meant)
+        assert ("type \\\\n for a backslash and an n" in result.err) == ("\n" in meant)
+    assert run("sample", model, "--prime", "-", "--length", 5, stdin=b"x\\n").out.startswith(r"x\n")
+    stopped = run("sample", model, "--stop", r"\n", "--seed", 1, "--temp", 1, "--prime", "d")
+    assert "\n" not in stopped.out
+    assert run("sample", model, "--prime", "", "--length", 5).code == 0
+    for command in ("sample", "fill", "train"):
+        assert "\\n is a line break" in " ".join(run(command, "--help").out.split())
