@@ -30,9 +30,8 @@ class HeldOut:
 
     def record(self, corpus: Corpus) -> dict[str, Any]:
         """Return what a model file says about the part that validates."""
-        digest = hashlib.sha256(
-            self.validation.astype("<u4").tobytes()
-        ).hexdigest()  # tells whether it is still the same part
+        symbols = self.validation.astype("<u4").tobytes()
+        digest = hashlib.sha256(symbols).hexdigest()  # tells a resumed run whether it is still the same part
         held_out = {"characters": int(self.validation.size), "source": self.source, "digest": digest}
         record: dict[str, Any] = {"held_out": held_out}
         if corpus.validation is not None:

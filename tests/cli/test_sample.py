@@ -458,7 +458,7 @@ def test_a_corpus_too_long_to_be_kept(tmp_path):
 
 
 def test_escapes_follow_one_rule(folder, run):
-    r"""In --prime, --stop, --mark, the text of fill and --documents, \n is a line break, \t a tab and \\ a backslash."""
+    r"""In --prime, --stop, --mark, the text of fill and --documents: a line break, a tab, a backslash."""
     Path("code.txt").write_text("def main(self):\n\treturn x\\n\n" * 100, encoding="utf-8")
     model = trained_on(Path("code.txt").read_text(encoding="utf-8"), folder, "--epochs", 1)
     for typed, meant in ((r"main(self):\n\t", "main(self):\n\t"), (r"x\\n", r"x\n"), (r"\x", r"\x")):
