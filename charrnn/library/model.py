@@ -147,7 +147,7 @@ class Model:
         r"""Return the ``k`` most probable next characters, with their probabilities.
 
         The most probable one comes first. The end of a document is shown as the separator, and a byte beyond ASCII as
-        ``\\x80`` and so on.
+        ``\x80`` and so on.
         """
         import numpy as np
 

@@ -261,7 +261,7 @@ def test_a_misspelled_option_is_named(model):
     """The error says which one may be meant."""
     with pytest.raises(TypeError, match=r"sample\(\) has no argument 'tempo'; did you mean temp\?"):
         model.sample(tempo=1.0)
-    with pytest.raises(TypeError, match="there are length, lines"):
+    with pytest.raises(TypeError, match="its arguments are length, lines"):
         model.stream(zzz=1)
 
 
