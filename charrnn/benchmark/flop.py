@@ -3,10 +3,10 @@
 from charrnn.cells.architecture import Architecture
 
 COUNTED = (
-    "A FLOP is a multiplication or an addition in a matrix product with weights: 2 for each weight and character on "
-    "the way forward and, in training, 2 more on the way back to the states and 2 for the weight's gradient. The first "
-    "layer's input weights count nothing, as a one-hot input picks a row of them; nor do biases, pointwise functions, "
-    "softmax and optimizer."
+    "A FLOP is one multiplication or addition in a matrix product with weights: 2 per weight and character in the "
+    "forward pass and, in training, 2 more for the gradient of the states and 2 for the gradient of the weights. The "
+    "input weights of the first layer are not counted, because a one-hot input selects one of their rows. Biases, "
+    "pointwise functions, softmax and the optimizer are not counted either."
 )
 
 

@@ -67,17 +67,17 @@ class Model:
 
     @property
     def path(self) -> str:
-        """The file that it was loaded from; "" if it was not."""
+        """The file that the model was loaded from, or ""."""
         return self._opened.path
 
     @property
     def vocabulary(self) -> Vocabulary:
-        """What its symbols are: ``vocabulary.characters``, in the order of their numbers."""
+        """The vocabulary: ``vocabulary.characters`` has its symbols in the order of their numbers."""
         return self._opened.vocabulary
 
     @cached_property
     def parameters(self) -> Mapping[str, NDArray[np.float32]]:
-        """Its parameters by name, such as ``layer0.W_i`` [H, H] and ``output.V`` [H, V]; read-only.
+        """The parameters by name, such as ``layer0.W_i`` [H, H] and ``output.V`` [H, V]; read-only.
 
         `Architecture.parameter_shapes` lists all names and shapes.
         """
@@ -88,13 +88,13 @@ class Model:
 
     @property
     def info(self) -> dict[str, Any]:
-        """What it is and how it was trained, as ``charrnn info --json`` prints it."""
+        """What the model is and how it was trained, as ``charrnn info --json`` prints it."""
         return self._opened.info
 
     def save(self, path: str | os.PathLike[str], *, slim: bool = False, force: bool = False) -> None:
         """Write a model file, whole or not at all.
 
-        A model that a `Run` trained keeps what ``resume`` needs, unless ``slim``; one that was loaded has it no longer.
+        A model that a `Run` trained keeps what ``resume`` needs, unless ``slim``; a loaded model does not have it.
         Raises CharrnnError if the file cannot be written, or exists and is not to be replaced (``force``).
         """
         write_model(self._opened.checkpoint, path, slim=slim, force=force)

@@ -1,4 +1,4 @@
-"""An opened model: a checkpoint and its network. Commands and the library's `Model` stand on it."""
+"""An opened model: a checkpoint and its network. Commands and the library's `Model` use it."""
 
 from __future__ import annotations
 
@@ -28,24 +28,24 @@ class OpenedModel:
 
     @property
     def vocabulary(self) -> Vocabulary:
-        """What its symbols are."""
+        """The vocabulary: its symbols."""
         return self.checkpoint.vocabulary
 
     @property
     def architecture(self) -> Architecture:
-        """The sizes of its network."""
+        """The sizes of the network."""
         return self.checkpoint.architecture
 
     @cached_property
     def network(self) -> Network:
-        """Its network, made when it is first needed."""
+        """The network, made when it is first needed."""
         from charrnn.model.network import Network
 
         return Network(self.architecture, self.checkpoint.parameters)
 
     @property
     def info(self) -> dict[str, Any]:
-        """What it is and how it was trained, as ``charrnn info --json`` prints it."""
+        """What the model is and how it was trained, as ``charrnn info --json`` prints it."""
         return {
             "cell": self.architecture.cell,
             "hidden": self.architecture.hidden,
@@ -59,7 +59,7 @@ class OpenedModel:
         }
 
     def gapped(self, text: str, mark: str, unknown: str = "error", *, where: str = "the text") -> Gapped:
-        """Find the gaps of a text, spelled as by the vocabulary; raise CharrnnError if it is empty or has none."""
+        """Find the gaps of a text that is spelled as in the vocabulary; raise CharrnnError if it has none."""
         from charrnn.writing.filling import Gapped
 
         typed_mark = self.vocabulary.typed(mark)
@@ -72,9 +72,9 @@ class OpenedModel:
         return Gapped.of(text, typed_mark, self.vocabulary, unknown=unknown, where=where)
 
     def score_blocks(self, blocks: Iterable[Ids], team: Team, name: str) -> Iterator[Scored]:
-        """Score a text that comes in blocks, piece by piece, as `reading.scoring.score_pieces` does.
+        """Score a text in blocks, piece by piece, as `reading.scoring.score_pieces` does.
 
-        Raises CharrnnError, in which the text has this ``name``, if it is too short or if a loss is not finite.
+        Raises CharrnnError, with the ``name`` of the text, if the text is too short or a loss is not finite.
         """
         import numpy as np
 
