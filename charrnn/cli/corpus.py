@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from charrnn import corpora
+from charrnn.cli.targets import require_text
 from charrnn.errors import CharrnnError
 
 
@@ -98,5 +99,6 @@ def _write(pieces: Iterable[bytes], target: Path, force: bool) -> None:
             file.writelines(pieces)
         return
     check_writable(target, force=force, exists="already exists; --force overwrites it")
+    require_text(target)
     with replacing(target) as file:
         file.writelines(pieces)

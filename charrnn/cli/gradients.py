@@ -147,7 +147,8 @@ def _check_usage(options: GradientsOptions) -> None:
     if options.png is not None:
         from charrnn.display.plots import check_plottable
 
-        refuse_sources(options.png, [(path, "a file") for path in (*options.models, options.text)])
+        read = [(path, "a model that is read") for path in options.models]
+        refuse_sources(options.png, [*read, (options.text, "the text that is read")], "--png")
         check_plottable(options.png)
 
 

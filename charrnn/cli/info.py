@@ -47,7 +47,7 @@ def command(model: str, as_json: bool, plot: str | None) -> None:
       charrnn info model.npz --plot curve.png
     """
     if plot is not None:
-        refuse_sources(plot, [(model, "the model")], "draw into")
+        refuse_sources(plot, [(model, "the model that is read")], "--plot")
     opened = open_model(model)
     checkpoint = opened.checkpoint
     if plot is not None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from charrnn.cli.options import EscapedText
-from charrnn.cli.targets import refuse_existing
+from charrnn.cli.targets import refuse_existing, require_text
 from charrnn.errors import CharrnnError
 from charrnn.text.defaults import UNKNOWN
 from charrnn.writing.controls import CONTROLS, Control, Controls
@@ -127,6 +127,7 @@ class Play:
             if not force:
                 refuse_existing(path, "/save! replaces it")
             check_writable(path, force=True)
+            require_text(path)
             with replacing(path) as file:
                 file.write(self.conversation.text)
         except ValueError:  # a name with a null in it

@@ -1,31 +1,60 @@
-"""Checks of files to write: not over a file that is read, nor over an existing one unless asked for."""
+"""Checks of files to write: not over a file that is read, nor over a file of another kind."""
 
+import json
 import os
 from collections.abc import Sequence
-
-import click
+from contextlib import suppress
+from pathlib import Path
 
 from charrnn.errors import CharrnnError
 
+LONGEST_RECORD = 4096  # bytes of the first line of a log; ours has about 200
 
-def refuse_sources(target: str, sources: Sequence[tuple[str, str]], instead: str = "write to") -> None:
-    """Raise click.UsageError if a file to write is one that is read.
 
-    A source is a path and what the file is.
+def refuse_sources(
+    target: str, sources: Sequence[tuple[str, str]], option: str, *, byte_level: bool = False, joins: bool = False
+) -> None:
+    """Raise CharrnnError if a file to write is one of the sources, or in a folder and read with it.
+
+    A source is a path and what the file is. With ``joins``, a new file in a folder counts, too.
     """
-    from charrnn.storage.files import is_same_file, shown
+    from charrnn.storage.files import shown
+    from charrnn.text.sources import is_read
 
     for path, what in sources:
-        if path != "-" and is_same_file(target, path):
-            raise click.UsageError(f"{shown(target)} is {what} that is read; {instead} another file.")
+        if is_read(target, path, byte_level=byte_level, joins=joins):
+            where = f"in {shown(path)}, {what}" if Path(path).is_dir() else what
+            raise CharrnnError(f"{shown(target)} is {where}; name another file with {option}")
 
 
-def refuse_log(log: str, others: Sequence[str | None]) -> None:
-    """Raise CharrnnError if --log is the text or a model."""
-    from charrnn.storage.files import is_same_file
+def require_log(path: str) -> None:
+    """Raise CharrnnError if a file exists that is not the log of a run, so that no other file is lost."""
+    from charrnn.storage.files import shown
 
-    if any(other and is_same_file(log, other) for other in others):
-        raise CharrnnError(f"{log} is the text or a model of this run; give another file after --log")
+    if not Path(path).is_file():  # a new file, or a pipe or device
+        return
+    record: object = None
+    with suppress(OSError, ValueError), Path(path).open("rb") as file:
+        line = file.readline(LONGEST_RECORD)
+        record = json.loads(line or b'{"step": 0}')  # nothing is lost with an empty file
+    if not (isinstance(record, dict) and "step" in record):
+        raise CharrnnError(f"{shown(path)} exists and is not the log of a run; name another file with --log")
+
+
+def require_text(path: str | Path) -> None:
+    """Raise CharrnnError if a file exists that is not a text (has a NUL), so that no model is lost."""
+    from charrnn.storage.files import reason, shown
+    from charrnn.text.sources import chunks
+
+    if not Path(path).is_file():
+        return
+    try:
+        with Path(path).open("rb") as file:
+            binary = any(b"\0" in block for block in chunks(file))
+    except OSError as fault:
+        raise CharrnnError(f"{shown(path)} cannot be read: {reason(fault)}") from None
+    if binary:
+        raise CharrnnError(f"{shown(path)} exists and is not a text file, so it is not replaced; name another file")
 
 
 def refuse_existing(target: str, otherwise: str) -> None:

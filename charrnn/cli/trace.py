@@ -121,9 +121,10 @@ def _check_targets(options: TraceOptions) -> None:
     from charrnn.display.plots import check_plottable
     from charrnn.storage.files import check_writable, shown
 
-    for target in (options.html, options.png):
+    read = [(options.model, "the model that is read"), (options.text, "the text that is read")]
+    for target, option in ((options.html, "--html"), (options.png, "--png")):
         if target is not None:
-            refuse_sources(target, [(options.model, "the model"), (options.text, "the text")])
+            refuse_sources(target, read, option)
     if options.html is not None:
         if Path(options.html).suffix.lower() not in (".html", ".htm"):
             raise click.UsageError(f"The file of --html must end in .html, not {shown(options.html)}.")

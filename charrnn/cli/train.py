@@ -1,18 +1,20 @@
 """``charrnn train``: train a model on a text."""
 
-from collections.abc import Sequence
 from contextlib import ExitStack
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from charrnn.cli.options import given
-from charrnn.cli.targets import refuse_log
+from charrnn.cli.targets import refuse_sources, require_log
 from charrnn.cli.train_log import Log
 from charrnn.cli.train_options import TrainOptions, train_options
 from charrnn.cli.train_run import orderly
 from charrnn.cli.train_usage import check_usage
 from charrnn.errors import CharrnnError
+
+if TYPE_CHECKING:
+    from charrnn.text.ingest import Corpus
 
 
 @click.command(short_help="Train a model on a text.")
@@ -47,6 +49,7 @@ def command(ctx: click.Context, /, **values: Any) -> None:
     from charrnn.cli.train_online import learn
     from charrnn.cli.train_preparation import new_run, online_run, resumed_run
     from charrnn.cli.train_session import train
+    from charrnn.model.model_file import require_replaceable
     from charrnn.model.team import Team
     from charrnn.storage.files import check_writable, is_same_file, locked
 
@@ -54,6 +57,9 @@ def command(ctx: click.Context, /, **values: Any) -> None:
     if output == "-":
         raise CharrnnError("a model cannot be written to standard output; give the name of a file after -o")
     same = resume is not None and is_same_file(output, resume)
+    _check_targets(options)
+    if not same:
+        require_replaceable(output)
     with ExitStack() as stack:
         stack.enter_context(orderly())
         stack.enter_context(locked(output))  # before anything else: another run can be about to write its first model
@@ -61,18 +67,27 @@ def command(ctx: click.Context, /, **values: Any) -> None:
         team = stack.enter_context(Team(options.threads))
         if options.online:
             run = online_run(options, team)
-            code = learn(run, options, stack.enter_context(_log(options)))
+            code = learn(run, options, stack.enter_context(Log(options.log, append=resume is not None)))
         else:
             trainer = resumed_run(resume, options, team) if resume else new_run(options, team)
-            code = train(trainer, options, stack.enter_context(_log(options, trainer.corpus.sources)))
+            _check_targets(options, trainer.corpus)
+            code = train(trainer, options, stack.enter_context(Log(options.log, append=resume is not None)))
     ctx.exit(code)
 
 
-def _log(options: TrainOptions, sources: Sequence[str] = ()) -> Log:
-    """Open the file of --log.
+def _check_targets(options: TrainOptions, corpus: "Corpus | None" = None) -> None:
+    """Raise CharrnnError if the model or the log would replace a file of the run, or be read with a folder's files.
 
-    Raises CharrnnError for a file that the run reads or writes.
+    A resumed run's texts are known only from its corpus.
     """
+    texts = options.corpus if corpus is None else corpus.all_sources
+    byte_level = options.byte_level if corpus is None else corpus.vocabulary.byte_level
+    read = [(path, "the text that is read") for path in (*texts, options.validate) if path]
+    if options.init_from:
+        read.append((options.init_from, "the model that is read"))
+    refuse_sources(options.target, read, "-o", byte_level=byte_level, joins=byte_level)
     if options.log:
-        refuse_log(options.log, [options.target, options.resume, options.init_from, *sources])
-    return Log(options.log, append=options.resume is not None)
+        models = [(options.target, "the model that is written")]
+        models += [(options.resume, "the model that is read")] if options.resume else []
+        refuse_sources(options.log, [*models, *read], "--log", joins=True)
+        require_log(options.log)

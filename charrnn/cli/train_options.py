@@ -68,7 +68,7 @@ class TrainOptions:
 OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.argument("corpus", nargs=-1, type=click.Path(), metavar="[CORPUS…]"),
     click.option("-o", "--output", type=click.Path(), help="Model file to write.  [default: model.npz]"),
-    click.option("--force", is_flag=True, help="Overwrite an existing model file."),
+    click.option("--force", is_flag=True, help="Replace an existing model (never another kind of file)."),
     click.option(
         "--resume",
         type=click.Path(),

@@ -95,7 +95,8 @@ class Model:
         """Write a model file, whole or not at all.
 
         A model that a `Run` trained keeps what ``resume`` needs, unless ``slim``; a loaded model does not have it.
-        Raises CharrnnError if the file cannot be written, or exists and is not to be replaced (``force``).
+        Raises CharrnnError if the file cannot be written, if it exists without ``force``, or if it exists and is not a
+        model.
         """
         write_model(self._opened.checkpoint, path, slim=slim, force=force)
 
@@ -301,7 +302,11 @@ class Model:
 
 
 def write_model(checkpoint: Checkpoint, path: str | os.PathLike[str], *, slim: bool, force: bool) -> None:
-    """Write a model file; raise CharrnnError if it cannot be written, or exists and is not to be replaced."""
+    """Write a model file.
+
+    Raises CharrnnError if it cannot be written, if a file exists that is not to be replaced, or that is not a model.
+    """
+    model_file.require_replaceable(os.fspath(path))
     model_file.check_writable(os.fspath(path), force=force)
     model_file.save(os.fspath(path), replace(checkpoint, resume=None) if slim else checkpoint)
 

@@ -17,6 +17,8 @@ from charrnn.library.model import Model, write_model
 from charrnn.library.preparation import Symbols, Texts, new_trainer, resumed_trainer, separator_of
 from charrnn.model.model_file import Checkpoint, load
 from charrnn.model.team import Team
+from charrnn.storage.files import shown
+from charrnn.text.sources import is_read
 from charrnn.training.progress import Progress
 from charrnn.training.trainer import Trainer
 
@@ -158,7 +160,14 @@ class Run(Iterator[Progress]):
         return Model(self._checkpoint())
 
     def save(self, path: str | os.PathLike[str], *, slim: bool = False, force: bool = False) -> None:
-        """Write the best model so far, with all that ``resume`` needs unless ``slim``, as `Model.save` does."""
+        """Write the best model so far, with all that ``resume`` needs unless ``slim``, as `Model.save` does.
+
+        Also raises CharrnnError if the file is one that the run reads.
+        """
+        corpus = self._trainer.corpus
+        byte_level = corpus.vocabulary.byte_level  # of a folder, the model would then be read, too
+        if any(is_read(path, source, byte_level=byte_level, joins=byte_level) for source in corpus.all_sources):
+            raise CharrnnError(f"{shown(os.fspath(path))} is a text that the run reads; name another file")
         write_model(self._checkpoint(), path, slim=slim, force=force)
 
     def _checkpoint(self) -> Checkpoint:

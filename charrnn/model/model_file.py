@@ -15,10 +15,21 @@ from charrnn.cells.real_time import influence_shape, why_not_in_real_time
 from charrnn.errors import CharrnnError
 from charrnn.storage import archive
 from charrnn.storage.archive import Form, UnfitError, check_writable
+from charrnn.storage.files import reason
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.version import __version__
 
-__all__ = ["FORMAT", "LONGEST_SEPARATOR", "Checkpoint", "Resume", "check_writable", "load", "require_storable", "save"]
+__all__ = [
+    "FORMAT",
+    "LONGEST_SEPARATOR",
+    "Checkpoint",
+    "Resume",
+    "check_writable",
+    "load",
+    "require_replaceable",
+    "require_storable",
+    "save",
+]
 
 FORMAT = 3  # of the file; raise it whenever a reader of the old format would misunderstand the new one
 # Formats 1 and 2 are still read: format 1 had no vocabularies of documents, and neither had options of the network.
@@ -29,6 +40,7 @@ _META = Form("|u1", (None,), limit=16 << 20)
 _VALUES = 500_000  # in the JSON: as objects, short values take many times their size in the file
 _DEPTH = 8  # levels of nested lists and records; ours has four
 LONGEST_SEPARATOR = 4096  # characters: the time to search for a separator grows with the square of its length
+_NAME = slice(30, 38)  # bytes of a model file with the name of its first entry, meta.npy
 _CHUNK = 1 << 20  # numbers to test for NaN and infinity at a time
 
 _FIELDS = {
@@ -79,6 +91,21 @@ def require_storable(architecture: Architecture, moments: int) -> None:
         raise CharrnnError(
             f"a network of {architecture.parameter_count():,} parameters needs a model file of {needed / 2**30:.0f} "
             f"GiB, but the largest is {archive.MAXIMUM_BYTES / 2**30:.0f} GiB; use a smaller --hidden"
+        )
+
+
+def require_replaceable(path: str | Path) -> None:
+    """Raise CharrnnError if a file exists that is not a model, so that no other file is lost."""
+    if not Path(path).is_file():
+        return
+    try:
+        with Path(path).open("rb") as file:
+            head = file.read(_NAME.stop)
+    except OSError as fault:
+        raise CharrnnError(f"{archive.shown(path)} cannot be read: {reason(fault)}") from None
+    if head and head[_NAME] != b"meta.npy":  # an empty file has nothing to lose, a damaged model can be replaced
+        raise CharrnnError(
+            f"{archive.shown(path)} exists and is not a charrnn model, so it is not replaced; name another file"
         )
 
 

@@ -72,11 +72,14 @@ def locked(path: str | Path) -> Iterator[None]:
             os.close(held)
 
 
-def is_same_file(path: str | Path, other: str | Path) -> bool:
+def is_same_file(path: str | os.PathLike[str], other: str | os.PathLike[str]) -> bool:
     """Return whether two paths lead to the same place.
 
-    No file has to exist there.
+    No file has to exist there. Hard links are the same, as are names that the file system does not tell apart.
     """
+    with suppress(OSError, ValueError):
+        if os.path.samefile(path, other):  # noqa: PTH121  # pathlib's resolves neither more nor less
+            return True
     return os.path.realpath(path) == os.path.realpath(other)
 
 

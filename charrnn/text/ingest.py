@@ -62,6 +62,11 @@ class Corpus:
         return sum(int(np.count_nonzero(ids == boundary)) for ids in encoded.blocks_of(self.ids))
 
     @property
+    def all_sources(self) -> tuple[str, ...]:
+        """The paths as given, with those of the text to validate with."""
+        return self.sources + (self.validation.sources if self.validation else ())
+
+    @property
     def characters(self) -> int:
         """The number of characters (or bytes), without the boundaries of documents."""
         return self.ids.size - 2 * (self.documents or 0)

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, cast
 
 from charrnn.errors import CharrnnError
 from charrnn.storage.caches import private_folder
-from charrnn.storage.files import reason, shown
+from charrnn.storage.files import is_same_file, reason, shown
 from charrnn.text.vocabulary import TEXT_BLOCK, decoded
 
 LARGE_TEXT = 64 << 20  # bytes; a longer text is kept on the disk, not in memory
@@ -103,6 +103,24 @@ def files(
                 skipped.append(str(path))
             else:
                 yield name_of(str(path)), file
+
+
+def is_read(target: str | os.PathLike[str], given: str, *, byte_level: bool = False, joins: bool = False) -> bool:
+    """Return whether a file is read from a path: it is the file, or in the folder and a text.
+
+    With ``joins``, a new file in the folder counts, too: it would be read the next time.
+    """
+    if given == "-" or not Path(given).is_dir():
+        return given != "-" and is_same_file(target, given)
+    within = Path(os.path.realpath(target)), Path(os.path.realpath(given))
+    if joins and within[0].is_relative_to(within[1]):
+        return not any(part.startswith(".") for part in within[0].relative_to(within[1]).parts)  # hidden ones are not
+    with readable(given):
+        for path in _below(Path(given), []):
+            if is_same_file(target, path):
+                with path.open("rb") as file:
+                    return byte_level or _is_text(file)
+    return False
 
 
 def sources(

@@ -42,6 +42,10 @@ def test_to_a_file(tmp_path, run):
 
     assert run("corpus", "fables", "--characters", "9000", "-o", target, "--force").code == 0
     assert target.read_bytes() == fables(0, 9000).encode()
+
+    (tmp_path / "model.npz").write_bytes(b"PK\3\4\0")
+    refused(run("corpus", "fables", "-o", tmp_path / "model.npz", "--force"), "model.npz exists and is not a text file")
+    (tmp_path / "model.npz").unlink()
     assert [path.name for path in tmp_path.iterdir()] == ["fables.txt"]
 
 

@@ -149,7 +149,8 @@ def test_documents_too_short_to_look_back(trained, run, folder):
         (("model.npz", "corpus.txt", "--hidden", "8"), 2, "--hidden needs --cell"),
         (("model.npz", "corpus.txt", "--lags", "1"), 2, "--lags"),
         (["--cell", "rnn"] * 27 + ["corpus.txt"], 2, "26 networks"),
-        (("model.npz", "corpus.txt", "--png", "corpus.txt"), 2, "that is read"),
+        (("model.npz", "corpus.txt", "--png", "corpus.txt"), 1, "corpus.txt is the text that is read"),
+        (("model.npz", "books", "--png", "books/one.svg"), 1, "books/one.svg is in books, the text that is read"),
         (("model.npz", "corpus.txt", "--png", "a.gif"), 1, ".png, .svg or .pdf"),
         (("model.npz", "corpus.txt", "--png", "no/a.png"), 1, "the folder no does not exist"),
         (("corpus.txt", "--cell", "rmm"), 1, "unknown cell 'rmm'"),
@@ -166,6 +167,8 @@ def test_what_is_refused(trained, run, folder, arguments, code, words):
     corpus = Path("corpus.txt").read_text(encoding="utf-8")
     Path("strange.txt").write_text(corpus + "~", encoding="utf-8")
     Path("short.txt").write_text(corpus[:20], encoding="utf-8")
+    Path("books").mkdir()
+    Path("books/one.svg").write_text(corpus, encoding="utf-8")
     checkpoint = load(trained)
     checkpoint.parameters["output.V"][:] = 3e38
     save("large.npz", checkpoint)

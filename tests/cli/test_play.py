@@ -130,6 +130,7 @@ def test_line_types_a_line_break(run, trained):
         ("/save no--where/text.txt", ["no--where/text.txt cannot be written"]),
         ("/save --/text.txt", ["--/text.txt cannot be written"]),
         ("/save! .", ["folder"]),
+        ("/save! model.npz", ["model.npz exists and is not a text file, so it is not replaced"]),
         ("/save a\0b", ["not a valid file name"]),
         ("Haus §", ["'§' (U+00A7)", "column 6", "/unknown skip"]),
         ("Haus \udcff", ["byte 0xFF", "is not UTF-8"]),
@@ -137,6 +138,7 @@ def test_line_types_a_line_break(run, trained):
 )
 def test_what_is_refused(run, trained, folder, line, words):
     """A line that cannot be done is one sentence; it changes nothing, the program goes on, and exits with 1."""
+    Path("model.npz").write_bytes(trained.read_bytes())
     before = {path: path.read_bytes() for path in folder.iterdir()}
     result = play(run, trained, f"{line}\nHaus\n", "--length", 10)
     assert result.code == 1

@@ -10,21 +10,83 @@ import pytest
 from tests.helpers.commands import TINY, contents, misused, refused
 
 
-def test_a_log_is_not_written_over_a_text_or_a_model(trained, folder, run):
-    """A log by the name of what the run reads or writes is refused, and leaves that as it was."""
-    text, model = Path("corpus.txt").read_bytes(), trained.read_bytes()
-    Path("model.npz").write_bytes(model)
-    for arguments in (
-        ("corpus.txt", "--log", "./corpus.txt", "-o", "new.npz"),
-        ("corpus.txt", "--log", "new.npz", "-o", "new.npz"),
-        ("--resume", "model.npz", "--epochs", 30, "--log", "model.npz"),
-        ("corpus.txt", "--init-from", "model.npz", "--log", "model.npz", "-o", "new.npz"),
-    ):
-        result = run("train", *arguments)
-        assert result.code == 1
-        assert result.err.endswith("is the text or a model of this run; give another file after --log\n")
-        assert not Path("new.npz").exists()
-    assert (Path("corpus.txt").read_bytes(), Path("model.npz").read_bytes()) == (text, model)
+# Files that are not replaced
+def unchanged(run, *cases):
+    """Type commands; hold that each is refused in one line with the words after it, and changes no file."""
+    for arguments, *words in cases:
+        before = contents(".")
+        refused(run("train", *arguments), *words)
+        assert contents(".") == before, arguments
+
+
+def test_a_model_is_not_written_over_what_the_run_reads(trained, folder, run):
+    """The text, a file of a folder, the text to validate with, another model: refused, with --force too."""
+    Path("books").mkdir()
+    Path("books/one.txt").write_bytes(Path("corpus.txt").read_bytes())
+    Path("link.txt").symlink_to("books/one.txt")
+    Path("hard.txt").hardlink_to("books/one.txt")
+    Path("model.npz").write_bytes(trained.read_bytes())
+    Path("books/model.npz").write_bytes(trained.read_bytes())
+    text, other = (
+        "the text that is read; name another file with -o",
+        "the model that is read; name another file with -o",
+    )
+    unchanged(
+        run,
+        (("corpus.txt", "-o", "./corpus.txt"), f"./corpus.txt is {text}"),
+        (("corpus.txt", "-o", "corpus.txt", "--force"), f"corpus.txt is {text}"),
+        (("books", "-o", "books/one.txt", "--force"), f"books/one.txt is in books, {text}"),
+        (("books", "-o", "hard.txt", "--force"), f"hard.txt is in books, {text}"),
+        (("books/one.txt", "-o", "link.txt", "--force"), f"link.txt is {text}"),
+        (("books", "--bytes", "-o", "books/model.npz", "--force"), f"books/model.npz is in books, {text}"),
+        (("books", "--bytes", "-o", "books/new.npz"), f"books/new.npz is in books, {text}"),
+        (("books", "--validate", "corpus.txt", "-o", "corpus.txt", "--force"), f"corpus.txt is {text}"),
+        (("corpus.txt", "--init-from", "model.npz", "--force"), f"model.npz is {other}"),
+    )
+    assert run("train", "books", *TINY, "--epochs", 1, "--quiet", "-o", "books/model.npz", "--force").code == 0
+    assert run("train", "--resume", "books/model.npz", "--epochs", 2, "--quiet").code == 0  # it was not read as text
+
+
+def test_only_a_model_is_replaced_by_a_model(trained, folder, run):
+    """--force replaces a model, whole or damaged, and an empty file; anything else stays, and one line says so."""
+    Path("notes.txt").write_text("not to be lost")
+    Path("archive.npz").write_bytes(b"PK\3\4" + bytes(100))
+    Path("model.npz").write_bytes(trained.read_bytes())
+    why = "exists and is not a charrnn model, so it is not replaced; name another file"
+    unchanged(
+        run,
+        (("corpus.txt", "-o", "notes.txt", "--force"), f"notes.txt {why}"),
+        (("corpus.txt", "-o", "notes.txt"), f"notes.txt {why}"),
+        (("corpus.txt", "-o", "archive.npz", "--force"), f"archive.npz {why}"),
+        (("--resume", "model.npz", "--epochs", 30, "-o", "corpus.txt", "--force"), f"corpus.txt {why}"),
+    )
+    for data in (b"", trained.read_bytes(), trained.read_bytes()[:1000]):
+        Path("old.npz").write_bytes(data)
+        assert run("train", "corpus.txt", *TINY, "--epochs", 1, "--quiet", "-o", "old.npz", "--force").code == 0
+        assert run("info", "old.npz").code == 0
+
+
+def test_a_log_is_not_written_over_other_files(trained, folder, run):
+    """A log by the name of what the run reads or writes, of a file of another kind, or in a folder of the text."""
+    Path("model.npz").write_bytes(trained.read_bytes())
+    Path("notes.txt").write_text("not to be lost")
+    Path("package.json").write_text('{"name": "not to be lost"}')
+    Path("books").mkdir()
+    Path("books/one.txt").write_bytes(Path("corpus.txt").read_bytes())
+    end = "name another file with --log"
+    unchanged(
+        run,
+        (("corpus.txt", "--log", "./corpus.txt", "-o", "new.npz"), f"./corpus.txt is the text that is read; {end}"),
+        (("corpus.txt", "--log", "new.npz", "-o", "new.npz"), f"new.npz is the model that is written; {end}"),
+        (
+            ("--resume", "model.npz", "--epochs", 30, "--log", "model.npz"),
+            f"model.npz is the model that is written; {end}",
+        ),
+        (("corpus.txt", "--init-from", "model.npz", "--log", "model.npz", "-o", "new.npz"), "the model that is read"),
+        (("corpus.txt", "--log", "notes.txt", "-o", "new.npz"), f"notes.txt exists and is not the log of a run; {end}"),
+        (("corpus.txt", "--log", "package.json", "-o", "new.npz"), "package.json exists and is not the log of a run"),
+        (("books", "--log", "books/log", "-o", "new.npz"), f"books/log is in books, the text that is read; {end}"),
+    )
 
 
 def test_names_that_no_model_can_have(trained, folder, run):
@@ -85,7 +147,7 @@ def test_folders_without_text(folder, run):
 
 def test_a_failed_start_leaves_the_log_alone(folder, run):
     """Where the text cannot be read, a log of an earlier run is kept, and no new one is begun."""
-    Path("old").write_text("{}\n")
+    Path("old").write_text('{"step": 1}\n')
     before = contents(folder)
     for log in ("old", "new"):
         refused(run("train", "nowhere", *TINY, "--epochs", 1, "--log", log), "nowhere")

@@ -180,7 +180,11 @@ def test_a_model_is_saved_whole_or_not_at_all(model, tmp_path):
     model.save(str(target), force=True)
     with pytest.raises(CharrnnError, match="nowhere does not exist"):
         model.save(tmp_path / "nowhere" / "copy.npz")
-    assert [path.name for path in tmp_path.iterdir()] == ["copy.npz"]
+    (tmp_path / "notes.txt").write_text("not to be lost")
+    with pytest.raises(CharrnnError, match=r"notes\.txt exists and is not a charrnn model, so it is not replaced"):
+        model.save(tmp_path / "notes.txt", force=True)
+    assert (tmp_path / "notes.txt").read_text() == "not to be lost"
+    assert {path.name for path in tmp_path.iterdir()} == {"copy.npz", "notes.txt"}
 
 
 def test_a_model_can_be_pickled(model):

@@ -72,6 +72,20 @@ def test_a_text_can_be_in_memory(folder, text):
         assert other.vocabulary == model.vocabulary
 
 
+def test_a_run_is_not_saved_over_its_text(folder):
+    """Not over a file that it reads, be it a model, and not into a folder whose files of any kind are its text."""
+    Path("books").mkdir()
+    train(epochs=1).finish().save("books/model.npz")
+    run = train("books", epochs=1, bytes=True, validate="corpus.txt")
+    run.finish()
+    before = Path("books/model.npz").read_bytes()
+    for name in ("corpus.txt", "books/model.npz", "books/new.npz"):
+        with pytest.raises(CharrnnError, match=f"{name} is a text that the run reads; name another file"):
+            run.save(name, force=True)
+    assert Path("books/model.npz").read_bytes() == before
+    run.save("new.npz")
+
+
 def test_a_run_that_was_stopped_continues(folder):
     """In the same process, after a break or a stop, and from a file: to the bits of a run that never stopped."""
     whole = train(epochs=4)
