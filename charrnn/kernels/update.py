@@ -33,14 +33,11 @@ def sums_of_squares(gradient, sums, first, last):
 
 
 @jit
-def norm(gradient, sums, limit, first, last, member):
+def norm(gradient, sums, first, last, member):
     """Return the norm of the whole gradient.
 
-    This thread sums the blocks `first` to `last`, then waits until all threads have summed theirs. Entries are first
-    clipped to ±`limit` if it is above 0.
+    This thread sums the blocks `first` to `last`, then waits until all threads have summed theirs.
     """
-    if limit > 0.0:
-        clip_by_value(gradient, limit, first, last)
     sums_of_squares(gradient, sums, first, last)
     wait(member)
     total = 0.0
@@ -115,13 +112,18 @@ SGD, RMSPROP, ADAGRAD, ADAM = range(4)
 def step(optimizer, rate, count, member):
     """Update a member's share of the weights; return the gradient norm.
 
-    The norm is that after clipping by value and before clipping by norm. The member's share of the gradient is cleared.
-    `count` is the number of updates since the moments were zero, including this one. If the norm is not finite, weights
-    and moments do not change.
+    The norm is that before any clipping; or that after clipping by value, if only this one is finite. The member's
+    share of the gradient is cleared. `count` is the number of updates since the moments were zero, including this one.
+    If the norm is not finite, weights and moments do not change.
     """
     blocks = optimizer.sums.size
     first, last = member.worker * blocks // member.workers, (member.worker + 1) * blocks // member.workers
-    length = norm(optimizer.gradient, optimizer.sums, optimizer.clip_value, first, last, member)
+    whole = norm(optimizer.gradient, optimizer.sums, first, last, member)
+    length = whole
+    if optimizer.clip_value > 0.0:
+        wait(member)  # until all threads have read the sums
+        clip_by_value(optimizer.gradient, optimizer.clip_value, first, last)
+        length = norm(optimizer.gradient, optimizer.sums, first, last, member)
     if not math.isfinite(length):
         optimizer.gradient[first * BLOCK : last * BLOCK] = 0.0
         return length
@@ -134,4 +136,4 @@ def step(optimizer, rate, count, member):
         adagrad(optimizer, first, last, factor, rate)
     else:
         adam(optimizer, first, last, factor, rate, count)
-    return length
+    return whole if math.isfinite(whole) else length

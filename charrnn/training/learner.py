@@ -1,6 +1,5 @@
 """A network in training, as used by runs on a text, online runs and measurements of gradients."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -56,14 +55,6 @@ class Advance:
     def grad_norm(self) -> float:
         """The gradient norm of the last step, before clipping."""
         return float(self.norms[-1])
-
-    def ran_away(self, hopeless_loss: float) -> bool:
-        """Return whether the loss diverged.
-
-        The mean loss of a step is hopeless or NaN, or the last gradient norm is not finite.
-        """
-        worst = float((self.losses / np.maximum(1, self.predictions)).max())
-        return not (math.isfinite(self.grad_norm) and worst < hopeless_loss)
 
 
 class Learner:

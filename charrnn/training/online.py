@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from charrnn.errors import CharrnnError
 from charrnn.kernels.arguments import Windows
 from charrnn.model.model_file import Checkpoint
-from charrnn.model.parameters import Array
+from charrnn.model.parameters import Array, Parameters
 from charrnn.model.team import Team
 from charrnn.text.vocabulary import Ids, Vocabulary
 from charrnn.training.learner import Advance, Learner
@@ -47,7 +47,8 @@ class OnlineTrainer:
         self.network = self.learner.network
         self.state = OnlineState()
         self.stop = False
-        self._safe = self.network.weights.flat.copy()  # weights for rollbacks
+        self._safe = Parameters(self.architecture)  # weights for rollbacks
+        self._safe.flat[:] = self.network.weights.flat
         self._pending = np.zeros(0, np.int32)  # symbols that were fed but not yet learned from
         self._chunk = 1  # updates to make at once
 
@@ -68,7 +69,9 @@ class OnlineTrainer:
             trainer.state = OnlineState.of(resume.progress, len(checkpoint.vocabulary))
         except (TypeError, ValueError):
             raise CharrnnError("the state of the run does not fit its settings") from None
-        trainer._safe[:] = trainer.network.weights.flat
+        trainer._safe.assign_concatenated(resume.weights)
+        trainer.network.weights.assign(checkpoint.parameters)
+        trainer.network.pack()
         return trainer
 
     def checkpoint(self) -> Checkpoint:
@@ -80,7 +83,7 @@ class OnlineTrainer:
             training=self.settings.stored(),
             history=[],
             corpus={"sources": ["-"], "sha256": "", "characters": self.state.characters},
-            resume=self.learner.snapshot(asdict(self.state)),
+            resume=self.learner.snapshot(asdict(self.state), self._safe),  # the last weights are the model
         )
 
     def feed(self, ids: Ids) -> None:
@@ -108,13 +111,17 @@ class OnlineTrainer:
         seconds = time.perf_counter() - began
         state = self.state
         state.seconds += seconds
-        state.characters += symbols.size
-        self._chunk = self.pace.next_chunk(self._chunk, -(-symbols.size // self.settings.seq_length), seconds)
-        ran_away = self._ran_away(done)
-        if ran_away:
+        state.characters += done.characters
+        self._chunk = self.pace.next_chunk(self._chunk, done.steps, seconds)
+        self._count(done)
+        diverged = self._diverged(done)
+        if diverged:
             self._roll_back()
-        else:
-            self._judge(done)
+        elif state.step % self.pace.safe_every == 0:
+            self._safe.flat[:] = self.network.weights.flat
+            if not state.rollbacks:  # nothing happened since the last copy
+                state.recover()
+            state.rollbacks = 0
         return OnlineProgress(
             step=state.step,
             characters=state.characters,
@@ -123,17 +130,19 @@ class OnlineTrainer:
             mean=state.loss_sum / max(1, state.loss_count),
             grad_norm=done.grad_norm,
             learning_rate=done.learning_rate,
-            chars_per_second=symbols.size / max(seconds, 1e-9),
-            rolled_back=ran_away,
+            chars_per_second=done.characters / max(seconds, 1e-9),
+            rolled_back=diverged,
         )
 
     def _next_symbols(self, rest: bool) -> NDArray[np.int32]:
         """Take the symbols of the next updates.
 
-        They end at the next copy of the weights.
+        They end at the next copy of the weights, and where losses are judged next, so that what is learned does not
+        depend on how many are taken at once.
         """
         length, every = self.settings.seq_length, self.pace.safe_every
-        updates = min(self._chunk, self._pending.size // length, every - self.state.step % every)
+        unjudged = max(1, -(-(self.pace.judged - self.state.judged_count) // length))
+        updates = min(self._chunk, self._pending.size // length, every - self.state.step % every, unjudged)
         count = updates * length if updates else self._pending.size * rest
         symbols, self._pending = self._pending[:count], self._pending[count:]
         return symbols
@@ -161,28 +170,34 @@ class OnlineTrainer:
             updates=state.step - state.moments_begin,
             fresh=np.array(fresh).reshape(updates, 1),
         )
-        state.step += updates
-        state.last = int(symbols[-1])
+        learned = done.characters
+        state.step += done.steps
+        state.last = int(symbols[learned - 1])
+        if learned < symbols.size:  # a gradient was not finite: the rest comes after the rollback
+            self._pending = np.concatenate([symbols[learned:], self._pending])
         return done
 
-    def _ran_away(self, done: Advance) -> bool:
+    def _diverged(self, done: Advance) -> bool:
         """Return whether updates diverged, or left values that are not finite."""
-        if done.ran_away(self.pace.hopeless_loss(self.architecture.vocabulary)):
+        hopeless = self.pace.hopeless_loss(self.architecture.vocabulary)
+        least, losses = self.pace.judged, done.losses.tolist()
+        if self.state.judge(losses, done.predictions.tolist(), hopeless=hopeless, least=least) is not None:
+            return True
+        if not math.isfinite(done.grad_norm):
             return True
         return self.state.step % self.pace.safe_every == 0 and not self.is_finite()
 
-    def _judge(self, done: Advance) -> None:
-        """Record the losses of good updates; copy the weights at intervals."""
+    def _count(self, done: Advance) -> None:
+        """Count the losses of updates, whatever becomes of these, except losses that are not finite."""
         state = self.state
         losses, counts = (done.losses / done.predictions).tolist(), done.predictions.tolist()
         for loss, count in zip(losses, counts, strict=True):  # one by one, so that the chunk size does not matter
+            if not math.isfinite(loss):
+                continue
             state.loss_sum += loss * count
             state.loss_count += count
             forgotten = 1.0 if state.loss_count == count else 1.0 - math.exp(-count / self.pace.recent_characters)
             state.recent += forgotten * (loss - state.recent)
-        if state.step % self.pace.safe_every == 0:
-            self._safe[:] = self.network.weights.flat
-            state.rollbacks = 0
 
     def mend(self) -> None:
         """Roll back if a value is not finite.
@@ -197,7 +212,7 @@ class OnlineTrainer:
 
         Raises CharrnnError after several rollbacks in a row.
         """
-        self.learner.start_over(self._safe)
+        self.learner.start_over(self._safe.flat)
         self._chunk = 1
         self.state.count_rollback(self.settings.lr, self.pace.most_rollbacks)
 
@@ -211,7 +226,7 @@ class OnlineTrainer:
     @property
     def nbytes(self) -> int:
         """The bytes of weights, moments and buffers."""
-        return self.learner.nbytes + self._safe.nbytes
+        return self.learner.nbytes + self._safe.flat.nbytes
 
     def compile(self) -> None:
         """Compile all that learning needs, by making no updates."""

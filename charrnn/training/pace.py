@@ -17,7 +17,8 @@ class Pace:
     # Validations without a new best until the learning rate is halved: a long run's schedule is still high when the
     # network starts to overfit, and lower rates help only before that.
     halve_after: int = 2
-    hopeless: float = 10.0  # a loss this many times the loss of blind guessing is as bad as NaN
+    hopeless: float = 10.0  # a mean loss this many times the loss of blind guessing is as bad as NaN
+    judged: int = 500  # predictions, at least, in such a mean: a single rare character can cost as much
     most_rollbacks: int = 5  # in a row, before a run gives up
     # Share of the windows at which a stream starts over from the initial state. A network that sees the initial state
     # only in its first steps can later diverge from it, and sampling starts there.

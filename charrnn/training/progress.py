@@ -1,6 +1,7 @@
 """The progress of a run: its reports, and the state from which it resumes."""
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,6 +54,34 @@ class RunState:
     moments_begin: int  # the step at which the optimizer's moments were last zero
     loss_sum: float  # nats
     loss_count: int  # characters in that sum
+    judged_sum: float  # nats of the predictions that are not judged yet
+    judged_count: int
+    halvings: int  # rollbacks whose halved rate has not recovered
+
+    def judge(self, losses: Sequence[float], predictions: Sequence[int], *, hopeless: float, least: int) -> int | None:
+        """Return the first of some steps at which the loss diverged, from 0, or None.
+
+        ``losses`` are sums over ``predictions``, in nats. A sum diverged if it is not finite. Otherwise means over at
+        least so many predictions are judged, as a window can consist of one surprising character: they diverged if they
+        are ``hopeless``. Which predictions make a mean does not depend on how many steps are judged at once.
+        """
+        for k, (loss, count) in enumerate(zip(losses, predictions, strict=True)):
+            self.judged_sum += loss
+            self.judged_count += count
+            if not math.isfinite(loss):
+                return k
+            if self.judged_count >= least:
+                mean = self.judged_sum / self.judged_count
+                self.judged_sum, self.judged_count = 0.0, 0
+                if mean >= hopeless:
+                    return k
+        return None
+
+    def recover(self) -> None:
+        """Double a learning rate that a rollback halved."""
+        if self.halvings:
+            self.halvings -= 1
+            self.rate_scale *= 2.0
 
     def count_rollback(self, peak_rate: float, most: int) -> float:
         """Count a rollback to this step; return the halved peak rate.
@@ -60,6 +89,8 @@ class RunState:
         The moments start over here. Raises CharrnnError after more than `most` rollbacks in a row.
         """
         self.moments_begin = self.step
+        self.judged_sum, self.judged_count = 0.0, 0
+        self.halvings += 1
         self.rollbacks += 1
         self.rate_scale /= 2.0
         rate = peak_rate * self.rate_scale
@@ -76,11 +107,12 @@ class RunState:
         Counts and measures must be numbers of at least 0, losses any numbers.
         """
         counts = (self.step, self.rollbacks, self.moments_begin, self.loss_count, *counts)
+        counts = (*counts, self.judged_count, self.halvings)
         if not all(type(count) is int and 0 <= count < LARGEST_COUNT for count in counts):
             raise ValueError("a count is not a whole number of at least 0")
         if self.moments_begin > self.step:
             raise ValueError("the moments start after the current step")
-        measures, losses = (self.seconds, self.rate_scale, *measures), (self.loss_sum, *losses)
+        measures, losses = (self.seconds, self.rate_scale, self.judged_sum, *measures), (self.loss_sum, *losses)
         if not all(type(value) in (int, float) and abs(value) < LARGEST_NUMBER for value in (*measures, *losses)):
             raise ValueError("a measure or a loss is not a number")
         if not all(value >= 0.0 for value in measures):
@@ -101,6 +133,9 @@ class State(RunState):
     moments_begin: int = 0
     loss_sum: float = 0.0
     loss_count: int = 0
+    judged_sum: float = 0.0
+    judged_count: int = 0
+    halvings: int = 0
     given: bool = False  # the run started from given weights, which are the best until a validation
     ended: bool = False  # the run ended between two regular validations
     end_loss: float | None = None  # the validation loss at that end
@@ -145,6 +180,9 @@ class OnlineState(RunState):
     rate_scale: float = 1.0
     rollbacks: int = 0
     moments_begin: int = 0
+    judged_sum: float = 0.0
+    judged_count: int = 0
+    halvings: int = 0
 
     @classmethod
     def of(cls, values: Mapping[str, Any], symbols: int) -> "OnlineState":

@@ -150,7 +150,7 @@ class Trainer:
         record: Progress | None = None
         while not self.finished and not self.stop:
             done, record = self._take_chunk()
-            if done.ran_away(self._hopeless_loss):
+            if self._diverged(done):
                 yield self._roll_back(record)
             elif not self._is_validation_due():
                 yield record
@@ -159,6 +159,12 @@ class Trainer:
                 yield self._judge(record, loss) if self._is_sensible(loss) else self._roll_back(record)
         if record is not None and not self.is_finite():  # the run was stopped, and is saved next
             yield self._roll_back(record)
+
+    def _diverged(self, done: Advance) -> bool:
+        """Return whether the loss diverged in some steps, or the last gradient norm is not finite."""
+        state, losses = self.state, done.losses.tolist()
+        at = state.judge(losses, done.predictions.tolist(), hopeless=self._hopeless_loss, least=self.pace.judged)
+        return at is not None or not math.isfinite(done.grad_norm)
 
     def _take_chunk(self) -> tuple[Advance, Progress]:
         """Take some steps.
@@ -250,9 +256,12 @@ class Trainer:
         if state.step % self.steps.validation_interval:
             state.ended, state.end_loss = True, loss
             return replace(record, val_loss=loss, best=state.last_is_best and loss is not None)
-        state.rollbacks, state.loss_sum, state.loss_count = 0, 0.0, 0
+        rollbacks, state.rollbacks = state.rollbacks, 0
+        state.loss_sum, state.loss_count = 0.0, 0
         best = loss is None or state.best_loss is None or loss < state.best_loss
         if best:
+            if not rollbacks:  # nothing happened since the last validation
+                state.recover()
             state.best_loss, state.best_step, state.waited = loss, state.step, 0
             self.best.flat[:] = self.network.weights.flat
         else:
@@ -273,6 +282,7 @@ class Trainer:
         state = self.state
         self.learner.start_over(self.best.flat)
         state.step = state.best_step
+        self.history = [entry for entry in self.history if entry["step"] <= state.step]
         state.waited, state.loss_sum, state.loss_count = 0, 0.0, 0
         rate = state.count_rollback(self.settings.lr, self.pace.most_rollbacks)
         return replace(record, step=state.step, learning_rate=rate, rolled_back=True)

@@ -123,19 +123,39 @@ def test_one_number_that_is_not_finite_is_noticed(value):
         assert learner.is_finite()
 
 
-def test_what_ran_away():
-    """A hopeless mean loss of one step, or one that is NaN, or a norm that is not finite."""
-    with Team(1) as team:
-        done = teach(learner_of(SETTINGS, team), 3)
-    limit = Pace(hopeless=10.0).hopeless_loss(V)
-    assert limit == pytest.approx(10 * np.log(V))
-    assert not done.ran_away(limit)
-    assert done.predictions.tolist() == [12, 12, 12]
-    worst = (done.losses / done.predictions).max()
-    assert done.ran_away(worst)
-    assert not done.ran_away(np.nextafter(worst, np.inf))
-    for losses, norms in (([1.0, np.nan, 1.0], [1.0] * 3), ([1.0] * 3, [1.0, 1.0, np.inf])):
-        assert replace(done, losses=np.array(losses), norms=np.array(norms)).ran_away(limit)
+def judged(losses, predictions, cuts=(), **limits):
+    """Let a state judge steps in pieces; return the step at which it diverged, or None."""
+    state, begin = State(), 0
+    for end in (*cuts, len(losses)):
+        at = state.judge(losses[begin:end], predictions[begin:end], **{"hopeless": 5.0, "least": 10, **limits})
+        if at is not None:
+            return begin + at
+        begin = end
+    return None
+
+
+def test_what_diverged():
+    """A mean over enough predictions that is hopeless, or a loss that is not finite, at once."""
+    assert judged([4.9] * 30, [1] * 30) is None
+    assert judged([5.0] * 30, [1] * 30) == 9
+    assert judged([0.1] * 10 + [9.0] * 10, [1] * 20) == 19
+    assert judged([0.1, 0.1, np.nan], [4] * 3) == 2
+    assert judged([0.1, np.inf], [4] * 2) == 1
+    assert judged([1000.0], [9]) is None  # too few to be judged
+    assert judged([50.0], [10]) == 0
+
+
+def test_one_surprise_is_no_divergence():
+    """A rare character may cost much more than blind guessing; a window can consist of it."""
+    assert judged(([0.01] * 299 + [40.0]) * 5, [1] * 1500, least=100) is None
+
+
+@pytest.mark.parametrize("cuts", [(), (1,), (3, 4, 17), range(1, 40)])
+def test_what_is_judged_together_does_not_depend_on_chunks(cuts):
+    """The same step is found, however the steps are cut."""
+    losses = [0.1] * 25 + [7.0] * 15
+    assert judged(losses, [1] * 40, cuts) == 39
+    assert judged(losses, [3] * 40, cuts, least=7, hopeless=2.0) == judged(losses, [3] * 40, least=7, hopeless=2.0)
 
 
 def test_a_chunk_takes_the_time_that_it_should():
@@ -153,5 +173,10 @@ def test_rolling_back_halves_the_rate_and_gives_up_in_the_end(state):
     """All kinds of runs do so alike."""
     assert state.count_rollback(0.8, 1) == 0.8 / 4
     assert (state.moments_begin, state.rollbacks, state.rate_scale) == (9, 1, 0.25)
+    state.recover()
+    assert state.rate_scale == 0.5
+    state.recover()  # what was halved for other reasons stays
+    assert state.rate_scale == 0.5
+    state.rate_scale, state.halvings = 0.25, 1
     with pytest.raises(Exception, match=r"the loss diverged 2 times, although .* each time; try --lr 0\.01$"):
         state.count_rollback(0.8, 1)

@@ -12,6 +12,7 @@ from charrnn.model.team import Team
 from charrnn.reading.scoring import score
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.online import OnlineTrainer
+from charrnn.training.pace import Pace
 from charrnn.training.progress import OnlineState
 from charrnn.training.settings import Settings
 from tests.helpers.runs import state_of
@@ -102,24 +103,49 @@ def test_a_loss_that_runs_away_is_mended_by_safe_weights_and_half_the_rate():
         heard(learner, symbols(80))
         learner.network.weights.flat[:] *= 1e20
         learner.network.pack()
-        learner.feed(symbols(8))
-        record = learner.learn()
-        assert record.rolled_back
+        learner.feed(symbols(512))
+        while not learner.learn().rolled_back:
+            pass
         assert np.array_equal(learner.network.weights.flat, safe)
         assert learner.state.rate_scale == 0.5
         assert learner.is_finite()
         after = heard(learner, symbols(800, seed=1))
         assert not any(record.rolled_back for record in after)
         assert after[-1].learning_rate == SMALL.lr / 2
+        heard(learner, symbols(8 * 2000, seed=2))
+        assert learner.state.rate_scale == 1.0  # it recovers where all goes well
         learner.network.weights.flat[5] = np.nan
         assert not learner.is_finite()
         learner.mend()
         assert learner.is_finite()
-        learner._safe[:] = np.nan
+        learner._safe.flat[:] = np.nan
         learner.network.weights.flat[:] = np.nan
         learner.network.pack()
         with pytest.raises(CharrnnError, match=r"diverged 6 times, .*; try --lr"):
             heard(learner, symbols(800))
+
+
+def test_rollbacks_do_not_depend_on_when_symbols_come(tmp_path):
+    """Nor on a stop in between: they are at places of the text, and the weights to go back to are in the file."""
+    pace = Pace(hopeless=0.9, judged=60, safe_every=20, most_rollbacks=1000)  # so strict that many means diverge
+    ids = np.concatenate([symbols(900), symbols(900, seed=1)[::-1], symbols(900)])
+    ends = []
+    for cuts, stop in (([], None), (range(1, 2700, 7), None), (range(50, 2700, 50), None), ([], 1000), ([333], 1801)):
+        with Team(1) as team:
+            learner = OnlineTrainer(replace(SMALL, seq_length=4), Vocabulary.of_bytes(), team, pace=pace)
+            backs = 0
+            for part in (ids[:stop], ids[stop:]) if stop else (ids,):
+                for piece in np.split(part, [cut for cut in cuts if cut < part.size]):
+                    backs += sum(record.rolled_back for record in heard(learner, piece, rest=False))
+                if stop and part.size == stop:
+                    pending = learner._pending
+                    save(tmp_path / "model.npz", learner.checkpoint())
+                    learner = OnlineTrainer.resumed(load(tmp_path / "model.npz", resume=True), team, pace)
+                    learner._pending = pending
+            ends.append((state_of(learner), learner.state.loss_sum))
+            assert backs > 3
+            assert learner.state.loss_count == learner.state.characters  # the losses of what was rolled back count
+    assert all(end == ends[0] for end in ends)
 
 
 @pytest.mark.parametrize(

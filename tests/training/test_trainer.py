@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from charrnn.errors import CharrnnError
+from charrnn.model.model_file import load, save
 from charrnn.model.network import Network
 from charrnn.model.team import Team
 from charrnn.model.transfer import common_vocabulary, starting_weights
@@ -147,9 +148,11 @@ def test_a_rate_that_is_mended_goes_on_to_learn():
     back = [record for record in records if record.rolled_back]
     assert len(back) == 1
     assert back[0].learning_rate == pytest.approx(SMALL.lr / 2)
-    assert trainer.state.rate_scale == 0.5
+    assert trainer.state.halvings == 0  # the rate has recovered
     assert np.isfinite(trainer.network.weights.flat).all()
     assert records[-1].val_loss < 0.8
+    steps = [record["step"] for record in trainer.history]
+    assert steps == sorted(set(steps))  # what was rolled back is not in the history
 
 
 def test_the_first_step_after_going_back_is_no_larger_than_the_rate():
@@ -302,3 +305,35 @@ def test_the_default_length_follows_the_size_of_the_text():
     assert default_epochs(1000) == 50
     assert 5 < default_epochs(1_115_394) < 15
     assert default_epochs(10**9) == 3
+
+
+def test_a_rare_character_is_no_divergence():
+    """Where a window holds one prediction, one surprise costs more than the limit; the run learns on."""
+    corpus = corpus_of(("a" * 599 + "b") * 20)
+    with Team(1) as team:
+        settings = Settings(hidden=8, seq_length=1, batch_size=1, epochs=1.0, lr=0.01)
+        trainer = Trainer(settings, corpus, team)
+        assert not any(record.rolled_back for record in trainer.run())
+        assert trainer.best_loss < 0.1
+
+
+def test_a_run_is_resumed_across_a_rollback(tmp_path):
+    """Saved before it, at it or after it, a run ends on the bits of one that never stopped."""
+    settings, corpus = replace(SMALL, epochs=3.0, lr=0.9, clip=0.0), corpus_of(rhyme(3000))
+    pace = Pace(shortest_interval=1, longest_interval=300, hopeless=0.95, most_rollbacks=1000)
+    with Team(1) as team:
+        whole = Trainer(settings, corpus, team, pace=pace)
+        backs = [k for k, record in enumerate(whole.run()) if record.rolled_back]
+        assert backs
+        for stop in (3, 17, 40):
+            trainer = Trainer(settings, corpus, team, pace=pace)
+            for k, _ in enumerate(trainer.run()):
+                if k >= stop:
+                    trainer.stop = True
+            save(tmp_path / "model.npz", trainer.checkpoint())
+            trainer = Trainer.resumed(load(tmp_path / "model.npz", resume=True), corpus, team, pace=pace)
+            for _ in trainer.run():
+                pass
+            assert state_of(trainer) == state_of(whole)
+            steps = [entry["step"] for entry in trainer.history]
+            assert steps == [entry["step"] for entry in whole.history] == sorted(set(steps))
