@@ -3,13 +3,14 @@
 import signal
 import sys
 from dataclasses import dataclass
+from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from charrnn.cli.models import compile_sampling, open_model
 from charrnn.cli.options import control_options, model_argument, split_controls, unknown_option
-from charrnn.cli.play_dialogue import TABLE, TURN_LENGTH, Play
+from charrnn.cli.play_dialogue import TABLE, TURN_LENGTH, Play, table_of_commands
 from charrnn.writing.controls import Controls
 
 if TYPE_CHECKING:
@@ -27,7 +28,16 @@ class PlayOptions:
     unknown: str
 
 
-@click.command(short_help="Write a text together with a model, turn by turn.")
+class PlayCommand(click.Command):
+    """The command, whose help ends with the table of slash commands."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """Write the table."""
+        with formatter.section("Lines that start with a slash"):
+            formatter.write(indent(table_of_commands(formatter.width - 2), "  ") + "\n")
+
+
+@click.command(cls=PlayCommand, short_help="Write a text together with a model, turn by turn.")
 @model_argument
 @control_options
 @click.option(
@@ -48,9 +58,10 @@ def command(ctx: click.Context, /, **values: Any) -> None:
     """Write a text together with MODEL, turn by turn: you type a line, and the model continues it.
 
     Each line is appended to the text unchanged, without a line break, and the model continues from there. An empty line
-    lets the model continue. Ctrl-C stops the model, and Ctrl-D quits. Lines that start with a slash are commands: /temp
-    0.8 sets the temperature, /undo removes the last turn, /again lets the model write its part again, /save FILE saves
-    the text, and /help lists all commands. To type text that starts with a slash, type two slashes.
+    lets the model continue. Ctrl-C stops the model, and Ctrl-D quits; if the text is not saved, press it twice. Lines
+    that start with a slash are commands: /temp 0.8 sets the temperature, /undo removes the last turn, /again lets the
+    model write its part again, and /save FILE saves the text; the list below has all of them. To type text that starts
+    with a slash, type two slashes.
 
     Lines typed at a terminal are kept for the next session, in a history file in your state folder (on Linux
     ~/.local/state/charrnn/history).

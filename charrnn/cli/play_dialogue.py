@@ -31,6 +31,7 @@ class Play:
         self.refused = 0  # number of lines
         self.over = False
         self._goes_on = True  # whether the next turn continues the text shown last
+        self._kept = self._warned = b""  # the text that was saved last, and the one that a warning was about
 
     def run(self) -> int:
         """Read all lines; return how many were refused."""
@@ -38,7 +39,7 @@ class Play:
             try:
                 self.line(self.screen.ask(self._text_before()))
             except EOFError:
-                break
+                self.quit()
             except KeyboardInterrupt:
                 if not self.screen.on_terminal:
                     raise
@@ -91,12 +92,7 @@ class Play:
 
     def help(self) -> None:
         """Print the commands."""
-        formatter, rows = click.HelpFormatter(width=max(self.screen.width - 1, 30)), []
-        for entry in TABLE:
-            text = _spelt_as_commands(entry.help).replace("-", UNBROKEN)  # so that lines do not break within names
-            rows.append((f"/{entry.name} {entry.argument}".rstrip(), text))
-        formatter.write_dl(rows)
-        self.screen.say(formatter.getvalue().replace(UNBROKEN, "-").rstrip("\n"))
+        self.screen.say(table_of_commands(max(self.screen.width - 1, 30)))
 
     def again(self) -> None:
         """Write the last continuation again."""
@@ -113,6 +109,8 @@ class Play:
 
     def begin_anew(self) -> None:
         """Start another text."""
+        if self._may_be_lost():
+            self.screen.say("the text so far is not saved; /undo returns to it")
         self.conversation.begin_anew()
         self._goes_on = False
 
@@ -129,10 +127,23 @@ class Play:
             check_writable(path, force=True)
             require_text(path)
             with replacing(path) as file:
-                file.write(self.conversation.text)
+                file.write(text := self.conversation.text)
+            self._kept = text
         except ValueError:  # a name with a null in it
             raise CharrnnError(f"{shown(path)} is not a valid file name") from None
         self.screen.say(f"saved in {shown(path)}")
+
+    def quit(self) -> None:
+        """End; on a terminal, only the second time if the text is not saved."""
+        if self._may_be_lost() and (text := self.conversation.text) != self._warned:
+            self._warned = text
+            self.screen.say("the text is not saved; /save FILE keeps it, Ctrl-D again ends")
+        else:
+            self.over = True
+
+    def _may_be_lost(self) -> bool:
+        """Return whether a text exists only on the terminal; through a pipe, its reader has it."""
+        return self.screen.on_terminal and self.conversation.text not in (b"", self._kept)
 
     def set_control(self, control: Control, typed: str) -> None:
         """Set a control to a number, or turn it off."""
@@ -240,7 +251,7 @@ TABLE = (
         "Save the whole text, replacing a file.",
         lambda play, typed: play.save(typed, force=True),
     ),
-    Command("quit", "", "Quit, like Ctrl-D.", lambda play, _: setattr(play, "over", True)),
+    Command("quit", "", "Quit, like Ctrl-D.", lambda play, _: play.quit()),
     *map(_control, CONTROLS),
     Command(
         "length",
@@ -279,3 +290,13 @@ TABLE = (
     ),
     Command("set", "", "Show all settings. Type off after a name to reset it.", lambda play, _: play.values()),
 )
+
+
+def table_of_commands(width: int) -> str:
+    """Return the table of commands for help, in lines of so many columns at most."""
+    formatter, rows = click.HelpFormatter(width=width), []
+    for entry in TABLE:
+        text = _spelt_as_commands(entry.help).replace("-", UNBROKEN)  # so that lines do not break within names
+        rows.append((f"/{entry.name} {entry.argument}".rstrip(), text))
+    formatter.write_dl(rows)
+    return formatter.getvalue().replace(UNBROKEN, "-").rstrip("\n")

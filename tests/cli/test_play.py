@@ -170,8 +170,10 @@ def test_help_tells_every_command(run, trained):
     from charrnn.cli.play_dialogue import TABLE
 
     told = play(run, trained, "/help\n").err
-    for entry in TABLE:
-        assert re.search(rf"^/{re.escape(entry.name)}( {re.escape(entry.argument)})? +\w", told, re.MULTILINE)
+    for shown, margin in ((told, ""), (run("play", "--help").out, "  ")):
+        for entry in TABLE:
+            line = rf"^{margin}/{re.escape(entry.name)}( {re.escape(entry.argument)})? +\w"
+            assert re.search(line, shown, re.MULTILINE), entry.name
     assert "--" not in told
     assert "off is the default, 300." in " ".join(told.split())
     assert "looks at" in told.split("/repeat-penalty ")[2]  # the window's help speaks of the penalty's command
@@ -326,8 +328,11 @@ class Screen(Terminal):
         return ESCAPE.sub("", self.shown.decode("utf-8", "replace"))
 
     def quit(self):
-        """Type Ctrl-D; hold that the program ends well."""
+        """Type Ctrl-D, again if the text is not saved; hold that the program ends well."""
         self.type("\x04")
+        if "again ends" in self.read(until=b"again ends"):
+            self.await_prompt()
+            self.type("\x04")
         return self.finish()
 
 
@@ -432,6 +437,38 @@ def test_history_that_cannot_be_kept(launch, trained):
     assert "Haus" in screen.enter("Haus")
     screen.quit()
     assert Path("state").read_bytes() == b""
+
+
+@pytest.mark.parametrize("ending", ["\x04", "/quit\r"], ids=["Ctrl-D", "/quit"])
+def test_a_text_that_is_not_saved_is_not_lost_at_once(launch, trained, ending):
+    """To end takes twice while the text is not saved, also after more of it; /new says what is not saved."""
+    warning = "the text is not saved; /save FILE keeps it, Ctrl-D again ends"
+    screen = Screen(launch, trained, "--length", 5)
+    for line in ("Haus", " im Garten"):
+        screen.enter(line)
+        screen.type(ending)
+        assert warning in screen.await_prompt()
+    screen.enter("/save text.txt")
+    assert "is not saved" not in screen.enter("/new")
+    screen.enter("Kind")
+    assert "the text so far is not saved; /undo returns to it" in screen.enter("/new")
+    screen.enter("/undo")
+    screen.type(ending)
+    assert warning in screen.await_prompt()
+    screen.enter("/show")
+    screen.type(ending)
+    assert warning not in screen.finish()
+    screen = Screen(launch, trained, "--length", 5)
+    screen.enter("Haus")
+    screen.enter("/save! text.txt")
+    screen.type(ending)
+    assert warning not in screen.finish()
+
+
+def test_a_script_ends_at_once(run, trained):
+    """Through a pipe a text is never said to be lost: it is on standard output."""
+    for end in ("", "/new\n", "/quit\n"):
+        assert play(run, trained, f"Haus\n{end}", "--length", 5).err == ""
 
 
 def test_ctrl_c_stops_a_continuation(launch, trained):
