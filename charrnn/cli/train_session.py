@@ -9,6 +9,7 @@ from charrnn.cli.train_log import Log
 from charrnn.cli.train_options import TrainOptions
 from charrnn.cli.train_run import Store, after, compile_run, exit_code, stopping
 from charrnn.errors import CharrnnError
+from charrnn.library.keywords import spelled
 
 if TYPE_CHECKING:
     from charrnn.display.training_screen import TrainingDisplay
@@ -40,7 +41,7 @@ def train(trainer: "Trainer", options: TrainOptions, log: Log, *, sample_seconds
     if failure is not None:
         kept = f"the best model so far is in {store.output}" if store.saved else "nothing was saved"
         raise CharrnnError(f"{failure}; {kept}")
-    _conclude(trainer, store, display)
+    _conclude(session)
     return exit_code(caught, log, store)
 
 
@@ -57,9 +58,10 @@ class _Session:
         self._say = note if options.quiet else display.say
         shows = options.samples and not options.quiet and not trainer.architecture.bidirectional
         self._sample_seconds = sample_seconds if shows else math.inf
-        paused = options.seconds is not None and trainer.settings.seconds is None
+        self.pause = None if trainer.settings.seconds else options.seconds  # seconds of training, then a pause
+        self.paused = False
         began = self._sampled = time.monotonic()
-        self._end = began + (options.seconds or 0.0) if paused else math.inf
+        self._end = math.inf if self.pause is None else began + self.pause
         self.store = Store(trainer, options.target, options.save_every)
 
     def follow(self) -> CharrnnError | None:
@@ -88,17 +90,21 @@ class _Session:
             self.display.sample(_sample(self.trainer))
             self._sampled = now
         if now >= self._end:
-            self.trainer.stop = True
+            self.trainer.stop = self.paused = True
 
 
-def _conclude(trainer: "Trainer", store: Store, display: "TrainingDisplay") -> None:
+def _conclude(session: _Session) -> None:
     """Print the result of the run."""
-    output = store.output
+    trainer, store, display = session.trainer, session.store, session.display
+    output, place = store.output, shlex.quote(store.output)
     if not store.saved:
         display.say("stopped before the first step; nothing was saved")
         return
     if not trainer.finished:
-        display.say(f"stopped and saved in {output}; continue with: charrnn train --resume {shlex.quote(output)}")
+        option, words = ("", "") if session.pause is None else spelled(session.pause)
+        ended = f"paused after {words}" if session.paused else "stopped"
+        again = f"charrnn train --resume {place}{option and f' --time {option}'}"
+        display.say(f"{ended} and saved in {output}; continue with: {again}")
         return
     if trainer.best_loss is not None:
         if not trainer.over:
@@ -106,9 +112,10 @@ def _conclude(trainer: "Trainer", store: Store, display: "TrainingDisplay") -> N
         epoch = trainer.best_step / trainer.streams.windows
         display.say(f"the best validation loss was {trainer.best_loss:.4f}, at epoch {epoch:.2f}")
     if trainer.architecture.bidirectional:
-        display.say(f"saved in {output}; fill gaps with: charrnn fill {shlex.quote(output)} 'th_s and t__t'")
+        display.say(f"saved in {output}; fill gaps with: charrnn fill {place} 'th_s and t__t'")
     else:
-        display.say(f"saved in {output}; write text with: charrnn sample {shlex.quote(output)} --temp 0.8")
+        options = "--temp 0.8" if trainer.corpus.documents is None else "--count 20"
+        display.say(f"saved in {output}; write text with: charrnn sample {place} {options}")
 
 
 def _sample(trainer: "Trainer") -> str:

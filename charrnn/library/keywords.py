@@ -70,6 +70,7 @@ class TrainingOptions(SettingOptions, total=False):
 
 
 TIME_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}  # seconds
+UNIT_NAMES = {"s": "second", "m": "minute", "h": "hour", "d": "day"}
 INHERITED = tuple(NetworkOptions.__annotations__)
 SETTINGS = tuple(SettingOptions.__annotations__)
 
@@ -101,3 +102,10 @@ def seconds_of(time: str | float) -> float:
     if not 0.0 < seconds < math.inf:
         raise CharrnnError(f"{str(time)[:60]!r} is not a time; write 90s, 5m or 2h")
     return seconds
+
+
+def spelled(seconds: float) -> tuple[str, str]:
+    """Return a time as `seconds_of` reads it, such as 2m, and in words, such as 2 minutes."""
+    unit = next(unit for unit in reversed(TIME_UNITS) if seconds % TIME_UNITS[unit] == 0.0 or unit == "s")
+    count = seconds / TIME_UNITS[unit]
+    return f"{count:.10g}{unit}", f"{count:.10g} {UNIT_NAMES[unit]}{'s' * (count != 1.0)}"

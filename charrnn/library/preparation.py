@@ -1,6 +1,8 @@
 """Preparation of runs: new ones, and resumed ones."""
 
 import io
+import math
+import shlex
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
@@ -9,7 +11,7 @@ from typing import Any, get_args
 
 from charrnn.errors import CharrnnError
 from charrnn.library import sentences
-from charrnn.library.keywords import INHERITED
+from charrnn.library.keywords import INHERITED, spelled
 from charrnn.model.model_file import LONGEST_SEPARATOR, Checkpoint, load
 from charrnn.model.team import Team
 from charrnn.model.transfer import common_vocabulary, starting_weights
@@ -195,9 +197,11 @@ def _same_corpus(path: str, checkpoint: Checkpoint, texts: Texts | None, say: Sa
         sha256 = str(checkpoint.corpus.get("sha256"))
         corpus = given.read(say, vocabulary=checkpoint.vocabulary, sha256=sha256)
     except AnotherTextError:
+        corpus_now = shlex.join(given.paths) if given.data is None and len(given.paths) <= 3 else "CORPUS"
         raise CharrnnError(
-            f"{name} is not the text that {path} was trained on (its SHA-256 differs); "
-            "--init-from starts a new run on another text"
+            f"{name} has changed since {path} was trained on it{', or is another text' * (texts is not None)} (its "
+            "SHA-256 differs); to train on it as it is now, start from the model's weights with: "
+            f"charrnn train {corpus_now} --init-from {path} -o new.npz"
         ) from None
     except CharrnnError as error:
         if texts is not None:
@@ -220,7 +224,10 @@ def _same_validation(path: str, checkpoint: Checkpoint) -> Corpus | None:
         return texts.read_validation(checkpoint.vocabulary, Symbols(), sha256=str(record.get("sha256")))
     except AnotherTextError:
         name = listed(texts.validate)
-        raise CharrnnError(f"{name} is not the text that {path} was validated with (its SHA-256 differs)") from None
+        raise CharrnnError(
+            f"{name} has changed since {path} was validated with it (its SHA-256 differs); to validate with it as it "
+            f"is now, start from the model's weights with --init-from {path} -o new.npz"
+        ) from None
 
 
 def _remembered(path: str, sources: Any) -> tuple[str, ...]:
@@ -246,12 +253,23 @@ def _remembered(path: str, sources: Any) -> tuple[str, ...]:
 
 def _require_unfinished(path: str, trainer: Trainer, given: Given) -> None:
     """Raise CharrnnError if a resumed run has nothing left to do."""
-    epochs = trainer.state.step / trainer.streams.windows
-    asked, flag, done = given.get("epochs"), "--epochs", f"{epochs:.4g} epoch{'s' * (epochs != 1.0)}"
-    if trainer.settings.seconds is not None:
-        asked, flag, done = given.get("seconds"), "--time", f"{trainer.state.seconds:.3g} seconds"
+    state, in_time = trainer.state, trainer.settings.seconds is not None
+    asked = given.get("seconds" if in_time else "epochs")
     if trainer.finished and not trainer.over and asked is not None:
-        trainer.state.waited = 0  # a longer run was asked for, so it does not stop early at once
-    if trainer.finished:
-        so_far = "is complete" if asked is None else f"has already trained for {done}"
-        raise CharrnnError(f"the run in {path} {so_far}; continue it with a larger {flag}")
+        state.waited = 0  # a longer run was asked for, so it does not stop early at once
+    if not trainer.finished:
+        return
+    if in_time:
+        (_, done), (more, total) = spelled(_rounded(state.seconds)), spelled(_rounded(2.0 * state.seconds))
+    else:
+        epochs = state.step / trainer.streams.windows
+        more = f"{math.ceil(2.0 * epochs)}"
+        done, total = f"{epochs:.4g} epoch{'s' * (epochs != 1.0)}", f"{more} epoch{'s' * (more != '1')}"
+    so_far = "is complete: it has been trained" if asked is None else "has already been trained"
+    longer = f"{'--time' if in_time else '--epochs'} {more} trains it to {total} in total"
+    raise CharrnnError(f"the run in {path} {so_far} for {done}; {longer}")
+
+
+def _rounded(seconds: float) -> float:
+    """Round a time for a message: to two digits if it is short, else to minutes."""
+    return float(f"{seconds:.2g}") if seconds < 100.0 else 60.0 * round(seconds / 60.0)

@@ -42,6 +42,15 @@ def test_train_on_lines(run):
 
 
 @pytest.mark.usefixtures("names")
+def test_a_run_on_documents_ends_with_how_to_write_several(run):
+    """One name is little: the command at the end writes twenty."""
+    result = run("train", "names.txt", "--documents", "lines", "--epochs", 1, *TINY[:-1], "-o", "names.npz")
+    hint = "saved in names.npz; write text with: charrnn sample names.npz --count 20"
+    assert result.err.splitlines()[-1] == hint
+    assert run(*hint.split("charrnn ")[1].split()).out.count("\n") == 20
+
+
+@pytest.mark.usefixtures("names")
 @pytest.mark.parametrize("typed", [r"\n\n", "\n\n"])
 @pytest.mark.parametrize("option", [(), ("--bytes",)])
 def test_train_on_what_a_separator_parts(run, typed, option):

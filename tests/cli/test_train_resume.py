@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from charrnn.model.model_file import load
+from charrnn.model.model_file import load, save
 from charrnn.training.trainer import Trainer
 from tests.helpers.commands import TINY, contents, misused, refused
 from tests.helpers.model_files import arrays_of, assert_same_bits, assert_same_file, meta_of, rewrite
@@ -131,9 +131,13 @@ def test_a_text_that_changed(folder, run, text, addition, named):
     Path("corpus.txt").write_text(text + addition, encoding="utf-8")
     before = contents(folder)
     result = run("train", *named, "--resume", "model.npz", "--epochs", 2)
-    refused(result, "corpus.txt", "not the text", "--init-from")
+    instead = "charrnn train corpus.txt --init-from model.npz -o new.npz"
+    refused(result, "corpus.txt has changed since model.npz was trained on it", f"with: {instead}\n")
+    assert ("or is another text" in result.err) == bool(named)
     assert "--unknown" not in result.err  # train has no such option
     assert contents(folder) == before
+    added = ("--remap",) * (addition == "Ω\n")
+    assert run(*instead.split()[1:], *added, "--epochs", 0.1, "--quiet").code == 0
 
 
 def test_standard_input_cannot_be_read_again(folder, run, text):
@@ -228,7 +232,9 @@ def test_a_run_in_epochs_is_paused_by_time(folder, run):
     for begin in (options, ("--resume", "model.npz", "--threads", 2), ("--resume", "model.npz")):
         result = run("train", *begin, "--time", "0.001s")
         assert result.code == 0
-        assert result.err.splitlines()[-1].endswith("continue with: charrnn train --resume model.npz")
+        last = result.err.splitlines()[-1]
+        assert last.startswith("paused after 0.001 seconds and saved in model.npz; continue with: ")
+        assert last.endswith("continue with: charrnn train --resume model.npz --time 0.001s")
         paused = load("model.npz", resume=True)
         assert (paused.training["epochs"], paused.training["seconds"]) == (15, None)
         steps.append(paused.resume.progress["step"])
@@ -248,9 +254,10 @@ def test_more_epochs_on_the_command_line(folder, run):
     for epochs in (0.5, 1):
         result = run("train", "--resume", "model.npz", "--epochs", epochs)
         assert result.code == 1
-        assert "has already trained for 1 epoch; continue it with a larger --epochs" in result.err
+        more = "--epochs 2 trains it to 2 epochs in total"
+        assert f"has already been trained for 1 epoch; {more}" in result.err
     result = run("train", "--resume", "model.npz", "--time", "5s")
-    assert (result.code, "is complete; continue it with a larger --epochs" in result.err) == (1, True)
+    refused(result, f"is complete: it has been trained for 1 epoch; {more}")
     assert Path("model.npz").read_bytes() == before
     assert run("train", "--resume", "model.npz", "--epochs", 3, "--time", "500s", "--quiet").code == 0
     assert_same_file("model.npz", "whole.npz")
@@ -261,11 +268,16 @@ def test_more_time_for_a_run_in_time(folder, run):
     """Where a run is measured in time, --time with --resume is its new total."""
     assert run("train", "corpus.txt", *TINY, "--time", "0.1s", "--quiet").code == 0
     result = run("train", "--resume", "model.npz", "--time", "0.05s")
-    assert (result.code, "; continue it with a larger --time" in result.err) == (1, True)
+    refused(result, "has already been trained for 0.", "s trains it to 0.", " seconds in total")
     assert run("train", "--resume", "model.npz", "--time", "0.2s", "--quiet").code == 0
     trained = load("model.npz", resume=True)
     assert trained.training["seconds"] == 0.2
     assert 0.2 <= trained.resume.progress["seconds"] < 100.0
+    trained.resume.progress["seconds"] = 60.4
+    trained.training["seconds"] = 60.0
+    save("model.npz", trained)
+    result = run("train", "--resume", "model.npz")
+    refused(result, "is complete: it has been trained for 1 minute; --time 2m trains it to 2 minutes in total")
 
 
 @pytest.mark.usefixtures("validate_often")
