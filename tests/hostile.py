@@ -769,9 +769,10 @@ def odd() -> Iterator[tuple[str, object]]:
         yield f"validation-of-{name}", put("corpus", "validation", value={"sources": value, "sha256": value})
         yield f"held-out-of-{name}", put("corpus", "held_out", value={"characters": value, "source": value})
         yield f"corpus-of-{name}", put("corpus", "sources", value=[value])
-        for field in ("seq_length", "lr", "epochs", "optimizer", "seed"):
+        for field in ("seq_length", "lr", "epochs", "optimizer", "seed", "shuffle", "legs"):
             yield f"training-{field}-{name}", put("training", field, value=value)
-        for field in ("step", "seconds", "best_loss", "rate_scale"):
+        yield f"leg-of-{name}", put("training", "legs", value=[{"epoch": value, "lr": value}])
+        for field in ("step", "seconds", "best_loss", "rate_scale", "judged_sum", "judged_count", "halvings"):
             yield f"progress-{field}-{name}", put("progress", field, value=value)
     yield "corpus-of-nothing", put("corpus", value={})
     for name, source in (("a-device", "/dev/zero"), ("a-nul", "a\0b"), ("nothing", ""), ("stdin", "-")):

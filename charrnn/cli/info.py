@@ -91,6 +91,9 @@ def _facts(model: str, checkpoint: "Checkpoint", bytes_on_disk: int) -> Iterator
     if training := checkpoint.training:
         settings = (f"{name} {training[name]}" for name in SETTINGS if training.get(name) is not None)
         yield f"training:    {', '.join(settings)}"
+        for leg in training.get("legs", []):
+            changed = (f"{name} {value}" for name, value in leg.items() if name != "epoch")
+            yield f"             from epoch {leg['epoch']:.2f} on: {', '.join(changed)}"
 
 
 def _points(history: list[dict[str, Any]]) -> list[tuple[float, float, float | None]]:

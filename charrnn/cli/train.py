@@ -32,6 +32,7 @@ def command(ctx: click.Context, /, **values: Any) -> None:
     both, the run lasts for --epochs and pauses after --time. Ctrl-C stops a run and saves it; --resume continues it. A
     run measured in epochs ends with the same weights as if it had never stopped. --resume with more --epochs (or more
     --time, for a run measured in time) extends a run, which then continues with the learning rate of the longer run.
+    --resume with another --lr, --schedule, --warmup, --dropout, --batch-size or --clip starts a new leg of the run.
 
     \b
     Examples:

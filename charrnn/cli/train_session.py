@@ -106,9 +106,12 @@ def _conclude(session: _Session) -> None:
         again = f"charrnn train --resume {place}{option and f' --time {option}'}"
         display.say(f"{ended} and saved in {output}; continue with: {again}")
         return
-    if trainer.best_loss is not None:
-        if not trainer.over:
-            display.say("stopped early: the validation loss no longer improved")
+    if trainer.best_loss is not None and not trainer.over:
+        display.say("stopped early: the validation loss no longer improved")
+    if trainer.best_loss is not None and trainer.state.given and not trainer.best_step:
+        display.say(f"no validation was better than {trainer.best_loss:.4f}, that of the weights at the start")
+        display.say(f"{output} has these old weights; try a lower --lr")
+    elif trainer.best_loss is not None:
         epoch = trainer.best_step / trainer.streams.windows
         display.say(f"the best validation loss was {trainer.best_loss:.4f}, at epoch {epoch:.2f}")
     if trainer.architecture.bidirectional:

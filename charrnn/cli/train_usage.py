@@ -26,6 +26,7 @@ RESUMABLE = {
     "samples",
     "slim",
     "force",
+    *("lr", "schedule", "warmup", "dropout", "batch_size", "clip", "clip_value"),  # which start a new leg
 }
 
 # Options that have no meaning with --online: the text has no end, and is read once, as it arrives.

@@ -19,6 +19,7 @@ from charrnn.storage.files import shown
 from charrnn.text.holding_out import default_fraction
 from charrnn.text.ingest import AnotherTextError, Corpus, listed, read_corpus
 from charrnn.text.vocabulary import Vocabulary
+from charrnn.training.legs import CHANGEABLE
 from charrnn.training.settings import Settings, default_epochs, default_lr, default_seq_length
 from charrnn.training.trainer import Trainer
 
@@ -118,7 +119,8 @@ def new_trainer(
 def resumed_trainer(path: str, texts: Texts | None, team: Team, say: Say, *, given: Given) -> Trainer:
     """Resume the run of a model file, on the text that it was trained on.
 
-    If there are no texts, the file names them. A larger ``epochs`` or ``seconds`` makes the run longer. Raises
+    If there are no texts, the file names them. A larger ``epochs`` or ``seconds`` makes the run longer, and other
+    settings that are `CHANGEABLE` start a new leg. Raises
     CharrnnError for another text, and for a run that is complete.
     """
     checkpoint = load(path, resume=True)
@@ -132,7 +134,8 @@ def resumed_trainer(path: str, texts: Texts | None, team: Team, say: Say, *, giv
             settings = replace(settings, epochs=float(epochs), seconds=None)
         elif seconds is not None and settings.seconds is not None:
             settings = replace(settings, seconds=float(seconds))
-        trainer = Trainer.resumed(checkpoint, corpus, team, settings)
+        leg = {name: given[name] for name in CHANGEABLE if given.get(name) is not None}
+        trainer = Trainer.resumed(checkpoint, corpus, team, replace(settings, **leg))
         if settings.shuffle and trainer.held_out.record(corpus)["held_out"] != checkpoint.corpus.get("held_out"):
             raise CharrnnError("the text is divided into other files, so other parts of it would be held out")
     except CharrnnError as error:

@@ -19,6 +19,7 @@ from charrnn.model.model_file import Checkpoint, load
 from charrnn.model.team import Team
 from charrnn.storage.files import shown
 from charrnn.text.sources import is_read
+from charrnn.training.legs import CHANGEABLE
 from charrnn.training.progress import Progress
 from charrnn.training.trainer import Trainer
 
@@ -223,8 +224,8 @@ def _check(
     if resume is not None:
         if init_from is not None:
             raise CharrnnError("give resume or init_from, not both")
-        if given:
-            raise CharrnnError(f"a resumed run keeps its own {', '.join(sorted(given))}; init_from starts a new run")
+        if kept := given - set(CHANGEABLE):
+            raise CharrnnError(f"a resumed run keeps its own {', '.join(sorted(kept))}; init_from starts a new run")
     elif texts is None:
         raise CharrnnError("give a text to train on, or its path")
     if init_from is not None and (decided := given & {*INHERITED, "documents", "bytes"}):

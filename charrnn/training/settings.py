@@ -77,6 +77,7 @@ class Settings:
 
         Raises CharrnnError for unknown names, wrong types and invalid values.
         """
+        values = {name: value for name, value in values.items() if name != "legs"}  # which `legs` reads
         values = {name: 0.0 if value is None and name in _NONE_IS_ZERO else value for name, value in values.items()}
         kinds = {field.name: field.type for field in fields(cls)}
         if not all(name in kinds and _fits(value, kinds[name]) for name, value in values.items()):

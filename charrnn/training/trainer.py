@@ -17,6 +17,7 @@ from charrnn.text.holding_out import hold_out
 from charrnn.text.ingest import Corpus, require_learnable
 from charrnn.text.streams import Streams, fit_streams
 from charrnn.text.vocabulary import Ids
+from charrnn.training import legs
 from charrnn.training.learner import Advance, Learner
 from charrnn.training.pace import DEFAULT_PACE, Pace
 from charrnn.training.progress import Progress, State
@@ -65,6 +66,7 @@ class Trainer:
         self.best = Parameters(self.architecture)
         self.best.flat[:] = self.network.weights.flat
         self.history: list[dict[str, Any]] = []
+        self.legs: list[dict[str, Any]] = []
         self.state = State()
         self.stop = False
         self.steps = Steps(self.settings, self.architecture, self.streams, self.pace)
@@ -89,21 +91,26 @@ class Trainer:
     ) -> "Trainer":
         """Resume a run, with its own settings or others, such as more epochs.
 
-        Raises CharrnnError if the checkpoint does not fit.
+        Other settings among `legs.CHANGEABLE` start a new leg: with the weights, moments and epoch of the run so far,
+        and with its learning rate no longer halved. Raises CharrnnError if the checkpoint does not fit.
         """
         resume = checkpoint.resume
         if resume is None:
             raise CharrnnError("it is a slim model, without the state of the run")
-        settings = settings or Settings.of(checkpoint.training)
+        old = Settings.of(checkpoint.training)
+        settings = settings or old
+        changes = legs.changes(old, settings)
         if settings.architecture(len(corpus.vocabulary)) != checkpoint.architecture:
             raise CharrnnError("its settings do not match its network")
         trainer = cls(settings, corpus, team, pace=pace)
+        trainer.legs = legs.stored_legs(checkpoint.training)
+        ratio = trainer.streams.windows / legs.windows_before(trainer.streams, old) if "batch_size" in changes else 1
         try:
-            trainer.learner.restore(resume)
-            trainer.state = state = State.of(resume.progress)
-        except (TypeError, ValueError):  # the file is intact, but no run can have this state
+            trainer.learner.restore(legs.fitted(resume, trainer.learner) if changes else resume)
+            progress, trainer.history = legs.rescaled(checkpoint, ratio)
+            trainer.state = state = State.of(progress)
+        except (KeyError, TypeError, ValueError, OverflowError):  # the file is intact, but no run can have this state
             raise CharrnnError("the state of the run does not fit its settings") from None
-        trainer.history = list(checkpoint.history)
         if state.last_is_best:  # the last weights are the model; those for rollbacks are in their place
             trainer.best.assign_concatenated(resume.weights)
             trainer.network.weights.assign(checkpoint.parameters)
@@ -113,6 +120,9 @@ class Trainer:
         if state.ended and not trainer.over:  # a longer run would not have validated there
             state.ended, state.end_loss = False, None
             del trainer.history[-1:]
+        if changes:
+            trainer.legs = [*trainer.legs, {"epoch": state.step / trainer.streams.windows, **changes}]
+            state.waited, state.rate_scale, state.halvings = 0, 1.0, 0
         return trainer
 
     def checkpoint(self) -> Checkpoint:
@@ -128,7 +138,7 @@ class Trainer:
             architecture=self.architecture,
             vocabulary=self.corpus.vocabulary,
             parameters={name: view.copy() for name, view in best.named.items()},
-            training=self.settings.stored(),
+            training=self.settings.stored() | ({"legs": self.legs} if self.legs else {}),
             history=list(self.history),
             corpus={
                 "sources": list(self.corpus.sources),

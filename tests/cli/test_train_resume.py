@@ -174,13 +174,13 @@ def test_a_run_that_stopped_early_is_finished(folder, run):
     [
         ("--hidden", 32),
         ("--cell", "lstm"),
-        ("--lr", 0.1),
+        ("--layers", 2),
         ("--seed", 0),
-        ("--batch-size", 4),
+        ("--seq-length", 4),
         ("--bytes",),
         ("--val-fraction", 0.2),
         ("--optimizer", "sgd"),
-        ("--dropout", 0.1),
+        ("--patience", 3),
     ],
 )
 def test_a_resumed_run_keeps_its_options(trained, run, option):
