@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from charrnn.errors import CharrnnError
-from charrnn.model.model_file import check_writable, load, save
+from charrnn.model.model_file import FORMAT, check_writable, load, save
 from charrnn.model.team import Team
 from charrnn.storage import archive
 from charrnn.text.ingest import read_corpus
@@ -21,11 +21,14 @@ from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.settings import Settings
 from charrnn.training.trainer import Trainer
 from tests import hostile
+from tests.helpers import ROOT
 from tests.helpers.model_files import (
     CHARACTERS,
+    arrays_of,
     assert_identical,
     assert_same_checkpoint,
     made_up,
+    meta_of,
     names_in,
     sentence,
     slimmed,
@@ -335,3 +338,12 @@ def test_a_model_file_from_before_there_were_documents(tmp_path):
         lambda meta: meta | {"format": 1, "vocabulary": {"byte_level": False, "characters": "\n aé😀"}},
     )
     assert load(tmp_path / "old.npz").vocabulary == Vocabulary("\n aé😀")
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "models").glob("*.npz")), ids=lambda path: path.name)
+def test_models_that_come_along_are_of_this_format(path):
+    """So that the documented members are all there for whoever reads them with NumPy alone."""
+    meta = meta_of(path)
+    assert meta["format"] == FORMAT
+    assert set(meta["vocabulary"]) == {"byte_level", "characters", "separator"}
+    assert "state/weights" not in arrays_of(path)
