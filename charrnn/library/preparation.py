@@ -103,7 +103,8 @@ def new_trainer(
         corpus = replace(corpus, validation=texts.read_validation(corpus.vocabulary, symbols))
     if corpus.documents == 1:
         raise CharrnnError(f"the whole text is one document: {separator[:60]!r} is not between any two parts of it")
-    for sentence in (sentences.skipped(corpus.skipped), sentences.many_symbols(len(corpus.vocabulary))):
+    markup = None if corpus.vocabulary.byte_level else sentences.markup(corpus.sources)
+    for sentence in (sentences.skipped(corpus.skipped), markup, sentences.many_symbols(len(corpus.vocabulary))):
         if sentence:
             say(sentence)
     if corpus.validation is not None:

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from charrnn.text.vocabulary import AS_TEXT, is_document
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -21,7 +23,15 @@ def skipped(files: "Sequence[str]") -> str | None:
     if not files:
         return None
     count = f"{len(files):,} files are not text and were" if len(files) > 1 else "1 file is not text and was"
-    return f"{count} left out, such as {files[0]}"
+    document = next(filter(is_document, files), None)
+    advice = f", a document with formatting; {AS_TEXT}" if document else ""
+    return f"{count} left out, such as {document or files[0]}{advice}"
+
+
+def markup(files: "Sequence[str]") -> str | None:
+    """Return a note on files whose markup is read as text; None if there are none."""
+    document = next(filter(is_document, files), None)
+    return f"{document} has formatting, which the network learns, too; {AS_TEXT}" if document else None
 
 
 def many_symbols(symbols: int) -> str | None:

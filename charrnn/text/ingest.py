@@ -15,9 +15,10 @@ from typing import BinaryIO
 import numpy as np
 
 from charrnn.errors import CharrnnError
+from charrnn.storage.files import shown
 from charrnn.text import encoded
 from charrnn.text.sources import LARGE_TEXT, Source, chunks, files, listed, name_of, readable, sources, spooled
-from charrnn.text.vocabulary import TEXT_BLOCK, Ids, Vocabulary, decoded
+from charrnn.text.vocabulary import AS_TEXT, TEXT_BLOCK, Ids, Vocabulary, decoded, is_document
 
 __all__ = [
     "AnotherTextError",
@@ -130,7 +131,7 @@ def read_corpus(
                 deque(data, maxlen=0)
         for path in paths:
             if path != "-" and Path(path).is_dir() and not any(s.size for s in found if s.given == path):
-                raise _no_text([path])
+                raise _no_text([path], skipped)
         if sha256 not in (None, digest.hexdigest()):
             raise AnotherTextError(f"{listed(paths)} is not the expected text: its SHA-256 differs")
         chosen = vocabulary(own) if callable(vocabulary) else own
@@ -386,5 +387,7 @@ def _require_once(paths: Sequence[str]) -> None:
         raise CharrnnError("standard input (-) can be read only once")
 
 
-def _no_text(paths: Sequence[str]) -> CharrnnError:
-    return CharrnnError(f"there is no text in {listed(paths)}")
+def _no_text(paths: Sequence[str], skipped: Sequence[str] = ()) -> CharrnnError:
+    document = next(filter(is_document, skipped), None)
+    advice = f"; {shown(document)} is a document with formatting: {AS_TEXT}" if document else ""
+    return CharrnnError(f"there is no text in {listed(paths)}{advice}")

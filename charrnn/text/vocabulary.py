@@ -27,6 +27,9 @@ MARKS = (  # byte order marks of other Unicode encodings; the longer ones first,
     (codecs.BOM_UTF16_LE, "UTF-16"),
     (codecs.BOM_UTF16_BE, "UTF-16"),
 )
+DOCUMENTS = (".doc", ".docx", ".odt", ".rtf", ".pdf", ".epub", ".html", ".htm")  # files of text with formatting
+DOCUMENT_MARKS = (b"%PDF", b"\xd0\xcf\x11\xe0")  # the first bytes of PDF and of old Word files
+AS_TEXT = "save it as plain text (.txt) in UTF-8, with the program that opens it"
 
 # The start and the end of a document while a text is converted: code points that no UTF-8 text can contain.
 _BEGIN, _END = "\ud800", "\ud801"
@@ -259,15 +262,23 @@ def decoded(chunks: Iterable[bytes], where: str, *, newlines: bool = False) -> I
             yield text
         if fault:
             at = read - len(fault.object) + fault.start
+            instead = "convert it to UTF-8, or use a model trained with --bytes, which reads any bytes"
             if named := next((name for bom, name in MARKS if mark.startswith(bom)), None):
                 kind = named
+            elif is_document(where) or mark.startswith(DOCUMENT_MARKS):
+                kind, instead = "a document with formatting", AS_TEXT
             else:
                 end = "cut off within its last character, or " * (not chunk)  # other faults show before the end
                 kind = "a binary file" if binary else f"{end}in another encoding"
             raise CharrnnError(
                 f"{where} is not UTF-8 text (byte 0x{fault.object[fault.start]:02X} at offset {at}) and seems to be"
-                f" {kind}; convert it to UTF-8, or use a model trained with --bytes, which reads any bytes"
+                f" {kind}; {instead}"
             ) from None
+
+
+def is_document(name: str) -> bool:
+    """Return whether a file has text with formatting, by its name."""
+    return name.lower().endswith(DOCUMENTS)
 
 
 def cut(text: Any, size: int = TEXT_BLOCK) -> Iterator[Any]:

@@ -17,6 +17,20 @@ def test_many_symbols() -> None:
     assert "--bytes" in said
 
 
+def test_documents_with_formatting() -> None:
+    """What was left out of a folder, or is read with its markup, is to be saved as text."""
+    instead = "save it as plain text (.txt) in UTF-8, with the program that opens it"
+    told = sentences.skipped(["books/a.png", "books/b.docx"])
+    assert (
+        told == f"2 files are not text and were left out, such as books/b.docx, a document with formatting; {instead}"
+    )
+    assert sentences.skipped(["books/a.png"]) == "1 file is not text and was left out, such as books/a.png"
+    assert (
+        sentences.markup(["a.txt", "-", "b.rtf"]) == f"b.rtf has formatting, which the network learns, too; {instead}"
+    )
+    assert sentences.markup(["a.txt", "-"]) is None
+
+
 def test_a_large_text_is_told_in_gigabytes() -> None:
     """It is read twice, so a long wait must not seem to be a fault."""
     assert sentences.reading(1_440_000_000) == "reading 1.4 GB of text, which takes a while"

@@ -118,6 +118,28 @@ def test_binary_and_utf16_are_recognised(write: Write) -> None:
     assert "seems to be UTF-16" in failure(read_corpus, [write("a.txt", "abc".encode("utf-16"))])
 
 
+@pytest.mark.parametrize("ending", [".docx", ".odt", ".pdf", ".PDF", ".epub", ".doc", ".rtf", ".html"])
+def test_a_document_is_to_be_saved_as_text(write: Write, ending: str) -> None:
+    """A file of a word processor or a browser gets the advice that helps, not that of --bytes; so in a folder."""
+    instead = "save it as plain text (.txt) in UTF-8"
+    path = write(f"folder/story{ending}", b"PK\3\4\0\0\xff")
+    said = failure(read_corpus, [path])
+    assert f"story{ending} is not UTF-8 text" in said
+    assert f"seems to be a document with formatting; {instead}" in said
+    assert "--bytes" not in said
+    said = failure(read_corpus, [str(Path(path).parent)])
+    assert "there is no text in" in said
+    assert f"story{ending} is a document with formatting: {instead}" in said
+
+
+def test_a_document_in_a_pipe_is_known_by_its_beginning() -> None:
+    """PDF and old Word files have no name there."""
+    for data in (b"%PDF-1.7\n\xe2\xe3", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
+        said = failure(read_corpus, ["-"], stdin=io.BytesIO(data))
+        assert "standard input is not UTF-8 text" in said
+        assert "save it as plain text (.txt) in UTF-8" in said
+
+
 def test_files_are_joined_in_order(write: Write) -> None:
     """A line feed is put after a file that lacks one, only where another follows, and is not in the SHA-256."""
     paths = [
