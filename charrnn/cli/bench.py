@@ -8,7 +8,7 @@ import click
 from charrnn.cells.table import CELLS
 from charrnn.cli.bench_options import BenchOptions
 from charrnn.cli.bench_speed import PARTS, speed
-from charrnn.cli.options import Duration, Number, given, size_options
+from charrnn.cli.options import Duration, Number, Whole, given, size_options
 
 if TYPE_CHECKING:
     from charrnn.text.ingest import Corpus
@@ -43,22 +43,20 @@ TAKEN = {
 @size_options
 @click.option(
     "--seq-length",
-    type=click.IntRange(1, 65536),
+    type=Whole(1, 65536),
     default=32,
     show_default=True,
     help="Sequence length: characters to backpropagate through.",
 )
 @click.option(
     "--batch-size",
-    type=click.IntRange(1, 65536),
+    type=Whole(1, 65536),
     default=16,
     show_default=True,
     help="Batch size: streams read in parallel.",
 )
-@click.option("--threads", type=click.IntRange(1, 1024), help="Threads to use.  [default: one per processor]")
-@click.option(
-    "--rounds", type=click.IntRange(1), default=7, show_default=True, help="How often to take each measurement."
-)
+@click.option("--threads", type=Whole(1, 1024), help="Threads to use.  [default: one per processor]")
+@click.option("--rounds", type=Whole(1), default=7, show_default=True, help="How often to take each measurement.")
 @click.option(
     "--against", type=click.Choice(["torch"]), help="Measure PyTorch too, on the same work, in turns with charrnn."
 )
@@ -74,7 +72,7 @@ TAKEN = {
 )
 @click.option(
     "--parameters",
-    type=click.IntRange(1),
+    type=Whole(1),
     default=100_000,
     show_default=True,
     help="With --cells: parameters (learned numbers) of each network; sets its hidden size.",
@@ -111,7 +109,7 @@ TAKEN = {
 )
 @click.option(
     "--seed",
-    type=click.IntRange(0, 2**63 - 1),
+    type=Whole(0, 2**63 - 1),
     default=0,
     show_default=True,
     help="With --cells and --memory: seed of all random numbers.",

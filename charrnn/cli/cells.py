@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from charrnn.cells.table import CELLS
-from charrnn.cli.options import size_options
+from charrnn.cli.options import Whole, size_options
 from charrnn.errors import CharrnnError
 
 
@@ -14,7 +14,7 @@ from charrnn.errors import CharrnnError
 @size_options
 @click.option(
     "--vocabulary",
-    type=click.IntRange(1, 1_114_112),
+    type=Whole(1, 1_114_112),
     default=65,
     show_default=True,
     help="Number of distinct characters.",

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from charrnn import corpora
+from charrnn.cli.options import Whole
 from charrnn.cli.targets import require_text
 from charrnn.errors import CharrnnError
 
@@ -21,10 +22,10 @@ from charrnn.errors import CharrnnError
     help="Write to this file; - is standard output, the default.",
 )
 @click.option("--force", is_flag=True, help="Overwrite an existing file.")
-@click.option("--seed", type=click.IntRange(min=0), help="fables: another seed makes other fables.  [default: 0]")
+@click.option("--seed", type=Whole(min=0), help="fables: another seed makes other fables.  [default: 0]")
 @click.option(
     "--characters",
-    type=click.IntRange(min=1),
+    type=Whole(min=1),
     help="fables: minimum length of the text.  [default: 300000]",
 )
 def command(name: str | None, output: Path | None, force: bool, seed: int | None, characters: int | None) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import click
 
 from charrnn.cli.models import compile_reading, open_model
-from charrnn.cli.options import copied_options, given, model_argument, unknown_option
+from charrnn.cli.options import Whole, copied_options, given, model_argument, unknown_option
 from charrnn.cli.records import Column, chosen, fitting, format_options, write
 from charrnn.errors import CharrnnError
 
@@ -57,13 +57,13 @@ class EvalOptions:
 @click.option("--per-char", is_flag=True, help="Print the bits of each character.")
 @click.option(
     "--top",
-    type=click.IntRange(min=1),
+    type=Whole(min=1),
     metavar="N",
     help="Print the N lines, or documents, with the most bits per character; empty ones are left out.",
 )
 @copied_options
 @format_options
-@click.option("--threads", type=click.IntRange(min=1), help="Threads to use.  [default: one per processor]")
+@click.option("--threads", type=Whole(min=1), help="Threads to use.  [default: one per processor]")
 @unknown_option
 @click.pass_context
 def command(ctx: click.Context, /, **values: Any) -> None:

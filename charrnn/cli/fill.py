@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from charrnn.cli.models import compile_noticed, open_model
-from charrnn.cli.options import ESCAPES, EscapedText, Number, given, model_argument, note_escapes, unknown_option
+from charrnn.cli.options import ESCAPES, EscapedText, Number, Whole, given, model_argument, note_escapes, unknown_option
 from charrnn.cli.records import Column, chosen, format_options, write
 from charrnn.errors import CharrnnError
 from charrnn.writing.controls import BEAM, HOTTEST, SMALLEST
@@ -63,10 +63,10 @@ class FillOptions:
     metavar="TEXT",
     help=f"Mark for one unknown character; choose another if the text itself contains this one. {ESCAPES}.",
 )
-@click.option("-k", "--best", type=click.IntRange(1, 1000), metavar="K", help="Print the K most probable completions.")
+@click.option("-k", "--best", type=Whole(1, 1000), metavar="K", help="Print the K most probable completions.")
 @click.option(
     "--beam",
-    type=click.IntRange(1, 1000),
+    type=Whole(1, 1000),
     default=BEAM,
     show_default=True,
     metavar="N",
@@ -80,8 +80,8 @@ class FillOptions:
     help="Draw characters at random instead of taking the most probable ones: 0.5 is careful, 1 follows the "
     "model, above 1 is wild.",
 )
-@click.option("--count", type=click.IntRange(1, 1000), metavar="N", help="With --temp: draw N completions.")
-@click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="With --temp: the same seed draws the same characters.")
+@click.option("--count", type=Whole(1, 1000), metavar="N", help="With --temp: draw N completions.")
+@click.option("--seed", type=Whole(0, 2**63 - 1), help="With --temp: the same seed draws the same characters.")
 @format_options
 @unknown_option
 @click.pass_context

@@ -10,7 +10,7 @@ import click
 
 from charrnn.cells.table import ACTIVATIONS
 from charrnn.cli.models import compile_noticed, open_model
-from charrnn.cli.options import given, unknown_option
+from charrnn.cli.options import Whole, given, unknown_option
 from charrnn.cli.targets import refuse_sources
 from charrnn.errors import CharrnnError
 
@@ -46,35 +46,33 @@ class GradientsOptions:
 @click.argument("models", nargs=-1, type=click.Path(), metavar="[MODEL]…")
 @click.argument("text", type=click.Path(), metavar="TEXT")
 @click.option("--cell", "cells", multiple=True, metavar="NAME", help="Measure a new, untrained network of this kind.")
-@click.option(
-    "--hidden", type=click.IntRange(min=1), default=256, show_default=True, help="Units per layer of a new network."
-)
-@click.option("--layers", type=click.IntRange(min=1), default=1, show_default=True, help="Layers of a new network.")
+@click.option("--hidden", type=Whole(min=1), default=256, show_default=True, help="Units per layer of a new network.")
+@click.option("--layers", type=Whole(min=1), default=1, show_default=True, help="Layers of a new network.")
 @click.option("--activation", type=click.Choice(ACTIVATIONS), help="Activation function of a new rnn.")
 @click.option(
     "--seed",
-    type=click.IntRange(min=0),
+    type=Whole(min=0),
     default=0,
     show_default=True,
     help="Seed of the random weights of a new network.",
 )
 @click.option(
     "--lags",
-    type=click.IntRange(2, 1024),
+    type=Whole(2, 1024),
     default=64,
     show_default=True,
     help="How many characters back to measure.",
 )
 @click.option(
     "--samples",
-    type=click.IntRange(1, 10_000),
+    type=Whole(1, 10_000),
     default=512,
     show_default=True,
     help="Maximum number of places in the text to measure from.",
 )
 @click.option("--png", type=click.Path(), metavar="FILE", help="Draw the curves as a picture (.png, .svg or .pdf).")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one object per line, with all measurements.")
-@click.option("--threads", type=click.IntRange(min=1), help="Threads to use.  [default: one per processor]")
+@click.option("--threads", type=Whole(min=1), help="Threads to use.  [default: one per processor]")
 @unknown_option
 @click.pass_context
 def command(ctx: click.Context, /, **values: Any) -> None:

@@ -17,6 +17,7 @@ from charrnn.writing.controls import CONTROLS, Controls
 if TYPE_CHECKING:
     from charrnn.text.vocabulary import Vocabulary
 
+MOST_TYPED = 10**9  # a larger limit of a number is named only to those who exceed it
 MOST_COMPARED = 20_000_000  # characters of the texts to compare with a corpus: each takes about 100 bytes of memory
 
 
@@ -43,6 +44,28 @@ class Number(click.FloatRange):
         number = super().convert(value, param, ctx)
         if not math.isfinite(number):
             self.fail(f"{value} is not a finite number.", param, ctx)
+        return number
+
+
+class Whole(click.IntRange):
+    """A whole number from a least one on, up to a largest one, if there is one."""
+
+    name = "number"
+
+    def _describe_range(self) -> str:
+        return f"{self.min} to {self.max}" if self.max is not None and self.max <= MOST_TYPED else f"{self.min} or more"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return the typed number; raise click.BadParameter for anything else."""
+        least, most = int(self.min or 0), self.max
+        try:
+            number = int(value)
+        except ValueError:
+            number = least - 1
+        if number < least or (most is not None and number > most):
+            limited = most is not None and (most <= MOST_TYPED or number > most)
+            wanted = f"from {least} to {most}" if limited else f"from {least} on"
+            self.fail(f"{str(value)[:60]!r} is not a whole number {wanted}.", param, ctx)
         return number
 
 
@@ -112,7 +135,7 @@ def control_options(function: Callable[..., Any]) -> Callable[..., Any]:
         function = click.option(
             *(("--temp", flag) if control.name == "temperature" else (flag,)),
             control.name,
-            type=click.IntRange(int(control.least), int(control.most)) if control.whole else number,
+            type=Whole(int(control.least), int(control.most)) if control.whole else number,
             default=default,
             show_default=default is not None,
             help=control.help,
@@ -122,7 +145,7 @@ def control_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 layers_option = click.option(
     "--layers",
-    type=click.IntRange(1, MAXIMUM_LAYERS),
+    type=Whole(1, MAXIMUM_LAYERS),
     default=1,
     show_default=True,
     help="Layers: each reads the output of the one below.",
@@ -133,7 +156,7 @@ def size_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add --hidden and --layers."""
     hidden = click.option(
         "--hidden",
-        type=click.IntRange(1, MAXIMUM_HIDDEN),
+        type=Whole(1, MAXIMUM_HIDDEN),
         default=256,
         show_default=True,
         help="Units per layer.",
@@ -146,7 +169,7 @@ def copied_options(function: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
         click.option(
             "--copied-run",
-            type=click.IntRange(min=1),
+            type=Whole(min=1),
             default=32,
             show_default=True,
             metavar="N",

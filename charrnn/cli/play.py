@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from charrnn.cli.models import compile_sampling, open_model
-from charrnn.cli.options import control_options, model_argument, split_controls, unknown_option
+from charrnn.cli.options import Whole, control_options, model_argument, split_controls, unknown_option
 from charrnn.cli.play_dialogue import TABLE, TURN_LENGTH, Play, table_of_commands
 from charrnn.writing.controls import Controls
 
@@ -42,14 +42,14 @@ class PlayCommand(click.Command):
 @control_options
 @click.option(
     "--length",
-    type=click.IntRange(0, 10**15),
+    type=Whole(0, 10**15),
     default=TURN_LENGTH,
     show_default=True,
     help="Maximum number of characters per turn; 0 writes until Ctrl-C. The whole text is kept in memory.",
 )
 @click.option(
     "--seed",
-    type=click.IntRange(0, 2**63 - 1),
+    type=Whole(0, 2**63 - 1),
     help="The same seed and the same lines give the same text; without --seed, each run differs.",
 )
 @unknown_option

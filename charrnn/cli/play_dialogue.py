@@ -203,7 +203,8 @@ def _whole(typed: str, name: str, least: int, most: int = 10**15) -> int:
     except ValueError:
         number = least - 1
     if not least <= number <= most:
-        raise CharrnnError(f"the {name} must be a whole number from {least} to {most}, not {typed.strip()[:60]!r}")
+        wanted = f"from {least} to {most}" if number > most else f"from {least} on"
+        raise CharrnnError(f"the {name} must be a whole number {wanted}, not {typed.strip()[:60]!r}")
     return number
 
 

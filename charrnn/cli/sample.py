@@ -11,6 +11,7 @@ from charrnn.cli.options import (
     EFFECTS,
     ESCAPES,
     EscapedText,
+    Whole,
     control_options,
     copied_options,
     given,
@@ -38,11 +39,11 @@ NOVEL = f"Write only samples that are not in CORPUS, which can have up to {MOST_
 @control_options
 @click.option(
     "--length",
-    type=click.IntRange(0, 10**15),
+    type=Whole(0, 10**15),
     help=f"Maximum number of characters; 0 means no limit.  [default: {USUAL_LENGTH}, or {LENGTH_AT_MOST} if something "
     "else can end the sample]",
 )
-@click.option("--lines", type=click.IntRange(1), help="Maximum number of lines.")
+@click.option("--lines", type=Whole(1), help="Maximum number of lines.")
 @click.option(
     "--stop",
     type=EscapedText(),
@@ -50,7 +51,7 @@ NOVEL = f"Write only samples that are not in CORPUS, which can have up to {MOST_
     metavar="TEXT",
     help=f"End before TEXT, in which {ESCAPES}; can be given several times.",
 )
-@click.option("--count", type=click.IntRange(1, 10**9), default=1, show_default=True, help="Number of samples.")
+@click.option("--count", type=Whole(1, 10**9), default=1, show_default=True, help="Number of samples.")
 @click.option(
     "--prime",
     type=EscapedText(optional=True),
@@ -61,7 +62,7 @@ NOVEL = f"Write only samples that are not in CORPUS, which can have up to {MOST_
 @click.option("--no-prime", is_flag=True, help="Do not write the prime, only the text after it.")
 @click.option(
     "--seed",
-    type=click.IntRange(0, 2**63 - 1),
+    type=Whole(0, 2**63 - 1),
     help="The same seed writes the same text; without --seed, each run differs.",
 )
 @click.option("--novel", type=click.Path(), metavar="CORPUS", help=NOVEL)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from charrnn.cli.models import compile_reading, open_model
-from charrnn.cli.options import model_argument, unknown_option
+from charrnn.cli.options import Whole, model_argument, unknown_option
 from charrnn.cli.records import chosen, format_options
 from charrnn.cli.targets import refuse_sources
 from charrnn.errors import CharrnnError
@@ -50,14 +50,14 @@ class TraceOptions:
 )
 @click.option(
     "--length",
-    type=click.IntRange(0, MOST_TRACED),
+    type=Whole(0, MOST_TRACED),
     default=10_000,
     show_default=True,
     help=f"Characters of the text to read; 0 reads the whole text, of up to {MOST_TRACED:,} characters.",
 )
 @click.option(
     "--show",
-    type=click.IntRange(1, 100_000),
+    type=Whole(1, 100_000),
     default=500,
     show_default=True,
     help="Of these, characters to show with --unit, --html and --png.",

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from charrnn.cells.table import ACTIVATIONS, CELLS, MAXIMUM_HIDDEN
-from charrnn.cli.options import ESCAPES, Duration, EscapedText, Number, layers_option
+from charrnn.cli.options import ESCAPES, Duration, EscapedText, Number, Whole, layers_option
 from charrnn.text.defaults import FRACTION, UNKNOWN, USUAL_MOST
 from charrnn.training.rules import GRADIENTS, OPTIMIZERS, SCHEDULES
 
@@ -89,7 +89,7 @@ OPTIONS: tuple[Callable[[Any], Any], ...] = (
     ),
     click.option(
         "--hidden",
-        type=click.IntRange(1, MAXIMUM_HIDDEN),
+        type=Whole(1, MAXIMUM_HIDDEN),
         default=256,
         help="Units (numbers) per layer: more units can learn more, but take longer.  [default: 256; 32 with "
         "--gradient rtrl]",
@@ -98,7 +98,7 @@ OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option("--activation", type=click.Choice(ACTIVATIONS), help="rnn: its activation function.  [default: tanh]"),
     click.option(
         "--projection",
-        type=click.IntRange(1, MAXIMUM_HIDDEN),
+        type=Whole(1, MAXIMUM_HIDDEN),
         metavar="R",
         help="lstm-projection: numbers that a layer outputs.  [default: half of --hidden]",
     ),
@@ -145,13 +145,13 @@ OPTIONS: tuple[Callable[[Any], Any], ...] = (
     ),
     click.option(
         "--seq-length",
-        type=click.IntRange(1, 65536),
+        type=Whole(1, 65536),
         help="Sequence length: characters to backpropagate through; with --gradient rtrl, characters between two "
         "updates.  [default: 32; 64 with --bidirectional]",
     ),
     click.option(
         "--batch-size",
-        type=click.IntRange(1, 65536),
+        type=Whole(1, 65536),
         default=16,
         help="Batch size: parts of the text (streams) to read in parallel.  [default: 16; 1 with --gradient rtrl]",
     ),
@@ -221,17 +221,15 @@ OPTIONS: tuple[Callable[[Any], Any], ...] = (
     ),
     click.option(
         "--patience",
-        type=click.IntRange(0),
+        type=Whole(0),
         default=8,
         show_default=True,
         help="Stop after this many validations without an improvement; 0 never stops.",
     ),
-    click.option(
-        "--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Seed of all random numbers."
-    ),
+    click.option("--seed", type=Whole(0, 2**63 - 1), default=0, show_default=True, help="Seed of all random numbers."),
     click.option(
         "--threads",
-        type=click.IntRange(1, 1024),
+        type=Whole(1, 1024),
         help="Threads to use; they do not change the result.  [default: one per processor]",
     ),
     click.option(

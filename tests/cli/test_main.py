@@ -28,6 +28,24 @@ def every_command():
     return {name: importlib.import_module(f"charrnn.cli.{name}").command for name in COMMANDS}
 
 
+@pytest.mark.parametrize(
+    ("arguments", "wanted"),
+    [
+        (("train", "corpus.txt", "--seed", "abc"), "'abc' is not a whole number from 0 on."),
+        (("sample", "model.npz", "--seed", "-1"), "'-1' is not a whole number from 0 on."),
+        (("play", "model.npz", "--seed", "1.5"), "'1.5' is not a whole number from 0 on."),
+        (("fill", "model.npz", "--seed", ""), "'' is not a whole number from 0 on."),
+        (("sample", "model.npz", "--seed", 2**63), f"'{2**63}' is not a whole number from 0 to {2**63 - 1}."),
+        (("corpus", "fables", "--seed", "Ω"), "'Ω' is not a whole number from 0 on."),
+        (("train", "corpus.txt", "--threads", "1e9"), "'1e9' is not a whole number from 1 to 1024."),
+        (("train", "corpus.txt", "--threads", 1025), "'1025' is not a whole number from 1 to 1024."),
+    ],
+)
+def test_whole_numbers(run, arguments, wanted):
+    """A number that is no whole one, too small or too large is refused in plain words."""
+    misused(run(*arguments), f"Invalid value for '{arguments[-2]}': {wanted}")
+
+
 def test_every_command_and_option_is_explained():
     """Each command and each of its options has a help text."""
     for name, command in every_command().items():
