@@ -23,7 +23,7 @@ from charrnn.errors import CharrnnError
 from charrnn.model.network import Network
 from charrnn.model.parameters import Array
 from charrnn.model.team import Team
-from charrnn.reading.scoring import score_pieces
+from charrnn.reading.losses import score_pieces
 from charrnn.text.ingest import Corpus
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.settings import Settings

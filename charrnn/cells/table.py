@@ -41,6 +41,14 @@ class Cell:
         """The states whose initial values can be learned: all except a count of steps."""
         return tuple(state for state in self.states if state != "clock")
 
+    @property
+    def forgets(self) -> bool:
+        """Whether its state depends little on what it read long ago, so that a text can be read in parts.
+
+        It does not without a forget gate, nor if gates feed themselves: they can latch.
+        """
+        return not {"nfg", "fgr"} & set(self.flags)
+
 
 def rnn_row(name: str, formula: str, source: str, *flags: str, **more: object) -> Cell:
     """Make a row of the vanilla network's family."""

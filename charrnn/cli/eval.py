@@ -15,7 +15,8 @@ from charrnn.errors import CharrnnError
 if TYPE_CHECKING:
     from charrnn.library.opened import OpenedModel
     from charrnn.model.team import Team
-    from charrnn.reading.scoring import Score, Scored
+    from charrnn.reading.losses import Scored
+    from charrnn.reading.scoring import Score
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from charrnn.cli.records import Column, write
 from charrnn.errors import CharrnnError
 
 if TYPE_CHECKING:
-    from charrnn.reading.scoring import Line, Score, Scored
+    from charrnn.reading.losses import Scored
+    from charrnn.reading.scoring import Line, Score
     from charrnn.text.vocabulary import Ids, Vocabulary
 
 FIGURES = (

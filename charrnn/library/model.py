@@ -27,7 +27,8 @@ if TYPE_CHECKING:  # what needs the kernels is imported when it is used: opening
     from numpy.typing import NDArray
 
     from charrnn.model.team import Team
-    from charrnn.reading.scoring import Character, Score, Scored
+    from charrnn.reading.losses import Scored
+    from charrnn.reading.scoring import Character, Score
     from charrnn.writing.completion import Completion
     from charrnn.writing.sampler import Sampler
     from charrnn.writing.samples import Ending, Piece, Sample

@@ -16,7 +16,7 @@ from charrnn.text.vocabulary import Ids, Vocabulary
 if TYPE_CHECKING:  # what needs the kernels is imported when it is used: opening a model does not take the compiler
     from charrnn.model.network import Network
     from charrnn.model.team import Team
-    from charrnn.reading.scoring import Scored
+    from charrnn.reading.losses import Scored
     from charrnn.writing.filling import Gapped
 
 
@@ -72,16 +72,16 @@ class OpenedModel:
         return Gapped.of(text, typed_mark, self.vocabulary, unknown=unknown, where=where)
 
     def score_blocks(self, blocks: Iterable[Ids], team: Team, name: str) -> Iterator[Scored]:
-        """Score a text in blocks, piece by piece, as `reading.scoring.score_pieces` does.
+        """Score a text in blocks, piece by piece, as `reading.losses.score_pieces` does.
 
         Raises CharrnnError, with the ``name`` of the text, if the text is too short or a loss is not finite.
         """
         import numpy as np
 
-        from charrnn.reading import scoring
+        from charrnn.reading import losses, scoring
 
         boundary, enough = self.vocabulary.boundary, False
-        for ids, nats in scoring.score_pieces(self.network, blocks, team, boundary):
+        for ids, nats in losses.score_pieces(self.network, blocks, team, boundary):
             if not enough and ids.size <= scoring.unpredicted(boundary):
                 continue  # an error that says more may follow
             enough = True

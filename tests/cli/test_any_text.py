@@ -18,7 +18,7 @@ from charrnn.errors import CharrnnError
 from charrnn.model.model_file import load
 from charrnn.model.network import Network
 from charrnn.model.team import Team
-from charrnn.reading.scoring import Cut, score_pieces
+from charrnn.reading.losses import Cut, score_pieces
 from charrnn.text.ingest import read_stream
 from charrnn.text.vocabulary import TEXT_BLOCK, Vocabulary
 from tests.helpers.commands import enter, misused, refused

@@ -15,7 +15,7 @@ import pytest
 
 from charrnn.cli.eval_output import keeping
 from charrnn.errors import CharrnnError
-from charrnn.reading import scoring
+from charrnn.reading import losses
 from tests.helpers.commands import ERROR, TINY, misused, refused, strict_json, trained_on
 from tests.helpers.model_files import meta_of, rewrite
 
@@ -435,7 +435,7 @@ def test_too_much_to_compare(trained, folder, run):
 
 def test_a_corpus_is_read_before_the_text_is_scored(trained, folder, run, monkeypatch):
     """A corpus that is not there, or whose name is empty, is noticed before anything is computed."""
-    monkeypatch.setattr(scoring, "score_pieces", lambda *_: pytest.fail("the text was scored"))
+    monkeypatch.setattr(losses, "score_pieces", lambda *_: pytest.fail("the text was scored"))
     refused(run("eval", trained, "corpus.txt", "--copied", "nowhere"), "nowhere")
     refused(run("eval", trained, "corpus.txt", "--copied", ""), "empty")
 
