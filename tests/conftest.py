@@ -66,8 +66,12 @@ def folder(tmp_path, monkeypatch, text):
 
 
 @pytest.fixture
-def run(capsysbinary, monkeypatch):
-    """Type a command: its arguments one by one, and what it reads from standard input as ``stdin=``."""
+def run(capsysbinary, monkeypatch, tmp_path):
+    """Type a command: its arguments one by one, and what it reads from standard input as ``stdin=``.
+
+    It is typed in a folder of its own, so files in the folder in which the tests were started change nothing.
+    """
+    monkeypatch.chdir(tmp_path)
     for name in ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
         monkeypatch.delenv(name, raising=False)
 

@@ -12,7 +12,7 @@ import os
 import random
 import sys
 import tempfile
-from contextlib import chdir, redirect_stdout
+from contextlib import chdir, redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import numpy as np
@@ -119,15 +119,15 @@ def digest(*parts):
 
 
 def typed(*arguments, stdin=b""):
-    """Type a command; return what it prints."""
-    out, before = io.TextIOWrapper(io.BytesIO(), encoding="utf-8"), sys.stdin
+    """Type a command; return what it prints on standard output."""
+    out, err, before = io.TextIOWrapper(io.BytesIO(), encoding="utf-8"), io.StringIO(), sys.stdin
     sys.stdin = io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8")
     try:
-        with redirect_stdout(out):
+        with redirect_stdout(out), redirect_stderr(err):
             code = enter(*arguments)
     finally:
         sys.stdin = before
-    assert code == 0, arguments
+    assert code == 0, f"{arguments}: {err.getvalue()}"
     out.flush()
     return out.buffer.getvalue()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import llvmlite.binding
 import pytest
 
-from tests.golden import Golden
+from tests.golden import Golden, typed
 
 RECORDED = json.loads(Path(__file__).with_name("golden.json").read_text(encoding="utf-8"))
 FUSED = llvmlite.binding.get_host_cpu_features().get("fma", False)  # x86 with AVX2; others differ in the last bits
@@ -31,3 +31,11 @@ def test_every_result_is_recorded(golden):
 def test_result_has_the_same_bits(golden, name):
     """A run, a sample or a score has the digest that was recorded."""
     assert golden.compute(name) == RECORDED[name]
+
+
+def test_messages_of_commands_are_not_printed(golden, capsys):
+    """Standard error stays empty, unless a command fails: then its message is in the error."""
+    golden.compute("trace rnn")
+    assert capsys.readouterr() == ("", "")
+    with pytest.raises(AssertionError, match=r"nowhere\.npz does not exist"):
+        typed("info", "nowhere.npz")

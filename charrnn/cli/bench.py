@@ -66,7 +66,9 @@ TAKEN = {
 @click.option("--suite", is_flag=True, help="Measure a list of networks instead; takes minutes.")
 @click.option("--growth", is_flag=True, help="Measure how training time grows with each size instead.")
 @click.option("--rtrl", is_flag=True, help="Measure the cost of --gradient rtrl instead, with 16 to 128 units.")
-@click.option("--memory", is_flag=True, help="Measure how far back each cell remembers instead; takes minutes.")
+@click.option(
+    "--memory", is_flag=True, help="Measure how far back each cell remembers instead, with 64 units; takes minutes."
+)
 @click.option(
     "--cells", is_flag=True, help="Measure how well each cell learns the text instead; takes minutes per cell."
 )
@@ -138,10 +140,10 @@ def command(ctx: click.Context, /, **values: Any) -> None:
     for --time, without the time of validations. The result is the validation loss of the best weights, on the last
     tenth of the text. The result after --epochs depends on --seed, but not on the speed of the machine.
 
-    With --memory, each kind of network learns made-up sentences such as "the cats, never far behind, were glad". The
-    noun decides between "was" and "were"; the clause after it gets longer and longer. The result is how often the
-    network gives the right verb the higher probability in sentences that it has not seen; guessing is right in half of
-    them.
+    With --memory, each kind of network, with 64 units, learns made-up sentences such as "the cats, never far behind,
+    were glad". The noun decides between "was" and "were"; the clause after it gets longer and longer. The result is how
+    often the network gives the right verb the higher probability in sentences that it has not seen; guessing is right
+    in half of them.
 
     \b
     Examples:

@@ -1,11 +1,12 @@
 """``charrnn cells``: list the kinds of networks."""
 
 import json
+from itertools import groupby
 from typing import Any
 
 import click
 
-from charrnn.cells.table import CELLS
+from charrnn.cells.table import CELLS, Cell
 from charrnn.cli.options import Whole, size_options
 from charrnn.errors import CharrnnError
 
@@ -21,12 +22,14 @@ from charrnn.errors import CharrnnError
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one object per line.")
 def command(hidden: int, layers: int, vocabulary: int, as_json: bool) -> None:
-    """List the kinds of networks for --cell, each with its formula, source, and cost at a given size.
+    """List the kinds of networks for --cell, each with its equations, source, and cost at a given size.
 
-    x_t is the character that is read, h_t the output of a layer after it, c_t the memory of an LSTM. U, W and b are
-    learned. i, f, o, g, r and z are gates: σ(x_t U + h_{t-1} W + b), except g, which is a tanh. ⊙ multiplies unit by
-    unit. Parameters are the numbers that a network learns. Multiply-adds are counted in the matrix products with
-    parameters, per character read; training takes three times as many.
+    x_t is the character that is read, h_t the output of a layer after it, c_t the memory of an LSTM. ⊙ multiplies unit
+    by unit. σ is the logistic function. U, W and b are learned. If an equation defines several gates, as in i, f, o =
+    σ(x_t U + h_{t-1} W + b), then each gate has its own U, W and b: those of f are U_f, W_f and b_f.
+
+    Parameters are the numbers that a network learns. Multiply-adds are counted in the matrix products with parameters,
+    per character read; training takes three times as many.
 
     \b
     Examples:
@@ -42,7 +45,8 @@ def command(hidden: int, layers: int, vocabulary: int, as_json: bool) -> None:
             cost = about["why_not"]
         else:
             cost = f"{about['parameters']:,} parameters, {about['multiply_adds']:,} multiply-adds a character"
-        click.echo(f"{about['name']}{options}\n    {about['formula']}\n    {about['source']}\n    {cost}\n")
+        lines = (*about["gates"], about["formula"], about["source"], cost)
+        click.echo("\n    ".join((about["name"] + options, *lines)) + "\n")
 
 
 def _rows(hidden: int, layers: int, vocabulary: int) -> list[dict[str, Any]]:
@@ -60,6 +64,35 @@ def _rows(hidden: int, layers: int, vocabulary: int) -> list[dict[str, Any]]:
         except CharrnnError as error:
             size = {"parameters": None, "multiply_adds": None, "why_not": str(error)}
         about = {name: getattr(cell, name) for name in ("name", "family", "formula", "source")}
-        about |= {"options": [f"--{option}" for option in cell.options], "states": list(cell.states)}
+        about |= {
+            "gates": gate_equations(cell),
+            "options": [f"--{option}" for option in cell.options],
+            "states": list(cell.states),
+        }
         rows.append(about | {"hidden": hidden, "layers": layers, "vocabulary": vocabulary} | size)
     return rows
+
+
+def gate_equations(cell: Cell) -> list[str]:
+    """Return the equations of a cell's gates; gates with the same equation share it.
+
+    The equation of a GRU's n is in the cell's formula.
+    """
+    own = [gate for gate in cell.gates if gate in ("i", "f", "o", "g", "r", "z")]
+    found = [f"{', '.join(names)} = {right}" for right, names in groupby(own, lambda gate: _right_side(cell, gate))]
+    if "hn" in cell.gates:
+        found.append("hn = h_{t-1} W_n + b_hn")
+    return found
+
+
+def _right_side(cell: Cell, gate: str) -> str:
+    """Return the right side of a gate's equation."""
+    terms = ["x_t U", f"{cell.states[0]}_{{t-1}} W"]
+    if "fgr" in cell.flags and gate != "g":
+        terms += [f"{source}_{{t-1}} R_{source}" for source in cell.states[2:]]
+    if gate in cell.peepholes:
+        terms.append("p ⊙ c_t" if gate == "o" else "p ⊙ c_{t-1}")
+    total = " + ".join([*terms, "b"])
+    if gate != "g":
+        return f"σ({total})"
+    return total if "niaf" in cell.flags else f"tanh({total})"

@@ -81,8 +81,10 @@ def command(ctx: click.Context, /, **values: Any) -> None:
     A network learns that a character depends on an earlier one through the gradient: how the loss (how wrong the
     prediction is) at the later character changes with the network's state h at the earlier one. On the backward pass,
     the gradient goes through every step between the two. If each step makes it smaller, it vanishes, and the network
-    cannot learn from further back; if each step makes it larger, it explodes. Gates (lstm, gru) help to preserve the
-    gradient. Measure one or more trained MODELs, or new, untrained networks (--cell), side by side.
+    cannot learn from further back; if each step makes it larger, it explodes. In trained networks, gates (lstm, gru)
+    help to preserve the gradient. In a new gru they do not: its gates start near 1/2, so each step keeps about half of
+    h, and adds at most a quarter through W_n. Measure one or more trained MODELs, or new, untrained networks (--cell),
+    side by side.
 
     The first table shows the norm (length) of this gradient 0, 1, 2, 4, … characters back: the mean over many places in
     the text and, for a single network, the quartiles too, because a few places can dominate the mean. With several

@@ -75,7 +75,8 @@ def command(**values: Any) -> None:
 
     A unit's name is its state or gate and a number, counted from 1. An lstm has the states h1, h2, … (its output) and
     c1, … (its memory), and the gates i1, f1, o1, g1, …; a gru has h1, … and the gates n1, r1, z1, hn1, …; an rnn has
-    only h1, …. In the second layer, names begin with 2, as in 2.h1.
+    only h1, …. charrnn cells prints the equation of each gate; hn is h_{t-1} W_n + b_hn, which the gate r multiplies.
+    In the second layer, names begin with 2, as in 2.h1.
 
     --unit colors the text on a terminal. Anywhere else, and with --json or --tsv, it lists the characters with the
     unit's values. --html and --png replace existing files.

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from charrnn.benchmark import recall
-from charrnn.benchmark.recall import Recall
+from charrnn.benchmark.recall import Recall, Task
 from charrnn.cells.table import CELLS
 from charrnn.cli.bench_learning import memory
 from charrnn.model.team import Team
@@ -92,3 +92,8 @@ def test_plain_cells_are_compared_by_default(run, monkeypatch):
 def test_what_does_not_go_with_it_is_refused(folder, run, options, words):
     """One clear error about usage, before anything is measured."""
     misused(run("bench", "--memory", *options), *words)
+
+
+def test_help_names_the_size_of_the_networks(run):
+    """--memory takes no --hidden, so the help says how many units each network has."""
+    assert f"instead, with {Task().hidden} units" in " ".join(run("bench", "--help").out.split())

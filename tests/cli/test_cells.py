@@ -1,6 +1,9 @@
 """``charrnn cells``: the table, with sizes."""
 
+import pytest
+
 from charrnn.cells.table import CELLS
+from charrnn.cli.cells import gate_equations
 from tests.helpers.commands import json_lines
 
 
@@ -10,7 +13,7 @@ def test_the_list_of_cells(run):
     result = run("cells", *sizes)
     assert result.code == 0
     for name, row in CELLS.items():
-        assert row.formula in result.out
+        assert "\n    ".join(("", *gate_equations(row), row.formula)) in result.out
         assert row.source in result.out
         assert f"\n{name}" in "\n" + result.out
     told = {about["name"]: about for about in json_lines(run("cells", *sizes, "--json"))}
@@ -29,3 +32,33 @@ def test_a_cell_that_cannot_have_a_size_says_why(run):
     assert result.code == 0
     assert "10 units cannot be divided into 4 equal groups" in result.out
     assert result.out.count("parameters,") == len(CELLS) - 1
+
+
+SIGMOID, TANH = "σ(x_t U + h_{t-1} W + b)", "tanh(x_t U + h_{t-1} W + b)"
+SEES = ("σ(x_t U + h_{t-1} W + p ⊙ c_{t-1} + b)", "σ(x_t U + h_{t-1} W + p ⊙ c_t + b)")
+FED_BACK = "x_t U + h_{t-1} W + i_{t-1} R_i + f_{t-1} R_f + o_{t-1} R_o +"
+
+
+@pytest.mark.parametrize(
+    ("cell", "equations"),
+    [
+        ("rnn", []),
+        ("clockwork", []),
+        ("lstm", [f"i, f, o = {SIGMOID}", f"g = {TANH}"]),
+        ("lstm-peephole", [f"i, f = {SEES[0]}", f"o = {SEES[1]}", f"g = {TANH}"]),
+        ("lstm-coupled", [f"f, o = {SIGMOID}", f"g = {TANH}"]),
+        ("lstm-nog", [f"i, f = {SEES[0]}", f"g = {TANH}"]),
+        ("lstm-niaf", [f"i, f = {SEES[0]}", f"o = {SEES[1]}", "g = x_t U + h_{t-1} W + b"]),
+        (
+            "lstm-fgr",
+            [f"i, f = σ({FED_BACK} p ⊙ c_{{t-1}} + b)", f"o = σ({FED_BACK} p ⊙ c_t + b)", f"g = {TANH}"],
+        ),
+        ("lstm-projection", ["i, f, o = σ(x_t U + r_{t-1} W + b)", "g = tanh(x_t U + r_{t-1} W + b)"]),
+        ("gru", [f"r, z = {SIGMOID}", "hn = h_{t-1} W_n + b_hn"]),
+        ("gru-reset-before", [f"r, z = {SIGMOID}"]),
+    ],
+)
+def test_equations_of_gates(run, cell, equations):
+    """Every gate has an equation, as the papers have it; those with the same one share it."""
+    told = {about["name"]: about for about in json_lines(run("cells", "--json"))}
+    assert told[cell]["gates"] == equations

@@ -211,12 +211,11 @@ def test_a_model_of_documents(run, tmp_path):
     model = tmp_path / "names.npz"
     train = ("train", names, "--documents", "lines", "--hidden", 16, "--epochs", 8, "--threads", 1, "--quiet")
     assert run(*train, "-o", model).code == 0
-    result = play(run, model, "\n\nbe\n/save names.txt\n", "--length", 0)
+    result = play(run, model, "\n\nbe\n/save saved.txt\n", "--length", 0)
     assert result.code == 0
     assert result.out.count("\n") == 3
     assert result.out.splitlines()[2].startswith("be")
-    assert Path("names.txt").read_bytes() == result.stdout
-    Path("names.txt").unlink()
+    assert Path("saved.txt").read_bytes() == result.stdout
 
 
 def test_a_model_of_bytes(run, tmp_path, folder):
