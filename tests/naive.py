@@ -565,6 +565,30 @@ def rtrl(
     return gradient, now, P
 
 
+# ---- First values ----------------------------------------------------------------------------------------
+
+
+def orthogonal(rng: np.random.Generator, rows: int, columns: int, rounds: int = 12) -> Array:
+    """Return the first columns of a random orthogonal matrix: a product of shuffles and of Householder's reflections.
+
+    After each shuffle, row k of each quarter of the rows is in group k, and what is left over in none. A group is
+    reflected at v = (1, 1, 1, w). Fewer than four rows are one group.
+    """
+    result = np.eye(rows)[:, :columns]
+    size = min(4, rows)
+    groups = rows // size
+    for _ in range(rounds):
+        w = rng.random(groups, np.float32).astype(np.float64) - 0.5
+        w = np.where(w < 0, w - 0.75, w + 0.75)
+        result = np.eye(rows)[rng.permutation(rows)] @ result
+        for k in range(groups):
+            v = np.zeros(rows)
+            v[k : size * groups : groups] = 1.0
+            v[(size - 1) * groups + k] = w[k]
+            result = (np.eye(rows) - 2.0 * np.outer(v, v) / (v @ v)) @ result
+    return result
+
+
 # ---- Clipping --------------------------------------------------------------------------------------------
 
 

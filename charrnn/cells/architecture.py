@@ -187,7 +187,8 @@ class Architecture:
         In a clockwork network, only the part of W counts where a unit reads another.
         """
         groups = len(self.periods or (1,))
-        unheard = (self.hidden // groups) ** 2 * groups * (groups - 1) // 2
+        size = self.hidden // groups
+        unheard = size * size * groups * (groups - 1) // 2
         return self.stored_count() - self.directions * self.layers * unheard
 
     def multiply_adds(self) -> int:

@@ -1,13 +1,31 @@
-"""The initial values of the parameters."""
+"""The initial values of the parameters.
+
+They are bit for bit the same on every processor: random bits, and operations on floats that have one right result.
+"""
+
+import math
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.cells.architecture import Architecture
 
+Values = NDArray[np.float32]
 
-def initialize(architecture: Architecture, seed: int) -> dict[str, NDArray[np.float32]]:
-    """Draw a network's initial parameters, as the seed determines them.
+ROUNDS = 12  # of reflections, after which an orthogonal matrix of any size looks like one drawn from all of them
+AT_ONCE = 1 << 18  # entries of a matrix that are computed together: 1 MB
+FEW_ROWS = 64  # below this, rounding to float32 in each round would not average out
+
+
+def initialize(architecture: Architecture, seed: int) -> dict[str, Values]:
+    """Draw a network's initial parameters, as `first_values` does."""
+    return dict(first_values(architecture, seed))
+
+
+def first_values(architecture: Architecture, seed: int) -> Iterator[tuple[str, Values]]:
+    """Draw a network's initial parameters one by one, with their names, as the seed determines them.
 
     W and every other matrix that multiplies a state: orthogonal (Saxe, McClelland & Ganguli 2014), so that a state
     neither grows nor shrinks; or the identity (Le, Jaitly & Hinton 2015). In a clockwork network, W is 0 where a group
@@ -18,23 +36,23 @@ def initialize(architecture: Architecture, seed: int) -> dict[str, NDArray[np.fl
     generator = np.random.default_rng([seed, 0x1A17])
     row = architecture.row
     bias_start = dict(row.bias_start)
-    parameters = {}
     for name, shape in architecture.parameter_shapes().items():
         where, _, own = name.rpartition(".")
         letter, _, gate = own.partition("_")
         if letter == "W" and row.recurrent_start == "identity":
-            values = np.eye(shape[0], shape[1])
+            values = np.eye(*shape, dtype=np.float32)
         elif letter in ("W", "R", "P"):
             values = _orthogonal(generator, shape)
         elif letter in ("U", "V"):
             inputs = architecture.hidden if letter == "U" and where.endswith("layer0") else shape[0]
-            values = generator.uniform(-1.0, 1.0, shape) * np.sqrt(3.0 / inputs)
+            values = generator.random(shape, np.float32)
+            values -= np.float32(0.5)
+            values *= np.float32(2.0 * math.sqrt(3.0 / inputs))
         else:
-            values = np.full(shape, bias_start.get(gate, 0.0) if letter == "b" else 0.0)
+            values = np.full(shape, bias_start.get(gate, 0.0) if letter == "b" else 0.0, np.float32)
         if letter == "W" and architecture.periods:
-            values = np.where(heard(architecture), values, 0.0)
-        parameters[name] = values.astype(np.float32)
-    return parameters
+            values *= heard(architecture)
+        yield name, values
 
 
 def heard(architecture: Architecture) -> NDArray[np.bool_]:
@@ -47,8 +65,36 @@ def heard(architecture: Architecture) -> NDArray[np.bool_]:
     return result
 
 
-def _orthogonal(generator: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.float64]:
-    """Draw a matrix with orthonormal rows or columns, whichever are fewer."""
-    q, r = np.linalg.qr(generator.standard_normal((max(shape), min(shape))))
-    q = q * np.sign(np.diag(r))  # the signs make every orthogonal matrix equally likely
-    return q if q.shape == shape else q.T
+def _orthogonal(generator: np.random.Generator, shape: tuple[int, ...]) -> Values:
+    """Draw a matrix with orthonormal rows or columns, whichever are fewer.
+
+    It is the product of rounds of reflections I − 2vvᵀ/(v·v). A round puts the rows into groups of four at random, and
+    reflects each group at v = (1, 1, 1, w), where |w| is drawn from ¾ to 1¼. With |w| = 1, that turns a 1 in one row
+    into ±½ in four.
+    """
+    rows, columns = max(shape), min(shape)
+    size = min(4, rows)  # of a group
+    groups = rows // size  # the rows that are left over, up to three, are others in each round
+    number: Any = np.float32 if rows >= FEW_ROWS else np.float64
+    rounds = []
+    for _ in range(ROUNDS):
+        w = generator.random((groups, 1), np.float32).astype(number) - number(0.5)
+        w += np.copysign(number(0.75), w)
+        rounds.append((generator.permutation(rows), w, number(2.0) / (w * w + number(size - 1))))
+    result = np.empty((rows, columns), np.float32)
+    width = max(16, AT_ONCE // rows)
+    for begin in range(0, columns, width):  # the identity's columns do not mix
+        part = np.eye(rows, min(width, columns - begin), -begin, dtype=number)
+        for order, w, scale in rounds:
+            part = part[order]
+            *others, last = part[: groups * size].reshape(size, groups, -1)
+            step = last * w
+            for x in others:
+                step += x
+            step *= scale
+            for x in others:
+                x -= step
+            step *= w
+            last -= step
+        result[:, begin : begin + width] = part
+    return result if result.shape == shape else result.T

@@ -208,7 +208,7 @@ class Probes(NamedTuple):
 class DrawingControls(NamedTuple):
     """The values of the controls for drawing a character."""
 
-    repeat_penalty: float
+    penalty: float  # subtracted from log p of what is in the window: the log of the repeat penalty
     temperature: float
     top_k: int
     min_p: float

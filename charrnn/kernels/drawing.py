@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from charrnn.kernels.activations import exp
+from charrnn.kernels.activations import exp, log
 from charrnn.kernels.arguments import Part
 from charrnn.kernels.barrier import flush_denormals, restore_denormals
 from charrnn.kernels.forward_pass import forward
@@ -32,8 +32,8 @@ def draw(logits, weights, penalties, symbols, controls, chance):
     total = mass(weights)
     if not (math.isfinite(top) and math.isfinite(total)):
         return -1, 0.0
-    log_total = math.log(total) + top
-    if controls.repeat_penalty != 1.0:
+    log_total = log(total) + top
+    if controls.penalty != 0.0:
         for j in range(0, weights.shape[0], LANES):
             store(weights, (j,), (load(logits, (j,)) - top) - load(penalties, (j,)))
         scores, top = weights, largest(weights)
@@ -41,7 +41,7 @@ def draw(logits, weights, penalties, symbols, controls, chance):
         symbol = first_at_least(scores, top, symbols)
         return symbol, log_total - logits[symbol]
     inverse = 1.0 / controls.temperature
-    if controls.repeat_penalty != 1.0 or inverse != 1.0:
+    if controls.penalty != 0.0 or inverse != 1.0:
         weigh(weights, scores, symbols, top, inverse)
     if controls.top_k < symbols:
         keep_likeliest(weights, controls.top_k, True)
@@ -195,7 +195,6 @@ def sample(net, buffers, ids, no_dropout, drawing, slot, first, last):
     before = flush_denormals()
     controls, recent, chances, room = drawing.controls, drawing.recent, drawing.chances, drawing.room
     logits, symbols, nats = buffers.logits, drawing.drawn.symbols, drawing.drawn.nats
-    penalty = math.log(controls.repeat_penalty)
     for n in range(chances.shape[0]):
         for b in range(first, last):
             penalties = recent.penalties[b]
@@ -205,7 +204,7 @@ def sample(net, buffers, ids, no_dropout, drawing, slot, first, last):
                 return -1
             symbols[n, b] = symbol
             nats[n, b] = loss
-            remember(recent, penalty, symbol, b)
+            remember(recent, controls.penalty, symbol, b)
         if slot == ids.shape[0]:
             carry(buffers.states, first, last, slot)
             slot = 0

@@ -114,6 +114,14 @@ def logits_forward(net, buffers, is_dropped, part):
 
 
 @entry
+def output(net, logits, h):
+    """Set logits [1, B, V] from the top layer's outputs h [1, B, H], in a network of one stack."""
+    part = Part(0, h.shape[1], 0, 1)
+    inputs.fill_biases(logits, net.weights.c, part)
+    softmax.add(logits, net.packed.V[0], h, h.shape[2], 0, part)
+
+
+@entry
 def forward(net, buffers, ids, no_dropout, part):
     """Run a part of a window forward, to the logits.
 

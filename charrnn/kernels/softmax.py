@@ -1,8 +1,6 @@
 """The softmax over the vocabulary, and the cross-entropy loss with its gradient in one pass."""
 
-import math
-
-from charrnn.kernels.activations import exp
+from charrnn.kernels.activations import exp, log
 from charrnn.kernels.llvm.compiler import entry, jit
 from charrnn.kernels.llvm.vector import LANES, lane_maximum, lane_sum, load, maximum, splat, store
 from charrnn.kernels.product import multiply_add
@@ -39,7 +37,7 @@ def softmax_cross_entropy(logits, targets, losses, symbols, scale, first, last, 
                 store(logits, (t, b, j), e)
                 total = total + e
             mass = lane_sum(total)
-            losses[t, b] = math.log(mass) - chosen
+            losses[t, b] = log(mass) - chosen
             for j in range(0, width, LANES):
                 store(logits, (t, b, j), load(logits, (t, b, j)) * (scale / mass))
             for j in range(symbols, width):

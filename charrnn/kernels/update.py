@@ -47,6 +47,17 @@ def norm(gradient, sums, first, last, member):
 
 
 @jit
+def power(base, exponent):
+    """Return a power with a whole exponent ≥ 0, by squaring, as the C library's last bits depend on the processor."""
+    result, left = 1.0, int(exponent)
+    while left:
+        if left & 1:
+            result *= base
+        base, left = base * base, left >> 1
+    return result
+
+
+@jit
 def sgd(optimizer, first, last, factor, rate):
     """Step by m ← μ·m + g ;  p ← p − rate·m.
 
@@ -92,8 +103,8 @@ def adam(optimizer, first, last, factor, rate, count):
     """
     weights, gradient = optimizer.weights, optimizer.gradient
     m, v, beta1, beta2 = optimizer.moments[0], optimizer.moments[1], optimizer.momentum, optimizer.decay
-    rate = rate / (1.0 - beta1**count)
-    root = (1.0 - beta2**count) ** -0.5
+    rate = rate / (1.0 - power(beta1, count))
+    root = 1.0 / math.sqrt(1.0 - power(beta2, count))
     for j in range(first * BLOCK, last * BLOCK, LANES):
         g = load(gradient, (j,)) * factor
         mean = fma(load(m, (j,)), beta1, g * (1.0 - beta1))

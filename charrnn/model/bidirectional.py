@@ -20,6 +20,8 @@ Ids = NDArray[np.int32]
 GAPS = 0.6  # the largest share of a window's characters in gaps, on average
 LONGEST_GAP = 32
 MEAN_GAP = 6.0  # characters
+# The probabilities that a gap is longer than LONGEST_GAP − 1, …, 2, 1 characters: a geometric distribution.
+LONGER = np.cumprod(np.full(LONGEST_GAP - 1, 1.0 - 1.0 / MEAN_GAP))[::-1]
 
 
 def require_left_to_right(architecture: Architecture) -> None:
@@ -55,7 +57,7 @@ def made_gaps(bits: NDArray[np.uint64], length: int, batch: int) -> NDArray[np.b
     places = bits[batch:].reshape(length, batch)
     begins = (places >> np.uint64(32)).astype(np.float64) * 2.0**-32 < share / MEAN_GAP
     uniform = ((places & np.uint64(0xFFFFFFFF)).astype(np.float64) + 0.5) * 2.0**-32
-    sizes = np.minimum(1 + np.floor(np.log(uniform) / np.log(1.0 - 1.0 / MEAN_GAP)), LONGEST_GAP)
+    sizes = LONGEST_GAP - np.searchsorted(LONGER, uniform)
     ends = np.where(begins, np.arange(length)[:, np.newaxis] + sizes, 0.0)
     hidden: NDArray[np.bool_] = np.maximum.accumulate(ends, axis=0) > np.arange(length)[:, np.newaxis]
     return hidden

@@ -152,6 +152,15 @@ class Network:
         x[1:, :, :inputs] = numbers
         forward_pass.forward_numbers(self._net, window.buffers, x, U, aligned(U.size), steps)
 
+    def logits(self, h: Array) -> Array:
+        """Return the logits [B, V] for outputs [B, H] of the top layer. The network must have one stack of layers."""
+        self._pack_once()
+        padded_h = aligned(1, len(h), self.weights.blocks.V.shape[1])
+        padded_h[0, :, : h.shape[1]] = h
+        logits = aligned(1, len(h), self.weights.blocks.c.size)
+        forward_pass.output(self._net, logits, padded_h)
+        return logits[0, :, : self.architecture.vocabulary]
+
     def begin(self, window: Window, first: int, last: int) -> None:
         """Reset the carried states of rows `first` to `last`.
 

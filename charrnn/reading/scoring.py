@@ -1,12 +1,12 @@
 """How well a network predicts a text of any length: as a whole, for each line, or for each character."""
 
-import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 
+from charrnn.arithmetic import LN_2, exp
 from charrnn.model.network import Network
 from charrnn.model.team import Team
 from charrnn.reading.losses import Scored, score_pieces
@@ -48,12 +48,12 @@ class Score:
     @property
     def bits_per_char(self) -> float:
         """Mean loss in bits: nats / ln 2."""
-        return self.nats_per_char / math.log(2.0)
+        return self.nats_per_char / LN_2
 
     @property
     def perplexity(self) -> float:
         """Exponential of the mean loss in nats: the number of equally probable characters with the same loss."""
-        return math.exp(min(self.nats_per_char, 700.0))
+        return float(exp(min(self.nats_per_char, 700.0)))
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Line:
     @property
     def bits(self) -> float:
         """The loss in bits."""
-        return self.nats / math.log(2.0)
+        return self.nats / LN_2
 
     @property
     def bits_per_char(self) -> float | None:
@@ -142,8 +142,8 @@ def characters(pieces: Iterable[Scored], vocabulary: Vocabulary, *, at_once: int
             places = np.arange(place, place + part.size)
             numbers = line + np.cumsum(ended) - ended
             starts = np.maximum.accumulate(np.concatenate([[start], np.where(ended, places + 1, 0)]))
-            bits: list[float | None] = (nats / math.log(2.0)).tolist()
-            chances: list[float | None] = np.exp(-nats).tolist()
+            bits: list[float | None] = (nats / LN_2).tolist()
+            chances: list[float | None] = exp(-nats).tolist()
             if place == 1 and unpredicted(vocabulary.boundary):
                 bits[0] = chances[0] = None
             within = (places - starts[:-1] + 1).tolist()

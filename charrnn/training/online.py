@@ -8,6 +8,7 @@ from dataclasses import asdict
 import numpy as np
 from numpy.typing import NDArray
 
+from charrnn.arithmetic import exp
 from charrnn.errors import CharrnnError
 from charrnn.kernels.arguments import Windows
 from charrnn.model.model_file import Checkpoint
@@ -191,12 +192,13 @@ class OnlineTrainer:
         """Count the losses of updates, whatever becomes of these, except losses that are not finite."""
         state = self.state
         losses, counts = (done.losses / done.predictions).tolist(), done.predictions.tolist()
-        for loss, count in zip(losses, counts, strict=True):  # one by one, so that the chunk size does not matter
+        shares = (1.0 - exp(-done.predictions / self.pace.recent_characters)).tolist()
+        for loss, count, share in zip(losses, counts, shares, strict=True):  # one by one: chunks do not matter
             if not math.isfinite(loss):
                 continue
+            forgotten = share if state.loss_count else 1.0
             state.loss_sum += loss * count
             state.loss_count += count
-            forgotten = 1.0 if state.loss_count == count else 1.0 - math.exp(-count / self.pace.recent_characters)
             state.recent += forgotten * (loss - state.recent)
 
     def mend(self) -> None:

@@ -1,7 +1,8 @@
 """The pace of a run: how often it reports and validates, and when it rolls back."""
 
-import math
 from dataclasses import dataclass
+
+from charrnn.arithmetic import log
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Pace:
 
     def hopeless_loss(self, symbols: int) -> float:
         """Return the loss, in nats per character, from which weights are hopeless."""
-        return self.hopeless * math.log(max(2, symbols))
+        return self.hopeless * float(log(max(2, symbols)))
 
 
 DEFAULT_PACE = Pace()

@@ -25,10 +25,34 @@ OPTIMIZERS: dict[str, Rule] = {
     "sgd": Rule(1, "with momentum: Polyak 1964", momentum=0.9),
 }
 
+
+def _half_cosine(s: float) -> float:
+    """Return (1 + cos πs)/2 for s from 0 to 1.
+
+    It is cos² (πs/2), by the Taylor series. The C library's cosine, and its power, depend on the processor.
+    """
+    x = math.pi / 2.0 * s
+    cosine = term = 1.0
+    for k in range(1, 24, 2):
+        term *= -x * x / (k * (k + 1))
+        cosine += term
+    return cosine * cosine
+
+
+def _power(base: float, exponent: float) -> float:
+    """Return a power with an exponent from 0 to 1: a square root for each binary digit of the exponent."""
+    power, root = 1.0, base
+    while exponent > 0.0:
+        if exponent >= 1.0:
+            power, exponent = power * root, exponent - 1.0
+        root, exponent = math.sqrt(root), 2.0 * exponent
+    return power
+
+
 # A schedule gives the learning rate, as a share of the peak, when a share s of the run after warm-up is over.
 SCHEDULES: dict[str, Callable[[float, float], float]] = {
-    "cosine": lambda s, final: final + (1.0 - final) * (1.0 + math.cos(math.pi * s)) / 2.0,
-    "exponential": lambda s, final: final**s,
+    "cosine": lambda s, final: final + (1.0 - final) * _half_cosine(s),
+    "exponential": lambda s, final: _power(final, s),
     "constant": lambda s, final: 1.0,
 }
 

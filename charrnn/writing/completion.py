@@ -1,9 +1,9 @@
 """Texts whose gaps are filled."""
 
-import math
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from charrnn.arithmetic import LN_2, exp
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.writing.filling import Filling, Gapped
 
@@ -32,7 +32,7 @@ class Completion:
         self._fillings = gapped.split(vocabulary.spell(filling.symbols))
         self._nats = filling.nats
         total = float(filling.nats.sum())
-        self.probability, self.bits_per_char = math.exp(-total), total / filling.nats.size / math.log(2.0)
+        self.probability, self.bits_per_char = float(exp(-total)), total / filling.nats.size / LN_2
 
     @property
     def data(self) -> bytes:
@@ -68,7 +68,7 @@ class Completion:
         for known, filling in zip(self._gapped.known, self._fillings, strict=False):
             place += len(known)
             nats = float(self._nats[filled : filled + len(filling)].sum())
-            gaps.append(Gap(place, self._string(filling), math.exp(-nats)))
+            gaps.append(Gap(place, self._string(filling), float(exp(-nats))))
             place, filled = place + len(filling), filled + len(filling)
         return gaps
 

@@ -15,6 +15,7 @@ from itertools import accumulate
 import numpy as np
 from numpy.typing import NDArray
 
+from charrnn.arithmetic import exp, log
 from charrnn.errors import CharrnnError
 from charrnn.model.network import Network
 from charrnn.model.parameters import Array
@@ -109,9 +110,6 @@ class Filler:
         self.symbols = network.architecture.vocabulary
         self._left, self._right = _stack(network, 0), _stack(network, 1)
         self._at_once, self._context, self._most = at_once, context, most
-        named = network.weights.named
-        self._V, self._V_reverse = (named[name].astype(np.float64) for name in ("output.V", "output.V_reverse"))
-        self._c = named["output.c"].astype(np.float64)
 
     def compile(self) -> None:
         """Compile what is needed, if necessary."""
@@ -129,8 +127,9 @@ class Filler:
 
         def choose(scores: Floats, log_p: Floats) -> Choice:
             totals = (scores[:, np.newaxis] + log_p).ravel()
-            top = np.argpartition(-totals, beam - 1)[:beam] if totals.size > beam else np.arange(totals.size)
-            top = top[np.argsort(-totals[top], kind="stable")]
+            enough = np.partition(totals, -beam)[-beam] if totals.size > beam else -np.inf
+            top = np.flatnonzero(totals >= enough)
+            top = top[np.argsort(-totals[top], kind="stable")][:beam]
             return top // self.symbols, top % self.symbols
 
         return _likeliest([self._search(part, choose, beam, count) for part in self._stretches(ids, beam)], count)
@@ -145,7 +144,7 @@ class Filler:
 
         def choose(scores: Floats, log_p: Floats) -> Choice:
             rows = np.arange(len(seeds)) * (len(scores) > 1)  # all start from row 0
-            weights = np.exp((log_p - log_p.max(axis=1, keepdims=True)) / temperature)
+            weights = exp((log_p - log_p.max(axis=1, keepdims=True)) / temperature)
             sums = np.cumsum(weights, axis=1)[rows]
             chances = np.array([generator.random() for generator in generators])
             return rows, np.minimum((sums <= chances[:, np.newaxis] * sums[:, -1:]).sum(axis=1), self.symbols - 1)
@@ -159,7 +158,7 @@ class Filler:
         Each has the context that is read on both sides.
         """
         places = np.flatnonzero(ids == self.symbols)
-        most = self._most // (len(self._V) + 4 * rows)
+        most = self._most // (self._left.architecture.outputs + 4 * rows)
         if places.size > most:
             raise CharrnnError(f"the text has {places.size:,} characters to fill in; at most {most:,} can be filled in")
         cuts = np.flatnonzero(np.diff(places) > self._context) + 1
@@ -178,8 +177,8 @@ class Filler:
         steps: list[tuple[NDArray[np.intp], Ids, Floats]] = []
         for k, place in enumerate(places.tolist()):
             left.read(np.concatenate([chosen, np.repeat(ids[start:place, np.newaxis], scores.size, axis=1)]))
-            heard = left.outputs(scores.size) @ self._V + behind[k] @ self._V_reverse
-            log_p = _log_softmax(heard + self._c)
+            ahead = self._left.logits(left.outputs(scores.size)).astype(np.float64)
+            log_p = _log_softmax(ahead + self._right.logits(behind[k : k + 1])[:, : self.symbols])
             parents, symbols = choose(scores, log_p)
             nats = -log_p[parents, symbols]
             scores = scores[parents] - nats
@@ -210,13 +209,14 @@ def _stack(network: Network, direction: int) -> Network:
     """
     both = network.architecture
     alone = replace(both, vocabulary=both.symbols(direction), bidirectional=False)
-    # Its output layer is not used: the outputs of both stacks are added up before the softmax.
-    parameters = {
-        name: np.zeros(shape, np.float32)
-        if name.startswith("output.")
-        else network.weights.named["reverse." * direction + name]
-        for name, shape in alone.parameter_shapes().items()
-    }
+    parameters = {name: np.zeros(shape, np.float32) for name, shape in alone.parameter_shapes().items()}
+    for name, values in parameters.items():
+        if not name.startswith("output."):
+            values[...] = network.weights.named["reverse." * direction + name]
+    # The logits of both stacks are added up before the softmax. No character is predicted to be a gap.
+    V, c = network.weights.named["output.V" + "_reverse" * direction], network.weights.named["output.c"]
+    parameters["output.V"][:, : both.vocabulary] = V
+    parameters["output.c"][: both.vocabulary] = 0.0 if direction else c
     return Network(alone, parameters)
 
 
@@ -228,7 +228,7 @@ def _log_softmax(logits: Floats) -> Floats:
     if not np.isfinite(logits).all():
         raise CharrnnError("the model's weights are so large that its predictions are not finite")
     logits = logits - logits.max(axis=1, keepdims=True)
-    return np.asarray(logits - np.log(np.exp(logits).sum(axis=1, keepdims=True)))
+    return np.asarray(logits - log(exp(logits).sum(axis=1, keepdims=True)))
 
 
 def _traced(steps: Sequence[tuple[NDArray[np.intp], Ids, Floats]], count: int) -> list[Filling]:

@@ -1,12 +1,12 @@
 """Drawing characters from a network."""
 
-import math
 import time
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from charrnn.arithmetic import exp, log
 from charrnn.errors import CharrnnError
 from charrnn.kernels.arguments import Drawing, DrawingControls, Drawn, Recent
 from charrnn.kernels.llvm.vector import padded
@@ -32,7 +32,7 @@ def drawing_controls(controls: Controls) -> DrawingControls:
     Each number has a fixed type. If top_k is None, it is larger than any vocabulary.
     """
     return DrawingControls(
-        repeat_penalty=float(controls.repeat_penalty),
+        penalty=float(log(controls.repeat_penalty)),
         temperature=float(controls.temperature),
         top_k=2**31 - 1 if controls.top_k is None else int(controls.top_k),
         min_p=float(controls.min_p),
@@ -141,7 +141,7 @@ class Sampler:
         logits = reader.window.logits[reader.slot - 1, :, : self.network.architecture.vocabulary].astype(np.float64)
         if not np.isfinite(logits).all():
             raise CharrnnError("the model's weights are so large that its predictions are not finite")
-        odds = np.exp(logits - logits.max(axis=1, keepdims=True))
+        odds = exp(logits - logits.max(axis=1, keepdims=True))
         shares: NDArray[np.float64] = odds / odds.sum(axis=1, keepdims=True)
         return shares
 
@@ -185,5 +185,5 @@ class Sampler:
         counts = np.zeros(self._weights.shape, np.int32)
         for stream in range(self.streams):
             counts[stream] = np.bincount(last[:, stream], minlength=counts.shape[1])
-        penalties = np.where(counts > 0, np.float32(math.log(self.controls.repeat_penalty)), np.float32(0.0))
+        penalties = np.where(counts > 0, np.float32(log(self.controls.repeat_penalty)), np.float32(0.0))
         self._recent = Recent(penalties, counts, ring, np.full(self.streams, len(last) % size))

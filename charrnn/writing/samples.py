@@ -1,6 +1,5 @@
 """Complete samples: where each starts and ends, and many of them side by side."""
 
-import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -9,6 +8,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
+from charrnn.arithmetic import LN_2
 from charrnn.errors import CharrnnError
 from charrnn.model.team import Team
 from charrnn.text.vocabulary import Ids, Vocabulary
@@ -94,7 +94,7 @@ class Sample:
         return cls(
             text=text.decode("utf-8", "backslashreplace"),
             seed=pieces[-1].seed,
-            bits_per_char=float(nats.mean(dtype=np.float64)) / math.log(2.0) if nats.size else None,
+            bits_per_char=float(nats.mean(dtype=np.float64)) / LN_2 if nats.size else None,
             characters=int(symbols.size),
             ended=pieces[-1].ended or "",
         )

@@ -35,7 +35,7 @@ def drawing(logits, controls=None, recent=()):
     row, penalties = aligned(padded(len(logits))), aligned(padded(len(logits)))  # padded by zeros as a network's are
     row[: len(logits)] = logits
     arguments = controls if isinstance(controls, DrawingControls) else drawing_controls(controls or Controls())
-    penalties[list(recent)] = np.log(arguments.repeat_penalty)
+    penalties[list(recent)] = arguments.penalty
     room = aligned(row.size)
     room[...] = np.nan  # what is there before does not matter
 

@@ -120,7 +120,7 @@ def test_draws_at_the_ends_of_all_ranges_are_the_twins(spread):
 @pytest.mark.parametrize("number", [0.0, -1.0, 5e-324, 1e-310, 1e300, math.nan, math.inf, -math.inf])
 def test_no_number_draws_what_is_no_symbol(number):
     """Whatever numbers the kernel is given, what it draws is a symbol, not the padding."""
-    neutral = DrawingControls(1.0, 1.0, 2**31 - 1, 0.0, 1.0)
+    neutral = DrawingControls(0.0, 1.0, 2**31 - 1, 0.0, 1.0)
     for wrong in (
         neutral._replace(temperature=number),
         neutral._replace(min_p=number),

@@ -238,7 +238,7 @@ def test_eval_tells_the_bits_given_both_sides(model, run, length):
     bits = -naive.log_softmax(logits)[np.arange(length), ids][1:] / np.log(2.0)
     result = run("eval", model, "-", "--json", stdin=text.encode())
     assert result.code == 0
-    assert json.loads(result.out)["bits_per_char"] == pytest.approx(bits.mean(), rel=1e-5)
+    assert json.loads(result.out)["bits_per_char"] == pytest.approx(bits.mean(), rel=3e-5)
     result = run("eval", model, "-", "--per-char", "--json", "--threads", 2, stdin=text.encode())
     told = [json.loads(line)["bits"] for line in result.out.splitlines()]
     np.testing.assert_allclose(told[1:], bits, rtol=2e-4)
