@@ -3,6 +3,8 @@
 import codecs
 import json
 import math
+import os
+import stat
 import sys
 import time
 from collections.abc import Sequence
@@ -82,6 +84,8 @@ class PlainOutput:
             self._put(b"\n")
         self.flush()
         if self.copies is not None:
+            if self._line_is_open and _meets_stderr():
+                click.echo(err=True)
             self.copies.tell()
 
     def flush(self) -> None:
@@ -119,6 +123,15 @@ class PlainOutput:
         else:
             sys.stdout.buffer.write(data)
         self._line_is_open = not data.endswith(b"\n")
+
+
+def _meets_stderr() -> bool:
+    """Return whether stderr continues the last line of stdout: in one file, or on a terminal behind a pipe."""
+    try:
+        out, err = os.fstat(sys.stdout.fileno()), os.fstat(sys.stderr.fileno())
+    except (AttributeError, OSError, ValueError):  # one of them is closed
+        return False
+    return os.path.samestat(out, err) or (sys.stderr.isatty() and stat.S_ISFIFO(out.st_mode))
 
 
 class ColoredOutput(PlainOutput):

@@ -35,6 +35,21 @@ def test_a_reader_that_goes_away(launch, trained):
     assert (code, err) == (141, "")
 
 
+def test_a_report_begins_on_a_line_of_its_own(launch, trained):
+    """What --copied reports does not continue the text's last line if both are seen in one place; the text stays."""
+    command = ("sample", trained, "--length", 20, "--seed", 1, "--copied", "corpus.txt")
+    code, text, apart = finish(launch(*command))
+    assert (code, text.endswith(b"\n"), apart.startswith("0.0 % copied: ")) == (0, False, True)
+    code, both, _ = finish(launch(*command, stderr=subprocess.STDOUT))
+    assert (code, both) == (0, text + b"\n" + apart.encode())
+    screen, inner = os.openpty()
+    shown = launch(*command, stderr=inner)
+    os.close(inner)
+    assert finish(shown)[:2] == (0, text)
+    assert os.read(screen, 1 << 16).decode() == "\r\n" + apart.replace("\n", "\r\n")
+    os.close(screen)
+
+
 def test_readers_that_never_read(launch, trained):
     """Nothing is said either where the reader of a few lines is gone before they are written."""
     commands = (("info", trained), ("train", "--help"))
