@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from charrnn.reading.scoring import Line, Score
     from charrnn.text.vocabulary import Ids, Vocabulary
 
+EXACT = ".9g"  # as many digits as a float32 has
 FIGURES = (
     Column("nats_per_char", 10, ".4f"),
     Column("bits_per_char", 10, ".4f"),
@@ -97,8 +98,8 @@ def per_line(pieces: "Iterable[Scored]", vocabulary: "Vocabulary", top: int | No
     columns = (
         Column(_line_or_document(vocabulary), 8, "d"),
         Column("characters", 10, ",", "d"),
-        Column("bits", 10, ".2f", ".7g"),
-        Column("bits_per_char", 9, ".4f", ".7g"),
+        Column("bits", 10, ".2f", EXACT),
+        Column("bits_per_char", 9, ".4f", EXACT),
         Column("text"),
     )
     write(((line.number, line.characters, line.bits, line.bits_per_char, line.text) for line in found), columns, form)
@@ -113,8 +114,8 @@ def per_char(pieces: "Iterable[Scored]", vocabulary: "Vocabulary", form: str) ->
         Column(_line_or_document(vocabulary), 8, "d"),
         Column("column", 6, "d"),
         Column("character", 9),
-        Column("bits", 8, ".4f", ".6g"),
-        Column("probability", 11, ".3g", ".6g"),
+        Column("bits", 8, ".4f", EXACT),
+        Column("probability", 11, ".3g", EXACT),
     )
     write(characters(pieces, vocabulary), columns, form)
 

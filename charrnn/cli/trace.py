@@ -165,18 +165,20 @@ def _view(
 ) -> "View":
     """Return the part to show, with the values of units."""
     from charrnn.cli.trace_output import View
-    from charrnn.reading.tracing import activations
+    from charrnn.reading.tracing import activations, is_read
     from charrnn.storage.files import shown
     from charrnn.text.ingest import name_of
 
-    text = name_of(options.text) if options.text == "-" else shown(Path(options.text).name)
     units = [unit] if unit else [following.unit for following in found]
+    values = activations(model.network, ids, units)
+    there = is_read(model.architecture, ids)
+    text = name_of(options.text) if options.text == "-" else shown(Path(options.text).name)
     names = model.vocabulary.symbol_names
     return View(
         title=f"{shown(Path(options.model).name)} reads {text}",
-        text=model.vocabulary.spell(ids),
-        names=[names[symbol] for symbol in ids.tolist()],
+        text=model.vocabulary.spell(ids[there]),
+        names=[names[symbol] for symbol in ids[there].tolist()],
         units=units,
         found=found,
-        values=activations(model.network, ids, units),
+        values=values[there],
     )

@@ -72,6 +72,11 @@ def unit_named(architecture: Architecture, name: str) -> Unit:
     raise CharrnnError(f"the model has no unit {name[:60]!r}; its units are {there}{deeper}")
 
 
+def is_read(architecture: Architecture, ids: NDArray[np.integer]) -> NDArray[np.bool_]:
+    """Return which symbols [N] a network reads: all but the ends of documents, at which its units have no values."""
+    return ids < architecture.vocabulary
+
+
 def activations(network: Network, ids: ArrayLike, units: Sequence[Unit]) -> NDArray[np.float32]:
     """Return the values of units after each symbol.
 
@@ -119,15 +124,16 @@ def follow(
     The network reads the symbols [N] of a text; ``text`` is their N characters. The best unit has the greatest absolute
     correlation in the first half of the text; the correlation in the second half shows how well it really follows. With
     ``unit``, finds the one feature that this unit follows best instead. Also returns the features that were left out,
-    because almost all or almost none of the characters in one half have them. Takes memory for the features, but not
+    because almost all or almost none of the characters in one half have them. Ends of documents are not read, and do
+    not count. Takes memory for the features, but not
     for N times the units. Raises CharrnnError if a value is NaN or infinity.
     """
     ids = np.asarray(ids)
-    characters, half = Characters(text), len(text) // 2
+    characters, half, was_read = Characters(text), len(text) // 2, is_read(network.architecture, ids)
     there, values, left_out = [], [], []
     for feature in FEATURES:
         of_text = feature.of(characters)
-        if _varies(of_text[:half]) and _varies(of_text[half:]):
+        if _varies(of_text[:half][was_read[:half]]) and _varies(of_text[half:][was_read[half:]]):
             there.append(feature)
             values.append(of_text)
         else:
@@ -141,8 +147,9 @@ def follow(
         block, end = whole[:, columns], begin + len(whole)
         cut = min(max(half, begin), end)
         for sums, first, last in ((halves[0], begin, cut), (halves[1], cut, end)):
-            if first < last:
-                sums.add(np.stack([v[first:last] for v in values]), block[first - begin : last - begin])
+            counted = np.flatnonzero(was_read[first:last]) + first
+            if counted.size:
+                sums.add(np.stack([v[counted] for v in values]), block[counted - begin])
         begin = end
     chosen, honest = (sums.correlations() for sums in halves)
     if unit is not None:

@@ -120,14 +120,15 @@ class Probe:
         """Return the gradient norm of each window's mean loss [N].
 
         N ≤ ``most``. The windows are those of training: ``batch_size`` streams of ``seq_length`` steps, or as large as
-        the text allows. The weights stay unchanged, and there is no dropout. Raises CharrnnError as `state_gradients`
-        does.
+        the text allows. The state is carried from window to window only if training carries it. The weights stay
+        unchanged, and there is no dropout. Raises CharrnnError as `state_gradients` does.
         """
         batch, length = fit_streams(ids.size, batch_size, seq_length)
         streams = Streams.plan(ids, batch, length, boundary)
         learner = self._learner(batch, length)
+        carries = self.network.architecture.carries
         counted = range(min(most, streams.windows))
-        return np.array([_go_back(learner, Windows(*streams.span(w, 1)), fresh=w == 0) for w in counted])
+        return np.array([_go_back(learner, Windows(*streams.span(w, 1)), fresh=w == 0 or not carries) for w in counted])
 
     def _learner(self, batch_size: int, seq_length: int) -> Learner:
         return Learner(self.network, self.team, batch_size, seq_length, optimizer="sgd")

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import charrnn
 from charrnn.cli.eval_output import keeping
 from charrnn.errors import CharrnnError
 from charrnn.reading import losses
@@ -328,6 +329,18 @@ def test_the_three_forms_tell_the_same(trained, folder, run):
             numbers = [float(part.replace(",", "")) for part in line.split()[:3]]
             assert numbers == pytest.approx(list(one.values())[:3], abs=0.01)
         assert len(set(map(len, lines[1:]))) == 1 or option == "--per-line"
+
+
+def test_numbers_for_programs_have_all_their_digits(trained, folder, run):
+    """JSON and TSV have a float32 whole, so that numbers can be added up, and compared with the library's."""
+    model = charrnn.load(trained)
+    text = Path("corpus.txt").read_text(encoding="utf-8")
+    expected = [np.float32(record.bits) for record in model.per_character(text)[1:]]
+    for read, option in ((records, "--json"), (values, "--tsv")):
+        told = read(run("eval", trained, "corpus.txt", "--per-char", option))
+        assert [np.float32(row["bits"]) for row in told[1:]] == expected
+        lines = read(run("eval", trained, "corpus.txt", "--per-line", option))
+        assert sum(float(row["bits"]) for row in lines) == pytest.approx(model.score(text).nats * BITS, rel=1e-8)
 
 
 @pytest.mark.parametrize("form", ["--json", "--tsv", "--per-line"])

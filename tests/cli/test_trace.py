@@ -340,12 +340,12 @@ def test_bytes(folder, run):
 
 
 def test_documents(folder, run):
-    """The end of a document is called by what separates them, as eval calls it, and where one begins is nothing."""
+    """A row is what the network reads: where a document begins, which is called nothing, but not where it ends."""
     Path("names").write_text("der--das--" * 30)
     options = ("--documents", "--", "--hidden", 4, "--epochs", 1, "--threads", 1, "--quiet")
     assert run("train", "names", *options).code == 0
     rows = run("trace", "model.npz", "names", "--unit", "h1", "--tsv", "--show", 11).out.splitlines()[1:]
-    assert [row.split("\t")[1] for row in rows] == ["", *"der", "--", "", *"das", "--", ""]
+    assert [row.split("\t")[1] for row in rows] == ["", *"der", "", *"das", ""]
     scored = run("eval", "model.npz", "names", "--per-char", "--tsv").out.splitlines()[1:9]
     assert [row.split("\t")[3] for row in scored] == [*"der", "--", *"das", "--"]
 

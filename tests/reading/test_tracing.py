@@ -137,6 +137,22 @@ def test_a_document_is_read_from_the_zero_state():
     assert not values[5].any()
 
 
+def test_the_ends_of_documents_do_not_count():
+    """A correlation is that of the symbols that are read, and of no gate at the end of a document."""
+    vocabulary = Vocabulary.of_blocks(["ab Ab bA|"], "|")
+    network, _ = random_network("gru", layers=1, vocabulary=len(vocabulary))
+    ids = vocabulary.encode("|".join("abAAb bab"[k % 3 :] for k in range(60)))
+    unit = Unit(1, "r", 2)
+    (found,), _ = follow(network, ids, vocabulary.spell(ids), unit)
+    values, there = activations(network, ids, [unit])[:, 0], ids < len(vocabulary)
+    feature = found.feature.of(Characters(vocabulary.spell(ids)))
+    half = ids.size // 2
+    for part, told in ((slice(half), found.chosen), (slice(half, None), found.correlation)):
+        kept = there[part]
+        assert told == pytest.approx(np.corrcoef(feature[part][kept], values[part][kept])[0, 1], abs=1e-4)
+        assert told != pytest.approx(np.corrcoef(feature[part], values[part])[0, 1], abs=1e-3)
+
+
 def test_names_of_units():
     """A unit's name is understood as it is written, in each layer."""
     architecture = Architecture("gru", 7, 12, 11)

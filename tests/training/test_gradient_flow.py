@@ -1,6 +1,7 @@
 """How far back gradients reach: the numbers, and how they are told and drawn."""
 
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -18,10 +19,10 @@ from tests.rows import KINDS, PLAIN
 V, H = 5, 4
 
 
-def made(cell, layers=1, seed=0):
+def made(cell, layers=1, seed=0, **options):
     """Draw a network with no parameter at zero, and the same parameters in float64."""
     rng = np.random.default_rng(seed)
-    architecture = Architecture(cell, V, H, layers)
+    architecture = Architecture(cell, V, H, layers, **options)
     parameters = initialize(architecture, seed)
     for values in parameters.values():
         values += 0.4 * rng.standard_normal(values.shape).astype(np.float32)
@@ -150,22 +151,27 @@ def test_no_gradient_crosses_from_document_to_document():
     assert summary(np.full((4, 3), np.nan)).mean == [None] * 4
 
 
-def test_norms_of_whole_gradients_are_those_of_the_twin():
-    """Each is the norm of the gradient of a window's mean loss by all parameters, the state carried from the last."""
-    network, parameters = made("rnn")
+@pytest.mark.parametrize("activation", ["tanh", "relu"])
+def test_norms_of_whole_gradients_are_those_of_the_twin(activation):
+    """Each is the norm of the gradient of a window's mean loss by all parameters.
+
+    The state is carried from the last window, except with relu, as in training.
+    """
+    network, parameters = made("rnn", activation=activation)
     ids, batch, length = ids_of(26), 2, 5
     with Team(2) as team:
         norms = Probe(network, team).update_norms(ids, batch, length)
     streams = Streams.plan(ids, batch, length)
     inputs, targets, lengths = streams.span(0, streams.windows)
-    state = [{"h": np.zeros((batch, H))}]
+    state, twin = [{"h": np.zeros((batch, H))}], partial(naive.forward, "rnn", parameters, activation=activation)
     assert len(norms) == streams.windows == 3
     for norm, x, y, steps in zip(norms, inputs, targets, lengths, strict=True):
         x, y = x[:steps], y[:steps]
-        gradients = naive.loss_gradients("rnn", parameters, x, y, state)
+        gradients = naive.loss_gradients("rnn", parameters, x, y, state, activation=activation)
         whole = {name: values for name, values in gradients.items() if name in parameters}
         assert norm == pytest.approx(naive.global_norm(whole), rel=2e-4)
-        state = naive.forward("rnn", parameters, x, state)[1]
+        if activation != "relu":
+            state = twin(x, state)[1]
 
 
 def test_spectra_of_known_matrices(monkeypatch):
