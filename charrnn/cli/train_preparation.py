@@ -1,6 +1,7 @@
 """The run of ``charrnn train``: a new one, or a resumed one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,6 +12,7 @@ from charrnn.library.keywords import SETTINGS
 
 if TYPE_CHECKING:
     from charrnn.model.team import Team
+    from charrnn.text.ingest import Watch
     from charrnn.training.online import OnlineTrainer
     from charrnn.training.trainer import Trainer
 
@@ -26,9 +28,10 @@ def new_run(options: TrainOptions, team: "Team") -> "Trainer":
     if source is not None and "byte_level" in options.given and not source.vocabulary.byte_level:
         raise click.UsageError("With --init-from, the model decides --bytes; leave that out.")
     symbols = Symbols(options.byte_level, _separator(options.separator))
-    texts = Texts(options.corpus, validate=() if options.validate is None else (options.validate,))
-    say = _notes(options)
-    return new_trainer(texts, _settings(options), symbols, team, say, source=source, remap=options.remap)
+    validate, say = () if options.validate is None else (options.validate,), _notes(options)
+    with _watching(options) as watch:
+        texts = Texts(options.corpus, watch=watch, validate=validate)
+        return new_trainer(texts, _settings(options), symbols, team, say, source=source, remap=options.remap)
 
 
 def online_run(options: TrainOptions, team: "Team") -> "OnlineTrainer":
@@ -61,8 +64,21 @@ def resumed_run(path: str, options: TrainOptions, team: "Team") -> "Trainer":
     """Resume a run on the text that it was trained on."""
     from charrnn.library.preparation import Texts, resumed_trainer
 
-    texts = Texts(options.corpus) if options.corpus else None
-    return resumed_trainer(path, texts, team, _notes(options), given=_settings(options))
+    with _watching(options) as watch:
+        texts = Texts(options.corpus, watch=watch) if options.corpus else None
+        return resumed_trainer(path, texts, team, _notes(options), given=_settings(options), watch=watch)
+
+
+@contextmanager
+def _watching(options: TrainOptions) -> Iterator["Watch"]:
+    """Show how far a large text is read, unless nothing is shown."""
+    from charrnn.display.console import ReadingBar
+
+    bar = ReadingBar()
+    try:
+        yield (lambda what, done, size: None) if options.quiet else bar
+    finally:
+        bar.close()
 
 
 def _settings(options: TrainOptions) -> dict[str, Any]:

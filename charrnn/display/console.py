@@ -80,6 +80,45 @@ def compiling(
     result.seconds = time.monotonic() - began
 
 
+class ReadingBar:
+    """A bar on a terminal for each pass over a large text, with the time left; anywhere else, a line for each."""
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+        self._task: Any = None
+        self._what = ""
+
+    def __call__(self, what: str, done: int, size: int) -> None:
+        """Show how many bytes of a text of this size are done."""
+        if what != self._what:
+            self._what = what
+            self._begin(f"{what} {size / 1e9:.1f} GB of text", size)
+        if self._bar is not None:
+            self._bar.update(self._task, completed=done)
+            if done >= size:
+                self._bar.stop()
+                self._bar = None
+
+    def _begin(self, sentence: str, size: int) -> None:
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self.close()
+        screen = console()
+        if not screen.is_terminal or screen.is_dumb_terminal:
+            note(f"{sentence}, which takes a while")
+            return
+        columns = TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn(), TextColumn("left")
+        self._bar = Progress(*columns, console=screen, transient=True)
+        self._task = self._bar.add_task(sentence, total=size)
+        self._bar.start()
+
+    def close(self) -> None:
+        """Take the bar away, if there is one."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+
 def table(columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
     """Print a table to stdout, in plain columns."""
     from rich.table import Table  # imported here because it takes time, and few runs need it

@@ -17,7 +17,7 @@ from charrnn.model.team import Team
 from charrnn.model.transfer import common_vocabulary, starting_weights
 from charrnn.storage.files import shown
 from charrnn.text.holding_out import default_fraction
-from charrnn.text.ingest import AnotherTextError, Corpus, listed, read_corpus
+from charrnn.text.ingest import AnotherTextError, Corpus, Watch, listed, read_corpus
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.legs import CHANGEABLE
 from charrnn.training.settings import Settings, default_epochs, default_lr, default_seq_length
@@ -44,12 +44,13 @@ class Texts:
 
     paths: tuple[str, ...] = ("-",)
     data: bytes | None = None
+    watch: Watch | None = None  # hears how far a large text is; by default, a note says that it is large
     validate: tuple[str, ...] = ()  # files and folders of a validation text
 
     def read(self, say: Say, **options: Any) -> Corpus:
         """Read the texts as `read_corpus` does, with its options."""
         stdin = None if self.data is None else io.BytesIO(self.data)
-        return read_corpus(self.paths, stdin=stdin, on_large=lambda size: say(sentences.reading(size)), **options)
+        return read_corpus(self.paths, stdin=stdin, on_large=self.watch or _said_once(say), **options)
 
     def read_validation(
         self, vocabulary: Vocabulary | None, symbols: Symbols, sha256: str | None = None
@@ -69,6 +70,16 @@ class Texts:
             vocabulary=vocabulary,
             sha256=sha256,
         )
+
+
+def _said_once(say: Say) -> Watch:
+    """Return what says once that a text is large."""
+
+    def watch(what: str, done: int, size: int) -> None:
+        if what == "reading" and not done:
+            say(sentences.reading(size))
+
+    return watch
 
 
 def new_trainer(
@@ -117,7 +128,9 @@ def new_trainer(
     return trainer
 
 
-def resumed_trainer(path: str, texts: Texts | None, team: Team, say: Say, *, given: Given) -> Trainer:
+def resumed_trainer(
+    path: str, texts: Texts | None, team: Team, say: Say, *, given: Given, watch: Watch | None = None
+) -> Trainer:
     """Resume the run of a model file, on the text that it was trained on.
 
     If there are no texts, the file names them. A larger ``epochs`` or ``seconds`` makes the run longer, and other
@@ -127,7 +140,7 @@ def resumed_trainer(path: str, texts: Texts | None, team: Team, say: Say, *, giv
     checkpoint = load(path, resume=True)
     if checkpoint.training.get("online"):
         raise CharrnnError(f"{path} is an online run; continue it with: … | charrnn train - --resume {path} --online")
-    corpus = _same_corpus(path, checkpoint, texts, say)
+    corpus = _same_corpus(path, checkpoint, texts, say, watch)
     epochs, seconds = given.get("epochs"), given.get("seconds")
     try:
         settings = Settings.of(checkpoint.training)
@@ -190,12 +203,12 @@ def separator_of(documents: str | None) -> str:
     return separator
 
 
-def _same_corpus(path: str, checkpoint: Checkpoint, texts: Texts | None, say: Say) -> Corpus:
+def _same_corpus(path: str, checkpoint: Checkpoint, texts: Texts | None, say: Say, watch: Watch | None) -> Corpus:
     """Read the text that a run was trained on.
 
     Raises CharrnnError if it is another text now.
     """
-    given = texts or Texts(_remembered(path, checkpoint.corpus.get("sources")))
+    given = texts or Texts(_remembered(path, checkpoint.corpus.get("sources")), watch=watch)
     name = listed(given.paths)
     try:
         sha256 = str(checkpoint.corpus.get("sha256"))

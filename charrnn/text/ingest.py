@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -34,6 +34,8 @@ __all__ = [
     "require_learnable",
 ]
 
+
+Watch = Callable[[str, int, int], None]  # hears what is done with a large text, the bytes done, and all
 
 MOST_IN_MEMORY = 20_000_000  # characters of a text that has to be in memory as a whole
 
@@ -82,7 +84,7 @@ def read_corpus(
     unknown: str = "error",
     sha256: str | None = None,
     stdin: BinaryIO | None = None,
-    on_large: Callable[[int], None] | None = None,
+    on_large: Watch | None = None,
     large: int = LARGE_TEXT,
 ) -> Corpus:
     """Read files, folders and standard input as one text.
@@ -101,7 +103,7 @@ def read_corpus(
 
     The text is read twice: for its SHA-256 and its characters, then to encode it. A text of more than ``large`` bytes
     is never in memory as a whole: it is encoded into the cache, memory-mapped, and reused the next time. As this takes
-    a while, ``on_large`` is called first with the size in bytes.
+    a while, ``on_large`` is called at first and at each block: with what is done, and the bytes done and in all.
 
     Raises CharrnnError if a path cannot be read, is a device, changes while it is read, is not UTF-8 or has a character
     that is not in the vocabulary; if a folder has no text; and if all files are empty. Raises AnotherTextError if the
@@ -120,9 +122,8 @@ def read_corpus(
                 stack.callback(source.close)
                 found.append(source)
         size = sum(source.size_now() for source in found)
-        if on_large and size > large:
-            on_large(size)
-        opened = ((source.name, source.read(digest)) for source in found)
+        watch = on_large if size > large else None
+        opened = _watched(found, digest, watch, "reading")
         if given is None and not byte_level:
             own = _vocabulary_of(_texts(opened, byte_level, line_feeds=not separator), separator)
         else:
@@ -135,7 +136,7 @@ def read_corpus(
         if sha256 not in (None, digest.hexdigest()):
             raise AnotherTextError(f"{listed(paths)} is not the expected text: its SHA-256 differs")
         chosen = vocabulary(own) if callable(vocabulary) else own
-        ids, lengths = _encoded(paths, found, chosen, unknown, digest.hexdigest(), large)
+        ids, lengths = _encoded(paths, found, chosen, unknown, digest.hexdigest(), large, watch)
     return Corpus(ids, chosen, tuple(paths), digest.hexdigest(), lengths, skipped=tuple(skipped))
 
 
@@ -343,7 +344,13 @@ def _symbols(
 
 
 def _encoded(
-    paths: Sequence[str], found: Sequence[Source], vocabulary: Vocabulary, unknown: str, sha256: str, large: int
+    paths: Sequence[str],
+    found: Sequence[Source],
+    vocabulary: Vocabulary,
+    unknown: str,
+    sha256: str,
+    large: int,
+    watch: Watch | None,
 ) -> tuple[Ids, tuple[int, ...]]:
     """Read all sources again; return them encoded, and the number of symbols of each file.
 
@@ -353,7 +360,7 @@ def _encoded(
 
     def blocks() -> Iterator[Ids]:
         digest = hashlib.sha256()
-        opened = ((source.name, source.read(digest)) for source in found)
+        opened = _watched(found, digest, watch, "encoding")
         yield from _symbols(opened, vocabulary, unknown, paths, lengths)
         if digest.hexdigest() != sha256:
             raise CharrnnError(f"{listed(paths)} changed while it was being read")
@@ -372,6 +379,26 @@ def _encoded(
         ids = encoded.keep(key, vocabulary.dtype, blocks())
         kept = encoded.keep(key_of_lengths, np.dtype(np.uint64), [np.array(lengths, np.uint64)])
     return ids, tuple(kept.tolist())
+
+
+def _watched(
+    found: Sequence[Source], digest: Any, watch: Watch | None, what: str
+) -> Iterator[tuple[str, Iterator[bytes]]]:
+    """Yield each source's name and its bytes in blocks; say how far it is."""
+    size, done = sum(source.size_now() for source in found), 0
+
+    def counted(blocks: Iterator[bytes]) -> Iterator[bytes]:
+        nonlocal done
+        for block in blocks:
+            yield block
+            done += len(block)
+            if watch:
+                watch(what, done, size)
+
+    if watch:
+        watch(what, 0, size)
+    for source in found:
+        yield source.name, counted(source.read(digest))
 
 
 def _puts_line_feeds(vocabulary: Vocabulary) -> bool:

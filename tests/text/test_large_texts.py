@@ -129,7 +129,7 @@ def test_what_decides_the_symbols_decides_the_file(cache, path, tmp_path):
     halves = read(str(tmp_path / "a"), str(tmp_path / "b"))
     assert halves.sha256 == second.sha256
     assert halves.ids.size == second.ids.size + 1  # the line feed between two files
-    assert len(list(cache.iterdir())) == 6
+    assert len(list(cache.iterdir())) == 7  # with the lengths of the two files
     assert same(first, read(path, vocabulary=first.vocabulary)) is False
 
 
@@ -345,12 +345,31 @@ def test_training_on_the_disk_is_training_in_memory(cache, path, separator):
 
 
 def test_a_long_wait_is_said(cache, path):
-    """Before a large text is read its size is told, as that takes a while; nothing is told of a small one."""
+    """Of each pass over a large text it is told how far it is, from nothing to its size; a small one says nothing."""
     said = []
-    read(path, on_large=said.append)
+    read(path, on_large=lambda *told: said.append(told))
+    size = Path(path).stat().st_size
+    for what in ("reading", "encoding"):
+        done = [bytes_done for told, bytes_done, of in said if told == what and of == size]
+        assert (done[0], done[-1]) == (0, size)
+        assert done == sorted(done)
     (Path(path).parent / "small.txt").write_bytes(b"abc" * 10)
-    read(str(Path(path).parent / "small.txt"), on_large=said.append)
-    assert said == [Path(path).stat().st_size]
+    read(str(Path(path).parent / "small.txt"), on_large=lambda *_: pytest.fail("it is small"))
+
+
+def test_a_bar_shows_how_far_a_large_text_is(monkeypatch):
+    """On a terminal, with the time left; anywhere else a line for each pass."""
+    from charrnn.display import console
+    from charrnn.display.console import ReadingBar
+
+    notes = []
+    monkeypatch.setattr(console, "note", notes.append)
+    bar = ReadingBar()
+    for what in ("reading", "encoding"):
+        for done in (0, 10**9, 2 * 10**9):
+            bar(what, done, 2 * 10**9)
+    bar.close()
+    assert notes == [f"{what} 2.0 GB of text, which takes a while" for what in ("reading", "encoding")]
 
 
 TRAIN = """
