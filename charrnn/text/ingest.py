@@ -8,21 +8,21 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from itertools import chain
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 
 from charrnn.errors import CharrnnError
-from charrnn.storage.files import shown
-from charrnn.text import encoded
+from charrnn.text import encoded, passes
+from charrnn.text.passes import Watch
 from charrnn.text.sources import LARGE_TEXT, Source, chunks, files, listed, name_of, readable, sources, spooled
-from charrnn.text.vocabulary import AS_TEXT, TEXT_BLOCK, Ids, Vocabulary, decoded, is_document
+from charrnn.text.vocabulary import TEXT_BLOCK, Ids, Vocabulary, decoded
 
 __all__ = [
     "AnotherTextError",
     "Corpus",
+    "Watch",
     "listed",
     "name_of",
     "read_again",
@@ -34,8 +34,6 @@ __all__ = [
     "require_learnable",
 ]
 
-
-Watch = Callable[[str, int, int], None]  # hears what is done with a large text, the bytes done, and all
 
 MOST_IN_MEMORY = 20_000_000  # characters of a text that has to be in memory as a whole
 
@@ -123,16 +121,16 @@ def read_corpus(
                 found.append(source)
         size = sum(source.size_now() for source in found)
         watch = on_large if size > large else None
-        opened = _watched(found, digest, watch, "reading")
+        opened = passes.watched(found, digest, watch, "reading")
         if given is None and not byte_level:
-            own = _vocabulary_of(_texts(opened, byte_level, line_feeds=not separator), separator)
+            own = passes.vocabulary_of(passes.texts(opened, byte_level, line_feeds=not separator), separator)
         else:
             own = given or Vocabulary("", byte_level, separator)
             for _, data in opened:
                 deque(data, maxlen=0)
         for path in paths:
             if path != "-" and Path(path).is_dir() and not any(s.size for s in found if s.given == path):
-                raise _no_text([path], skipped)
+                raise passes.no_text([path], skipped)
         if sha256 not in (None, digest.hexdigest()):
             raise AnotherTextError(f"{listed(paths)} is not the expected text: its SHA-256 differs")
         chosen = vocabulary(own) if callable(vocabulary) else own
@@ -156,11 +154,11 @@ def read_stream(
     before the fault.
     """
     if source is None:
-        opened = _opened([path], vocabulary.byte_level, block=block)
+        opened = passes.opened([path], vocabulary.byte_level, block=block)
     else:
         source.seek(0)
         opened = iter([(name_of(path), chunks(source, block=block))])
-    return _symbols(opened, vocabulary, unknown, [path])
+    return passes.symbols(opened, vocabulary, unknown, [path])
 
 
 def read_string(text: str | bytes, vocabulary: Vocabulary, *, unknown: str = "error") -> Iterator[Ids]:
@@ -174,7 +172,7 @@ def read_string(text: str | bytes, vocabulary: Vocabulary, *, unknown: str = "er
         raise CharrnnError("the text has a lone surrogate, which is not a Unicode character") from None
     if not data:
         raise CharrnnError("the text is empty")
-    return _symbols(iter([("the text", iter([data]))]), vocabulary, unknown, ["the text"])
+    return passes.symbols(iter([("the text", iter([data]))]), vocabulary, unknown, ["the text"])
 
 
 def beginning(blocks: Iterable[Ids], length: int) -> Ids:
@@ -222,9 +220,9 @@ def read_text(
     CharrnnError as `read_corpus` does, also if all files are empty, and for more than ``most`` characters or bytes.
     """
     _require_once(paths)
-    opened = _opened(paths, byte_level, stdin)
+    opened = passes.opened(paths, byte_level, stdin)
     texts, size = [], 0
-    for name, blocks in _texts(opened, byte_level, not (byte_level or separator)):
+    for name, blocks in passes.texts(opened, byte_level, not (byte_level or separator)):
         parts = []
         for block in blocks:
             size += len(block)
@@ -233,7 +231,7 @@ def read_text(
             parts.append(block)
         texts.append("".join(parts))
     if not texts:
-        raise _no_text(paths)
+        raise passes.no_text(paths)
     if byte_level:
         return separator.encode().join(text.encode("latin-1") for text in texts)
     return separator.join(texts)
@@ -272,77 +270,6 @@ def require_learnable(corpus: Corpus) -> None:
         raise CharrnnError(f"the text in {where} has only one distinct character; there is nothing to learn")
 
 
-def _opened(
-    paths: Sequence[str], byte_level: bool, stdin: BinaryIO | None = None, block: int = TEXT_BLOCK
-) -> Iterator[tuple[str, Iterator[bytes]]]:
-    """Yield each file's name and its bytes in blocks."""
-    for path in paths:
-        with readable(path):
-            for name, file in files(path, byte_level, [], stdin):
-                yield name, chunks(file, block=block)
-
-
-def _texts(
-    opened: Iterable[tuple[str, Iterator[bytes]]], byte_level: bool, line_feeds: bool
-) -> Iterator[tuple[str, Iterator[str]]]:
-    """Yield each file's name and its text in blocks.
-
-    Take the blocks of a file before the next file. Empty files are left out. With ``line_feeds``, one is added between
-    two files if the first does not end with it. Bytes become U+0000 to U+00FF.
-    """
-    last = ""
-
-    def noted(blocks: Iterable[str]) -> Iterator[str]:
-        nonlocal last
-        for block in blocks:
-            last = block[-1:] or last
-            yield block
-
-    for name, data in opened:
-        blocks = (piece.decode("latin-1") for piece in data) if byte_level else decoded(data, name, newlines=True)
-        first = next(blocks, "")
-        if first:
-            if line_feeds and last not in ("", "\n"):
-                yield "", iter("\n")  # it belongs to the file before
-            yield name, noted(chain([first], blocks))
-
-
-def _vocabulary_of(texts: Iterable[tuple[str, Iterator[str]]], separator: str) -> Vocabulary:
-    characters: set[str] = set()
-    for _, blocks in texts:  # file by file, as no separator spans two files
-        characters.update(Vocabulary.of_blocks(blocks, separator).characters)
-    return Vocabulary("".join(sorted(characters)), separator=separator)
-
-
-def _symbols(
-    opened: Iterable[tuple[str, Iterator[bytes]]],
-    vocabulary: Vocabulary,
-    unknown: str,
-    paths: Sequence[str],
-    lengths: list[int] | None = None,
-) -> Iterator[Ids]:
-    """Encode files one after another; the number of symbols of each one is appended to ``lengths``.
-
-    Raises CharrnnError if they have no text, or only separators and unknown characters.
-    """
-    lengths = [] if lengths is None else lengths
-    empty = strange = True
-    for name, blocks in _texts(opened, vocabulary.byte_level, _puts_line_feeds(vocabulary)):
-        empty = False
-        if name:
-            lengths.append(0)
-        for ids in vocabulary.encode_blocks(blocks, unknown=unknown, where=name):
-            strange = False
-            lengths[-1] += ids.size
-            yield ids
-    if empty:
-        raise _no_text(paths)
-    if strange:
-        separators = "there are only separators and unknown characters"
-        what = separators if vocabulary.separator else "there are only unknown characters"
-        raise CharrnnError(f"{what} in {listed(paths)}")
-
-
 def _encoded(
     paths: Sequence[str],
     found: Sequence[Source],
@@ -360,8 +287,8 @@ def _encoded(
 
     def blocks() -> Iterator[Ids]:
         digest = hashlib.sha256()
-        opened = _watched(found, digest, watch, "encoding")
-        yield from _symbols(opened, vocabulary, unknown, paths, lengths)
+        opened = passes.watched(found, digest, watch, "encoding")
+        yield from passes.symbols(opened, vocabulary, unknown, paths, lengths)
         if digest.hexdigest() != sha256:
             raise CharrnnError(f"{listed(paths)} changed while it was being read")
 
@@ -381,40 +308,6 @@ def _encoded(
     return ids, tuple(kept.tolist())
 
 
-def _watched(
-    found: Sequence[Source], digest: Any, watch: Watch | None, what: str
-) -> Iterator[tuple[str, Iterator[bytes]]]:
-    """Yield each source's name and its bytes in blocks; say how far it is."""
-    size, done = sum(source.size_now() for source in found), 0
-
-    def counted(blocks: Iterator[bytes]) -> Iterator[bytes]:
-        nonlocal done
-        for block in blocks:
-            yield block
-            done += len(block)
-            if watch:
-                watch(what, done, size)
-
-    if watch:
-        watch(what, 0, size)
-    for source in found:
-        yield source.name, counted(source.read(digest))
-
-
-def _puts_line_feeds(vocabulary: Vocabulary) -> bool:
-    """Return whether a line feed is added between files.
-
-    It is not if the vocabulary has no line feed: a character that is not in the files must not be reported as unknown.
-    """
-    return not (vocabulary.byte_level or vocabulary.separator) and "\n" in vocabulary.characters
-
-
 def _require_once(paths: Sequence[str]) -> None:
     if paths.count("-") > 1:
         raise CharrnnError("standard input (-) can be read only once")
-
-
-def _no_text(paths: Sequence[str], skipped: Sequence[str] = ()) -> CharrnnError:
-    document = next(filter(is_document, skipped), None)
-    advice = f"; {shown(document)} is a document with formatting: {AS_TEXT}" if document else ""
-    return CharrnnError(f"there is no text in {listed(paths)}{advice}")
