@@ -21,6 +21,7 @@ from charrnn.cli.options import (
     unknown_option,
 )
 from charrnn.cli.sample_options import SampleOptions
+from charrnn.cli.targets import refuse_stdout
 from charrnn.writing.controls import LENGTH_AT_MOST, USUAL_LENGTH
 
 if TYPE_CHECKING:
@@ -176,6 +177,8 @@ def _read_prime(
     from charrnn.writing.prime import read_prime, stored_prime, typed_prime
 
     path = "-" if options.prime == "-" else options.prime_file
+    if options.prime_file is not None and not options.no_prime:
+        refuse_stdout(options.prime_file)
     if path is None:
         blocks: Iterable[Ids] = [typed_prime(options.prime or "", vocabulary, options.unknown)]
     else:

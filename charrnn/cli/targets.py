@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -55,6 +56,17 @@ def require_text(path: str | Path) -> None:
         raise CharrnnError(f"{shown(path)} cannot be read: {reason(fault)}") from None
     if binary:
         raise CharrnnError(f"{shown(path)} exists and is not a text file, so it is not replaced; name another file")
+
+
+def refuse_stdout(path: str) -> None:
+    """Raise CharrnnError if standard output goes to a file that is read and written again: that would never end."""
+    from charrnn.storage.files import shown
+
+    with suppress(AttributeError, OSError, ValueError):  # no such file, or no standard output
+        same = os.path.samestat(Path(path).stat(), os.fstat(sys.stdout.fileno()))
+        if same and Path(path).is_file():
+            advice = "--no-prime appends only what the model writes"
+            raise CharrnnError(f"{shown(path)} is read, and standard output goes to it; {advice}")
 
 
 def refuse_existing(target: str, otherwise: str) -> None:

@@ -37,9 +37,9 @@ def test_a_reader_that_goes_away(launch, trained):
 
 def test_a_report_begins_on_a_line_of_its_own(launch, trained):
     """What --copied reports does not continue the text's last line if both are seen in one place; the text stays."""
-    command = ("sample", trained, "--length", 20, "--seed", 1, "--copied", "corpus.txt")
+    command = ("sample", trained, "--prime", "Haus", "--stop", r"\n", "--seed", 1, "--copied", "corpus.txt")
     code, text, apart = finish(launch(*command))
-    assert (code, text.endswith(b"\n"), apart.startswith("0.0 % copied: ")) == (0, False, True)
+    assert (code, text.endswith(b"\n"), "% copied: " in apart.splitlines()[0]) == (0, False, True)
     code, both, _ = finish(launch(*command, stderr=subprocess.STDOUT))
     assert (code, both) == (0, text + b"\n" + apart.encode())
     screen, inner = os.openpty()
@@ -48,6 +48,20 @@ def test_a_report_begins_on_a_line_of_its_own(launch, trained):
     assert finish(shown)[:2] == (0, text)
     assert os.read(screen, 1 << 16).decode() == "\r\n" + apart.replace("\n", "\r\n")
     os.close(screen)
+
+
+def test_a_text_is_continued_in_its_file(launch, trained):
+    """With --no-prime, >> appends what the model writes; without it, the text would be written again without end."""
+    command = ("sample", trained, "--prime-file", "corpus.txt", "--length", 20)
+    before = Path("corpus.txt").read_text(encoding="utf-8")
+    with Path("corpus.txt").open("ab") as story:
+        code, _, err = finish(launch(*command, stdout=story))
+    assert (code, err.startswith("charrnn: error: corpus.txt is read, and standard output goes to it")) == (1, True)
+    assert Path("corpus.txt").read_text(encoding="utf-8") == before
+    with Path("corpus.txt").open("ab") as story:
+        assert finish(launch(*command, "--no-prime", stdout=story))[0] == 0
+    after = Path("corpus.txt").read_text(encoding="utf-8")
+    assert (after[: len(before)], len(after)) == (before, len(before) + 20)
 
 
 def test_readers_that_never_read(launch, trained):
