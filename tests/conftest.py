@@ -39,6 +39,14 @@ def signals_are_heard():
         signal.signal(getattr(signal, name), handler)
 
 
+@pytest.fixture(autouse=True)
+def denormals_are_kept():
+    """Undo after each test what a measurement of PyTorch does to this thread: it lets denormal numbers count as 0."""
+    yield
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_flush_denormal(False)
+
+
 @pytest.fixture(scope="session")
 def text():
     """Make up sentences of six thousand characters, some of them not ASCII."""
