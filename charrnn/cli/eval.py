@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import click
 
 from charrnn.cli.models import compile_reading, open_model
-from charrnn.cli.options import Whole, copied_options, given, model_argument, unknown_option
+from charrnn.cli.options import Whole, copied_options, given, model_argument, scored_unknown_option
 from charrnn.cli.records import Column, chosen, fitting, format_options, write
 from charrnn.errors import CharrnnError
+from charrnn.text.defaults import MARK
 
 if TYPE_CHECKING:
     from charrnn.library.opened import OpenedModel
@@ -65,7 +66,7 @@ class EvalOptions:
 @copied_options
 @format_options
 @click.option("--threads", type=Whole(min=1), help="Threads to use.  [default: one per processor]")
-@unknown_option
+@scored_unknown_option
 @click.pass_context
 def command(ctx: click.Context, /, **values: Any) -> None:
     """Measure how well MODEL predicts a text: a file, a folder, or standard input (-), of any length.
@@ -77,12 +78,14 @@ def command(ctx: click.Context, /, **values: Any) -> None:
 
     Several texts are scored separately. With -m, every model scores every text, and the best model for each text, with
     the fewest bits per character, is marked. If each model was trained on one author, this suggests who wrote the text.
-    No model is marked if the models did not predict the same number of characters, or if only some are bidirectional.
+    No model is marked if the models did not predict the same number of characters, if one skipped or replaced unknown
+    characters, or if only some are bidirectional. With --unknown charge, models with different vocabularies can be
+    compared.
 
     --per-line, --per-char, --top and --copied examine one text with one model. A line includes the line feed that ends
-    it. Lines and positions are counted in the text that the model reads, without characters that --unknown skip leaves
-    out. Only the first 65,536 characters of a line are printed. With --tsv, a tab, line feed, carriage return or
-    backslash in the text is printed as \\t, \\n, \\r or \\\\.
+    it. Lines and positions count all characters; an unknown one is shown as �, and has no bits if it is skipped. Only
+    the first 65,536 characters of a line are printed. With --tsv, a tab, line feed, carriage return or backslash in the
+    text is printed as \\t, \\n, \\r or \\\\.
 
     \b
     Examples:
@@ -113,9 +116,9 @@ def command(ctx: click.Context, /, **values: Any) -> None:
         elif options.per_line or options.top:
             per_line(pieces, model.vocabulary, options.top, form)
         elif options.copied is not None:
-            copied(pieces, model.vocabulary, options.copied, options.copied_run, form)
+            copied(pieces, model.vocabulary, options.unknown, options.copied, options.copied_run, form)
         else:
-            whole(pieces, model.vocabulary, form)
+            whole(pieces, model.vocabulary, options.unknown, form)
 
 
 def _check_usage(options: EvalOptions) -> str:
@@ -158,8 +161,8 @@ def _scored(model: "OpenedModel", text: str, source: BinaryIO | None, unknown: s
     """Score a text, piece by piece, as `OpenedModel.score_blocks` does."""
     from charrnn.text.ingest import name_of, read_stream
 
-    blocks = read_stream(text, model.vocabulary, unknown=unknown, source=source)
-    return model.score_blocks(blocks, team, name_of(text))
+    blocks = read_stream(text, model.vocabulary, unknown=MARK if unknown != "error" else unknown, source=source)
+    return model.score_blocks(blocks, team, name_of(text), unknown)
 
 
 def _compare(models: "list[OpenedModel]", options: EvalOptions, team: "Team", form: str) -> None:
@@ -179,19 +182,25 @@ def _compare(models: "list[OpenedModel]", options: EvalOptions, team: "Team", fo
             with read_again(text, len(models)) as source:
                 scores = [_score(model, text, source, options, team) for model in models]
             best = min(score.bits_per_char for score in scores)
-            kinds = {(score.characters, _reads_both_sides(model)) for score, model in zip(scores, models, strict=True)}
-            unlike = unlike or len(kinds) > 1
+            alike = _alike(models, scores, options.unknown)
+            unlike = unlike or (several and not alike)
             for model, score in zip(models, scores, strict=True):
-                marks = (len(kinds) == 1 and score.bits_per_char == best,) if several else ()
+                marks = (alike and score.bits_per_char == best,) if several else ()
                 yield model.path, text, *figures(score), *marks
 
     names = fitting("model", options.models), fitting("text", options.sources)
     write(rows(), [*names, *FIGURES, *([Column("best")] if several else [])], form)
     if unlike:
         note(
-            "no model is marked as the best if the models predicted different numbers of characters, or only some are "
-            "bidirectional"
+            "no model is marked as the best if the models predicted different numbers of characters, or skipped or "
+            "replaced some, or only some are bidirectional; --unknown charge counts all characters"
         )
+
+
+def _alike(models: "list[OpenedModel]", scores: "list[Score]", unknown: str) -> bool:
+    """Return whether scores of a text can be compared: all count the same characters, and read from the same sides."""
+    kinds = {(score.characters, _reads_both_sides(model)) for score, model in zip(scores, models, strict=True)}
+    return len(kinds) == 1 and (unknown == "charge" or not any(score.unknown for score in scores))
 
 
 def _score(model: "OpenedModel", text: str, source: BinaryIO | None, options: EvalOptions, team: "Team") -> "Score":
@@ -203,6 +212,7 @@ def _score(model: "OpenedModel", text: str, source: BinaryIO | None, options: Ev
     from charrnn.storage.files import shown
 
     try:
-        return total(_scored(model, text, source, options.unknown, team), model.vocabulary.boundary)
+        pieces = _scored(model, text, source, options.unknown, team)
+        return total(pieces, model.vocabulary.boundary, model.vocabulary.unknown_symbol)
     except CharrnnError as error:
         raise CharrnnError(f"{shown(model.path)}: {error}" if options.others else str(error)) from None

@@ -21,26 +21,29 @@ FIGURES = (
     Column("bits_per_char", 10, ".4f"),
     Column("perplexity", 10, ".3f"),
     Column("characters", 13, ","),
+    Column("unknown", 9, ","),
+    Column("unknown_share", 13, ".4f"),
 )
 
 
-def figures(score: "Score") -> tuple[float, float, float, int]:
+def figures(score: "Score") -> tuple[float, float, float, int, int, float]:
     """Return a score's figures, in the order of `FIGURES`."""
-    return score.nats_per_char, score.bits_per_char, score.perplexity, score.characters
+    rates = score.nats_per_char, score.bits_per_char, score.perplexity
+    return *rates, score.characters, score.unknown, score.unknown_share
 
 
-def whole(pieces: "Iterable[Scored]", vocabulary: "Vocabulary", form: str) -> None:
-    """Print the figures of a text."""
+def whole(pieces: "Iterable[Scored]", vocabulary: "Vocabulary", rule: str, form: str) -> None:
+    """Print the figures of a text, whose unknown characters are treated by a ``rule``."""
     from charrnn.reading.scoring import total
 
-    score = total(pieces, vocabulary.boundary)
+    score = total(pieces, vocabulary.boundary, vocabulary.unknown_symbol)
     if form == "text":
-        _tell(score)
+        _tell(score, rule)
     else:
         write([figures(score)], FIGURES, form)
 
 
-def copied(pieces: "Iterable[Scored]", vocabulary: "Vocabulary", corpus: str, run: int, form: str) -> None:
+def copied(pieces: "Iterable[Scored]", vocabulary: "Vocabulary", rule: str, corpus: str, run: int, form: str) -> None:
     """Print the figures of a text, and its copied share."""
     import numpy as np
 
@@ -52,23 +55,27 @@ def copied(pieces: "Iterable[Scored]", vocabulary: "Vocabulary", corpus: str, ru
 
     compare = comparison(corpus, vocabulary)
     kept: list[Ids] = []
-    score = total(keeping(pieces, kept), vocabulary.boundary)
+    score = total(keeping(pieces, kept), vocabulary.boundary, vocabulary.unknown_symbol)
     found = compare([np.concatenate(kept)], run)
     if form != "text":
         fields = found.fields(run)
         columns = (Column(name, form="" if isinstance(value, str) else "d") for name, value in fields.items())
         write([(*figures(score), *fields.values())], [*FIGURES, *columns], form)
         return
-    _tell(score)
+    _tell(score, rule)
     for sentence in sentences.copied(found, run, name_of(corpus)):
         click.echo(harmless(sentence))
 
 
-def _tell(score: "Score") -> None:
+def _tell(score: "Score", rule: str) -> None:
+    from charrnn.library import sentences
+
     click.echo(f"{score.nats_per_char:.4f} nats per character")
     click.echo(f"{score.bits_per_char:.4f} bits per character")
     click.echo(f"{score.perplexity:.3f} perplexity: as uncertain as a random choice among this many characters")
     click.echo(f"{score.characters:,} characters predicted")
+    if rule != "error":
+        click.echo(sentences.unknown(score.unknown, score.unknown_share, rule))
 
 
 def keeping(pieces: "Iterable[Scored]", kept: "list[Ids]", *, most: int = MOST_COMPARED) -> "Iterator[Scored]":
@@ -98,11 +105,13 @@ def per_line(pieces: "Iterable[Scored]", vocabulary: "Vocabulary", top: int | No
     columns = (
         Column(_line_or_document(vocabulary), 8, "d"),
         Column("characters", 10, ",", "d"),
+        Column("unknown", 7, ",", "d"),
         Column("bits", 10, ".2f", EXACT),
         Column("bits_per_char", 9, ".4f", EXACT),
         Column("text"),
     )
-    write(((line.number, line.characters, line.bits, line.bits_per_char, line.text) for line in found), columns, form)
+    records = ((line.number, line.characters, line.unknown, line.bits, line.bits_per_char, line.text) for line in found)
+    write(records, columns, form)
 
 
 def per_char(pieces: "Iterable[Scored]", vocabulary: "Vocabulary", form: str) -> None:

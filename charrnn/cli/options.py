@@ -11,7 +11,7 @@ from click.core import ParameterSource
 from charrnn.cells.table import MAXIMUM_HIDDEN, MAXIMUM_LAYERS
 from charrnn.errors import CharrnnError
 from charrnn.library.keywords import seconds_of
-from charrnn.text.defaults import UNKNOWN
+from charrnn.text.defaults import SCORED_UNKNOWN, UNKNOWN
 from charrnn.writing.controls import CONTROLS, Controls
 
 if TYPE_CHECKING:
@@ -196,6 +196,19 @@ def unknown_option(function: Callable[..., Any]) -> Callable[..., Any]:
         show_default=True,
         help="What to do with characters that are not in the model's vocabulary: report an error, skip them, or "
         "replace them with �, ? or a space.",
+    )(function)
+
+
+def scored_unknown_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --unknown to a command that scores."""
+    return click.option(
+        "--unknown",
+        type=click.Choice(SCORED_UNKNOWN),
+        default="error",
+        show_default=True,
+        help="What to do with characters that are not in the model's vocabulary: report an error, skip them, replace "
+        "them with �, ? or a space, or skip them and charge 20.1 bits for each (log2 of 1,114,112: as if all Unicode "
+        "characters were equally probable).",
     )(function)
 
 

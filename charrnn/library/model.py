@@ -17,7 +17,7 @@ from charrnn.library.keywords import WritingOptions, controls_of, require_known
 from charrnn.library.opened import OpenedModel
 from charrnn.model import model_file
 from charrnn.model.model_file import Checkpoint
-from charrnn.text.defaults import UNKNOWN
+from charrnn.text.defaults import MARK, SCORED_UNKNOWN, UNKNOWN
 from charrnn.text.ingest import name_of, read_stream, read_string
 from charrnn.text.vocabulary import Ids, Vocabulary
 from charrnn.writing.controls import BEAM, Controls
@@ -166,13 +166,15 @@ class Model:
 
             model.score("It was a dark and stormy night.").bits_per_char
 
-        The first character is given and not counted. Raises CharrnnError for a text of fewer than two characters.
+        The first character is given and not counted. ``unknown`` can also be "charge": each unknown character then
+        costs 20.1 bits, so that models with different vocabularies can be compared. Raises CharrnnError for a text of
+        fewer than two characters.
         """
         from charrnn.model.team import Team
         from charrnn.reading.scoring import total
 
         with Team(threads) as team:
-            return total(self._scored(text, unknown, team), self.vocabulary.boundary)
+            return total(self._scored(text, unknown, team), self.vocabulary.boundary, self.vocabulary.unknown_symbol)
 
     def per_character(self, text: Text, *, unknown: str = "error", threads: int | None = None) -> list[Character]:
         """Return a record of each character of a text: its position and its bits.
@@ -253,14 +255,18 @@ class Model:
 
     def _blocks(self, text: Text, unknown: str) -> Iterator[Ids]:
         """Encode a text."""
-        _require_unknown(unknown)
+        if unknown != MARK:
+            _require_unknown(unknown)
         if isinstance(text, str | bytes):
             return read_string(text, self.vocabulary, unknown=unknown)
         return read_stream(os.fspath(text), self.vocabulary, unknown=unknown)
 
     def _scored(self, text: Text, unknown: str, team: Team) -> Iterator[Scored]:
         name = "the text" if isinstance(text, str | bytes) else name_of(os.fspath(text))
-        return self._opened.score_blocks(self._blocks(text, unknown), team, name)
+        if unknown not in SCORED_UNKNOWN:
+            raise CharrnnError(f"unknown must be one of {', '.join(SCORED_UNKNOWN)}, not {unknown!r:.60}")
+        blocks = self._blocks(text, unknown if unknown == "error" else MARK)
+        return self._opened.score_blocks(blocks, team, name, unknown)
 
     def _asked(self, function: str, prime: str, options: WritingOptions) -> tuple[Ending, Sampler, Ids, int]:
         """Return the ending of texts, a sampler that has read the prime, the prime to show, and the seed."""

@@ -71,17 +71,27 @@ class OpenedModel:
             raise CharrnnError(f"{where} has no gap: the mark {mark!r:.60} is not in it; --mark sets another mark")
         return Gapped.of(text, typed_mark, self.vocabulary, unknown=unknown, where=where)
 
-    def score_blocks(self, blocks: Iterable[Ids], team: Team, name: str) -> Iterator[Scored]:
+    def score_blocks(self, blocks: Iterable[Ids], team: Team, name: str, unknown: str = "error") -> Iterator[Scored]:
         """Score a text in blocks, piece by piece, as `reading.losses.score_pieces` does.
 
-        Raises CharrnnError, with the ``name`` of the text, if the text is too short or a loss is not finite.
+        Unknown characters are marked, unless they are an error, and treated as `reading.unknown` does. Raises
+        CharrnnError, with the ``name`` of the text, if the text is too short or a loss is not finite.
         """
+        from charrnn.reading.unknown import Unknown
+
+        if unknown == "error":
+            return self._score_known(blocks, team, name)
+        marks = Unknown(self.vocabulary, unknown)
+        return marks.put_back(self._score_known(marks.taken_out(blocks), team, name))
+
+    def _score_known(self, blocks: Iterable[Ids], team: Team, name: str) -> Iterator[Scored]:
         import numpy as np
 
         from charrnn.reading import losses, scoring
 
-        boundary, enough = self.vocabulary.boundary, False
+        boundary, enough, empty = self.vocabulary.boundary, False, True
         for ids, nats in losses.score_pieces(self.network, blocks, team, boundary):
+            empty = False
             if not enough and ids.size <= scoring.unpredicted(boundary):
                 continue  # an error that says more may follow
             enough = True
@@ -89,5 +99,7 @@ class OpenedModel:
                 whose = f"the weights in {shown(self.path)}" if self.path else "the model's weights"
                 raise CharrnnError(f"{whose} are so large that its predictions are not finite")
             yield ids, nats
+        if empty:
+            raise CharrnnError(f"there are only unknown characters in {name}")
         if not enough:
             raise CharrnnError(f"{name} has one character, but scoring needs two, because the first one is given")

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from charrnn.text.defaults import UNKNOWN_BITS
 from charrnn.text.vocabulary import AS_TEXT, is_document
 
 if TYPE_CHECKING:
@@ -32,6 +33,14 @@ def markup(files: "Sequence[str]") -> str | None:
     """Return a note on files whose markup is read as text; None if there are none."""
     document = next(filter(is_document, files), None)
     return f"{document} has formatting, which the network learns, too; {AS_TEXT}" if document else None
+
+
+def unknown(count: int, share: float, rule: str) -> str:
+    """Return a sentence on a text's unknown characters."""
+    done = {"skip": "skipped", "replace": "replaced", "charge": f"skipped, at {UNKNOWN_BITS:.2f} bits each"}[rule]
+    if not count:
+        return "0 characters are unknown"
+    return f"{count:,} character{'s are' if count > 1 else ' is'} unknown ({100 * share:.2f} %) and {done}"
 
 
 def many_symbols(symbols: int) -> str | None:

@@ -116,7 +116,8 @@ def comparison(path: str, vocabulary: Vocabulary) -> Comparison:
         table = np.arange(256, dtype=np.uint32)
     else:  # a character that is not in the corpus gets a number that is not in the corpus
         places = {character: place for place, character in enumerate(corpus.vocabulary.characters)}
-        table = np.array([places.get(character, len(places)) for character in vocabulary.characters], np.uint32)
+        known = [places.get(character, len(places)) for character in vocabulary.characters]
+        table = np.array([*known, len(places)], np.uint32)  # the last one is for marks of unknown characters
 
     def compare(texts: Sequence[Ids], least: int = LEAST) -> Copied:
         if vocabulary.boundary is not None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from charrnn.arithmetic import LN_2, exp
 from charrnn.model.network import Network
@@ -22,7 +23,8 @@ Fields: TypeAlias = tuple[int, int, int, str, float | None, float | None]  # of 
 class Character:
     """A character of a text: its place in the text, its line (or document), and its place in the line, all from 1.
 
-    A character that is given and not predicted, such as the first one of a text, has no bits and no probability.
+    A character that is not predicted, because it is the first one of a text and given, or unknown and skipped, has no
+    bits and no probability.
     """
 
     index: int
@@ -35,10 +37,16 @@ class Character:
 
 @dataclass(frozen=True)
 class Score:
-    """The loss over a text: `nats` in total, for `characters` predictions."""
+    """The loss over a text: `nats` in total, for `characters` predictions.
+
+    `unknown` characters, a share of the text, are not in the model's vocabulary. They are predicted as the character
+    that replaces them, or charged, or are not among the predictions, as ``unknown`` says.
+    """
 
     nats: float
     characters: int
+    unknown: int = 0
+    unknown_share: float = 0.0
 
     @property
     def nats_per_char(self) -> float:
@@ -61,13 +69,14 @@ class Line:
     """A line of a text, or a document: its `number` from 1, and its loss for `characters` predictions.
 
     The line feed, or the end of the document, is predicted and counts. `text` does not have it, and is cut off if it is
-    too long.
+    too long. `unknown` of its characters are not in the model's vocabulary.
     """
 
     number: int
     characters: int
     nats: float
     text: str
+    unknown: int = 0
 
     @property
     def bits(self) -> float:
@@ -88,13 +97,15 @@ def score(network: Network, ids: Ids, team: Team, *, boundary: int | None = None
     return total(score_pieces(network, [ids], team, boundary), boundary)
 
 
-def total(pieces: Iterable[Scored], boundary: int | None = None) -> Score:
-    """Add up the losses from `score_pieces`."""
-    nats, characters = 0.0, -unpredicted(boundary)
-    for _, costs in pieces:
-        nats += float(costs.sum(dtype=np.float64))
-        characters += costs.size
-    return Score(nats, characters)
+def total(pieces: Iterable[Scored], boundary: int | None = None, unknown_symbol: int = -1) -> Score:
+    """Add up the losses from `score_pieces`; those of NaN, where `reading.unknown` has marked them, do not count."""
+    nats, characters, unknown, size = 0.0, -unpredicted(boundary), 0, 0
+    for ids, costs in pieces:
+        marks = int(np.count_nonzero(ids == unknown_symbol))
+        counted = costs[~np.isnan(costs)] if marks else costs
+        nats += float(counted.sum(dtype=np.float64))
+        characters, unknown, size = characters + counted.size, unknown + marks, size + ids.size
+    return Score(nats, characters, unknown, unknown / max(size, 1))
 
 
 def unpredicted(boundary: int | None) -> int:
@@ -111,20 +122,28 @@ def lines(pieces: Iterable[Scored], vocabulary: Vocabulary, *, longest: int = LO
     The pieces are from `score_pieces`. At most ``longest`` characters of a line are kept as text.
     """
     end_symbol = _end_of_line(vocabulary)
-    number, characters, nats, text = 1, -unpredicted(vocabulary.boundary), 0.0, ""  # of the line that is being read
+    number, text = 1, ""  # of the line that is being read
+    sums = np.array([0.0, -unpredicted(vocabulary.boundary), 0.0])  # nats, characters that are predicted, and unknown
     for ids, costs in pieces:
-        spelt, begin = vocabulary.spell(ids), 0
+        spelt, begin = vocabulary.spell_marked(ids), 0
         ends = np.flatnonzero(ids == end_symbol) + 1
-        sums = np.add.reduceat(costs, [0, *ends[ends < ids.size]], dtype=np.float64).tolist()
-        for end, more in zip(ends.tolist(), sums, strict=False):
+        skipped = np.isnan(costs)
+        each = np.stack([np.where(skipped, 0.0, costs), ~skipped, ids == vocabulary.unknown_symbol])
+        of_lines = np.add.reduceat(each, [0, *ends[ends < ids.size]], axis=1, dtype=np.float64).T
+        for end, more in zip(ends.tolist(), of_lines, strict=False):
             shown = _shown(text + spelt[begin : end - 1], vocabulary, longest)
-            yield Line(number, characters + end - begin, nats + more, shown)
-            number, characters, nats, text, begin = number + 1, 0, 0.0, "", end
+            yield _line(number, sums + more, shown)
+            number, sums, text, begin = number + 1, np.zeros(3), "", end
         if begin < ids.size:
-            characters, nats = characters + ids.size - begin, nats + sums[-1]
+            sums = sums + of_lines[-1]
             text = text[: longest + 1] + spelt[begin : begin + longest + 1]
     if text:
-        yield Line(number, characters, nats, _shown(text, vocabulary, longest))
+        yield _line(number, sums, _shown(text, vocabulary, longest))
+
+
+def _line(number: int, sums: NDArray[np.float64], text: str) -> Line:
+    nats, characters, unknown = sums.tolist()
+    return Line(number, int(characters), nats, text, int(unknown))
 
 
 def characters(pieces: Iterable[Scored], vocabulary: Vocabulary, *, at_once: int = RECORDS) -> Iterator[Fields]:
@@ -132,9 +151,10 @@ def characters(pieces: Iterable[Scored], vocabulary: Vocabulary, *, at_once: int
 
     The pieces are from `score_pieces`; `at_once` characters are converted at once.
     """
-    names = vocabulary.symbol_names
+    names = *vocabulary.symbol_names, "\N{REPLACEMENT CHARACTER}"
     end_symbol = _end_of_line(vocabulary)
     place, line, start = 1, 1, 1  # of the next character, and the place where its line starts
+    given = unpredicted(vocabulary.boundary)  # characters that are still to be given
     for ids, costs in pieces:
         for begin in range(0, ids.size, at_once):
             part, nats = ids[begin : begin + at_once], np.maximum(costs[begin : begin + at_once], 0.0)
@@ -144,8 +164,10 @@ def characters(pieces: Iterable[Scored], vocabulary: Vocabulary, *, at_once: int
             starts = np.maximum.accumulate(np.concatenate([[start], np.where(ended, places + 1, 0)]))
             bits: list[float | None] = (nats / LN_2).tolist()
             chances: list[float | None] = exp(-nats).tolist()
-            if place == 1 and unpredicted(vocabulary.boundary):
-                bits[0] = chances[0] = None
+            skipped = np.isnan(nats)
+            for k in [*np.flatnonzero(skipped).tolist(), *np.flatnonzero(~skipped)[:given].tolist()]:
+                bits[k] = chances[k] = None
+            given = given if skipped.all() else 0
             within = (places - starts[:-1] + 1).tolist()
             symbols = map(names.__getitem__, part.tolist())
             yield from zip(places.tolist(), numbers.tolist(), within, symbols, bits, chances, strict=True)

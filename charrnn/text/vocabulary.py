@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from charrnn.errors import CharrnnError
-from charrnn.text.defaults import UNKNOWN
+from charrnn.text.defaults import MARK, UNKNOWN
 
 Ids: TypeAlias = NDArray[np.unsignedinteger[Any]]
 
@@ -95,6 +95,17 @@ class Vocabulary:
             return self.boundary
         return ord("\n") if self.byte_level else max(0, self.characters.find("\n"))
 
+    @property
+    def unknown_symbol(self) -> int:
+        """The number that marks an unknown character in a text that was encoded with "mark"; it is not a symbol."""
+        return len(self) + bool(self.separator)
+
+    @cached_property
+    def stand_in(self) -> int:
+        """The symbol that replaces unknown characters."""
+        known = (self.characters.find(character) for character in STAND_INS)
+        return next((symbol for symbol in known if symbol >= 0), 0)
+
     @cached_property
     def symbol_names(self) -> tuple[str, ...]:
         """The name of each symbol of an encoded text, by its number, for a list of characters.
@@ -149,10 +160,12 @@ class Vocabulary:
     ) -> Iterator[Ids]:
         """Encode a text in blocks, as `encode` does.
 
-        Bytes come as the characters U+0000 to U+00FF.
+        Bytes come as the characters U+0000 to U+00FF. With "mark", an unknown character becomes ``unknown_symbol``,
+        whose type can be wider than ``dtype``.
         """
-        if unknown not in UNKNOWN:
+        if unknown not in (*UNKNOWN, MARK):
             raise ValueError(f"unknown must be one of {', '.join(UNKNOWN)}, not {unknown!r}")
+        dtype = np.result_type(self.dtype, np.min_scalar_type(self.unknown_symbol)) if unknown == MARK else self.dtype
         separator = self.typed(self.separator) if documents else ""
         place = _Place(where, separator)
         begun = False  # whether the last block ended with the start of a document
@@ -167,8 +180,7 @@ class Vocabulary:
                 elif unknown == "skip":
                     found = found[known]
                 else:
-                    wanted = STAND_INS + self.characters
-                    found[~known] = next(self._table[ord(c)] for c in wanted if c in self.characters)
+                    found[~known] = self.stand_in if unknown == "replace" else self.unknown_symbol
             if separator:  # an empty document is a start followed by an end; a start waits for the next symbol
                 found = np.concatenate([np.full(int(begun), self.boundary), found])
                 begins = found == self.boundary
@@ -177,9 +189,18 @@ class Vocabulary:
                 begun = bool(found.size) and found[-1] == self.boundary
                 found = found[: found.size - begun]
             if found.size:
-                yield found.astype(self.dtype)
+                yield found.astype(dtype)
             if fault:
                 raise fault
+
+    def spell_marked(self, ids: Ids) -> str:
+        """Return symbols [N] as `spell` does, and unknown characters that are marked as U+FFFD."""
+        marked = ids == self.unknown_symbol
+        if not marked.any():
+            return self.spell(ids)
+        spelt = np.array(list(self.spell(np.where(marked, 0, ids))))
+        spelt[marked] = "\N{REPLACEMENT CHARACTER}"
+        return "".join(spelt.tolist())
 
     def spell(self, ids: ArrayLike) -> str:
         """Return symbols [N] as N characters.

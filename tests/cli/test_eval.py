@@ -69,7 +69,7 @@ def test_eval_tells_four_figures(trained, run):
     result = run("eval", trained, corpus, "--json")
     assert (result.code, result.err, result.out.count("\n")) == (0, "", 1)
     figures = strict_json(result.out)
-    assert set(figures) == {"nats_per_char", "bits_per_char", "perplexity", "characters"}
+    assert set(figures) == {"nats_per_char", "bits_per_char", "perplexity", "characters", "unknown", "unknown_share"}
     nats = figures["nats_per_char"]
     assert figures["bits_per_char"] == pytest.approx(nats / math.log(2))
     assert figures["perplexity"] == pytest.approx(math.exp(nats))
@@ -104,6 +104,56 @@ def test_unknown_characters_in_a_text_to_score(trained, run):
     for rule, characters in (("skip", 16), ("replace", 17)):
         done = run("eval", trained, "-", "--json", "--unknown", rule, stdin=stdin)
         assert json.loads(done.out)["characters"] == characters
+
+
+def test_how_much_is_unknown_is_part_of_every_result(trained, folder, run):
+    """Text, JSON, the table of several texts, and each line tell how many characters are unknown, and their share."""
+    Path("some.txt").write_text("ΩΩ im Haus\nim Ω Haus\n", encoding="utf-8")
+    done = {"skip": "skipped", "replace": "replaced", "charge": "skipped, at 20.09 bits each"}
+    for rule, characters in (("skip", 17), ("replace", 20), ("charge", 20)):
+        (told,) = records(run("eval", trained, "some.txt", "--json", "--unknown", rule))
+        assert (told["characters"], told["unknown"], told["unknown_share"]) == (characters, 3, 3 / 21)
+        shown = run("eval", trained, "some.txt", "--unknown", rule).out
+        assert f"3 characters are unknown (14.29 %) and {done[rule]}\n" in shown
+        rows = values(run("eval", trained, "some.txt", "corpus.txt", "--tsv", "--unknown", rule))
+        assert [row["unknown"] for row in rows] == ["3", "0"]
+        lines = records(run("eval", trained, "some.txt", "--per-line", "--json", "--unknown", rule))
+        assert [(row["unknown"], row["text"]) for row in lines] == [(2, "�� im Haus"), (1, "im � Haus")]
+        assert sum(row["characters"] for row in lines) == characters
+    assert "unknown" not in run("eval", trained, "corpus.txt").out
+
+
+def test_unknown_characters_are_charged(trained, folder, run):
+    """Each costs log2 of 1,114,112 bits; the network reads, and predicts, what it would without them."""
+    Path("without.txt").write_text("im Haus\nim  Haus\n")
+    Path("with.txt").write_text("iΩm Haus\nim ΩΩ Haus\n", encoding="utf-8")
+    without, told = (
+        records(run("eval", trained, name, "--per-char", "--json", "--unknown", "charge"))
+        for name in ("without.txt", "with.txt")
+    )
+    assert "".join(row["character"] for row in told) == "i�m Haus\nim �� Haus\n"
+    assert [row["bits"] for row in told if row["character"] == "�"] == pytest.approx([math.log2(1_114_112)] * 3)
+    assert [row["bits"] for row in told if row["character"] != "�"] == [row["bits"] for row in without]
+    (score,) = records(run("eval", trained, "with.txt", "--json", "--unknown", "charge"))
+    expected = sum(row["bits"] for row in told[1:])
+    assert score["bits_per_char"] * score["characters"] == pytest.approx(expected, rel=1e-6)
+
+
+def test_models_are_compared_on_what_all_count(trained, other, folder, run):
+    """Where a model skips or replaces characters, none is the best; where they are charged, one is."""
+    Path("some.txt").write_text("im Haus Ω im Haus" * 9, encoding="utf-8")
+    for rule, marked in (("skip", 0), ("replace", 0), ("charge", 1)):
+        told = run("eval", trained, "-m", other, "some.txt", "--json", "--unknown", rule)
+        assert told.out.count('"best": true') == marked
+        assert told.err.count("--unknown charge counts all characters") == 1 - marked
+
+
+def test_the_first_character_is_given_to_all_models(trained, folder, run):
+    """One that is unknown is given like any other, so that models predict the same characters."""
+    for text in ("Ωim Haus", "mim Haus", "ΩΩim Haus"):
+        Path("some.txt").write_text(text, encoding="utf-8")
+        told = records(run("eval", trained, "some.txt", "--per-char", "--json", "--unknown", "charge"))
+        assert [row["bits"] is None for row in told] == [True] + [False] * (len(text) - 1)
 
 
 @pytest.mark.parametrize("stdin", [b"", b"d", "Ω".encode()])
@@ -154,13 +204,16 @@ def test_several_texts_are_scored_each_by_itself(trained, folder, run):
     assert alone[0] == alone[2]
     assert alone[0]["characters"] == 17
     table = run("eval", trained, "more", "corpus.txt").out.splitlines()
-    assert table[0].split() == ["model", "text", "nats/char", "bits/char", "perplexity", "characters"]
+    figures = ["nats/char", "bits/char", "perplexity", "characters", "unknown", "unknown", "share"]
+    assert table[0].split() == ["model", "text", *figures]
     assert table[1].split()[1:] == [
         "more",
         f"{alone[0]['nats_per_char']:.4f}",
         f"{alone[0]['bits_per_char']:.4f}",
         f"{alone[0]['perplexity']:.3f}",
         "17",
+        "0",
+        "0.0000",
     ]
     assert len({line.rindex(line.split()[-1]) + len(line.split()[-1]) for line in table}) == 1  # numbers end in line
 
@@ -208,8 +261,8 @@ def test_bytes_and_characters_are_not_compared(trained, of_bytes, folder, run):
     assert [row["best"] for row in told] == [False] * 4
     assert told[1]["characters"] == Path("corpus.txt").stat().st_size - 1
     assert result.err == (
-        "charrnn: no model is marked as the best if the models predicted different numbers of characters, "
-        "or only some are bidirectional\n"
+        "charrnn: no model is marked as the best if the models predicted different numbers of characters, or skipped "
+        "or replaced some, or only some are bidirectional; --unknown charge counts all characters\n"
     )
 
 
@@ -275,7 +328,7 @@ def test_the_most_surprising_lines(trained, folder, run):
     for top in (1, 3, 100):
         assert records(run("eval", trained, "-", "--top", top, *options, stdin=stdin)) == ranked[:top]
     empty = run("eval", trained, "-", "--top", 3, "--tsv", stdin=b"\n\n\n")
-    assert (empty.code, empty.out) == (0, "line\tcharacters\tbits\tbits_per_char\ttext\n")
+    assert (empty.code, empty.out) == (0, "line\tcharacters\tunknown\tbits\tbits_per_char\ttext\n")
 
 
 def test_documents_instead_of_lines(of_documents, folder, run):
