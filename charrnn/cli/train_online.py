@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from charrnn.cli.train_log import Log
 from charrnn.cli.train_options import TrainOptions
-from charrnn.cli.train_run import Clock, Store, after, compile_run, exit_code, stopping
+from charrnn.cli.train_run import after, compile_run, exit_code, stopping
 from charrnn.errors import CharrnnError
+from charrnn.library.saving import Clock, Store
 
 if TYPE_CHECKING:
     from charrnn.display.online_screen import OnlineDisplay

@@ -1,4 +1,4 @@
-"""Common parts of the runs of ``charrnn train``: signals stop them, and they are saved at intervals."""
+"""Common parts of the runs of ``charrnn train``: signals stop them."""
 
 import math
 import os
@@ -8,27 +8,21 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol
 
 from charrnn.cli.train_log import Log
 from charrnn.errors import CharrnnError
+from charrnn.library.saving import Clock, Storable, Store
 
 if TYPE_CHECKING:
     from charrnn.display.console import Compiled
-    from charrnn.model.model_file import Checkpoint
     from charrnn.model.network import Network
-    from charrnn.training.progress import Progress
 
-# A run is saved at a validation too, if the time since the last save is at least
-SAVE_COST = 20  # times the duration of that save,
-SAVE_LEAST_SECONDS = 5.0  # and this many seconds: a small network would wear out the disk.
 SOON_SECONDS = 0.01
 AGAIN_SECONDS = 0.5  # seconds after which a second Ctrl-C counts
 
-Clock: TypeAlias = Callable[[], float]  # seconds
 
-
-class Run(Protocol):
+class Run(Storable, Protocol):
     """A run that can be stopped and saved."""
 
     network: "Network"
@@ -36,12 +30,6 @@ class Run(Protocol):
 
     def compile(self) -> None:
         """Compile all that it needs."""
-
-    def is_finite(self) -> bool:
-        """Return whether it can be saved."""
-
-    def checkpoint(self) -> "Checkpoint":
-        """Return its whole state."""
 
 
 class _Ended(SystemExit):
@@ -142,58 +130,6 @@ def compile_run(run: Run, caught: list[int], *, quiet: bool) -> "Compiled":
     with compiling(run.network, training=True, quiet=quiet) as compiled, stopping(run, caught, wait):
         run.compile()
     return compiled
-
-
-class Store:
-    """The model file of a run, which is written at intervals and at the end."""
-
-    def __init__(self, run: Run, output: str, every: float, *, clock: Clock = time.monotonic) -> None:
-        self.run, self.output, self.every, self._clock = run, output, every, clock
-        self.saved = False
-        self._last = clock()
-        self._cost = 0.0  # seconds that the last save took
-
-    def is_due(self, record: "Progress | None") -> bool:
-        """Return whether to save now.
-
-        True at intervals, and at validations if saving is quick.
-        """
-        passed = self._clock() - self._last
-        validated = record is not None and record.val_loss is not None
-        validated = validated and passed >= max(SAVE_COST * self._cost, SAVE_LEAST_SECONDS * self.saved)
-        # Values that are not finite cannot be saved; the run rolls back as soon as it notices them.
-        return (validated or passed >= self.every) and self.run.is_finite()
-
-    def save_if_due(self, record: "Progress | None", say: Callable[[str], None]) -> bool:
-        """Save the run if it is due; return whether it was saved.
-
-        An error is reported only: the disk can have room again later.
-        """
-        if not self.is_due(record):
-            return False
-        try:
-            self.save()
-        except CharrnnError as error:
-            say(f"{error}; the run continues, and tries again later")
-            return False
-        return True
-
-    def save(self, *, slim: bool = False) -> None:
-        """Write the file.
-
-        Raises CharrnnError if that fails.
-        """
-        from charrnn.model.model_file import save
-
-        began, self._cost = self._clock(), math.inf  # after a failure, a validation does not save again
-        try:
-            checkpoint = self.run.checkpoint()
-            if slim:
-                checkpoint.resume = None
-            save(self.output, checkpoint)
-            self.saved, self._cost = True, self._clock() - began
-        finally:
-            self._last = self._clock()
 
 
 @contextmanager

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from charrnn.cli.train_log import Log
 from charrnn.cli.train_options import TrainOptions
-from charrnn.cli.train_run import Store, after, compile_run, exit_code, stopping
+from charrnn.cli.train_run import after, compile_run, exit_code, stopping
 from charrnn.errors import CharrnnError
 from charrnn.library.keywords import spelled
+from charrnn.library.saving import Store
 
 if TYPE_CHECKING:
     from charrnn.display.training_screen import TrainingDisplay

@@ -14,8 +14,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from charrnn.cli.train_run import Store, orderly, stopping
+from charrnn.cli.train_run import orderly, stopping
 from charrnn.errors import CharrnnError
+from charrnn.library.saving import Store
 from charrnn.model.model_file import load
 from charrnn.training import progress
 from charrnn.training.rules import OPTIMIZERS

@@ -1,0 +1,80 @@
+"""The model file of a run that is being trained: written at intervals and at the end."""
+
+import math
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+from charrnn.errors import CharrnnError
+
+if TYPE_CHECKING:
+    from charrnn.model.model_file import Checkpoint
+    from charrnn.training.progress import Progress
+
+# A run is saved at a validation too, if the time since the last save is at least
+SAVE_COST = 20  # times the duration of that save,
+SAVE_LEAST_SECONDS = 5.0  # and this many seconds: a small network would wear out the disk.
+
+Clock: TypeAlias = Callable[[], float]  # seconds
+
+
+class Storable(Protocol):
+    """A run that can be saved."""
+
+    def is_finite(self) -> bool:
+        """Return whether it can be saved."""
+
+    def checkpoint(self) -> "Checkpoint":
+        """Return its whole state."""
+
+
+class Store:
+    """The model file of a run, which is written at intervals and at the end."""
+
+    def __init__(self, run: Storable, output: str, every: float, *, clock: Clock = time.monotonic) -> None:
+        self.run, self.output, self.every, self._clock = run, output, every, clock
+        self.saved = False
+        self._last = clock()
+        self._cost = 0.0  # seconds that the last save took
+
+    def is_due(self, record: "Progress | None") -> bool:
+        """Return whether to save now.
+
+        True at intervals, and at validations if saving is quick.
+        """
+        passed = self._clock() - self._last
+        validated = record is not None and record.val_loss is not None
+        validated = validated and passed >= max(SAVE_COST * self._cost, SAVE_LEAST_SECONDS * self.saved)
+        # Values that are not finite cannot be saved; the run rolls back as soon as it notices them.
+        return (validated or passed >= self.every) and self.run.is_finite()
+
+    def save_if_due(self, record: "Progress | None", say: Callable[[str], None]) -> bool:
+        """Save the run if it is due; return whether it was saved.
+
+        An error is reported only: the disk can have room again later.
+        """
+        if not self.is_due(record):
+            return False
+        try:
+            self.save()
+        except CharrnnError as error:
+            say(f"{error}; the run continues, and tries again later")
+            return False
+        return True
+
+    def save(self, *, slim: bool = False) -> None:
+        """Write the file.
+
+        Raises CharrnnError if that fails.
+        """
+        from charrnn.model.model_file import save
+
+        began, self._cost = self._clock(), math.inf  # after a failure, a validation does not save again
+        try:
+            checkpoint = self.run.checkpoint()
+            if slim:
+                checkpoint.resume = None
+            save(self.output, checkpoint)
+            self.saved, self._cost = True, self._clock() - began
+        finally:
+            self._last = self._clock()
