@@ -6,8 +6,8 @@
     print(model.sample(prime="Once upon a time", length=300, temp=0.8, seed=1))
 
 `load` opens a model file, `train` trains on a text, and `Layer` runs a cell on NumPy arrays. Each of them is imported
-when it is first used. An error that a user can fix is a `CharrnnError`. Its message names options as the command line
-spells them: ``--unknown skip`` is ``unknown="skip"`` in Python.
+when it is first used. An error that a user can fix is a `CharrnnError`, whose message is one sentence; a misspelled
+option, or a value of the wrong type, is a TypeError.
 """
 
 from charrnn.version import __version__
@@ -15,6 +15,7 @@ from charrnn.version import __version__
 TYPE_CHECKING = False  # as typing's, which would take longer to import than all of this
 if TYPE_CHECKING:
     from charrnn.errors import CharrnnError
+    from charrnn.library.keywords import TrainingOptions, WritingOptions
     from charrnn.library.layer import Layer
     from charrnn.library.model import Model, load
     from charrnn.library.run import Run, train
@@ -33,6 +34,8 @@ __all__ = [
     "Run",
     "Sample",
     "Score",
+    "TrainingOptions",
+    "WritingOptions",
     "__version__",
     "load",
     "train",
@@ -48,6 +51,8 @@ _MODULES = {
     "Run": "library.run",
     "Sample": "writing.samples",
     "Score": "reading.scoring",
+    "TrainingOptions": "library.keywords",
+    "WritingOptions": "library.keywords",
     "load": "library.model",
     "train": "library.run",
 }

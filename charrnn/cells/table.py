@@ -180,4 +180,4 @@ def cell_named(name: str) -> Cell:
     try:
         return CELLS[name]
     except KeyError:
-        raise CharrnnError(f"unknown cell {name!r}; choose from {', '.join(CELLS)}") from None
+        raise CharrnnError(f"unknown cell {name!r:.60}; choose from {', '.join(CELLS)}") from None

@@ -2,11 +2,35 @@
 
 import math
 import re
-from collections.abc import Collection, Mapping, Sequence
-from typing import TypedDict
+from collections.abc import Sequence
+from typing import Literal, TypeAlias, TypedDict
 
 from charrnn.errors import CharrnnError
 from charrnn.writing.controls import CONTROLS, Controls
+
+Unknown: TypeAlias = Literal["error", "skip", "replace"]
+ScoredUnknown: TypeAlias = Literal["error", "skip", "replace", "charge"]
+Cell: TypeAlias = Literal[
+    "rnn",
+    "irnn",
+    "clockwork",
+    "lstm",
+    "lstm-peephole",
+    "lstm-coupled",
+    "lstm-nig",
+    "lstm-nfg",
+    "lstm-nog",
+    "lstm-niaf",
+    "lstm-noaf",
+    "lstm-fgr",
+    "lstm-projection",
+    "gru",
+    "gru-reset-before",
+]
+Activation: TypeAlias = Literal["tanh", "relu", "sigmoid"]
+Gradient: TypeAlias = Literal["bptt", "rtrl"]
+Optimizer: TypeAlias = Literal["adam", "rmsprop", "adagrad", "sgd"]
+Schedule: TypeAlias = Literal["cosine", "exponential", "constant"]
 
 
 class ControlOptions(TypedDict, total=False):
@@ -28,18 +52,18 @@ class WritingOptions(ControlOptions, total=False):
     stop: str | Sequence[str]
     no_prime: bool
     seed: int | None
-    unknown: str
+    unknown: Unknown
 
 
 class NetworkOptions(TypedDict, total=False):
     """Options of a network; a run that starts from another model takes them from it."""
 
-    cell: str
-    hidden: int
+    cell: Cell
+    hidden: int | None
     layers: int
-    activation: str
-    projection: int
-    periods: str | Sequence[int]
+    activation: Activation | None
+    projection: int | None
+    periods: str | Sequence[int] | None
     bidirectional: bool
     learned_state: bool
 
@@ -47,17 +71,17 @@ class NetworkOptions(TypedDict, total=False):
 class SettingOptions(NetworkOptions, total=False):
     """Settings of a run, as in `charrnn.training.settings.Settings`, except its length."""
 
-    gradient: str
-    dropout: float
-    seq_length: int
-    batch_size: int
-    optimizer: str
-    lr: float
-    schedule: str
+    gradient: Gradient
+    dropout: float | None
+    seq_length: int | None
+    batch_size: int | None
+    optimizer: Optimizer
+    lr: float | None
+    schedule: Schedule
     warmup: float
     clip: float
     clip_value: float
-    val_fraction: float
+    val_fraction: float | None
     shuffle: bool
     patience: int
     seed: int
@@ -75,17 +99,6 @@ INHERITED = tuple(NetworkOptions.__annotations__)
 SETTINGS = tuple(SettingOptions.__annotations__)
 
 
-def require_known(function: str, given: Mapping[str, object], known: Collection[str]) -> None:
-    """Raise TypeError for an unknown keyword argument, and suggest a name."""
-    for name in given:
-        if name not in known:
-            from difflib import get_close_matches
-
-            close = get_close_matches(name, known, n=1)
-            hint = f"; did you mean {close[0]}?" if close else f"; its arguments are {', '.join(sorted(known))}"
-            raise TypeError(f"{function}() has no argument {name!r}{hint}")
-
-
 def controls_of(options: WritingOptions) -> Controls:
     """Return the controls among the options. Raises CharrnnError for a value out of range."""
     names = {"temp" if control.name == "temperature" else control.name: control.name for control in CONTROLS}
@@ -93,14 +106,17 @@ def controls_of(options: WritingOptions) -> Controls:
 
 
 def seconds_of(time: str | float) -> float:
-    """Parse a time such as 90s, 5m, 1.5h or 2d, or a number of seconds.
+    """Return the seconds of a time such as 90s, 5m, 1.5h or 2d, or of a number of seconds.
 
     Raises CharrnnError for anything else.
     """
-    match = re.fullmatch(r"(\d+(?:\.\d*)?|\.\d+)\s*([smhd]?)", str(time).strip())
-    seconds = float(match[1]) * TIME_UNITS[match[2] or "s"] if match else 0.0
+    if isinstance(time, int | float):
+        seconds = float(time)
+    else:
+        match = re.fullmatch(r"(\d+(?:\.\d*)?|\.\d+)\s*([smhd]?)", time.strip())
+        seconds = float(match[1]) * TIME_UNITS[match[2] or "s"] if match else 0.0
     if not 0.0 < seconds < math.inf:
-        raise CharrnnError(f"{str(time)[:60]!r} is not a time; write 90s, 5m or 2h")
+        raise CharrnnError(f"{str(time)[:60]!r} is not a time; give a number of seconds above 0, or 90s, 5m or 2h")
     return seconds
 
 

@@ -11,8 +11,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from charrnn.cells.architecture import Architecture
 from charrnn.cells.initial import initialize
+from charrnn.errors import CharrnnError
 from charrnn.kernels.barrier import flushed_denormals
 from charrnn.kernels.llvm.vector import padded
+from charrnn.library.keywords import Activation, Cell
+from charrnn.library.signatures import public
 from charrnn.model.network import Network
 from charrnn.model.parameters import Array, aligned
 from charrnn.model.window import Window
@@ -21,6 +24,7 @@ from charrnn.training.settings import periods_of
 State: TypeAlias = dict[str, NDArray[np.float32]]  # each state of the cell, [layers, B, H]
 
 STEPS_AT_ONCE = 256  # what a window has room for
+WORK_AT_ONCE = 200_000_000  # multiply-adds of steps that are taken at once: Ctrl-C waits for them
 
 
 class Layer:
@@ -31,17 +35,18 @@ class Layer:
         outputs, state = layer(x, state)  # continues
 
     A `Model` uses the same kernels, so with one-hot inputs and the same parameters, the results are equal, bit for bit.
-    Threads can share a layer. ``charrnn cells`` lists the cells with their equations.
+    Threads can share a layer, and it can be pickled. ``charrnn cells`` lists the cells with their equations.
     """
 
+    @public
     def __init__(
         self,
-        cell: str = "lstm",
+        cell: Cell = "lstm",
         *,
         inputs: int,
         hidden: int,
         layers: int = 1,
-        activation: str | None = None,
+        activation: Activation | None = None,
         projection: int | None = None,
         periods: str | Sequence[int] | None = None,
         parameters: Mapping[str, ArrayLike] | None = None,
@@ -49,12 +54,13 @@ class Layer:
     ) -> None:
         """Make layers with given parameters, or with initial ones.
 
-        The initial parameters equal those of a run with the same seed. ``parameters`` are named as in a model file:
-        ``layer0.U_i`` [inputs, H], ``layer0.W_i`` [H, H], ``layer0.b_i`` [H] and so on; parameters of an output layer
-        are ignored. Raises CharrnnError for an unknown cell or an invalid size, and ValueError for parameters that are
-        missing, unknown or of the wrong shape.
+        The initial parameters equal those of a run with the same seed. ``parameters`` are arrays, by the names of the
+        property; those of an output layer, as a `Model` has, are ignored. Raises CharrnnError for an unknown cell or an
+        invalid size, and ValueError for parameters that are missing, unknown or of the wrong shape.
         """
-        self._architecture = Architecture(
+        if inputs < 1:
+            raise CharrnnError(f"inputs must be 1 or more, not {inputs}")
+        architecture = Architecture(
             cell,
             inputs,
             hidden,
@@ -63,27 +69,48 @@ class Layer:
             projection=projection,
             periods=periods_of(periods) if isinstance(periods, str) else None if periods is None else tuple(periods),
         )
-        shapes = self._architecture.parameter_shapes()
-        values = initialize(self._architecture, seed) if parameters is None else self._checked(parameters)
+        self._set(architecture, initialize(architecture, seed) if parameters is None else parameters)
+
+    def _set(self, architecture: Architecture, parameters: Mapping[str, ArrayLike]) -> None:
+        """Set the sizes and the parameters of a new layer."""
+        self._architecture = architecture
+        values, shapes, inputs = self._checked(parameters), architecture.parameter_shapes(), architecture.vocabulary
         values |= {name: np.zeros(shapes[name], np.float32) for name in ("output.V", "output.c")}
-        self._network = Network(self._architecture, values)
+        self._network = Network(architecture, values)
         self._U = aligned(padded(inputs), self._network.weights.blocks.first_U.shape[2])
         self._U[:inputs] = self._network.weights.blocks.first_U[0]
+        self._work = sum(values[name].size for name in self._names())  # multiply-adds of a step of one row, or more
+
+    def __getstate__(self) -> tuple[Architecture, dict[str, NDArray[np.float32]]]:
+        return self._architecture, dict(self.parameters)
+
+    def __setstate__(self, state: tuple[Architecture, dict[str, NDArray[np.float32]]]) -> None:
+        self._set(*state)
 
     def __repr__(self) -> str:
         return f"<charrnn.Layer: {self._architecture.description}, {self._architecture.vocabulary:,} inputs>"
 
     @property
     def parameters(self) -> Mapping[str, NDArray[np.float32]]:
-        """Copies of the parameters by name; changing them does not change the layer."""
+        """Copies of its weights by name; changing them does not change the layer.
+
+        - ``layer0.U_i`` [N, H]: from the N inputs to gate i of the first layer; ``layer1.U_i`` [H, H]: from the outputs
+          of the layer below
+        - ``layer0.W_i`` [H, H]: from the layer's own outputs one step before
+        - ``layer0.b_i`` [H]: the bias; ``layer0.p_i`` [H]: a peephole
+
+        ``charrnn cells`` lists the gates of each cell; the only gate of a cell has no name, as in ``layer0.U``.
+        """
         named = self._network.weights.named
         return MappingProxyType({name: named[name].copy() for name in self._names()})
 
+    @public
     def zero_state(self, batch_size: int) -> State:
         """Return the initial state: zeros [layers, B, H] for each state of the cell."""
         of, layers = self._architecture, self._architecture.layers
         return {name: np.zeros((layers, batch_size, of.width(name)), np.float32) for name in of.row.states}
 
+    @public
     def __call__(self, x: ArrayLike, state: Mapping[str, ArrayLike] | None = None) -> tuple[Array, State]:
         """Run the layers over a sequence.
 
@@ -99,10 +126,11 @@ class Layer:
             )
         steps, rows, _ = numbers.shape
         outputs = np.empty((steps, rows, self._architecture.outputs), np.float32)
-        window = Window(self._architecture, rows, max(1, min(steps, STEPS_AT_ONCE)))
+        at_once = max(1, min(steps, STEPS_AT_ONCE, WORK_AT_ONCE // max(1, rows * self._work)))
+        window = Window(self._architecture, rows, at_once)
         self._assign(window, self.zero_state(rows) if state is None else state)
-        for begin in range(0, steps, STEPS_AT_ONCE):
-            part = numbers[begin : begin + STEPS_AT_ONCE]
+        for begin in range(0, steps, at_once):
+            part = numbers[begin : begin + at_once]
             with flushed_denormals():
                 self._network.forward_numbers(window, self._U, part)
                 window.carry(0, rows, len(part))

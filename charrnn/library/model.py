@@ -9,12 +9,15 @@ from contextlib import nullcontext
 from dataclasses import replace
 from functools import cached_property
 from itertools import chain, islice
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias, Unpack
 
 from charrnn.errors import CharrnnError
-from charrnn.library.keywords import WritingOptions, controls_of, require_known
+from charrnn.library.keywords import ScoredUnknown, Unknown, WritingOptions, controls_of
 from charrnn.library.opened import OpenedModel
+from charrnn.library.signatures import PathOf, is_rather_a_text, names_a_file, path_of, public
+from charrnn.library.terms import in_terms, quoted, warn
 from charrnn.model import model_file
 from charrnn.model.model_file import Checkpoint
 from charrnn.text.defaults import MARK, SCORED_UNKNOWN, UNKNOWN
@@ -36,7 +39,8 @@ if TYPE_CHECKING:  # what needs the kernels is imported when it is used: opening
 Text: TypeAlias = str | bytes | os.PathLike[str]  # a string is a text itself, a pathlib.Path the file that has it
 
 
-def load(path: str | os.PathLike[str]) -> Model:
+@public
+def load(path: PathOf) -> Model:
     """Open a model file.
 
         model = charrnn.load("model.npz")
@@ -44,7 +48,8 @@ def load(path: str | os.PathLike[str]) -> Model:
     Nothing in the file is executed. Raises CharrnnError, which names the file and says what is wrong, for anything that
     is not a complete model file.
     """
-    return Model(model_file.load(os.fspath(path)), os.fspath(path))
+    found = path_of(path)
+    return Model(model_file.load(found), found)
 
 
 class Model:
@@ -57,7 +62,6 @@ class Model:
     """
 
     def __init__(self, checkpoint: Checkpoint, path: str = "") -> None:
-        """Wrap a checkpoint; ``path`` is the file that messages name."""
         self._opened = OpenedModel(checkpoint, path)
 
     def __repr__(self) -> str:
@@ -78,9 +82,17 @@ class Model:
 
     @cached_property
     def parameters(self) -> Mapping[str, NDArray[np.float32]]:
-        """The parameters by name, such as ``layer0.W_i`` [H, H] and ``output.V`` [H, V]; read-only.
+        """The weights by name, as read-only arrays; V is the number of symbols, H the units of a layer.
 
-        `Architecture.parameter_shapes` lists all names and shapes.
+        - ``layer0.U_i`` [V, H]: from each symbol to gate i of the first layer; ``layer1.U_i`` [H, H]: from the outputs
+          of the layer below
+        - ``layer0.W_i`` [H, H]: from the layer's own outputs one step before
+        - ``layer0.b_i`` [H]: the bias; ``layer0.p_i`` [H]: a peephole; ``layer0.h0`` [H]: a learned initial state
+        - ``output.V`` [H, V] and ``output.c`` [V]: from the top layer's outputs to each symbol, and the bias
+
+        ``charrnn cells`` lists the gates of each cell; the only gate of a cell has no name, as in ``layer0.U``. In a
+        bidirectional model, the layers that read from the right are ``reverse.layer0`` and so on, with
+        ``output.V_reverse``. Symbols are in the order of `vocabulary`.
         """
         views = {name: values.view() for name, values in self._opened.checkpoint.parameters.items()}
         for view in views.values():
@@ -92,7 +104,8 @@ class Model:
         """What the model is and how it was trained, as ``charrnn info --json`` prints it."""
         return self._opened.info
 
-    def save(self, path: str | os.PathLike[str], *, slim: bool = False, force: bool = False) -> None:
+    @public
+    def save(self, path: PathOf, *, slim: bool = False, force: bool = False) -> None:
         """Write a model file, whole or not at all.
 
         A model that a `Run` trained keeps what ``resume`` needs, unless ``slim``; a loaded model does not have it.
@@ -101,19 +114,35 @@ class Model:
         """
         write_model(self._opened.checkpoint, path, slim=slim, force=force)
 
+    @public
     def sample(self, prime: str = "", **options: Unpack[WritingOptions]) -> str:
         r"""Write a text that continues the prime, and return it with the prime.
 
             model.sample("Once upon a time", length=300, temp=0.8, seed=1)
 
-        The options and results are the same as for ``charrnn sample``. A text ends after ``length`` characters (1,000
-        if nothing else ends it), after ``lines`` lines, or before a ``stop`` string (one or several); ``no_prime``
-        leaves out the prime; the same ``seed`` writes the same text. ``temp``, ``top_k``, ``top_p``, ``min_p``,
-        ``repeat_penalty`` and ``repeat_window`` control how characters are chosen. Raises CharrnnError for a value out
-        of range, for an unknown character in the prime, and for a bidirectional model.
+        The options are those of ``charrnn sample``, and give the same text:
+
+        temp=1.0            how bold: 0 takes the most probable character, 0.5 is careful, more than 1 is wild
+        top_k=None          choose only among this many most probable characters
+        min_p=0.0           leave out characters with less than this share of the highest probability
+        top_p=1.0           choose among the fewest most probable characters that together have this probability
+        repeat_penalty=1.0  divide the probability of each character among the last ones by this number
+        repeat_window=64    how many last characters repeat_penalty looks at
+        length=None         characters after the prime, at most; None is 1,000, or 100,000 if something else can end it
+        lines=None          lines, at most
+        stop=()             a string to end before, or a list of strings
+        no_prime=False      leave out the prime
+        seed=None           the same seed writes the same text; None writes another text each time
+        unknown="error"     unknown characters in the prime: "error", "skip" or "replace"
+
+        `samples` writes several texts. Only the command has prime_file, novel, copied, copied_run, surprise and json.
+
+        Raises CharrnnError for a value out of range, for an unknown character in the prime, and for a bidirectional
+        model; TypeError for an unknown option, and for a value of the wrong type.
         """
         return "".join(self._stream("sample", prime, options))
 
+    @public
     def samples(self, count: int, prime: str = "", **options: Unpack[WritingOptions]) -> list[Sample]:
         """Write ``count`` texts in parallel, with the options of `sample`.
 
@@ -135,6 +164,7 @@ class Model:
                     parts = []
         return found
 
+    @public
     def stream(self, prime: str = "", **options: Unpack[WritingOptions]) -> Iterator[str]:
         """Write a text as `sample` does, and yield each character as it is drawn.
 
@@ -145,11 +175,15 @@ class Model:
         """
         return self._stream("stream", prime, options)
 
-    def next_characters(self, text: str = "", k: int = 10, *, unknown: str = "error") -> list[tuple[str, float]]:
-        r"""Return the ``k`` most probable next characters, with their probabilities.
+    @public
+    def next_characters(self, text: str = "", k: int = 10, *, unknown: Unknown = "error") -> list[tuple[str, float]]:
+        r"""Return the ``k`` most probable characters after a text, each with its probability.
 
-        The most probable one comes first. The end of a document is shown as the separator, and a byte beyond ASCII as
-        ``\x80`` and so on.
+            model.next_characters("Th", k=3)  # such as [("e", 0.71), ("a", 0.11), ("o", 0.06)]
+
+        The most probable one comes first. The end of a document is in the list as the string that separates documents,
+        such as a line feed, and a byte beyond ASCII as an escape, such as ``\xc3``. Raises CharrnnError for an unknown
+        character in the text, unless ``unknown`` says otherwise, and for a bidirectional model.
         """
         import numpy as np
 
@@ -161,7 +195,8 @@ class Model:
         best = np.argsort(-chances, kind="stable")[:k]
         return [(names[symbol], float(chances[symbol])) for symbol in best.tolist()]
 
-    def score(self, text: Text, *, unknown: str = "error", threads: int | None = None) -> Score:
+    @public
+    def score(self, text: Text, *, unknown: ScoredUnknown = "error", threads: int | None = None) -> Score:
         """Return how well the model predicts a text: bits and nats per character, and perplexity.
 
             model.score("It was a dark and stormy night.").bits_per_char
@@ -176,7 +211,10 @@ class Model:
         with Team(threads) as team:
             return total(self._scored(text, unknown, team), self.vocabulary.boundary, self.vocabulary.unknown_symbol)
 
-    def per_character(self, text: Text, *, unknown: str = "error", threads: int | None = None) -> list[Character]:
+    @public
+    def per_character(
+        self, text: Text, *, unknown: ScoredUnknown = "error", threads: int | None = None
+    ) -> list[Character]:
         """Return a record of each character of a text: its position and its bits.
 
         The records make a table: ``pandas.DataFrame(model.per_character(text))``.
@@ -188,7 +226,8 @@ class Model:
             found = characters(self._scored(text, unknown, team), self.vocabulary)
             return [Character(*fields) for fields in found]
 
-    def states(self, text: Text, *, unknown: str = "error") -> dict[str, NDArray[np.float32]]:
+    @public
+    def states(self, text: Text, *, unknown: Unknown = "error") -> dict[str, NDArray[np.float32]]:
         """Return all states and gates after each of N characters, as arrays [N, H].
 
         The names are the cell's: an LSTM has h, c, i, f, o and g, and in its second layer 2.h and so on;
@@ -198,12 +237,14 @@ class Model:
 
         from charrnn.reading import tracing
 
+        _require_unknown(unknown)
         ids = np.concatenate([np.zeros(0, self.vocabulary.dtype), *self._blocks(text, unknown)])
         found = tracing.states(self._opened.network, ids)
         if self.vocabulary.boundary is None:
             return found
         return {name: values[ids < self.vocabulary.boundary] for name, values in found.items()}
 
+    @public
     def fill(
         self,
         text: str,
@@ -212,7 +253,7 @@ class Model:
         beam: int = BEAM,
         temp: float | None = None,
         seed: int | None = None,
-        unknown: str = "error",
+        unknown: Unknown = "error",
     ) -> str:
         """Fill the gaps of a text; each ``mark`` stands for one unknown character.
 
@@ -223,6 +264,7 @@ class Model:
         """
         return self.completions(text, 1, mark=mark, beam=beam, temp=temp, seed=seed, unknown=unknown)[0].text
 
+    @public
     def completions(
         self,
         text: str,
@@ -232,7 +274,7 @@ class Model:
         beam: int = BEAM,
         temp: float | None = None,
         seed: int | None = None,
-        unknown: str = "error",
+        unknown: Unknown = "error",
     ) -> list[Completion]:
         """Return the ``k`` most probable ways to fill the gaps or, with ``temp``, ``k`` drawn ones."""
         from charrnn.writing.completion import Completion
@@ -255,11 +297,11 @@ class Model:
 
     def _blocks(self, text: Text, unknown: str) -> Iterator[Ids]:
         """Encode a text."""
-        if unknown != MARK:
-            _require_unknown(unknown)
+        if isinstance(text, str) and not is_rather_a_text(text) and names_a_file(text) and Path(text).is_file():
+            warn(f"the text is {quoted(text)}, which is also the name of a file; to read the file, pass Path({text!r})")
         if isinstance(text, str | bytes):
             return read_string(text, self.vocabulary, unknown=unknown)
-        return read_stream(os.fspath(text), self.vocabulary, unknown=unknown)
+        return read_stream(path_of(text), self.vocabulary, unknown=unknown)
 
     def _scored(self, text: Text, unknown: str, team: Team) -> Iterator[Scored]:
         name = "the text" if isinstance(text, str | bytes) else name_of(os.fspath(text))
@@ -272,11 +314,14 @@ class Model:
         """Return the ending of texts, a sampler that has read the prime, the prime to show, and the seed."""
         from charrnn.writing.samples import Ending
 
-        require_known(function, options, WritingOptions.__annotations__)
         length, lines, stop = options.get("length"), options.get("lines"), options.get("stop", ())
         stops = (stop,) if isinstance(stop, str) else tuple(stop)
-        if (length is not None and length < 0) or (lines is not None and lines < 1) or "" in stops:
-            raise CharrnnError("length must be 0 or more, lines 1 or more, and no stop string empty")
+        if length is not None and length < 0:
+            raise CharrnnError(f"length must be 0 or more, not {length}")
+        if lines is not None and lines < 1:
+            raise CharrnnError(f"lines must be 1 or more, not {lines}")
+        if "" in stops:
+            raise CharrnnError("a string of stop is empty; give the text to end before")
         if length == 0 and function != "stream":
             raise CharrnnError("a text of length 0 never ends; stream() yields it character by character")
         ending = Ending.of(self.vocabulary, length=length, lines=lines, stops=stops)
@@ -298,7 +343,7 @@ class Model:
 
         ending, sampler, read, seed = self._asked(function, prime, options)
         pieces = samples(sampler, self.vocabulary, ending, seed=seed)
-        return self._decoded(chain([read], (piece.symbols for piece in pieces)))
+        return in_terms(self._decoded(chain([read], (piece.symbols for piece in pieces))))
 
     def _decoded(self, parts: Iterable[NDArray[Any]]) -> Iterator[str]:
         """Yield the characters of symbols that arrive in parts; bytes that are not UTF-8 become escapes."""
@@ -308,14 +353,15 @@ class Model:
         yield from decoder.decode(b"", True)
 
 
-def write_model(checkpoint: Checkpoint, path: str | os.PathLike[str], *, slim: bool, force: bool) -> None:
+def write_model(checkpoint: Checkpoint, path: PathOf, *, slim: bool, force: bool) -> None:
     """Write a model file.
 
     Raises CharrnnError if it cannot be written, if a file exists that is not to be replaced, or that is not a model.
     """
-    model_file.require_replaceable(os.fspath(path))
-    model_file.check_writable(os.fspath(path), force=force)
-    model_file.save(os.fspath(path), replace(checkpoint, resume=None) if slim else checkpoint)
+    target = path_of(path)
+    model_file.require_replaceable(target)
+    model_file.check_writable(target, force=force)
+    model_file.save(target, replace(checkpoint, resume=None) if slim else checkpoint)
 
 
 def _seed(seed: int | None) -> int:
@@ -331,4 +377,4 @@ def _seed(seed: int | None) -> int:
 
 def _require_unknown(unknown: str) -> None:
     if unknown not in UNKNOWN:
-        raise CharrnnError(f"unknown must be one of {', '.join(UNKNOWN)}, not {unknown!r}")
+        raise CharrnnError(f"unknown must be one of {', '.join(UNKNOWN)}, not {quoted(unknown)}")

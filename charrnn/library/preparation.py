@@ -100,6 +100,8 @@ def new_trainer(
     if source is not None:
         given = inheriting(given, source)
         symbols = Symbols(source.vocabulary.byte_level, source.vocabulary.separator)
+    if sentence := sentences.meant_lines(symbols.separator):
+        say(sentence)
     validation = texts.read_validation(None, symbols)
 
     def choose(own: Vocabulary) -> Vocabulary:

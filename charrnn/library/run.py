@@ -1,110 +1,167 @@
-"""A training run, as an iterator of progress records."""
+"""A run of training, as an iterator of its progress."""
 
-import os
+from __future__ import annotations
+
+import math
 import signal
 import threading
-import warnings
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
-from typing import Any, Unpack
+from time import monotonic
+from typing import Any, NoReturn, Unpack
 
 from charrnn.errors import CharrnnError
-from charrnn.library.keywords import INHERITED, TrainingOptions, require_known, seconds_of
+from charrnn.library.keywords import INHERITED, TrainingOptions, seconds_of
 from charrnn.library.model import Model, write_model
 from charrnn.library.preparation import Symbols, Texts, new_trainer, resumed_trainer, separator_of
-from charrnn.model.model_file import Checkpoint, load
+from charrnn.library.saving import Store
+from charrnn.library.signatures import PathOf, path_of, public
+from charrnn.library.terms import python_terms, warn
+from charrnn.library.texts import CorpusOf, texts_of
+from charrnn.model.model_file import Checkpoint, check_writable, load, require_replaceable
 from charrnn.model.team import Team
-from charrnn.storage.files import shown
+from charrnn.storage.files import locked, shown
 from charrnn.text.sources import is_read
 from charrnn.training.legs import CHANGEABLE
 from charrnn.training.progress import Progress
 from charrnn.training.trainer import Trainer
 
-LONGEST_PATH = 4096  # characters; a longer string is a text
-LONGEST_NAME = 200  # characters without a line break: rather the name of a file that does not exist
 
-
+@public
 def train(
-    corpus: str | bytes | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None = None,
+    corpus: CorpusOf | None = None,
     *,
-    resume: str | os.PathLike[str] | None = None,
-    init_from: str | os.PathLike[str] | None = None,
+    resume: PathOf | None = None,
+    init_from: PathOf | Model | None = None,
     remap: bool = False,
     documents: str | None = None,
-    validate: str | os.PathLike[str] | None = None,
+    validate: PathOf | None = None,
     epochs: float | None = None,
     time: str | float | None = None,
     threads: int | None = None,
     **options: Unpack[TrainingOptions],
-) -> "Run":
-    """Prepare a training run on a text; iterate over it to train.
+) -> Run:
+    """Prepare a run of training on a text; iterate over it to train.
 
         run = charrnn.train("corpus.txt", cell="gru", hidden=128, epochs=3)
         for record in run:
             print(f"epoch {record.epoch:.2f}, loss {record.loss:.3f}")
-        run.model.save("model.npz")
+        run.save("model.npz")
 
     The corpus is the path of a file or folder, a list of paths, or the text itself: a string that is not the name of an
-    existing file or folder. All options are those of ``charrnn train``, with the same defaults and results; ``time`` is
-    in seconds, or a string such as "5m". ``resume`` continues the run in a model file; without a corpus, it reads the
-    text that the file names. Notes about the text are warnings (UserWarning).
+    existing file or folder. The options are those of ``charrnn train``, and give the same model; for some, None is a
+    default that depends on others:
 
-    Raises CharrnnError for an unusable text, for invalid options, and for a model file that cannot be resumed;
-    TypeError for an unknown option.
+    resume=None          continue the run in this model file, on the text that the file names if none is given
+    init_from=None       start from the weights of this model file or Model
+    remap=False          with init_from: add the text's unknown characters to the vocabulary
+    documents=None       "lines", or the string between two documents: each is a text with a start and an end
+    validate=None        validate with this file or folder instead of holding out text
+    epochs=None          passes over the text (with resume, in total); None: 3 to 50, fewer for a longer text
+    time=None            seconds to train, or "90s", "5m", "2h"; with epochs, only a pause: see `Run`
+    threads=None         threads to use, which do not change the result; None: one per processor
+    cell="lstm"          kind of network; ``charrnn cells`` lists them
+    hidden=None          units of a layer; None: 256, or 32 with gradient="rtrl"
+    layers=1             layers, each of which reads the outputs of the one below
+    activation=None      rnn: "tanh", "relu" or "sigmoid"; None: "tanh"
+    projection=None      lstm-projection: numbers that a layer outputs; None: half of hidden
+    periods=None         clockwork: in how many steps each group of units computes once; None: [1, 2, 4, 8]
+    bidirectional=False  predict each character from both sides, for filling gaps, not for writing
+    learned_state=False  learn the initial state instead of starting from zeros
+    gradient="bptt"      "bptt" backpropagates through seq_length characters; "rtrl" learns in real time
+    dropout=None         share of a layer's outputs to set to 0 at random; None: 0.2, or 0 with gradient="rtrl"
+    seq_length=None      characters to backpropagate through; None: 32, or 64 with bidirectional=True
+    batch_size=None      parts of the text to read in parallel; None: 16, or 1 with gradient="rtrl"
+    optimizer="adam"     "adam", "rmsprop", "adagrad" or "sgd"
+    lr=None              peak learning rate; None: 0.01 for lstm cells, 0.006 for gru cells, 0.004 for others
+    schedule="cosine"    how the learning rate falls: "cosine", "exponential" or "constant"
+    warmup=0.01          share of the run in which the learning rate rises to its peak
+    clip=1.0             maximum norm of the gradient; 0 is no limit
+    clip_value=0.0       maximum of each entry of the gradient; 0 is no limit
+    val_fraction=None    share of the text to hold out for validation; None: 0.1, but at most 200,000 characters
+    shuffle=True         read documents in another order in each epoch
+    patience=8           stop after this many validations without an improvement; 0 never stops
+    seed=0               seed of all random numbers
+    bytes=False          read bytes instead of characters
+
+    With ``resume``, lr, schedule, warmup, dropout, batch_size, clip and clip_value can be given too: the run continues
+    with them.
+
+    Only the command has output, force, save_every, slim, samples, quiet, log, online and unknown: `Run.save` and
+    `Run.finish` write files. What you should know about the text is a warning (UserWarning).
+
+    Raises CharrnnError for a text that cannot be learned from, for options that make no sense, and for a model file
+    that cannot be resumed; TypeError for an unknown option, and for a value of the wrong type.
     """
-    require_known("train", options, TrainingOptions.__annotations__)
-    texts = None if corpus is None else _texts(corpus)
+    texts = None if corpus is None else texts_of(corpus)
     if texts is not None and validate is not None:
-        texts = replace(texts, validate=(os.fspath(validate),))
-    given: dict[str, Any] = {**options, "epochs": epochs, "seconds": None if time is None else seconds_of(time)}
+        texts = replace(texts, validate=(path_of(validate),))
+    seconds = None if time is None else seconds_of(time)
+    given: dict[str, Any] = {**options, "epochs": epochs, "seconds": seconds}
     byte_level = given.pop("bytes", False)
     decided = {name for name, value in (("documents", documents), ("validate", validate)) if value is not None}
-    _check(texts, resume, init_from, {*options, *decided}, remap=remap)
+    decided |= {name for name, value in options.items() if value is not None}
+    _check(texts, resume, init_from, decided, remap=remap)
     team = Team(threads)
     try:
-        if resume is not None:
-            trainer = resumed_trainer(os.fspath(resume), texts, team, _warn, given=given)
-        else:
-            source = None if init_from is None else load(os.fspath(init_from))
-            symbols = Symbols(byte_level, separator_of(documents))
-            trainer = new_trainer(texts or Texts(), given, symbols, team, _warn, source=source, remap=remap)
-    except CharrnnError as error:
-        team.close()
-        if texts is None or texts.data is None:
-            raise
-        raise CharrnnError(str(error).replace(" in standard input", "").replace("standard input", "the text")) from None
+        with python_terms(in_memory=texts is not None and texts.data is not None):
+            if resume is not None:
+                trainer = resumed_trainer(path_of(resume), texts, team, warn, given=given)
+            else:
+                symbols = Symbols(byte_level, separator_of(documents))
+                source = _source(init_from)
+                trainer = new_trainer(texts or Texts(), given, symbols, team, warn, source=source, remap=remap)
     except BaseException:
         team.close()
         raise
-    return Run(trainer, team)
+    return Run(trainer, team, math.inf if seconds is None or trainer.settings.seconds is not None else seconds)
 
 
 class Run(Iterator[Progress]):
     """A training run: an iterator that trains for a moment, then yields a `Progress` record.
 
         for record in run:
-            if record.val_loss is not None and record.val_loss < 1.5:
-                break
+            if record.val_loss is not None:
+                run.save("model.npz", force=True)
 
-    To stop, leave the loop, or call `stop`. To continue, iterate again: the result is the same as without a stop.
-    Ctrl-C also ends the loop, after the current step. Only one thread at a time can use a run. The run keeps threads of
-    its own until it is finished, closed (it is a context manager), or no longer used.
+    A loop saves nothing by itself: save in the loop, as here, or let `finish` save at intervals. To stop, leave the
+    loop, or call `stop`. To continue, iterate again: the result is the same as without a stop. Ctrl-C raises
+    KeyboardInterrupt after the current step.
+
+    A run in epochs that was also given a ``time`` pauses: the loop, and `finish`, end after that time of training, and
+    the run is not `finished`; iterate again for as much time once more.
+
+    Only one thread can train a run, but others can use `model`, `history` and `save` meanwhile: they wait for the end
+    of the current step. The run keeps threads of its own until it is finished, closed (it is a context manager), or no
+    longer used. It cannot be pickled.
     """
 
-    def __init__(self, trainer: Trainer, team: Team) -> None:
-        """Wrap a trainer; its team is closed with the run."""
+    def __init__(self, trainer: Trainer, team: Team, pause: float = math.inf) -> None:
         self._trainer = trainer
+        self._pause, self._trained = pause, 0.0  # seconds between two pauses, and since the last one
         self._records: Iterator[Progress] | None = None
-        self._turn = threading.Lock()
+        self._turn, self._queue, self._step = threading.Lock(), threading.Lock(), threading.Lock()
+        self._stepping: int | None = None  # the thread that is taking a step
         self._close = weakref.finalize(self, team.close)
 
     def __repr__(self) -> str:
-        epoch = self._trainer.state.step / self._trainer.streams.windows
-        return f"<charrnn.Run: {self._trainer.architecture.description}, epoch {epoch:.2f}>"
+        trainer, settings = self._trainer, self._trainer.settings
+        length = f" of {settings.epochs:g}" if settings.epochs is not None else ""
+        words = [trainer.architecture.description, f"epoch {trainer.state.step / trainer.streams.windows:.2f}{length}"]
+        if settings.seconds is not None:
+            words.append(f"{trainer.state.seconds:.0f} of {settings.seconds:g} seconds")
+        if trainer.best_loss is not None:
+            words.append(f"validation {trainer.best_loss:.3f}")
+        if self.finished or not self._close.alive:
+            words.append("finished" if self.finished else "closed")
+        return f"<charrnn.Run: {', '.join(words)}>"
 
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Run cannot be pickled: save it, and resume it from the file")
+
+    @python_terms()
     def __next__(self) -> Progress:
         if not self._turn.acquire(blocking=False):
             raise CharrnnError("another thread is training this run; only one thread at a time can train it")
@@ -114,33 +171,84 @@ class Run(Iterator[Progress]):
             self._turn.release()
 
     def _next(self) -> Progress:
-        if self._trainer.finished and self._records is None:
+        trainer = self._trainer
+        if trainer.finished and self._records is None:
             raise StopIteration
         if not self._close.alive:
             raise CharrnnError("the run is closed; resume it from the file that save() wrote")
         if self._records is None:
-            self._trainer.compile()
-            self._trainer.stop = False
-            self._records = self._trainer.run()
+            trainer.compile()
+            trainer.stop, self._trained = False, 0.0
+            self._records = trainer.run()
+        began = monotonic()
         try:
-            with _interrupted_later():
-                return next(self._records)
+            with self._queue:  # a thread that waits for the end of a step comes before the next step
+                pass
+            with self._step, _interrupted_later():
+                self._stepping = threading.get_ident()
+                try:
+                    record = next(self._records)
+                finally:
+                    self._stepping = None
         except BaseException as end:
             if not isinstance(end, KeyboardInterrupt):
                 self._records = None
-            if self._trainer.finished:
+            if trainer.finished:
                 self._close()
             raise
+        self._trained += monotonic() - began
+        if self._trained >= self._pause:
+            trainer.stop = True
+        return record
+
+    @contextmanager
+    def _between_steps(self) -> Iterator[None]:
+        """Wait for the end of a step that another thread is taking; the next step waits for the end of the block."""
+        if self._stepping == threading.get_ident():
+            raise CharrnnError("the run is in the middle of a step; call stop(), and do this after the loop")
+        with self._queue, self._step:
+            yield
 
     def stop(self) -> None:
         """End the loop after the current record; iterating again continues."""
         self._trainer.stop = True
 
-    def finish(self) -> Model:
-        """Train to the end, and return the model."""
-        for _ in self:
-            pass
+    @public
+    def finish(self, save: PathOf | None = None, *, save_every: str | float = "60s", force: bool = False) -> Model:
+        """Train to the end, or to the pause of a run with a ``time``, and return the model.
+
+            model = charrnn.train("corpus.txt").finish(save="model.npz")
+
+        With ``save``, the run is saved in that file: at intervals (``save_every``, as for ``time``), at the end, and
+        when it is interrupted, by Ctrl-C or by an error. `train` with ``resume`` continues it from there. Raises
+        CharrnnError if the file cannot be written, exists and is not to be replaced (``force``), or is being written by
+        another run, and if the loss diverges again and again.
+        """
+        every = seconds_of(save_every)
+        if save is None:
+            for _ in self:
+                pass
+            return self.model
+        path = self._target(save)
+        with locked(path):
+            require_replaceable(path)
+            check_writable(path, force=force)
+            store = Store(self._trainer, path, every)
+            try:
+                for record in self:
+                    store.save_if_due(record, warn)
+            finally:
+                self._settle()
+                if self._has_learned:
+                    store.save()
         return self.model
+
+    def _settle(self) -> None:
+        """End an interrupted loop, which rolls back a step whose weights are not finite."""
+        if self._records is not None and self._close.alive:
+            self.stop()
+            for _ in self:
+                pass
 
     @property
     def finished(self) -> bool:
@@ -149,10 +257,16 @@ class Run(Iterator[Progress]):
 
     @property
     def history(self) -> list[dict[str, Any]]:
-        """A record of each validation so far: step, epoch, seconds, loss, val_loss, learning_rate; losses in nats."""
-        return [dict(record) for record in self._trainer.history]
+        """A record of each validation so far: step, epoch, seconds, loss, val_loss and learning_rate.
+
+        Losses are in nats per character. ``loss`` is the mean over all steps since the validation before, ``val_loss``
+        the loss on the held-out text. All but ``seconds`` are the same in every run with the same options.
+        """
+        with self._between_steps():
+            return [dict(record) for record in self._trainer.history]
 
     @property
+    @python_terms()
     def model(self) -> Model:
         """The best model so far, by its validation loss: a copy that further training does not change.
 
@@ -160,62 +274,55 @@ class Run(Iterator[Progress]):
         """
         return Model(self._checkpoint())
 
-    def save(self, path: str | os.PathLike[str], *, slim: bool = False, force: bool = False) -> None:
+    @public
+    def save(self, path: PathOf, *, slim: bool = False, force: bool = False) -> None:
         """Write the best model so far, with all that ``resume`` needs unless ``slim``, as `Model.save` does.
 
         Also raises CharrnnError if the file is one that the run reads.
         """
-        corpus = self._trainer.corpus
+        write_model(self._checkpoint(), self._target(path), slim=slim, force=force)
+
+    def _target(self, path: PathOf) -> str:
+        """Return the path of a file to write; raise CharrnnError if the run reads that file."""
+        target, corpus = path_of(path), self._trainer.corpus
         byte_level = corpus.vocabulary.byte_level  # of a folder, the model would then be read, too
-        if any(is_read(path, source, byte_level=byte_level, joins=byte_level) for source in corpus.all_sources):
-            raise CharrnnError(f"{shown(os.fspath(path))} is a text that the run reads; name another file")
-        write_model(self._checkpoint(), path, slim=slim, force=force)
+        if any(is_read(target, source, byte_level=byte_level, joins=byte_level) for source in corpus.all_sources):
+            raise CharrnnError(f"{shown(target)} is a text that the run reads; name another file")
+        return target
+
+    @property
+    def _has_learned(self) -> bool:
+        return self._trainer.state.step > 0 or self._trainer.state.given
 
     def _checkpoint(self) -> Checkpoint:
-        state = self._trainer.state
-        if not (state.step or state.given):
-            raise CharrnnError("the run has not learned anything yet; iterate over it first: for record in run: …")
-        return self._trainer.checkpoint()
+        with self._between_steps():
+            if not self._has_learned:
+                raise CharrnnError("the run has not learned anything yet; iterate over it first: for record in run: …")
+            return self._trainer.checkpoint()
 
     def close(self) -> None:
         """End the run's threads; what the run has learned remains."""
-        self._close()
+        with self._between_steps():
+            self._close()
 
-    def __enter__(self) -> "Run":
+    def __enter__(self) -> Run:
         return self
 
     def __exit__(self, *exception: object) -> None:
         self.close()
 
 
-def _texts(corpus: str | bytes | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> Texts:
-    """Return the texts to train on."""
-    if isinstance(corpus, bytes):
-        return Texts(data=corpus)
-    if isinstance(corpus, str):
-        if _names_a_file(corpus):
-            return Texts((corpus,))
-        if "\n" not in corpus and len(corpus) <= LONGEST_NAME:
-            raise CharrnnError(f"there is no file {corpus!r}, and this string is too short to train on")
-        try:
-            return Texts(data=corpus.encode())
-        except UnicodeEncodeError:
-            raise CharrnnError("the text has a lone surrogate, which is not a Unicode character") from None
-    paths = [corpus] if isinstance(corpus, os.PathLike) else corpus
-    return Texts(tuple(os.fspath(path) for path in paths))
-
-
-def _names_a_file(text: str) -> bool:
-    try:
-        return 0 < len(text) <= LONGEST_PATH and Path(text).exists()
-    except (OSError, ValueError):  # no file can have this name
-        return False
+def _source(model: PathOf | Model | None) -> Checkpoint | None:
+    """Return the checkpoint whose weights a run starts from, if any."""
+    if isinstance(model, Model):
+        return model._opened.checkpoint
+    return None if model is None else load(path_of(model))
 
 
 def _check(
     texts: Texts | None,
-    resume: str | os.PathLike[str] | None,
-    init_from: str | os.PathLike[str] | None,
+    resume: PathOf | None,
+    init_from: PathOf | Model | None,
     given: set[str],
     *,
     remap: bool,
@@ -232,10 +339,6 @@ def _check(
         raise CharrnnError(f"with init_from, the model decides {', '.join(sorted(decided))}")
     if remap and init_from is None:
         raise CharrnnError("remap needs init_from")
-
-
-def _warn(sentence: str) -> None:
-    warnings.warn(sentence, UserWarning, stacklevel=4)
 
 
 @contextmanager

@@ -49,6 +49,13 @@ def many_symbols(symbols: int) -> str | None:
     return f"{many}; --bytes needs only 256 symbols" if symbols > LARGE_VOCABULARY else None
 
 
+def meant_lines(separator: str) -> str | None:
+    """Return a note on a separator that looks like the word lines; None if it does not."""
+    if separator.strip().lower() not in ("line", "lines"):
+        return None
+    return f"documents are separated by {separator!r}; to make each line a document, use --documents lines"
+
+
 def short_text(characters: int, asked: "Settings", fitted: "Settings") -> str | None:
     """Return a note that a text is too short for its streams; None if it is not."""
     streams, length = fitted.batch_size, fitted.seq_length

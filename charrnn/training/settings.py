@@ -96,7 +96,7 @@ class Settings:
             if not holds:
                 raise CharrnnError(what)
 
-        need(self.gradient in GRADIENTS, f"unknown gradient {self.gradient!r}; choose from {', '.join(GRADIENTS)}")
+        need(self.gradient in GRADIENTS, f"unknown gradient {self.gradient!r:.60}; choose from {', '.join(GRADIENTS)}")
         need(0.0 <= self.dropout < 1.0, f"the dropout must be at least 0 and less than 1, not {self.dropout:g}")
         need(
             1 <= self.seq_length <= 65_536,
@@ -115,10 +115,13 @@ class Settings:
             not self.online or (self.gradient, self.batch_size, self.dropout) == ("rtrl", 1, 0.0),
             "an online run needs real-time recurrent learning, a batch size of 1, and no dropout",
         )
-        need(self.optimizer in OPTIMIZERS, f"unknown optimizer {self.optimizer!r}; choose from {', '.join(OPTIMIZERS)}")
+        need(
+            self.optimizer in OPTIMIZERS,
+            f"unknown optimizer {self.optimizer!r:.60}; choose from {', '.join(OPTIMIZERS)}",
+        )
         need(
             self.schedule in SCHEDULES,
-            f"unknown schedule {self.schedule!r}; choose from {', '.join(SCHEDULES)}",
+            f"unknown schedule {self.schedule!r:.60}; choose from {', '.join(SCHEDULES)}",
         )
         need(0.0 < self.lr < math.inf, f"the learning rate must be more than 0, not {self.lr:g}")
         need(0.0 <= self.warmup <= 1.0, f"the warm-up must be a share from 0 to 1, not {self.warmup:g}")

@@ -1,18 +1,23 @@
 """A run as an iterator: beside the command, stopped, continued, interrupted, shared, misused."""
 
 import gc
+import itertools
+import math
 import os
+import pickle
 import signal
 import threading
 import time
 import warnings
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import charrnn
-from charrnn import CharrnnError
+from charrnn.model import model_file
 from tests.helpers.commands import TINY, enter
+from tests.helpers.errors import refused
 from tests.helpers.model_files import assert_same_bits, assert_same_file, meta_of
 
 SMALL = {"hidden": 16, "threads": 1}
@@ -80,7 +85,7 @@ def test_a_run_is_not_saved_over_its_text(folder):
     run.finish()
     before = Path("books/model.npz").read_bytes()
     for name in ("corpus.txt", "books/model.npz", "books/new.npz"):
-        with pytest.raises(CharrnnError, match=f"{name} is a text that the run reads; name another file"):
+        with refused(f"{name} is a text that the run reads; name another file"):
             run.save(name, force=True)
     assert Path("books/model.npz").read_bytes() == before
     run.save("new.npz")
@@ -118,9 +123,9 @@ def test_a_run_on_a_text_in_memory_is_resumed_with_it(folder, text):
     run = train(text, epochs=2)
     next(run)
     run.save("half.npz")
-    with pytest.raises(CharrnnError, match="give the same text again"):
+    with refused(r"half\.npz was trained on a text in memory; give it again: train\(text, resume=…\)"):
         charrnn.train(resume="half.npz")
-    with pytest.raises(CharrnnError, match=r"the text has changed since half\.npz was trained on it"):
+    with refused(r"the text has changed since half\.npz .*with: train\(corpus, init_from='half\.npz'\)"):
         charrnn.train(text + "!", resume="half.npz")
     resumed = charrnn.train(text, resume="half.npz")
     assert resumed.finish().info["corpus"]["characters"] == len(text)
@@ -132,11 +137,11 @@ def test_a_run_starts_from_another_models_weights(folder, text):
     first.finish()
     first.save("first.npz")
     Path("other.txt").write_text(text[:2000] + "Ω", encoding="utf-8")
-    with pytest.raises(CharrnnError, match="--remap"):
+    with refused("add remap=True to extend it"):
         charrnn.train("other.txt", init_from="first.npz", epochs=1)
     run = charrnn.train("other.txt", init_from="first.npz", remap=True, epochs=1)
     assert "Ω" in run.model.vocabulary.characters  # a model before the first step: the weights that were given
-    with pytest.raises(CharrnnError, match="the model decides cell, hidden"):
+    with refused("the model decides cell, hidden"):
         charrnn.train("other.txt", init_from="first.npz", cell="gru", hidden=3)
 
 
@@ -151,7 +156,7 @@ def test_a_model_is_left_alone_by_what_follows(folder):
     assert late.sample(length=50, seed=1) != text
     assert run.history[-1]["val_loss"] is not None
     late.save("slim.npz", slim=True)
-    with pytest.raises(CharrnnError, match="slim"):
+    with refused("slim"):
         charrnn.train(resume="slim.npz")
     late.save("whole.npz")
     run.save("run.npz")
@@ -193,12 +198,108 @@ def test_a_run_is_for_one_thread_at_a_time(folder):
     thread = threading.Thread(target=next, args=(run,))
     thread.start()
     assert going.wait(20)
-    with pytest.raises(CharrnnError, match="another thread is training this run"):
+    with refused("another thread is training this run"):
         next(run)
     waiting.set()
     thread.join()
     next(run)
     run.close()
+
+
+def test_other_threads_look_between_two_steps(folder):
+    """What they save or look at is never half of a step, here one that takes its time over the weights."""
+    run = train(epochs=10_000)
+    run._trainer.validate = lambda: None
+    take, weights = run._trainer.advance, run._trainer.network.weights.flat
+
+    def advance(steps):
+        done = take(steps)
+        for half in np.split(weights, [weights.size // 2]):
+            half[:] = np.float32(1e-6 * run._trainer.state.step)
+            time.sleep(0.002)
+        return done
+
+    run._trainer.advance = advance
+    next(run)
+    thread = threading.Thread(target=list, args=(run,))
+    thread.start()
+    seen = [run._checkpoint().resume for _ in range(20)]
+    run.save("half.npz")
+    assert run.model.sample(length=5)
+    assert isinstance(run.history, list)
+    run.stop()
+    thread.join()
+    for resume in [*seen, model_file.load("half.npz", resume=True).resume]:
+        assert (resume.weights == np.float32(1e-6 * resume.progress["step"])).all()
+    run.close()
+
+
+def test_a_step_is_waited_for(folder):
+    """A save from another thread ends right after it; one from within it is an error, not a wait without an end."""
+    run = train(epochs=10_000)
+    next(run)
+    before = run._trainer.state.step
+    going, waiting, taken, seen = threading.Event(), threading.Event(), [], []
+    take = run._trainer.advance
+
+    def slow(steps):
+        with refused("in the middle of a step"):
+            run.save("model.npz")
+        going.set()
+        assert waiting.wait(20)
+        done = take(steps)
+        taken.append(run._trainer.state.step)
+        return done
+
+    run._trainer.advance = slow
+    training = threading.Thread(target=list, args=(run,))
+    looking = threading.Thread(target=lambda: seen.append(run._checkpoint().resume.progress["step"]))
+    training.start()
+    assert going.wait(20)
+    looking.start()
+    looking.join(0.1)
+    assert looking.is_alive()
+    assert run._queue.locked()  # so that the next step is not taken before
+    waiting.set()
+    looking.join()
+    run.stop()
+    training.join()
+    assert before < taken[0] == seen[0]
+    going.clear()
+    with run._queue:
+        training = threading.Thread(target=next, args=(run,))
+        training.start()
+        assert not going.wait(0.1)
+    training.join()
+    assert going.is_set()
+    run.close()
+
+
+def test_a_run_in_epochs_pauses(folder, monkeypatch):
+    """After each time of training, not of what the loop does; a run that is resumed with a time does, too."""
+    whole = train(epochs=4).finish()
+    seconds = itertools.count()
+    monkeypatch.setattr("charrnn.library.run.monotonic", lambda: float(next(seconds)))  # each record takes a second
+    monkeypatch.setattr("charrnn.training.pace.Pace.next_chunk", lambda *_: 1)
+    run = train(epochs=4, time="2s")
+    for _ in run:
+        break
+    assert len(list(run)) == 1  # what is left of the two seconds
+    assert not run.finished
+    assert len(list(run)) == 2
+    assert run.finish().info["training"]["epochs"] == 4.0
+    assert not run.finished
+    run.save("half.npz")
+    resumed = charrnn.train(resume="half.npz", time=3.0, threads=1)
+    pauses = 0
+    while not resumed.finished:
+        step = resumed._trainer.state.step
+        model = resumed.finish()
+        assert resumed._trainer.state.step - step <= 3
+        pauses += 1
+    assert pauses > 1
+    assert all((model.parameters[name] == values).all() for name, values in whole.parameters.items())
+    assert train(time=3.0)._pause == math.inf  # a run in time ends by itself
 
 
 def test_a_run_gives_back_its_threads(folder):
@@ -216,7 +317,7 @@ def test_a_run_gives_back_its_threads(folder):
     with train(epochs=100) as run:
         next(run)
     assert ours() == before
-    with pytest.raises(CharrnnError, match="closed"):
+    with refused("closed"):
         next(run)
     assert run.model.sample(length=5)  # what it has learned stays
     run = train(epochs=100)
@@ -224,7 +325,7 @@ def test_a_run_gives_back_its_threads(folder):
     del run
     gc.collect()
     assert ours() == before
-    with pytest.raises(CharrnnError):
+    with refused("only one distinct character"):
         train("aaaa" * 100, epochs=1)
     assert ours() == before
 
@@ -248,8 +349,15 @@ def test_what_a_user_should_know_is_a_warning(folder, text):
     [
         ({"corpus": None}, "give a text to train on"),
         ({"corpus": "nowhere.txt"}, "there is no file 'nowhere.txt'"),
-        ({"corpus": ["nowhere.txt"]}, "nowhere.txt cannot be read"),
-        ({"corpus": ""}, "there is no file ''"),
+        (
+            {"corpus": ["nowhere.txt"]},
+            "there is no file 'nowhere.txt'; a list holds paths of files; to train on texts, join",
+        ),
+        ({"corpus": ["Der Mann.\n" * 1000]}, r'^a list holds paths of files; .* join them: "\\n"\.join\(texts\)'),
+        ({"corpus": [Path("nowhere.txt")]}, "nowhere.txt cannot be read"),
+        ({"corpus": []}, "give at least one path"),
+        ({"corpus": b""}, "the text is empty"),
+        ({"corpus": ""}, "the text is empty"),
         ({"corpus": "\n\n\n"}, "the text has only one distinct character"),
         ({"corpus": "\ud800\n"}, "surrogate"),
         ({"cell": "lstn"}, "unknown cell 'lstn'"),
@@ -258,6 +366,7 @@ def test_what_a_user_should_know_is_a_warning(folder, text):
         ({"epochs": 0}, "epochs"),
         ({"time": "soon"}, "'soon' is not a time"),
         ({"time": -1.0}, "'-1.0' is not a time"),
+        ({"time": 0}, "'0' is not a time; give a number of seconds above 0, or 90s, 5m or 2h"),
         ({"lr": 0.0}, "learning rate"),
         ({"dropout": 1.5}, "dropout"),
         ({"bidirectional": True, "documents": "lines"}, "documents"),
@@ -271,38 +380,66 @@ def test_what_a_user_should_know_is_a_warning(folder, text):
 )
 def test_wrong_use_is_one_sentence(folder, options, words):
     """It says what would be right, before anything is trained."""
-    with pytest.raises(CharrnnError, match=words):
+    with refused(words):
         charrnn.train(**{"corpus": "corpus.txt", **options})
 
 
 def test_a_misspelled_option_is_named(folder):
     """As Python names one; and a model that has learned nothing says what to do."""
-    with pytest.raises(TypeError, match=r"train\(\) has no argument 'hiden'; did you mean hidden\?"):
+    with refused(r"train\(\) has no argument 'hiden'; did you mean hidden\?", TypeError):
         charrnn.train("corpus.txt", hiden=3)
-    with pytest.raises(CharrnnError, match="iterate over it first"):
+    with refused("iterate over it first"):
         _ = train(epochs=1).model
-    with pytest.raises(CharrnnError, match="iterate over it first"):
+    with refused("iterate over it first"):
         train(epochs=1).save("model.npz")
     assert not Path("model.npz").exists()
 
 
-def test_options_are_those_of_the_command():
-    """Each keyword argument has the name of an option of ``charrnn train``."""
-    import inspect
+def test_a_run_shows_where_it_is(folder):
+    """Its network, how far it has come and how good it is, in one line."""
+    run = train(epochs=1)
+    assert repr(run) == "<charrnn.Run: lstm, 1 layer of 16, epoch 0.00 of 1>"
+    run.finish()
+    assert (
+        repr(run)
+        == f"<charrnn.Run: lstm, 1 layer of 16, epoch 1.00 of 1, validation {run._trainer.best_loss:.3f}, finished>"
+    )
+    with train(time="90s") as run:
+        pass
+    assert repr(run) == "<charrnn.Run: lstm, 1 layer of 16, epoch 0.00, 0 of 90 seconds, closed>"
 
-    from charrnn.cli.train import command
-    from charrnn.library.keywords import TrainingOptions
 
-    typed = {flag.removeprefix("--").replace("-", "_") for param in command.params for flag in param.opts}
-    names = {*TrainingOptions.__annotations__, *inspect.signature(charrnn.train).parameters} - {"options"}
-    assert names <= typed
-    # What is shown, written and learned online is the command line's alone.
-    others = {"output", "force", "save_every", "slim", "samples", "quiet", "log", "online", "unknown"}
-    assert typed - names - {"_o"} == others
+def test_a_run_cannot_be_pickled(folder):
+    """Its file can be sent to another process instead."""
+    with train(epochs=1) as run, refused("a Run cannot be pickled: save it, and resume it from the file", TypeError):
+        pickle.dumps(run)
+
+
+def test_a_run_starts_from_a_model(folder):
+    """As from the file that has it."""
+    first = train(epochs=1)
+    model = first.finish()
+    first.save("first.npz")
+    for source in (model, "first.npz", charrnn.load("first.npz")):
+        run = charrnn.train("corpus.txt", init_from=source, epochs=1, threads=1)
+        run.finish()
+        run.save("next.npz", force=True)
+        Path("next.npz").replace(f"next{id(source)}.npz")
+        assert_same_file(f"next{id(source)}.npz", f"next{id(model)}.npz")
+
+
+@pytest.mark.parametrize("documents", ["line", "Line", "Lines", " lines"])
+def test_lines_that_are_misspelled_are_noted(folder, documents, run):
+    """A separator that looks like the word is taken as said, with a warning, here and on the command line."""
+    Path("words.txt").write_text(f"Mann{documents}Frau{documents}Kind\n" * 50, encoding="utf-8")
+    with pytest.warns(UserWarning, match='to make each line a document, use documents="lines"'):
+        train("words.txt", documents=documents, epochs=1).close()
+    told = run("train", "words.txt", "--documents", documents, "--hidden", 4, "--epochs", 1, "-o", "words.npz").err
+    assert "to make each line a document, use --documents lines" in told
 
 
 def test_a_run_that_gives_up_says_so(folder):
-    """What cannot be learned raises the command line's error, and the run is over."""
+    """What cannot be learned is an error that says what to do, and the run is over."""
     run = train(epochs=3, lr=1e9, clip=0, cell="rnn", activation="relu", warmup=0.0)
-    with pytest.raises(CharrnnError, match="--lr"):
+    with refused("try lr="):
         run.finish()

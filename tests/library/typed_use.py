@@ -2,6 +2,7 @@
 """Uses all of the library with types: checked by mypy strict, here and against an installed wheel; never run."""
 
 from pathlib import Path
+from typing import Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,16 @@ def use_a_model(path: Path) -> charrnn.Model:
     return model
 
 
+def write_shortly(model: charrnn.Model, prime: str, **options: Unpack[charrnn.WritingOptions]) -> str:
+    """Pass options on to the library."""
+    return model.sample(prime, **options)
+
+
+def train_shortly(**options: Unpack[charrnn.TrainingOptions]) -> charrnn.Run:
+    """Pass options on to the library."""
+    return charrnn.train(Path("corpus.txt"), epochs=1, **options)
+
+
 def train_a_model() -> charrnn.Model:
     """Train, stop, continue, save, resume."""
     run: charrnn.Run = charrnn.train(
@@ -48,7 +59,10 @@ def train_a_model() -> charrnn.Model:
     print(run.finished, run.history[-1]["loss"], run.model)
     run.close()
     with charrnn.train(resume="half.npz", time="5m", threads=2) as again:
-        return again.finish()
+        model = again.finish(save=Path("model.npz"), save_every=30.0, force=True)
+    train_shortly(cell="lstm", optimizer="sgd", schedule="constant", gradient="bptt", lr=None).close()
+    write_shortly(model, "Once", temp=0.5, stop=("a", "b"))
+    return charrnn.train(["a.txt", Path("b.txt")], init_from=model).finish()
 
 
 def use_layers() -> None:
