@@ -5,13 +5,15 @@ import importlib
 import io
 import os
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import NoReturn, TextIO, cast
+from typing import Any, NoReturn, TextIO, cast
 
 import click
 
-from charrnn.errors import CharrnnError
+from charrnn.errors import CharrnnError, UnknownWarning
 from charrnn.version import __version__
 
 COMMANDS = ("train", "sample", "play", "fill", "eval", "info", "trace", "gradients", "corpus", "cells", "bench")
@@ -78,7 +80,9 @@ def run(arguments: list[str]) -> int:
     try:
         context = group.make_context("charrnn", arguments)
         debug = context.params["debug"]
-        with context:
+        with context, warnings.catch_warnings():
+            warnings.showwarning = partial(_show_warning, warnings.showwarning)
+            warnings.simplefilter("always", UnknownWarning)
             group.invoke(context)
         sys.stdout.flush()
         return 0
@@ -101,6 +105,18 @@ def run(arguments: list[str]) -> int:
             _abandon_stdout()
         complain(error)
         return 1
+
+
+def _show_warning(
+    usual: Callable[..., None], message: Warning | str, category: type[Warning], *place: Any, **named: Any
+) -> None:
+    """Print a warning of unknown characters as a note on stderr; others as Python does."""
+    if not issubclass(category, UnknownWarning):
+        usual(message, category, *place, **named)
+        return
+    from charrnn.display.console import note
+
+    note(str(message))
 
 
 def _abandon_stdout() -> None:

@@ -2,6 +2,7 @@
 
 import signal
 import sys
+import warnings
 from dataclasses import dataclass
 from textwrap import indent
 from typing import TYPE_CHECKING, Any
@@ -77,6 +78,7 @@ def command(ctx: click.Context, /, **values: Any) -> None:
     """
     controls, values = split_controls(values)
     options = PlayOptions(controls=controls, **values)
+    from charrnn.display.console import note
     from charrnn.writing.conversation import Conversation
     from charrnn.writing.samples import Ending, fresh_seed
 
@@ -96,9 +98,13 @@ def command(ctx: click.Context, /, **values: Any) -> None:
             screen.say(
                 "Type a beginning and press Enter. Enter alone continues, Ctrl-C stops, Ctrl-D quits, /help shows more."
             )
-        refused = Play(conversation, screen).run()
+        # On a terminal, notes on unknown characters wait until the end, so that the screen shows the text alone.
+        with warnings.catch_warnings(record=screen.on_terminal) as noted:
+            refused = Play(conversation, screen).run()
     finally:
         screen.close()
+    for warning in noted or ():
+        note(str(warning.message))
     ctx.exit(1 if refused and not screen.on_terminal else 0)
 
 

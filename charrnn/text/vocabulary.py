@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import io
 import sys
+import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,7 +15,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from charrnn.errors import CharrnnError
+from charrnn.errors import CharrnnError, UnknownWarning
 from charrnn.text.defaults import MARK, UNKNOWN
 
 Ids: TypeAlias = NDArray[np.unsignedinteger[Any]]
@@ -161,13 +162,22 @@ class Vocabulary:
         """Encode a text in blocks, as `encode` does.
 
         Bytes come as the characters U+0000 to U+00FF. With "mark", an unknown character becomes ``unknown_symbol``,
-        whose type can be wider than ``dtype``.
+        whose type can be wider than ``dtype``. At the end, an UnknownWarning says how many characters were skipped or
+        replaced.
         """
         if unknown not in (*UNKNOWN, MARK):
             raise ValueError(f"unknown must be one of {', '.join(UNKNOWN)}, not {unknown!r}")
-        dtype = np.result_type(self.dtype, np.min_scalar_type(self.unknown_symbol)) if unknown == MARK else self.dtype
         separator = self.typed(self.separator) if documents else ""
         place = _Place(where, separator)
+        try:
+            yield from self._encoded(blocks, unknown, separator, place)
+        finally:  # also if the rest of the text is not wanted
+            known = place.characters - place.unknown
+            if place.unknown and unknown != MARK and (known or unknown == "replace"):  # else an error says that all are
+                warnings.warn(place.told_unknown(unknown), UnknownWarning, stacklevel=2)
+
+    def _encoded(self, blocks: Iterable[str], unknown: str, separator: str, place: _Place) -> Iterator[Ids]:
+        dtype = np.result_type(self.dtype, np.min_scalar_type(self.unknown_symbol)) if unknown == MARK else self.dtype
         begun = False  # whether the last block ended with the start of a document
         for block in _marked(blocks, separator, place):
             # The table's last entry is for every code point beyond the vocabulary's greatest.
@@ -177,7 +187,9 @@ class Vocabulary:
                 if unknown == "error" or not self._alphabet.size:  # what comes before it is yielded first
                     fault = place.never_seen(block[int(known.argmin())])
                     found = found[: int(known.argmin())]
-                elif unknown == "skip":
+                    known = known[: found.size]
+                place.unknown += known.size - int(np.count_nonzero(known))
+                if unknown == "skip":
                     found = found[known]
                 else:
                     found[~known] = self.stand_in if unknown == "replace" else self.unknown_symbol
@@ -314,6 +326,7 @@ class _Place:
         self.where, self.separator = where, separator
         self.line, self.column = 1, 1  # of the first character of `text`
         self.text = ""
+        self.characters = self.unknown = 0  # of all blocks
 
     def read(self, text: str) -> None:
         """Take the block that is converted next."""
@@ -323,6 +336,14 @@ class _Place:
         else:
             self.column += len(self.text)
         self.text = text
+        self.characters += len(text)
+
+    def told_unknown(self, rule: str) -> str:
+        """Return a sentence on the unknown characters, which the ``rule`` skips or replaces."""
+        done = "skipped" if rule == "skip" else "replaced"
+        of_all = f"{self.unknown:,} of {self.characters:,} characters of {self.where}"
+        plural = self.unknown > 1
+        return f"{of_all} {'are' if plural else 'is'} unknown to the model and {'were' if plural else 'was'} {done}"
 
     def never_seen(self, character: str) -> CharrnnError:
         """Return the error for an unknown character.

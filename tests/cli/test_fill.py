@@ -160,6 +160,8 @@ def test_unknown_characters_beside_gaps(both, run):
     for rule in ("skip", "replace"):
         result = run("fill", both, "The c_t «sat» on", "--unknown", rule)
         assert (result.code, result.out) == (0, "The cat «sat» on\n")
+        assert "charrnn: 2 of 16 characters of " in result.err
+        assert f"are unknown to the model and were {'skipped' if rule == 'skip' else 'replaced'}\n" in result.err
     assert run("fill", both, "é_", "--unknown", "skip").code == 0
 
 

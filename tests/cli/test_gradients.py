@@ -186,6 +186,7 @@ def test_unknown_characters_are_left_out_where_that_is_asked(trained, run, folde
     Path("strange.txt").write_text("~" + Path("corpus.txt").read_text(encoding="utf-8"), encoding="utf-8")
     skipped = run("gradients", trained, "strange.txt", "--unknown", "skip", *QUICK, "--json")
     assert skipped.out == run("gradients", trained, "corpus.txt", *QUICK, "--json").out
+    assert "characters of strange.txt is unknown to the model and was skipped\n" in skipped.err
 
 
 def test_a_new_network_may_have_an_activation(run, folder):

@@ -155,6 +155,7 @@ def test_unknown_characters_are_skipped_or_replaced(run, trained):
     for rule, typed in (("skip", "Haus"), ("replace", "Ha us")):
         result = play(run, trained, "Ha§us\n", "--unknown", rule)
         assert (result.code, result.out[: len(typed)]) == (0, typed)
+        assert "characters of what was typed is unknown to the model and was " in result.err
         assert play(run, trained, f"/unknown {rule}\nHa§us\n").stdout == result.stdout
 
 

@@ -136,6 +136,8 @@ def test_unknown_characters_in_a_prime(trained, run):
     assert skipped.out == run("sample", trained, "--prime", "im  Haus", *options).out
     replaced = run("sample", trained, "--prime", prime, *options, "--unknown", "replace")
     assert replaced.out == run("sample", trained, "--prime", "im   Haus", *options).out
+    for result, done in ((skipped, "skipped"), (replaced, "replaced")):
+        assert result.err == f"charrnn: 1 of 9 characters of the prime is unknown to the model and was {done}\n"
 
 
 WRONG_SAMPLE = [

@@ -80,7 +80,8 @@ def test_length_counts_what_is_read(traced, run, text):
     with_unknown = "".join(f"漢{c}" for c in text).encode()
     expected = run("trace", "model.npz", "-", "--length", 1000, stdin=text.encode())
     result = run("trace", "model.npz", "-", "--length", 1000, "--unknown", "skip", stdin=with_unknown)
-    assert result == expected
+    assert result.out == expected.out
+    assert "characters of standard input are unknown to the model and were skipped\n" in result.err
 
 
 def test_a_unit_in_a_pipe(traced, run, text):
@@ -256,8 +257,9 @@ def test_texts_that_cannot_be_read(traced, run):
     refused(run("trace", "model.npz", "-", stdin=b"der das"), "too short")
     refused(run("trace", "model.npz", "-", stdin="der 漢".encode()), "漢", "--unknown skip")
     refused(run("trace", "model.npz", "-", "--unknown", "skip", stdin="漢漢".encode()), "only unknown characters")
-    out = run("trace", "model.npz", "-", "--unknown", "skip", "--unit", "h1", "--tsv", stdin="d漢er".encode()).out
-    assert [line.split("\t")[1] for line in out.splitlines()[1:]] == ["d", "e", "r"]
+    told = run("trace", "model.npz", "-", "--unknown", "skip", "--unit", "h1", "--tsv", stdin="d漢er".encode())
+    assert [line.split("\t")[1] for line in told.out.splitlines()[1:]] == ["d", "e", "r"]
+    assert "charrnn: 1 of 4 characters of standard input is unknown to the model and was skipped\n" in told.err
 
 
 def test_odd_names_of_files(traced, run):

@@ -81,6 +81,9 @@ def test_what_cannot_be_read_ends_the_run_after_what_came_before(folder, run, tr
     assert result.code == (0 if sentence is None else 1)
     assert sentence is None or (sentence in result.err and result.err.endswith("; the model is saved in m.npz\n"))
     assert load("m.npz", resume=True).resume.progress["characters"] == count
+    assert (" characters of standard input " in result.err and "unknown to the model" in result.err) is (
+        sentence is None
+    )
 
 
 @pytest.mark.parametrize("data", [b"", b"x"])

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import charrnn
+from charrnn.errors import UnknownWarning
 from charrnn.model import model_file
 from tests.helpers.commands import enter, json_lines, trained_on
 from tests.helpers.errors import refused
@@ -308,3 +309,15 @@ def test_the_command_line_reads_what_the_library_saved(model, tmp_path):
     """And samples from it."""
     model.save(tmp_path / "copy.npz")
     assert enter("sample", tmp_path / "copy.npz", "--length", 5) == 0
+
+
+def test_what_is_skipped_or_replaced_is_a_warning(model):
+    """It says how much; a score says so itself."""
+    with pytest.warns(
+        UnknownWarning, match="2 of 10 characters of the prime are unknown to the model and were skipped"
+    ):
+        model.sample("Ωer ΩMann ", length=5, unknown="skip")
+    with pytest.warns(UnknownWarning, match="1 of 9 characters of the text is unknown to the model and was replaced"):
+        model.states("Der MannΩ", unknown="replace")
+    score = model.score("Der MannΩ", unknown="charge")
+    assert (score.characters, score.unknown, score.unknown_share) == (8, 1, 1 / 9)
