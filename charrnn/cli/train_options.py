@@ -164,7 +164,8 @@ OPTIONS: tuple[Callable[[Any], Any], ...] = (
         "--time",
         "seconds",
         type=Duration(),
-        help="Time to train, such as 90s, 5m or 2h. A run measured in epochs pauses after this time.",
+        help="Time to train, such as 90s, 5m or 2h; with --resume, in total. A run measured in epochs pauses after "
+        "this time.",
     ),
     click.option(
         "--optimizer",
