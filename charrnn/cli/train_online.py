@@ -28,10 +28,11 @@ def learn(trainer: "OnlineTrainer", options: TrainOptions, log: Log, *, clock: C
     """
     from charrnn.display.online_screen import OnlineDisplay
 
+    display = OnlineDisplay(trainer, quiet=options.quiet)
+    display.header()
     caught: list[int] = []
-    compiled = compile_run(trainer, caught, quiet=options.quiet)
-    with OnlineDisplay(trainer, quiet=options.quiet) as display, stopping(trainer, caught):
-        display.header(compiled)
+    compile_run(trainer, display, caught)
+    with display, stopping(trainer, caught):
         session = _Session(trainer, options, log, display, clock)
         store, failure = session.store, session.listen()
         if session.record is not None:

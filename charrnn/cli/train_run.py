@@ -15,7 +15,7 @@ from charrnn.errors import CharrnnError
 from charrnn.library.saving import Clock, Storable, Store
 
 if TYPE_CHECKING:
-    from charrnn.display.console import Compiled
+    from charrnn.display.screen import Screen
     from charrnn.model.network import Network
 
 SOON_SECONDS = 0.01
@@ -25,8 +25,11 @@ AGAIN_SECONDS = 0.5  # seconds after which a second Ctrl-C counts
 class Run(Storable, Protocol):
     """A run that can be stopped and saved."""
 
-    network: "Network"
     stop: bool
+
+    @property
+    def network(self) -> "Network":
+        """The network in training."""
 
     def compile(self) -> None:
         """Compile all that it needs."""
@@ -119,17 +122,18 @@ def _handling(handle: Callable[[int, Any], None], *names: str) -> Iterator[None]
             signal.signal(number, handler)
 
 
-def compile_run(run: Run, caught: list[int], *, quiet: bool) -> "Compiled":
-    """Compile what a run needs.
+def compile_run(run: Run, display: "Screen", caught: list[int]) -> None:
+    """Compile what a run needs, and show how long it took.
 
     A signal meanwhile stops the run before its first step.
     """
     from charrnn.display.console import compiling
 
+    quiet = display.quiet
     wait = None if quiet else "stopping as soon as the kernels are compiled"
     with compiling(run.network, training=True, quiet=quiet) as compiled, stopping(run, caught, wait):
         run.compile()
-    return compiled
+    display.compiled(compiled)
 
 
 @contextmanager

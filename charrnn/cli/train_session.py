@@ -30,10 +30,12 @@ def train(trainer: "Trainer", options: TrainOptions, log: Log, *, sample_seconds
     """
     from charrnn.display.training_screen import TrainingDisplay
 
+    display = TrainingDisplay(trainer, quiet=options.quiet)
+    display.header()  # before the first values, which take seconds for a large network
+    trainer.begin()
     caught: list[int] = []
-    compiled = compile_run(trainer, caught, quiet=options.quiet)
-    with TrainingDisplay(trainer, quiet=options.quiet) as display, stopping(trainer, caught):
-        display.header(compiled)
+    compile_run(trainer, display, caught)
+    with display, stopping(trainer, caught):
         session = _Session(trainer, options, log, display, sample_seconds)
         store, failure = session.store, session.follow()
         if session.worked and (failure is None or trainer.state.has_best):

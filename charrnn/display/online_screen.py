@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 from rich.status import Status
 
-from charrnn.display.console import Compiled
 from charrnn.display.screen import PLAIN_SECONDS, Screen
-from charrnn.display.words import bits, duration, size
+from charrnn.display.words import bits, size
 
 if TYPE_CHECKING:
     from charrnn.training.online import OnlineTrainer
@@ -37,7 +36,7 @@ class OnlineDisplay(Screen):
         if self.status is not None:
             self.status.stop()
 
-    def header(self, compiled: Compiled) -> None:
+    def header(self) -> None:
         """Print the text, the model and the settings."""
         trainer = self.trainer
         settings, architecture, vocabulary = trainer.settings, trainer.architecture, trainer.vocabulary
@@ -50,8 +49,6 @@ class OnlineDisplay(Screen):
             ("learning", f"an update {every}, {settings.optimizer}, learning rate {settings.lr:g}"),
             ("machine", f"{threads}, {size(trainer.nbytes)} of memory for weights, their influence and buffers"),
         ]
-        if compiled.seconds is not None:
-            rows.append(("compiled", f"in {duration(compiled.seconds)}"))
         self.say_facts(rows)
 
     def summary(self, record: "OnlineProgress") -> str:

@@ -3,8 +3,8 @@
 import time
 from collections.abc import Iterable
 
-from charrnn.display.console import console
-from charrnn.display.words import harmless
+from charrnn.display.console import Compiled, console
+from charrnn.display.words import duration, harmless
 
 PLAIN_SECONDS = 10.0  # between two lines if there is no live display
 
@@ -31,3 +31,9 @@ class Screen:
         """Print one line per fact, with its name before it."""
         for name, text in facts:
             self.say(f"{name + ':':<10} {text}")
+
+    def compiled(self, compiled: Compiled) -> None:
+        """Print how long compiling took, if there was anything to compile."""
+        if compiled.seconds is not None:
+            later = "; the next run on this machine starts at once" if compiled.kept else ""
+            self.say_facts([("compiled", f"in {duration(compiled.seconds)}{later}")])

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
-from charrnn.display.console import Compiled
 from charrnn.display.screen import PLAIN_SECONDS, Screen
 from charrnn.display.words import bits, duration, size
 from charrnn.text.sources import listed
@@ -50,6 +49,7 @@ class TrainingDisplay(Screen):
         self._last_line = self._began - VALIDATION_SECONDS
 
     def __enter__(self) -> "TrainingDisplay":
+        self._began = time.monotonic()
         if self.is_live:
             self.bar = Progress(
                 BarColumn(bar_width=None, style="dim"),
@@ -69,7 +69,7 @@ class TrainingDisplay(Screen):
         if self.bar is not None:
             self.bar.stop()
 
-    def header(self, compiled: Compiled) -> None:
+    def header(self) -> None:
         """Print the text, the model and the settings."""
         trainer = self.trainer
         settings, corpus, architecture = trainer.settings, trainer.corpus, trainer.architecture
@@ -93,9 +93,6 @@ class TrainingDisplay(Screen):
             ),
             ("machine", f"{threads}, {size(trainer.nbytes)} of memory for weights and buffers"),
         ]
-        if compiled.seconds is not None:
-            later = "; the next run on this machine starts at once" if compiled.kept else ""
-            rows.append(("compiled", f"in {duration(compiled.seconds)}{later}"))
         self.say_facts(rows)
 
     def update(self, record: "Record") -> None:

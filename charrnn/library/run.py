@@ -113,6 +113,7 @@ def train(
                 symbols = Symbols(byte_level, separator_of(documents))
                 source = _source(init_from)
                 trainer = new_trainer(texts or Texts(), given, symbols, team, warn, source=source, remap=remap)
+            trainer.begin()
     except BaseException:
         team.close()
         raise

@@ -2,7 +2,7 @@
 
 import importlib
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -38,14 +38,10 @@ class Network:
     When a team trains it, each member takes its rows of the batch, then its columns of the weights.
     """
 
-    def __init__(self, architecture: Architecture, parameters: Mapping[str, Array]) -> None:
+    def __init__(self, architecture: Architecture, parameters: Mapping[str, Array] | None = None) -> None:
+        """Make a network with given parameters; without them, all are zero, and take no memory yet."""
         self.architecture = architecture
         self.weights = Parameters(architecture)
-        self.weights.assign(parameters)
-        if architecture.periods:  # a file can have weights where a unit reads nothing
-            for name, view in self.weights.named.items():
-                if name.endswith(".W"):
-                    view *= heard(architecture)
         self.kernels: Any = importlib.import_module(f"charrnn.kernels.{architecture.row.family}")
         self.flags = sum(self.kernels.FLAGS[flag] for flag in architecture.flags)
         self._packed = self._room(full=True)
@@ -54,6 +50,17 @@ class Network:
         self._in_real_time = False
         self._packing = threading.Lock()
         self._is_packed = False  # packed when first needed, as packing may have to compile
+        if parameters is not None:
+            self.assign((name, parameters[name]) for name in self.weights.named)
+
+    def assign(self, parameters: Iterable[tuple[str, Array]]) -> None:
+        """Set parameters by their names."""
+        for name, values in parameters:
+            view = self.weights.named[name]
+            view[...] = values
+            if self.architecture.periods and name.endswith(".W"):  # a file can have weights where a unit reads nothing
+                view *= heard(self.architecture)
+        self._is_packed = False
 
     def _room(self, *, full: bool) -> Packed:
         """Allocate packed matrices; they are empty unless `full`."""

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.cells.architecture import Architecture
-from charrnn.cells.initial import initialize
+from charrnn.cells.initial import first_values
 from charrnn.kernels.arguments import Plan, Windows
 from charrnn.model.influence import Influence
 from charrnn.model.model_file import Resume
@@ -82,19 +82,17 @@ class Learner:
         self.optimizer = Optimizer(optimizer, network.weights, self.gradient, clip=clip, clip_value=clip_value)
 
     @classmethod
-    def of(
-        cls, settings: Settings, architecture: Architecture, team: Team, initial: Mapping[str, Array] | None = None
-    ) -> "Learner":
-        """Make a learner from settings, with `initial` or random weights.
+    def of(cls, settings: Settings, architecture: Architecture, team: Team) -> "Learner":
+        """Make a learner from settings.
 
-        Raises CharrnnError if the settings ask for real-time recurrent learning and the network cannot do it.
+        Its weights are zero until `begin`, and it takes hardly any memory yet. Raises CharrnnError if the settings ask
+        for real-time recurrent learning and the network cannot do it.
         """
         batch, length = settings.batch_size, settings.seq_length
         in_real_time = settings.gradient == "rtrl"
         influence = Influence(architecture, batch, length, team.size) if in_real_time else None
-        network = Network(architecture, initial or initialize(architecture, settings.seed))
         return cls(
-            network,
+            Network(architecture),
             team,
             batch,
             length,
@@ -104,6 +102,10 @@ class Learner:
             dropout=settings.dropout,
             influence=influence,
         )
+
+    def begin(self, initial: Mapping[str, Array] | None, seed: int) -> None:
+        """Give the network its first values: `initial` ones, or those that the seed determines."""
+        self.network.assign(initial.items() if initial else first_values(self.network.architecture, seed))
 
     @property
     def nbytes(self) -> int:

@@ -44,7 +44,8 @@ class OnlineTrainer:
             raise CharrnnError("online learning reads a text as one; it cannot start from a model of documents")
         self.settings, self.vocabulary, self.team, self.pace = settings, vocabulary, team, pace or DEFAULT_PACE
         self.architecture = settings.architecture(len(vocabulary))
-        self.learner = Learner.of(settings, self.architecture, team, initial)
+        self.learner = Learner.of(settings, self.architecture, team)
+        self.learner.begin(initial, settings.seed)
         self.network = self.learner.network
         self.state = OnlineState()
         self.stop = False

@@ -10,6 +10,7 @@ import numpy as np
 
 from charrnn.errors import CharrnnError
 from charrnn.model.model_file import Checkpoint, require_storable
+from charrnn.model.network import Network
 from charrnn.model.parameters import Array, Parameters
 from charrnn.model.team import Team
 from charrnn.reading.scoring import score
@@ -33,6 +34,9 @@ class Trainer:
     is its whole state. ``Trainer.resumed`` continues from it; a run measured in epochs ends on the same bits as if it
     had never stopped. A finished run continues if its settings have more epochs, with the learning rates of a run of
     that length.
+
+    A network gets its first values when it is first needed, or by ``begin()``. Before, a run takes neither time nor
+    memory, but knows all that a display says of it.
     """
 
     def __init__(
@@ -45,7 +49,7 @@ class Trainer:
     ) -> None:
         """Prepare a new run, from `initial` weights if they are given.
 
-        Raises CharrnnError for a text that is too short, and for unusable weights.
+        Raises CharrnnError for a text that is too short.
         """
         require_learnable(corpus)
         self.architecture = settings.architecture(len(corpus.vocabulary))
@@ -61,24 +65,37 @@ class Trainer:
         self.corpus, self.team, self.pace = corpus, team, pace or DEFAULT_PACE
         seed = settings.seed if settings.shuffle else None
         self.streams = Streams.plan(train, batch, length, boundary, seed=seed)
-        self.learner = Learner.of(self.settings, self.architecture, team, initial)
-        self.network = self.learner.network
+        self._learner = Learner.of(self.settings, self.architecture, team)
+        self._initial, self._begun = initial, False
         self.best = Parameters(self.architecture)
-        self.best.flat[:] = self.network.weights.flat
         self.history: list[dict[str, Any]] = []
         self.legs: list[dict[str, Any]] = []
-        self.state = State()
+        self.state = State(given=initial is not None)
         self.stop = False
         self.steps = Steps(self.settings, self.architecture, self.streams, self.pace)
         self._chunk = 1  # steps to take at once
         self._hopeless_loss = self.pace.hopeless_loss(self.architecture.vocabulary)
-        if initial is not None:  # the best weights so far, for rollbacks too
-            self.state.given = True
-            self.state.best_loss = self.validate()
-            if not self._is_sensible(self.state.best_loss):
-                raise CharrnnError(
-                    "the initial weights do not fit this text: their loss is NaN or far above blind guessing"
-                )
+
+    def begin(self) -> None:
+        """Give the network its first values, unless it has them: those that were given, or random ones.
+
+        They are the best weights so far, for rollbacks.
+        """
+        if not self._begun:
+            self._begun = True
+            self._learner.begin(self._initial, self.settings.seed)
+            self.best.flat[:] = self._learner.network.weights.flat
+
+    @property
+    def learner(self) -> Learner:
+        """The network in training, with its optimizer and its state."""
+        self.begin()
+        return self._learner
+
+    @property
+    def network(self) -> Network:
+        """The network."""
+        return self.learner.network
 
     @classmethod
     def resumed(
@@ -106,9 +123,10 @@ class Trainer:
         trainer.legs = legs.stored_legs(checkpoint.training)
         ratio = trainer.streams.windows / legs.windows_before(trainer.streams, old) if "batch_size" in changes else 1
         try:
-            trainer.learner.restore(legs.fitted(resume, trainer.learner) if changes else resume)
             progress, trainer.history = legs.rescaled(checkpoint, ratio)
             trainer.state = state = State.of(progress)
+            trainer._begun = state.has_best  # else the first values are needed for rollbacks
+            trainer.learner.restore(legs.fitted(resume, trainer.learner) if changes else resume)
         except (KeyError, TypeError, ValueError, OverflowError):  # the file is intact, but no run can have this state
             raise CharrnnError("the state of the run does not fit its settings") from None
         if state.last_is_best:  # the last weights are the model; those for rollbacks are in their place
@@ -155,8 +173,10 @@ class Trainer:
         If the loss of a step or a validation is NaN or hopeless, or a weight or a value of the run's state is not
         finite, the run rolls back to its best weights and halves the learning rate. NaN and infinity do not go away, so
         it does not matter when they are noticed, as long as such weights never become the best. Raises CharrnnError if
-        the loss diverges again and again.
+        the loss diverges again and again, and for given weights that do not fit the text.
         """
+        if self.state.given and self.state.step == 0 and self.state.best_loss is None:
+            self._validate_given()
         record: Progress | None = None
         while not self.finished and not self.stop:
             done, record = self._take_chunk()
@@ -169,6 +189,14 @@ class Trainer:
                 yield self._judge(record, loss) if self._is_sensible(loss) else self._roll_back(record)
         if record is not None and not self.is_finite():  # the run was stopped, and is saved next
             yield self._roll_back(record)
+
+    def _validate_given(self) -> None:
+        """Validate the weights that the run starts from."""
+        self.state.best_loss = self.validate()
+        if not self._is_sensible(self.state.best_loss):
+            raise CharrnnError(
+                "the initial weights do not fit this text: their loss is NaN or far above blind guessing"
+            )
 
     def _diverged(self, done: Advance) -> bool:
         """Return whether the loss diverged in some steps, or the last gradient norm is not finite."""
@@ -334,7 +362,7 @@ class Trainer:
     @property
     def nbytes(self) -> int:
         """The bytes of weights, moments and buffers."""
-        return self.learner.nbytes + self.best.flat.nbytes
+        return self._learner.nbytes + self.best.flat.nbytes
 
     def compile(self) -> None:
         """Compile all that a step needs, by taking no steps."""

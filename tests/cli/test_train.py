@@ -6,12 +6,13 @@ import math
 import os
 import re
 import signal
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.helpers.commands import ERROR, TINY, contents, misused, refused, strict_json, train_options
+from tests.helpers.commands import ERROR, TINY, contents, enter, misused, refused, strict_json, train_options
 from tests.helpers.model_files import arrays_of, assert_same_bits, meta_of
 
 
@@ -191,6 +192,40 @@ def test_values_at_the_edge(folder, run):
     ):
         result = run("train", "corpus.txt", *TINY, "--epochs", 0.01, "--quiet", "--force", *option)
         assert (result.code, result.err) == (0, ""), option
+
+
+def test_the_header_comes_first(folder, capsys, monkeypatch):
+    """What is known of a run is told before first values are drawn, and these before anything is compiled."""
+    from charrnn.training import learner
+    from charrnn.training.trainer import Trainer
+
+    told = {}
+    for owner, name in ((learner, "first_values"), (Trainer, "compile")):
+        original = getattr(owner, name)
+
+        def spy(*arguments, name=name, original=original):
+            told[name] = capsys.readouterr().err
+            return original(*arguments)
+
+        monkeypatch.setattr(owner, name, spy)
+    assert enter("train", "corpus.txt", *TINY, "--epochs", 0.01, "--cell", "rnn") == 0
+    assert list(told) == ["first_values", "compile"]
+    rows = [line.split(":")[0] for line in told["first_values"].splitlines()]
+    assert rows == ["text", "model", "training", "machine"]
+
+
+def test_the_header_of_a_large_network_comes_at_once(folder, capsys):
+    """Before its first values, a network of 13 GB takes less than a second, and hardly any memory."""
+    from charrnn.cli.train_preparation import new_run
+    from charrnn.display.training_screen import TrainingDisplay
+    from charrnn.model.team import Team
+
+    options = train_options("corpus.txt", "--hidden", 4096, "--layers", 4)
+    with Team(1) as team:
+        began = time.process_time()
+        TrainingDisplay(new_run(options, team)).header()
+        assert time.process_time() - began < 1.0
+    assert "13.5 GB of memory" in capsys.readouterr().err
 
 
 def test_samples_are_shown_now_and_then(folder, capsys):

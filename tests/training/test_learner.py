@@ -20,7 +20,9 @@ IN_REAL_TIME = replace(SETTINGS, layers=1, learned_state=False, gradient="rtrl")
 
 def learner_of(settings, team):
     """Make one for a vocabulary of V."""
-    return Learner.of(settings, settings.architecture(V), team)
+    learner = Learner.of(settings, settings.architecture(V), team)
+    learner.begin(None, settings.seed)
+    return learner
 
 
 def windows_of(count, settings=SETTINGS, seed=0):

@@ -196,7 +196,7 @@ def test_weights_that_are_no_numbers_are_no_start():
             for fraction in (0.0, 0.1):
                 bad = {name: (values + 1.0) * np.float32(scale) for name, values in parameters.items()}
                 with pytest.raises(CharrnnError, match="the initial weights do not fit this text"):
-                    Trainer(replace(SMALL, val_fraction=fraction), text, team, bad)
+                    next(Trainer(replace(SMALL, val_fraction=fraction), text, team, bad).run())
 
 
 # From the command line

@@ -278,7 +278,7 @@ def test_the_model_of_an_end_between_validations_is_the_best_there(tmp_path):
         trainer, _ = run.session()
         with Team(1) as team:
             again = Trainer(FOREVER, run.text, team, load(run.path).parameters, OFTEN)
-            assert again.state.best_loss == min(entry["val_loss"] for entry in trainer.history) == trainer.best_loss
+            assert again.validate() == min(entry["val_loss"] for entry in trainer.history) == trainer.best_loss
 
 
 def test_an_extended_run_goes_back_as_the_longer_one(tmp_path, monkeypatch):

@@ -207,7 +207,7 @@ def test_weights_that_predict_nonsense_are_no_start():
         trainer = Trainer(SMALL, corpus_of(rhyme(1500)), team)
         weights = {name: view * np.float32(1e30) for name, view in trainer.network.weights.named.items()}
         with pytest.raises(CharrnnError, match="the initial weights do not fit this text"):
-            Trainer(SMALL, trainer.corpus, team, weights)
+            next(Trainer(SMALL, trainer.corpus, team, weights).run())
 
 
 def test_a_history_stays_within_bounds():
@@ -319,7 +319,7 @@ def test_a_rare_character_is_no_divergence():
 
 def test_a_run_is_resumed_across_a_rollback(tmp_path):
     """Saved before it, at it or after it, a run ends on the bits of one that never stopped."""
-    settings, corpus = replace(SMALL, epochs=3.0, lr=0.9, clip=0.0), corpus_of(rhyme(3000))
+    settings, corpus = replace(SMALL, epochs=3.0, lr=1.5, clip=0.0), corpus_of(rhyme(3000))
     pace = Pace(shortest_interval=1, longest_interval=300, hopeless=0.95, most_rollbacks=1000)
     with Team(1) as team:
         whole = Trainer(settings, corpus, team, pace=pace)
