@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -28,6 +29,7 @@ class EvalOptions:
     texts: tuple[str, ...]
     others: tuple[str, ...]
     per_line: bool
+    alone: bool
     per_char: bool
     top: int | None
     copied: str | None
@@ -56,6 +58,11 @@ class EvalOptions:
     "-m", "--model", "others", multiple=True, type=click.Path(), metavar="MODEL", help="Score with this model too."
 )
 @click.option("--per-line", is_flag=True, help="Print the bits of each line, or of each document.")
+@click.option(
+    "--alone",
+    is_flag=True,
+    help="With --per-line or --top: score each line by itself, as if nothing came before it but a line feed.",
+)
 @click.option("--per-char", is_flag=True, help="Print the bits of each character.")
 @click.option(
     "--top",
@@ -82,7 +89,9 @@ def command(ctx: click.Context, /, **values: Any) -> None:
     characters, or if only some are bidirectional. With --unknown charge, models with different vocabularies can be
     compared.
 
-    --per-line, --per-char, --top and --copied examine one text with one model. A line includes the line feed that ends
+    --per-char, --top and --copied examine one text with one model, --per-line also several. With -m, it prints each
+    model's probability of having written the line (Bayes: 2^-bits, divided by its sum over the models). With --alone,
+    each line is scored by itself: equal lines get equal bits. A line includes the line feed that ends
     it. Lines and positions count all characters; an unknown one is shown as �, and has no bits if it is skipped. Only
     the first 65,536 characters of a line are printed. With --tsv, a tab, line feed, carriage return or backslash in the
     text is printed as \\t, \\n, \\r or \\\\.
@@ -93,12 +102,14 @@ def command(ctx: click.Context, /, **values: Any) -> None:
       charrnn eval model.npz -m better.npz other.txt corpus.txt
       cat chapter*.txt | charrnn eval model.npz - --top 10
       charrnn eval model.npz other.txt --per-char --tsv > surprises.tsv
+      charrnn eval model.npz -m better.npz other.txt --per-line --alone
       charrnn eval model.npz story.txt --copied corpus.txt
     """
     options = EvalOptions(given=given(ctx), **values)
     form = _check_usage(options)
     from charrnn.cli.eval_output import copied, per_char, per_line, whole
     from charrnn.model.team import Team
+    from charrnn.reading.scoring import lines
 
     models = [_opened(path) for path in options.models]
     if any(map(_reads_both_sides, models)):
@@ -106,15 +117,18 @@ def command(ctx: click.Context, /, **values: Any) -> None:
 
         note("a bidirectional model predicts each character from both sides, so its bits are not comparable to others")
     with Team(options.threads) as team:
+        if options.per_line and (len(models) > 1 or len(options.sources) > 1):
+            _compare_lines(models, options, team, form)
+            return
         if len(models) > 1 or len(options.sources) > 1:
             _compare(models, options, team, form)
             return
         (model,), (text,) = models, options.sources
-        pieces = _scored(model, text, None, options.unknown, team)
+        pieces = _scored(model, text, None, options, team)
         if options.per_char:
             per_char(pieces, model.vocabulary, form)
         elif options.per_line or options.top:
-            per_line(pieces, model.vocabulary, options.top, form)
+            per_line(lines(pieces, model.vocabulary, alone=options.alone), model.vocabulary, options.top, form)
         elif options.copied is not None:
             copied(pieces, model.vocabulary, options.unknown, options.copied, options.copied_run, form)
         else:
@@ -138,8 +152,10 @@ def _check_usage(options: EvalOptions) -> str:
     asked = [option for option, value in closer.items() if value]
     if len(asked) > 1:
         raise click.UsageError(f"Give {asked[0]} or {asked[1]}, not both.")
-    if asked and (len(options.models) > 1 or len(options.sources) > 1):
+    if asked not in ([], ["--per-line"]) and (len(options.models) > 1 or len(options.sources) > 1):
         raise click.UsageError(f"{asked[0]} takes one text and one model.")
+    if options.alone and not (options.per_line or options.top):
+        raise click.UsageError("--alone needs --per-line or --top.")
     if "copied_run" in options.given and options.copied is None:
         raise click.UsageError("--copied-run needs --copied.")
     if [*options.sources, options.copied].count("-") > 1:
@@ -157,12 +173,33 @@ def _reads_both_sides(model: "OpenedModel") -> bool:
     return model.network.architecture.bidirectional
 
 
-def _scored(model: "OpenedModel", text: str, source: BinaryIO | None, unknown: str, team: "Team") -> "Iterator[Scored]":
+def _scored(
+    model: "OpenedModel", text: str, source: BinaryIO | None, options: EvalOptions, team: "Team"
+) -> "Iterator[Scored]":
     """Score a text, piece by piece, as `OpenedModel.score_blocks` does."""
     from charrnn.text.ingest import name_of, read_stream
 
-    blocks = read_stream(text, model.vocabulary, unknown=MARK if unknown != "error" else unknown, source=source)
-    return model.score_blocks(blocks, team, name_of(text), unknown)
+    rule = options.unknown
+    blocks = read_stream(text, model.vocabulary, unknown=MARK if rule != "error" else rule, source=source)
+    return model.score_blocks(blocks, team, name_of(text), rule, alone=options.alone)
+
+
+def _compare_lines(models: "list[OpenedModel]", options: EvalOptions, team: "Team", form: str) -> None:
+    """Print each line of every text by every model."""
+    from charrnn.cli.eval_lines import compare_lines
+    from charrnn.reading.scoring import Line, lines
+    from charrnn.text.ingest import read_again
+
+    def lines_of(text: str) -> list[list[Line]]:
+        with read_again(text, len(models)) as source:
+            found = []
+            for model in models:
+                with _naming(model, options):
+                    pieces = _scored(model, text, source, options, team)
+                    found.append(list(lines(pieces, model.vocabulary, alone=options.alone)))
+            return found
+
+    compare_lines(models, options.sources, lines_of, all_count=options.unknown == "charge", form=form)
 
 
 def _compare(models: "list[OpenedModel]", options: EvalOptions, team: "Team", form: str) -> None:
@@ -204,15 +241,20 @@ def _alike(models: "list[OpenedModel]", scores: "list[Score]", unknown: str) -> 
 
 
 def _score(model: "OpenedModel", text: str, source: BinaryIO | None, options: EvalOptions, team: "Team") -> "Score":
-    """Score a text with a model.
-
-    If there are several models, an error names this one.
-    """
+    """Score a text with a model."""
     from charrnn.reading.scoring import total
+
+    with _naming(model, options):
+        pieces = _scored(model, text, source, options, team)
+        return total(pieces, model.vocabulary.boundary, model.vocabulary.unknown_symbol)
+
+
+@contextmanager
+def _naming(model: "OpenedModel", options: EvalOptions) -> Iterator[None]:
+    """Name the model in an error, if there are several."""
     from charrnn.storage.files import shown
 
     try:
-        pieces = _scored(model, text, source, options.unknown, team)
-        return total(pieces, model.vocabulary.boundary, model.vocabulary.unknown_symbol)
+        yield
     except CharrnnError as error:
         raise CharrnnError(f"{shown(model.path)}: {error}" if options.others else str(error)) from None

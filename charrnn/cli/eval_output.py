@@ -92,18 +92,16 @@ def keeping(pieces: "Iterable[Scored]", kept: "list[Ids]", *, most: int = MOST_C
         yield ids, nats
 
 
-def per_line(pieces: "Iterable[Scored]", vocabulary: "Vocabulary", top: int | None, form: str) -> None:
+def per_line(found: "Iterable[Line]", vocabulary: "Vocabulary", top: int | None, form: str) -> None:
     """Print the bits of each line, or the `top` lines."""
-    from charrnn.reading.scoring import lines
 
     def surprise(line: "Line") -> float:
         return line.bits_per_char or 0.0
 
-    found: Iterable[Line] = lines(pieces, vocabulary)
     if top:
         found = nlargest(top, (line for line in found if line.text and line.characters), key=surprise)
     columns = (
-        Column(_line_or_document(vocabulary), 8, "d"),
+        Column(line_or_document(vocabulary), 8, "d"),
         Column("characters", 10, ",", "d"),
         Column("unknown", 7, ",", "d"),
         Column("bits", 10, ".2f", EXACT),
@@ -120,7 +118,7 @@ def per_char(pieces: "Iterable[Scored]", vocabulary: "Vocabulary", form: str) ->
 
     columns = (
         Column("index", 10, "d"),
-        Column(_line_or_document(vocabulary), 8, "d"),
+        Column(line_or_document(vocabulary), 8, "d"),
         Column("column", 6, "d"),
         Column("character", 9),
         Column("bits", 8, ".4f", EXACT),
@@ -129,5 +127,6 @@ def per_char(pieces: "Iterable[Scored]", vocabulary: "Vocabulary", form: str) ->
     write(characters(pieces, vocabulary), columns, form)
 
 
-def _line_or_document(vocabulary: "Vocabulary") -> str:
+def line_or_document(vocabulary: "Vocabulary") -> str:
+    """Return what a line of a text is called."""
     return "line" if vocabulary.boundary is None else "document"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import cached_property
@@ -210,6 +210,22 @@ class Model:
 
         with Team(threads) as team:
             return total(self._scored(text, unknown, team), self.vocabulary.boundary, self.vocabulary.unknown_symbol)
+
+    @public
+    def score_lines(
+        self, lines: Sequence[str], *, unknown: ScoredUnknown = "error", threads: int | None = None
+    ) -> list[Score]:
+        r"""Score many lines, each by itself and side by side, which is fast.
+
+            model.score_lines(["To be or not to be", "that is the question"])
+
+        A line is predicted after a line feed, with its own: its score is that of ``"\n" + line + "\n"``. For a model
+        of documents, it is that of the document. Raises CharrnnError if a line contains what ends it.
+        """
+        from charrnn.model.team import Team
+
+        with Team(threads) as team:
+            return self._opened.score_lines(lines, team, unknown)
 
     @public
     def per_character(

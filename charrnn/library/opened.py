@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -11,12 +11,14 @@ from charrnn.cells.architecture import Architecture
 from charrnn.errors import CharrnnError
 from charrnn.model.model_file import Checkpoint
 from charrnn.storage.files import shown
+from charrnn.text.defaults import MARK
 from charrnn.text.vocabulary import Ids, Vocabulary
 
 if TYPE_CHECKING:  # what needs the kernels is imported when it is used: opening a model does not take the compiler
     from charrnn.model.network import Network
     from charrnn.model.team import Team
     from charrnn.reading.losses import Scored
+    from charrnn.reading.scoring import Score
     from charrnn.writing.filling import Gapped
 
 
@@ -71,28 +73,37 @@ class OpenedModel:
             raise CharrnnError(f"{where} has no gap: the mark {mark!r:.60} is not in it; --mark sets another mark")
         return Gapped.of(text, typed_mark, self.vocabulary, unknown=unknown, where=where)
 
-    def score_blocks(self, blocks: Iterable[Ids], team: Team, name: str, unknown: str = "error") -> Iterator[Scored]:
+    def score_blocks(
+        self, blocks: Iterable[Ids], team: Team, name: str, unknown: str = "error", *, alone: bool = False
+    ) -> Iterator[Scored]:
         """Score a text in blocks, piece by piece, as `reading.losses.score_pieces` does.
 
-        Unknown characters are marked, unless they are an error, and treated as `reading.unknown` does. Raises
-        CharrnnError, with the ``name`` of the text, if the text is too short or a loss is not finite.
+        With ``alone``, each line is scored by itself, as `reading.losses.score_lines` does. Unknown characters are
+        marked, unless they are an error, and treated as `reading.unknown` does. Raises CharrnnError, with the ``name``
+        of the text, if the text is too short or a loss is not finite.
         """
         from charrnn.reading.unknown import Unknown
 
         if unknown == "error":
-            return self._score_known(blocks, team, name)
-        marks = Unknown(self.vocabulary, unknown)
-        return marks.put_back(self._score_known(marks.taken_out(blocks), team, name))
+            return self._score_known(blocks, team, name, alone)
+        marks = Unknown(self.vocabulary, unknown, alone=alone)
+        return marks.put_back(self._score_known(marks.taken_out(blocks), team, name, alone))
 
-    def _score_known(self, blocks: Iterable[Ids], team: Team, name: str) -> Iterator[Scored]:
+    def _score_known(self, blocks: Iterable[Ids], team: Team, name: str, alone: bool) -> Iterator[Scored]:
         import numpy as np
 
         from charrnn.reading import losses, scoring
 
         boundary, enough, empty = self.vocabulary.boundary, False, True
-        for ids, nats in losses.score_pieces(self.network, blocks, team, boundary):
+        if alone and boundary is None:
+            start, end = self.vocabulary.start_symbol, scoring.end_of_line(self.vocabulary)
+            pieces = losses.score_lines(self.network, blocks, team, start, end)
+        else:  # documents are scored by themselves anyway
+            pieces = losses.score_pieces(self.network, blocks, team, boundary)
+        given = 0 if alone else scoring.unpredicted(boundary)
+        for ids, nats in pieces:
             empty = False
-            if not enough and ids.size <= scoring.unpredicted(boundary):
+            if not enough and ids.size <= given:
                 continue  # an error that says more may follow
             enough = True
             if not np.isfinite(nats).all():
@@ -103,3 +114,24 @@ class OpenedModel:
             raise CharrnnError(f"there are only unknown characters in {name}")
         if not enough:
             raise CharrnnError(f"{name} has one character, but scoring needs two, because the first one is given")
+
+    def score_lines(self, lines: Sequence[str], team: Team, unknown: str) -> list[Score]:
+        """Score lines, or documents, each by itself."""
+        from charrnn.reading import scoring
+        from charrnn.text.ingest import read_string
+
+        vocabulary, end = self.vocabulary, self.vocabulary.separator or "\n"
+        if any(end in line or (vocabulary.separator and not line) for line in lines):
+            raise CharrnnError(f"a line to score contains {end!r}, which ends it, or is an empty document")
+        if scoring.end_of_line(vocabulary) < 0:
+            raise CharrnnError("the model does not know line feeds, so it cannot score lines")
+        if not lines:
+            return []
+        text = "".join(line + end for line in lines)
+        blocks = read_string(text, vocabulary, unknown=unknown if unknown == "error" else MARK)
+        pieces = self.score_blocks(blocks, team, "the text", unknown, alone=True)
+        found = scoring.lines(pieces, vocabulary, alone=True)
+        return [
+            scoring.Score(line.nats, line.characters, line.unknown, line.unknown / (len(text) + 1))
+            for line, text in zip(found, lines, strict=True)
+        ]

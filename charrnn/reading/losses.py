@@ -25,6 +25,8 @@ AT_ONCE = 16  # windows that are read at once; Ctrl-C waits for them
 PARTS_OF_A_LENGTH = 16  # at the beginning of a text; the parts behind them are longer
 USUAL_PERIOD = 8  # of a clockwork network's slowest unit: a longer one needs a longer warm-up
 CONTEXT, PART = 64, 128  # characters that a bidirectional network reads on each side of a part, and in the part
+LINES_AT_ONCE = 1 << 18  # symbols of lines that are sorted by length and read side by side
+LONGEST_LINE_ALONE = 20_000_000  # symbols of a line that is scored by itself
 SIDE_BY_SIDE = 16  # parts that a bidirectional network reads at once
 
 Nats: TypeAlias = NDArray[np.float32]
@@ -79,6 +81,47 @@ def score_pieces(
         ids, nats = piece.ids[own], reader.nats(piece)[own]
         predicted = slice(None) if boundary is None else ids != boundary
         yield ids[predicted], nats[predicted]
+
+
+def score_lines(
+    network: Network, blocks: Iterable[Ids], team: Team, start: int, end: int, *, at_once: int = LINES_AT_ONCE
+) -> Iterator[Scored]:
+    """Score each line of a text by itself, many side by side.
+
+    A line is read from the initial state, after a symbol ``end``. Its own ``end`` is predicted, too. Before the first
+    line, the symbol ``start`` is read: ``end``, if the vocabulary has it. So equal lines have equal losses. Yields
+    symbols and losses as `score_pieces` does, but all are predicted, and there are at least ``at_once`` symbols in all
+    pieces but the last. Raises CharrnnError for a bidirectional network, and for a line too long to be kept in memory.
+    """
+    if network.architecture.bidirectional:
+        raise CharrnnError("a bidirectional model cannot score lines by themselves")
+    reader = _FromTheLeft(network, team, None, DEFAULT_CUT)
+    for ids in _whole_lines(blocks, end, at_once):
+        yield ids, reader.nats_of_lines(np.concatenate([np.array([start], ids.dtype), ids]), end)[1:]
+
+
+def _whole_lines(blocks: Iterable[Ids], end: int, at_once: int) -> Iterator[Ids]:
+    """Cut a text after symbols ``end``; a CharrnnError of the blocks is raised after all text before it."""
+    held: list[Ids] = []
+    size = 0
+    fault: CharrnnError | None = None
+    try:
+        for block in blocks:
+            held.append(block)
+            size += block.size
+            if size >= at_once and (ends := np.flatnonzero(block == end)).size:
+                cut = int(ends[-1]) + 1
+                yield np.concatenate([*held[:-1], block[:cut]])
+                held, size = [block[cut:]], block.size - cut
+            elif size > LONGEST_LINE_ALONE:
+                held, size = [], 0
+                raise CharrnnError(f"a line of more than {LONGEST_LINE_ALONE:,} characters cannot be scored by itself")
+    except CharrnnError as error:
+        fault = error
+    if size:
+        yield np.concatenate(held)
+    if fault:
+        raise fault
 
 
 def _pieces(blocks: Iterable[Ids], size: int, behind: int, ahead: int) -> Iterator[Piece]:
@@ -146,6 +189,23 @@ class _FromTheLeft:
             self._read(piece.ids, begins[now], ends[now], losses)
         return losses
 
+    def nats_of_lines(self, ids: Ids, end: int) -> Nats:
+        """Return the losses [n] of whole lines, after the symbol that is read before the first one."""
+        losses = np.zeros(ids.size, np.float32)
+        begins = np.append(1, np.flatnonzero(ids[1:-1] == end) + 2)
+        ends = np.append(begins[1:], ids.size)
+        order = np.argsort(begins - ends, kind="stable")
+        for k in range(0, order.size, self.cut.streams):
+            now = order[k : k + self.cut.streams]
+            self._make_room(now.size)
+            self.network.begin(self.window, 0, now.size)
+            self._read(ids, begins[now], ends[now], losses)
+        return losses
+
+    def _make_room(self, streams: int) -> None:
+        if self.window.batch_size < streams:
+            self.window = Window(self.network.architecture, streams, SEQ_LENGTH)
+
     def _starts(self, place: int, end: int) -> list[int]:
         """Return where parts start, from a place to another."""
         if self.in_one_go:
@@ -160,8 +220,7 @@ class _FromTheLeft:
 
     def _prepare(self, piece: Piece, begins: Places) -> None:
         """Set each stream to the state before its part, which begins with the symbol at one of ``begins`` [B]."""
-        if self.window.batch_size < begins.size:
-            self.window = Window(self.network.architecture, begins.size, SEQ_LENGTH)
+        self._make_room(begins.size)
         window, first_of_all = self.window, begins + (piece.place - piece.begin) == 1
         if not (self.in_one_go and piece.place):
             self.network.begin(window, 0, begins.size)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from charrnn.arithmetic import LN_2, exp
 from charrnn.model.network import Network
@@ -116,14 +116,19 @@ def unpredicted(boundary: int | None) -> int:
     return 1 if boundary is None else 0
 
 
-def lines(pieces: Iterable[Scored], vocabulary: Vocabulary, *, longest: int = LONGEST_LINE) -> Iterator[Line]:
+def lines(
+    pieces: Iterable[Scored], vocabulary: Vocabulary, *, longest: int = LONGEST_LINE, alone: bool = False
+) -> Iterator[Line]:
     """Turn scored pieces into lines, or into documents.
 
-    The pieces are from `score_pieces`. At most ``longest`` characters of a line are kept as text.
+    The pieces are from `score_pieces`, or from `score_lines` if ``alone``. At most ``longest`` characters of a line are
+    kept as text.
     """
-    end_symbol = _end_of_line(vocabulary)
+    end_symbol = end_of_line(vocabulary)
     number, text = 1, ""  # of the line that is being read
-    sums = np.array([0.0, -unpredicted(vocabulary.boundary), 0.0])  # nats, characters that are predicted, and unknown
+    sums = np.array(
+        [0.0, 0.0 if alone else -unpredicted(vocabulary.boundary), 0.0]
+    )  # nats, characters that are predicted, and unknown
     for ids, costs in pieces:
         spelt, begin = vocabulary.spell_marked(ids), 0
         ends = np.flatnonzero(ids == end_symbol) + 1
@@ -141,6 +146,14 @@ def lines(pieces: Iterable[Scored], vocabulary: Vocabulary, *, longest: int = LO
         yield _line(number, sums, _shown(text, vocabulary, longest))
 
 
+def posterior(nats: ArrayLike) -> list[float]:
+    """Return the probabilities of models that give a text these losses, if all were equally probable before (Bayes)."""
+    losses = np.asarray(nats, np.float64)
+    weights = np.exp(losses.min() - losses)
+    shares: list[float] = (weights / weights.sum()).tolist()
+    return shares
+
+
 def _line(number: int, sums: NDArray[np.float64], text: str) -> Line:
     nats, characters, unknown = sums.tolist()
     return Line(number, int(characters), nats, text, int(unknown))
@@ -152,7 +165,7 @@ def characters(pieces: Iterable[Scored], vocabulary: Vocabulary, *, at_once: int
     The pieces are from `score_pieces`; `at_once` characters are converted at once.
     """
     names = *vocabulary.symbol_names, "\N{REPLACEMENT CHARACTER}"
-    end_symbol = _end_of_line(vocabulary)
+    end_symbol = end_of_line(vocabulary)
     place, line, start = 1, 1, 1  # of the next character, and the place where its line starts
     given = unpredicted(vocabulary.boundary)  # characters that are still to be given
     for ids, costs in pieces:
@@ -174,7 +187,7 @@ def characters(pieces: Iterable[Scored], vocabulary: Vocabulary, *, at_once: int
             place, line, start = place + part.size, int(numbers[-1] + ended[-1]), int(starts[-1])
 
 
-def _end_of_line(vocabulary: Vocabulary) -> int:
+def end_of_line(vocabulary: Vocabulary) -> int:
     """Return the symbol that ends a line, or −1.
 
     In documents, it ends a document.

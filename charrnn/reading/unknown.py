@@ -21,15 +21,16 @@ class Unknown:
     predicts the same characters as a network that knows it.
     """
 
-    def __init__(self, vocabulary: Vocabulary, rule: str) -> None:
-        self.vocabulary, self.rule = vocabulary, rule
+    def __init__(self, vocabulary: Vocabulary, rule: str, *, alone: bool = False) -> None:
+        """Begin a text; if its lines are scored ``alone``, no character is given."""
+        self.vocabulary, self.rule, self.alone = vocabulary, rule, alone
         self._places = np.zeros(0, np.int64)  # of unknown characters: the symbols that are scored before each
         self._scored = 0  # symbols that have been read and are scored
         self._given = False  # whether the first character is unknown, and the start symbol is given in its place
 
     def taken_out(self, blocks: Iterable[Ids]) -> Iterator[Ids]:
         """Yield what the network reads of blocks."""
-        vocabulary, begun = self.vocabulary, False
+        vocabulary, begun = self.vocabulary, self.alone
         for block in blocks:
             marked = block == vocabulary.unknown_symbol
             scored = block != (-1 if vocabulary.boundary is None else vocabulary.boundary)

@@ -350,6 +350,60 @@ def test_documents_instead_of_lines(of_documents, folder, run):
     )
 
 
+def test_lines_by_themselves(trained, folder, run):
+    """With --alone, equal lines get equal bits, those of the line between two line feeds; none depends on another."""
+    lines = ["der Mann", "die Frau", "", "der Mann", "im Haus und im Garten" * 40, "der Mann"]
+    Path("lines.txt").write_text("\n".join(lines))
+    told = records(run("eval", trained, "lines.txt", "--per-line", "--alone", "--json"))
+    assert [row["text"] for row in told] == lines
+    assert len({row["bits"] for row in told if row["text"] == "der Mann"}) == 2  # the last one has no line feed
+    model = charrnn.load(trained)
+    for row, line in list(zip(told, lines, strict=True))[:-1]:
+        score = model.score(f"\n{line}\n")
+        assert np.float32(row["bits"]) == np.float32(score.nats * BITS)
+        assert row["characters"] == score.characters == len(line) + 1
+    scores = model.score_lines(lines)
+    assert [score.nats for score in scores] == [model.score(f"\n{line}\n").nats for line in lines]
+    top = records(run("eval", trained, "lines.txt", "--top", 2, "--alone", "--json"))
+    ranked = sorted((row for row in told if row["text"]), key=lambda row: -row["bits_per_char"])
+    assert top == ranked[:2]
+
+
+def test_unknown_characters_of_lines_by_themselves(trained, folder, run):
+    """Each unknown character is charged, the first of a text too, as it is not given."""
+    Path("lines.txt").write_text("Ωder Mann\nder ΩMann\nder Mann\n", encoding="utf-8")
+    told = records(run("eval", trained, "lines.txt", "--per-line", "--alone", "--json", "--unknown", "charge"))
+    assert [(row["characters"], row["unknown"]) for row in told] == [(10, 1), (10, 1), (9, 0)]
+    charged = math.log2(1_114_112)
+    assert [row["bits"] - told[2]["bits"] for row in told] == pytest.approx([charged, charged, 0.0], abs=1e-4)
+
+
+def test_who_wrote_each_line(trained, other, folder, run):
+    """With -m, each line has each model's probability; several texts have their lines one after the other."""
+    Path("a.txt").write_text("der Mann\nxyzzy\n")
+    Path("b.txt").write_text("die Frau")
+    for alone in ((), ("--alone",)):
+        told = records(
+            run("eval", trained, "-m", other, "a.txt", "b.txt", "--per-line", "--json", "--unknown", "charge", *alone)
+        )
+        assert [(row["model"], row["file"], row["line"]) for row in told] == [
+            (str(model), file, line)
+            for file, line in (("a.txt", 1), ("a.txt", 2), ("b.txt", 1))
+            for model in (trained, other)
+        ]
+        for first, second in zip(told[::2], told[1::2], strict=True):
+            assert first["probability"] + second["probability"] == pytest.approx(1.0)
+            odds = 2.0 ** (second["bits"] - first["bits"])
+            assert first["probability"] / second["probability"] == pytest.approx(odds, rel=1e-4)
+    skipped = records(run("eval", trained, "-m", other, "a.txt", "--per-line", "--json", "--unknown", "skip"))
+    assert [row["probability"] is None for row in skipped] == [False, False, True, True]
+    rows = values(run("eval", trained, "a.txt", "b.txt", "--per-line", "--tsv", "--unknown", "skip"))
+    assert [row["file"] for row in rows] == ["a.txt", "a.txt", "b.txt"]
+    assert "probability" not in rows[0]
+    piped = run("eval", trained, "-m", other, "-", "--per-line", "--alone", stdin=b"der Mann\n")
+    assert piped.code == 0, piped.err
+
+
 # Characters
 
 
@@ -534,7 +588,8 @@ def test_help_says_what_copied_takes(run):
         (("corpus.txt", "--top", 0), ["--top"]),
         (("corpus.txt", "--copied-run", 5), ["--copied-run", "--copied"]),
         (("corpus.txt", "--copied", "corpus.txt", "--copied-run", 0), ["--copied-run"]),
-        (("corpus.txt", "corpus.txt", "--per-line"), ["--per-line", "one text"]),
+        (("corpus.txt", "corpus.txt", "--per-char"), ["--per-char", "one text"]),
+        (("corpus.txt", "--alone"), ["--alone", "--per-line"]),
         (("corpus.txt", "-m", "MODEL", "--top", 1), ["--top", "one model"]),
         (("-", "-"), ["only once"]),
         (("-", "--copied", "-"), ["only once"]),

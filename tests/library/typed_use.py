@@ -20,7 +20,9 @@ def use_a_model(path: Path) -> charrnn.Model:
         text += character
     best: list[tuple[str, float]] = model.next_characters("th", k=3)
     score: charrnn.Score = model.score(text, threads=1)
-    bits: float = score.bits_per_char + score.nats_per_char + score.perplexity
+    scores: list[charrnn.Score] = model.score_lines([text], unknown="charge")
+    share: float = scores[0].unknown_share * scores[0].unknown
+    bits: float = share + score.bits_per_char + score.nats_per_char + score.perplexity
     records: list[charrnn.Character] = model.per_character(Path("other.txt"))
     first: float | None = records[0].bits
     states: dict[str, NDArray[np.float32]] = model.states("text")

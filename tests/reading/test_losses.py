@@ -1,13 +1,16 @@
 """What a character costs in a long text: the same whatever comes after it, and nearly what it would in one go."""
 
+from itertools import islice
+
 import numpy as np
 import pytest
 
 from charrnn.cells.architecture import Architecture
 from charrnn.cells.initial import initialize
+from charrnn.errors import CharrnnError
 from charrnn.model.network import Network
 from charrnn.model.team import Team
-from charrnn.reading.losses import CONTEXT, PART, Cut, score_pieces
+from charrnn.reading.losses import CONTEXT, PART, Cut, score_lines, score_pieces
 from tests import naive
 from tests.helpers.networks import bidirectional, wide, zero_state
 from tests.rows import NAMES, ROWS, fitted
@@ -109,3 +112,30 @@ def test_a_cell_that_never_forgets_reads_in_one_go(cell):
     found = losses_of(network, ids)
     in_one_go = losses_of(network, ids, cut=Cut(piece=1 << 20, stream_length=1 << 20))
     assert found.tobytes() == in_one_go.tobytes()
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru", "clockwork"])
+def test_lines_are_scored_by_themselves(cell):
+    """Each costs what the line alone costs after what ends a line, bit for bit, whatever lines are beside it."""
+    network, end = network_of(cell, {}), 3
+    ids = text_of(3000)
+    with Team(2) as team:
+        for places, at_once in (([], 1 << 18), (range(7, 3000, 97), 100), ([1500], 1)):
+            pieces = list(score_lines(network, np.split(ids, places), team, end, end, at_once=at_once))
+            assert np.array_equal(np.concatenate([part for part, _ in pieces]), ids)
+            found = np.concatenate([nats for _, nats in pieces])
+            cuts = np.flatnonzero(ids[:-1] == end) + 1
+            for line, nats in list(zip(np.split(ids, cuts), np.split(found, cuts), strict=True))[:: 9 if places else 1]:
+                alone = losses_of(network, np.append(end, line).astype(np.uint8), cut=Cut())
+                assert nats.tobytes() == alone[1:].tobytes()
+
+
+def test_lines_need_one_direction_and_an_end():
+    """A bidirectional network has no line by itself, and a line without end does not fill the memory."""
+    network, _ = bidirectional("rnn")
+    with Team(1) as team:
+        with pytest.raises(CharrnnError, match="bidirectional"):
+            list(score_lines(network, [text_of(9)], team, 3, 3))
+        endless = (np.zeros(1 << 22, np.uint8) for _ in range(6))
+        with pytest.raises(CharrnnError, match="a line of more than 20,000,000 characters"):
+            next(score_lines(network_of("rnn", {}), islice(endless, 6), team, 3, 3, at_once=1 << 30))
