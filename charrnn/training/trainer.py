@@ -125,7 +125,7 @@ class Trainer:
         try:
             progress, trainer.history = legs.rescaled(checkpoint, ratio)
             trainer.state = state = State.of(progress)
-            trainer._begun = state.has_best  # else the first values are needed for rollbacks
+            trainer._begun = state.has_best or state.last_is_best  # else it could go back to the first values
             trainer.learner.restore(legs.fitted(resume, trainer.learner) if changes else resume)
         except (KeyError, TypeError, ValueError, OverflowError):  # the file is intact, but no run can have this state
             raise CharrnnError("the state of the run does not fit its settings") from None

@@ -14,6 +14,7 @@ from charrnn.model.transfer import common_vocabulary, starting_weights
 from charrnn.reading.scoring import score
 from charrnn.text.ingest import Corpus
 from charrnn.text.vocabulary import Vocabulary
+from charrnn.training import learner
 from charrnn.training.pace import Pace
 from charrnn.training.settings import Settings, default_epochs
 from charrnn.training.trainer import Trainer
@@ -74,6 +75,30 @@ def test_a_resumed_run_equals_one_that_never_stopped(cell, optimizer):
                     if stop is not None and record.step >= stop:
                         trainer.stop = True
         assert state_of(trainer) == state_of(whole)
+
+
+def test_first_values_are_drawn_once_and_only_if_they_are_needed(monkeypatch):
+    """Not for a run that nobody asks for its network, nor for one that goes on from a validation."""
+    drawn, original = [], learner.first_values
+
+    def spy(*arguments):
+        drawn.append(arguments)
+        return original(*arguments)
+
+    monkeypatch.setattr(learner, "first_values", spy)
+    text = corpus_of(rhyme(1500))
+    with Team(1) as team:
+        trainer = Trainer(SMALL, text, team)
+        assert (trainer.nbytes > 0, trainer.finished, drawn) == (True, False, [])
+        first = trainer.checkpoint()
+        assert [record.best for record in trainer.run()][-1]
+        assert len(drawn) == 1
+        assert Trainer.resumed(trainer.checkpoint(), text, team).network.weights.flat.any()
+        assert len(drawn) == 1
+        again = Trainer.resumed(first, text, team)  # it could have to go back to them
+        assert len(drawn) == 2
+        assert list(again.run())
+        assert state_of(again) == state_of(trainer)
 
 
 def test_every_step_is_counted_and_validated_in_time():
