@@ -91,7 +91,7 @@ def work():
         found[f"characters, {model}"] = [(c.bits, c.probability) for c in model.per_character(text)]
     found["next"] = one.next_characters("the ca", 9)
     for options in ({}, {"beam": 1}, {"temp": 0.9, "seed": 4}, {"temp": 0.2, "seed": 4}):
-        found[f"fillings, {options}"] = [c.record for c in both.completions("the c_t was f____and__", 3, **options)]
+        found[f"fillings, {options}"] = [asdict(c) for c in both.completions("the c_t was f____and__", 3, **options)]
     return found
 
 

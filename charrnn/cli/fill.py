@@ -2,8 +2,8 @@
 
 import json
 import sys
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ from charrnn.writing.controls import BEAM, HOTTEST, SMALLEST
 
 if TYPE_CHECKING:
     from charrnn.library.opened import OpenedModel
-    from charrnn.writing.completion import Completion
+    from charrnn.text.vocabulary import Vocabulary
     from charrnn.writing.filling import Filler, Filling, Gapped
 
 COLUMNS = (Column("probability", 11, ".4g"), Column("bits_per_char", 9, ".4f"), Column("text"))
@@ -107,7 +107,6 @@ def command(ctx: click.Context, /, **values: Any) -> None:
     """
     options = FillOptions(given=given(ctx), **values)
     form = _check_usage(options)
-    from charrnn.writing.completion import Completion
     from charrnn.writing.filling import Filler
 
     model = open_model(options.model)
@@ -118,7 +117,7 @@ def command(ctx: click.Context, /, **values: Any) -> None:
     )
     compile_noticed(model.network, filler.compile)
     found = _found(options, filler, gapped)
-    _tell(options, form, (Completion(gapped, filling, model.vocabulary) for filling in found))
+    _tell(options, form, gapped, found, model.vocabulary)
 
 
 def _check_usage(options: FillOptions) -> str:
@@ -176,16 +175,23 @@ def _found(options: FillOptions, filler: "Filler", gapped: "Gapped") -> "list[Fi
     return filler.draw(gapped.ids, options.temperature, list(islice(seeds(seed), options.count or 1)))
 
 
-def _tell(options: FillOptions, form: str, completions: "Iterable[Completion]") -> None:
+def _tell(
+    options: FillOptions, form: str, gapped: "Gapped", found: "Sequence[Filling]", vocabulary: "Vocabulary"
+) -> None:
     """Print several completions as records, or a single one as text."""
     from charrnn.cli.fill_output import write_completed
+    from charrnn.writing.completion import Completion, completed, excerpt
 
+    if form not in ("json", "tsv") and not (options.best or options.count):
+        write_completed(completed(gapped, found[0], vocabulary), ended=not options.from_stdin)
+        return
+    completions = [Completion.of(gapped, filling, vocabulary) for filling in found]
     if form == "json":
         for completion in completions:
-            click.echo(json.dumps(completion.record))
-    elif form == "tsv":
-        write(((c.probability, c.bits_per_char, c.text) for c in completions), COLUMNS, form)
-    elif options.best or options.count:
-        write(((c.probability, c.bits_per_char, c.excerpt) for c in completions), COLUMNS, form)
-    else:
-        write_completed(next(iter(completions)).data, ended=not options.from_stdin)
+            click.echo(json.dumps(asdict(completion)))
+        return
+    rows = (
+        (c.probability, c.bits_per_char, c.text if form == "tsv" else excerpt(gapped, filling, vocabulary))
+        for c, filling in zip(completions, found, strict=True)
+    )
+    write(rows, COLUMNS, form)

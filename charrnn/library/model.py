@@ -6,7 +6,6 @@ import codecs
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import replace
 from functools import cached_property
 from itertools import chain, islice
 from pathlib import Path
@@ -16,10 +15,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias, Unpack
 from charrnn.errors import CharrnnError
 from charrnn.library.keywords import ScoredUnknown, Unknown, WritingOptions, controls_of
 from charrnn.library.opened import OpenedModel
+from charrnn.library.saving import whole, write_model
 from charrnn.library.signatures import PathOf, is_rather_a_text, names_a_file, path_of, public
 from charrnn.library.terms import in_terms, quoted, warn
 from charrnn.model import model_file
 from charrnn.model.model_file import Checkpoint
+from charrnn.storage.files import shown
 from charrnn.text.defaults import MARK, SCORED_UNKNOWN, UNKNOWN
 from charrnn.text.ingest import name_of, read_stream, read_string
 from charrnn.text.vocabulary import Ids, Vocabulary
@@ -63,9 +64,16 @@ class Model:
 
     def __init__(self, checkpoint: Checkpoint, path: str = "") -> None:
         self._opened = OpenedModel(checkpoint, path)
+        self._file = Path(path).absolute()  # wherever the process goes later
 
     def __repr__(self) -> str:
-        return f"<charrnn.Model: {self._opened.architecture.description}, {len(self.vocabulary):,} symbols>"
+        words = [self._opened.architecture.description, f"{len(self.vocabulary):,} symbols"]
+        if self.vocabulary.separator:
+            words.append(f"documents separated by {quoted(self.vocabulary.separator)}")
+        losses = [record.get("val_loss") for record in self._opened.checkpoint.history]
+        if known := [loss for loss in losses if isinstance(loss, int | float)]:
+            words.append(f"validation {min(known):.3f}")
+        return f"<charrnn.Model: {', '.join([*words, shown(self.path)] if self.path else words)}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Model, (self._opened.checkpoint, self.path)
@@ -108,11 +116,15 @@ class Model:
     def save(self, path: PathOf, *, slim: bool = False, force: bool = False) -> None:
         """Write a model file, whole or not at all.
 
-        A model that a `Run` trained keeps what ``resume`` needs, unless ``slim``; a loaded model does not have it.
-        Raises CharrnnError if the file cannot be written, if it exists without ``force``, or if it exists and is not a
-        model.
+        The file also has what ``resume`` needs, unless ``slim``. A model that was loaded takes that from its file,
+        which must still have the same model; if that file is slim, the new one is, too. Raises CharrnnError if the file
+        cannot be written, if it exists without ``force``, if it exists and is not a model, or if the model's own file
+        has changed.
         """
-        write_model(self._opened.checkpoint, path, slim=slim, force=force)
+        checkpoint = self._opened.checkpoint
+        if self.path and not (slim or checkpoint.slim or checkpoint.resume):
+            checkpoint = whole(checkpoint, self._file)
+        write_model(checkpoint, path, slim=slim, force=force)
 
     @public
     def sample(self, prime: str = "", **options: Unpack[WritingOptions]) -> str:
@@ -309,7 +321,7 @@ class Model:
             raise CharrnnError(
                 f"the temperature must be more than 0, not {temp:g}; without temp, the best is filled in"
             )
-        return [Completion(gapped, filling, self.vocabulary) for filling in found]
+        return [Completion.of(gapped, filling, self.vocabulary) for filling in found]
 
     def _blocks(self, text: Text, unknown: str) -> Iterator[Ids]:
         """Encode a text."""
@@ -367,17 +379,6 @@ class Model:
         for part in parts:
             yield from decoder.decode(self.vocabulary.decode_bytes(part))
         yield from decoder.decode(b"", True)
-
-
-def write_model(checkpoint: Checkpoint, path: PathOf, *, slim: bool, force: bool) -> None:
-    """Write a model file.
-
-    Raises CharrnnError if it cannot be written, if a file exists that is not to be replaced, or that is not a model.
-    """
-    target = path_of(path)
-    model_file.require_replaceable(target)
-    model_file.check_writable(target, force=force)
-    model_file.save(target, replace(checkpoint, resume=None) if slim else checkpoint)
 
 
 def _seed(seed: int | None) -> int:

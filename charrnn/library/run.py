@@ -14,9 +14,9 @@ from typing import Any, NoReturn, Unpack
 
 from charrnn.errors import CharrnnError
 from charrnn.library.keywords import INHERITED, TrainingOptions, seconds_of
-from charrnn.library.model import Model, write_model
+from charrnn.library.model import Model
 from charrnn.library.preparation import Symbols, Texts, new_trainer, resumed_trainer, separator_of
-from charrnn.library.saving import Store
+from charrnn.library.saving import Store, write_model
 from charrnn.library.signatures import PathOf, path_of, public
 from charrnn.library.terms import python_terms, warn
 from charrnn.library.texts import CorpusOf, texts_of

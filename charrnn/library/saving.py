@@ -1,11 +1,15 @@
-"""The model file of a run that is being trained: written at intervals and at the end."""
+"""Writing model files: of a model, and of a run that is being trained, at intervals and at the end."""
 
 import math
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from charrnn.errors import CharrnnError
+from charrnn.library.signatures import PathOf, path_of
+from charrnn.storage.files import shown
 
 if TYPE_CHECKING:
     from charrnn.model.model_file import Checkpoint
@@ -78,3 +82,35 @@ class Store:
             self.saved, self._cost = True, self._clock() - began
         finally:
             self._last = self._clock()
+
+
+def write_model(checkpoint: "Checkpoint", path: PathOf, *, slim: bool, force: bool) -> None:
+    """Write a model file.
+
+    Raises CharrnnError if it cannot be written, if a file exists that is not to be replaced, or that is not a model.
+    """
+    from charrnn.model.model_file import check_writable, require_replaceable, save
+
+    target = path_of(path)
+    require_replaceable(target)
+    check_writable(target, force=force)
+    save(target, replace(checkpoint, resume=None) if slim else checkpoint)
+
+
+def whole(model: "Checkpoint", path: Path) -> "Checkpoint":
+    """Return a loaded model with the state of its run, from the file that it was loaded from.
+
+    Raises CharrnnError if that file has another model now, or none.
+    """
+    from charrnn.model.model_file import load
+
+    alone = "slim=True saves the model alone, which cannot be trained further"
+    try:
+        stored = load(path, resume=True)
+    except CharrnnError as error:
+        raise CharrnnError(f"{error}; {alone}") from None
+    kept = ("architecture", "vocabulary", "training", "history", "corpus")
+    same = all(getattr(stored, name) == getattr(model, name) for name in kept)
+    if not (same and all((stored.parameters[name] == values).all() for name, values in model.parameters.items())):
+        raise CharrnnError(f"{shown(path)} has changed since the model was loaded from it; {alone}")
+    return stored

@@ -78,7 +78,8 @@ class Checkpoint:
     training: dict[str, Any]  # JSON: the settings of the run
     history: list[dict[str, Any]]  # JSON: one record per validation
     corpus: dict[str, Any]  # JSON: sources, SHA-256, number of characters
-    resume: Resume | None = None  # None: a slim file, for sampling and scoring only
+    resume: Resume | None = None  # None: for sampling and scoring only
+    slim: bool = False  # whether it was read from a file without the run's state
 
 
 def require_storable(architecture: Architecture, moments: int) -> None:
@@ -186,6 +187,7 @@ def load(path: str | Path, *, resume: bool = False) -> Checkpoint:
         )
         if resume
         else None,
+        slim="progress" not in meta,
     )
 
 

@@ -1,7 +1,7 @@
 """How well a network predicts a text of any length: as a whole, for each line, or for each character."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import numpy as np
@@ -23,6 +23,9 @@ Fields: TypeAlias = tuple[int, int, int, str, float | None, float | None]  # of 
 class Character:
     """A character of a text: its place in the text, its line (or document), and its place in the line, all from 1.
 
+    Places are counted in the text as the model reads it: CRLF is one character, a byte order mark is none, and an
+    unknown character counts, too, even if it is skipped. In a model of bytes, each byte counts.
+
     A character that is not predicted, because it is the first one of a text and given, or unknown and skipped, has no
     bits and no probability.
     """
@@ -39,6 +42,9 @@ class Character:
 class Score:
     """The loss over a text: `nats` in total, for `characters` predictions.
 
+    The mean is `nats_per_char`, as in training, or `bits_per_char` = nats per character / ln 2. The `perplexity`, the
+    exponential of the mean in nats, is the number of equally probable characters with the same loss.
+
     `unknown` characters, a share of the text, are not in the model's vocabulary. They are predicted as the character
     that replaces them, or charged, or are not among the predictions, as ``unknown`` says.
     """
@@ -47,21 +53,18 @@ class Score:
     characters: int
     unknown: int = 0
     unknown_share: float = 0.0
+    nats_per_char: float = field(init=False)
+    bits_per_char: float = field(init=False)
+    perplexity: float = field(init=False)
 
-    @property
-    def nats_per_char(self) -> float:
-        """Mean loss in nats, as in training."""
-        return self.nats / self.characters
-
-    @property
-    def bits_per_char(self) -> float:
-        """Mean loss in bits: nats / ln 2."""
-        return self.nats_per_char / LN_2
-
-    @property
-    def perplexity(self) -> float:
-        """Exponential of the mean loss in nats: the number of equally probable characters with the same loss."""
-        return float(exp(min(self.nats_per_char, 700.0)))
+    def __post_init__(self) -> None:
+        mean = self.nats / max(1, self.characters)  # 0 if nothing was predicted
+        for name, value in (
+            ("nats_per_char", mean),
+            ("bits_per_char", mean / LN_2),
+            ("perplexity", float(exp(min(mean, 700.0)))),
+        ):
+            object.__setattr__(self, name, value)
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from charrnn.text.defaults import MARK, UNKNOWN
 Ids: TypeAlias = NDArray[np.unsignedinteger[Any]]
 
 STAND_INS = "\N{REPLACEMENT CHARACTER}? "  # "replace" uses the first of these that is in the vocabulary
+SHOWN = 40  # characters in a `repr`
 TEXT_BLOCK = 1 << 20  # characters or bytes converted at a time, so that memory hardly exceeds text and result
 MARKS = (  # byte order marks of other Unicode encodings; the longer ones first, as a shorter one is their prefix
     (codecs.BOM_UTF32_LE, "UTF-32"),
@@ -58,6 +59,12 @@ class Vocabulary:
         codes = _code_points(self.characters)
         if not (codes[:-1] < codes[1:]).all() or (self.byte_level and self.characters):
             raise ValueError("characters must be distinct and in code point order, and empty for bytes")
+
+    def __repr__(self) -> str:
+        some = repr(self.characters[:SHOWN]) + "…" * (len(self.characters) > SHOWN)
+        symbols = "256 bytes" if self.byte_level else f"{len(self.characters):,} characters: {some}"
+        documents = f", documents separated by {self.separator[:SHOWN]!r}" if self.separator else ""
+        return f"<Vocabulary: {symbols}{documents}>"
 
     @classmethod
     def of(cls, text: str) -> Vocabulary:

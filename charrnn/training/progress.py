@@ -13,13 +13,18 @@ LARGEST_COUNT = 2**62
 
 @dataclass(frozen=True)
 class Progress:
-    """A report of a run, several times a second; losses are in nats per character."""
+    """A report of a run, several times a second; losses are in nats per character.
+
+    `loss` is the mean over the steps since the last report: as many as fit into a sixth of a second, so it differs from
+    run to run. `val_loss`, in the reports of validations, and the history of the run are the same in every run with the
+    same options: use them to compare runs, or to stop at a target.
+    """
 
     step: int
     epoch: float
     seconds: float
     fraction: float  # of the run
-    loss: float  # mean since the last record
+    loss: float  # mean over the steps since the last report
     learning_rate: float
     grad_norm: float  # of the last step, before clipping
     chars_per_second: float

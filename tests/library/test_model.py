@@ -4,6 +4,7 @@ import json
 import math
 import pickle
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,10 @@ import pytest
 import charrnn
 from charrnn.errors import UnknownWarning
 from charrnn.model import model_file
+from charrnn.text.vocabulary import Vocabulary
 from tests.helpers.commands import enter, json_lines, trained_on
 from tests.helpers.errors import refused
+from tests.helpers.model_files import assert_same_file
 
 SEEDED = {"length": 80, "seed": 5}
 
@@ -160,7 +163,7 @@ def test_gaps_are_filled_as_by_the_command(both, run):
     assert both.fill(text) + "\n" == run("fill", both.path, text).out
     for options, typed in (({}, ("-k", 3)), ({"temp": 0.7, "seed": 4}, ("--temp", 0.7, "--seed", 4, "--count", 3))):
         records = json_lines(run("fill", both.path, text, *typed, "--json"))
-        assert [completion.record for completion in both.completions(text, 3, **options)] == records
+        assert [asdict(completion) for completion in both.completions(text, 3, **options)] == records
     gap = both.completions(text, 1)[0].gaps[1]
     assert (gap.index, len(gap.filling)) == (19, 2)
 
@@ -321,3 +324,69 @@ def test_what_is_skipped_or_replaced_is_a_warning(model):
         model.states("Der MannΩ", unknown="replace")
     score = model.score("Der MannΩ", unknown="charge")
     assert (score.characters, score.unknown, score.unknown_share) == (8, 1, 1 / 9)
+
+
+def test_a_loaded_model_keeps_the_state_of_its_run(folder, monkeypatch):
+    """Its copy can be resumed, as long as its file has the same model; a slim one stays slim."""
+    run = charrnn.train("corpus.txt", hidden=8, epochs=2, threads=1)
+    next(run)
+    run.save("half.npz")
+    model = charrnn.load("half.npz")
+    model.save("copy.npz")
+    assert_same_file("half.npz", "copy.npz")
+    model.save("slim.npz", slim=True)
+    charrnn.load("slim.npz").save("slimmer.npz")
+    assert Path("slim.npz").read_bytes() == Path("slimmer.npz").read_bytes()
+    for copied in (model, pickle.loads(pickle.dumps(model))):
+        copied.save("half.npz", force=True)
+        assert_same_file("half.npz", "copy.npz")
+    Path("elsewhere").mkdir()
+    with monkeypatch.context() as patch:
+        patch.chdir("elsewhere")
+        model.save("copy.npz")
+    assert_same_file("half.npz", "elsewhere/copy.npz")
+    run.finish().save("half.npz", force=True)
+    with refused(r"half\.npz has changed since .* slim=True saves the model alone"):
+        model.save("new.npz")
+    Path("half.npz").unlink()
+    with refused(r"half\.npz does not exist; slim=True saves the model alone"):
+        model.save("new.npz")
+    assert not Path("new.npz").exists()
+    model.save("new.npz", slim=True)
+    assert charrnn.load("new.npz").sample(length=9, seed=1) == model.sample(length=9, seed=1)
+
+
+def test_results_are_rows_of_a_table(model, both):
+    """Scores, samples, completions and characters are dataclasses, whose fields are the columns."""
+    pandas = pytest.importorskip("pandas")
+    score = model.score("Der Mann und die Frau")
+    table = pandas.DataFrame([score, score])
+    assert table["bits_per_char"].tolist() == 2 * [score.bits_per_char]
+    assert table["perplexity"][0] == pytest.approx(2.0**score.bits_per_char)
+    assert table["nats_per_char"][0] == score.nats / score.characters
+    for rows in (model.samples(2, length=5), both.completions("Der M_nn", 3), model.per_character("Der Mann")):
+        table = pandas.DataFrame(rows)
+        assert list(table.columns) == [field.name for field in fields(rows[0])]
+        assert len(table) == len(rows)
+
+
+def test_a_model_shows_what_it_is(model, words):
+    """Its network, its symbols, its loss and its file in one line, and its vocabulary not at length."""
+    losses = [record["val_loss"] for record in model.info["history"]]
+    assert f"lstm, 1 layer of 16, {len(model.vocabulary)} symbols, validation {min(losses):.3f}, " in repr(model)
+    assert repr(model).endswith(f"{model.path}>")
+    assert r"documents separated by '\n'" in repr(words)
+    long = Vocabulary.of("".join(map(chr, range(1000, 9000))))
+    assert repr(long).startswith("<Vocabulary: 8,000 characters: 'Ϩϩ")
+    assert max(map(len, map(repr, (long, words.vocabulary, Vocabulary.of_bytes())))) < 200
+    assert repr(Vocabulary.of_bytes()) == "<Vocabulary: 256 bytes>"
+
+
+def test_places_are_those_of_the_text_as_it_is_read(model):
+    """From 1; CRLF is one character, and one that is skipped counts."""
+    found = model.per_character("Der\r\nMΩann", unknown="skip")
+    assert [(c.index, c.line, c.column, c.character) for c in found[:5]] == [
+        (1, 1, 1, "D"), (2, 1, 2, "e"), (3, 1, 3, "r"), (4, 1, 4, "\n"), (5, 2, 1, "M")
+    ]  # fmt: skip
+    assert (found[6].index, found[6].character) == (7, "a")
+    assert found[5].bits is None

@@ -308,6 +308,7 @@ def test_a_run_gives_back_its_threads(folder):
     def ours():
         return sum(thread.name.startswith("charrnn-") for thread in threading.enumerate())
 
+    gc.collect()  # runs of other tests
     before = ours()
     run = train(epochs=1)
     assert ours() == before + 1
