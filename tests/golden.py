@@ -1,8 +1,8 @@
 """What the program computed when its results were last recorded: ``python -m tests.golden`` prints digests of it.
 
 A change that only rearranges the code must leave every digest as it is. They are taken by way of the command line, so
-they know nothing of the code's layout. Each run begins with weights that this file draws, as those of a new network
-come from LAPACK, whose last bits depend on the processor.
+they know nothing of the code's layout. All runs but some begin with weights that this file draws, which do not change
+where a new network's first values are meant to.
 """
 
 import hashlib
@@ -24,6 +24,7 @@ from tests.rows import ROWS, settings_of
 SHAKESPEARE = ROOT / "models" / "shakespeare.npz"
 SIZE = ("--hidden", 12)
 SHORT = (*SIZE, "--epochs", 0.001, "--val-fraction", 0, "--lr", 1e-12)
+NEW = "from first values"
 WORDS = (
     "the a cat dog owl sees hears finds under over garden house old green street and then but. yes, no! very".split()
 )
@@ -95,6 +96,8 @@ def trainings():
     found["gru, constant"] = ("gru", "--schedule", "constant", "--warmup", 0, "--threads", 1, "--val-fraction", 0)
     found["lstm, patience"] = ("lstm", "--patience", 1, "--epochs", 30, "--lr", 0.3)
     found["lstm, runs away"] = ("lstm", "--lr", 100, "--clip", 0, "--epochs", 1, "--optimizer", "sgd")
+    for network in ("lstm", "lstm-fgr, 2 layers", "clockwork (1, 2, 5)", "lstm-projection 4", "gru, both sides"):
+        found[f"{network}, {NEW}"] = (network,)
     found["gru, online"] = ("gru, bytes", "--gradient", "rtrl", "--online")
     return found
 
@@ -171,7 +174,8 @@ class Golden:
         """Return digests of a trained network."""
         network, *options = self.trainings[name]
         output = self.folder / f"trained {name}.npz"
-        command = ("--init-from", self.start(network), "--quiet", "--force", "-o", output)
+        begin = (*SIZE, *self.networks[network]) if name.endswith(NEW) else ("--init-from", self.start(network))
+        command = (*begin, "--quiet", "--force", "-o", output)
         if "--online" in options:
             typed("train", "-", *options, *command, stdin=make_text(700, 3).encode())
         else:
@@ -191,8 +195,6 @@ class Golden:
         """Return a digest of each character's bits."""
         lines = typed("eval", self.start(network), "other.txt", "--per-char", "--json", "--threads", 2).splitlines()
         records = [json.loads(line) for line in lines]
-        for record in records:
-            del record["probability"]  # from NumPy's exp, which is not the same on every processor
         return digest(json.dumps(records).encode())
 
     def fillings(self, network):
