@@ -152,7 +152,7 @@ def lines(
 def posterior(nats: ArrayLike) -> list[float]:
     """Return the probabilities of models that give a text these losses, if all were equally probable before (Bayes)."""
     losses = np.asarray(nats, np.float64)
-    weights = np.exp(losses.min() - losses)
+    weights = exp(losses.min() - losses)
     shares: list[float] = (weights / weights.sum()).tolist()
     return shares
 

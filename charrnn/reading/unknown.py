@@ -5,11 +5,12 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
+from charrnn.arithmetic import LN_2
 from charrnn.reading.losses import Scored
 from charrnn.text.defaults import UNKNOWN_BITS
 from charrnn.text.vocabulary import Ids, Vocabulary
 
-COST = UNKNOWN_BITS * math.log(2.0)  # nats
+COST = UNKNOWN_BITS * LN_2  # nats
 
 
 class Unknown:
