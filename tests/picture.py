@@ -1,5 +1,6 @@
-"""The picture in the README: ``python -m tests.picture [FILE]`` trains and samples in a terminal, and draws its screen.
+"""The picture in the README: ``python -m tests.picture [FILE [TIME]]`` trains and samples in a terminal, and draws it.
 
+TIME is how long to train: half a minute is enough if nothing else runs, a busy machine needs two (``2m``).
 It needs tmux, whose screens a program can read, and the plot extra: Pillow and the font come with matplotlib.
 """
 
@@ -23,15 +24,16 @@ from rich.text import Text
 from tests.helpers import ROOT
 
 PICTURE = ROOT / "charrnn" / "cli" / "picture.png"
-TRAIN = "charrnn train corpora/fables.txt --time 30s -o fables.npz --force"
+TRAIN = "charrnn train corpora/fables.txt --time {duration} -o fables.npz --force"
+TIME = "30s"
 SAMPLE = "charrnn sample fables.npz --temp 0.8 --length 300 --seed 1"
-COLUMNS, ROWS = 106, 50  # enough for the longest line, and for all lines without scrolling
+COLUMNS, ROWS = 116, 50  # enough for the longest line, and for all lines without scrolling
 PATIENCE = 300  # seconds
 NEARLY_DONE = re.compile(r" [89]\d%  epoch ")  # the status beside the bar
 PROMPT, PROMPT_COLOR = "$", "38;2;40;200;64"  # red, green and blue after 38;2
 
 FONT_SIZE, CELL, LINE = 25, 15, 36  # pixels; a character of DejaVu Sans Mono is 0.6 of its size wide
-MARGIN, BAR, CORNER, DOT = 44, 60, 18, 9
+MARGIN, BAR, CORNER, DOT = 36, 60, 18, 9
 BACKGROUND, TITLE_BAR, RULE, TITLE, FOREGROUND = "#181a20", "#2c2f39", "#4a4e5a", "#8a8f9c", "#d8dbe2"
 DOTS = ("#ff5f57", "#febc2e", "#28c840")
 SHADES = 128  # colors in the file
@@ -46,7 +48,7 @@ class Terminal:
         self.tmux = ["tmux", "-S", str(folder / "tmux"), "-f", "/dev/null"]
         setup = folder / "setup.sh"
         program = f"PYTHONPATH={shlex.quote(str(ROOT))} {shlex.quote(sys.executable)} -m charrnn"
-        before = f"{{ {TRAIN.replace('30s', '1s')}; {SAMPLE}; }} >before.txt 2>&1"
+        before = f"{{ {TRAIN.format(duration='1s')}; {SAMPLE}; }} >before.txt 2>&1"
         prompt = f"PS1=$(printf '\\033[1;{PROMPT_COLOR}m{PROMPT}\\033[0m ')"
         setup.write_text(f'charrnn() {{ {program} "$@"; }}\n{before}\n{prompt}\n')
         work = folder / "work"
@@ -83,12 +85,12 @@ class Terminal:
         self.wait(lambda last: last.strip() != PROMPT)
 
 
-def record() -> tuple[Lines, Lines]:
+def record(duration: str = TIME) -> tuple[Lines, Lines]:
     """Train and sample; return the screen when training is nearly done, and the lines that follow."""
     with tempfile.TemporaryDirectory() as folder:
         shell = Terminal(Path(folder))
         try:
-            shell.type(TRAIN)
+            shell.type(TRAIN.format(duration=duration))
             training = shell.wait(NEARLY_DONE.search)
             shell.type(SAMPLE)
             return training, shell.prompt()[len(training) - 1 :]  # the next line takes the place of the bar
@@ -134,14 +136,14 @@ def draw(parts: Sequence[Lines], file: Path, *, columns: int = COLUMNS) -> None:
     image.quantize(SHADES, Image.Quantize.FASTOCTREE).save(file, optimize=True)
 
 
-def main(file: Path) -> None:
+def main(file: str | Path = PICTURE, duration: str = TIME) -> None:
     """Record a terminal and draw it."""
     if shutil.which("tmux") is None:
         sys.exit("tmux was not found; install it with your system's package manager")
     if importlib.util.find_spec("matplotlib") is None:
         sys.exit("matplotlib was not found; install it with: pip install '.[plot]'")
-    draw(record(), file)
+    draw(record(duration), Path(file))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if sys.argv[1:] else PICTURE)
+    main(*sys.argv[1:])
