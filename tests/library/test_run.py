@@ -131,6 +131,19 @@ def test_a_run_on_a_text_in_memory_is_resumed_with_it(folder, text):
     assert resumed.finish().info["corpus"]["characters"] == len(text)
 
 
+def test_a_text_in_memory_is_called_the_text(folder, text):
+    """In messages; in the file, it stands where standard input does."""
+    for corpus, words in (
+        ("a" * 300, "the text has only one distinct character"),
+        (b"Der \xff Mann" * 99, "the text is not UTF-8 text"),
+        (b"\r\n" * 99, "the text has only one distinct character"),
+        (b"\xef\xbb\xbf", "there is no text"),
+    ):
+        with refused(words):
+            train(corpus, epochs=1)
+    assert train(text, epochs=1).finish().info["corpus"]["sources"] == ["-"]
+
+
 def test_a_run_starts_from_another_models_weights(folder, text):
     """With its network and vocabulary, which the run cannot change."""
     first = train(epochs=1)
