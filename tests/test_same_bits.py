@@ -14,6 +14,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
+import llvmlite.binding
 import numpy as np
 import pytest
 
@@ -22,6 +23,7 @@ from charrnn.cells.architecture import Architecture
 from charrnn.cells.initial import initialize
 from charrnn.training.rules import SCHEDULES, learning_rate
 from tests.helpers import ROOT
+from tests.helpers.libraries import WITHOUT_AVX, WITHOUT_AVX_512
 from tests.helpers.texts import rhyme
 
 SMALL = {"hidden": 16, "batch_size": 4, "seq_length": 16, "epochs": 3, "seed": 5}
@@ -42,12 +44,16 @@ ARCHITECTURES = (
 PACKAGE = Path(charrnn.__file__).parent
 # What only prints figures, for people: they may differ in the last of many digits.
 FIGURES = ("benchmark/", "cli/", "display/", "training/gradient_flow.py", "reading/tracing.py")
-CHOOSING = "exp exp2 expm1 log log2 log10 log1p logaddexp pow power float_power sin cos tan asin acos atan atan2 sinh "
-CHOOSING += (
-    "cosh tanh erf gamma lgamma cbrt hypot dot vdot inner outer matmul tensordot einsum linalg convolve correlate "
-)
-CHOOSING = {*CHOOSING.split(), *"fft std var cov corrcoef polyval".split()}
-AVX_512 = ("X86_V4", "AVX512")  # beginnings of NumPy's names for it
+CHOOSING = """
+    exp exp2 expm1 log log2 log10 log1p logaddexp pow power float_power cbrt hypot sin cos tan asin acos atan atan2 sinh
+    cosh tanh erf gamma lgamma dot vdot inner outer matmul tensordot einsum linalg convolve correlate fft std var cov
+    corrcoef polyval
+""".split()
+OTHERS = {
+    "here": {},
+    "as on a processor without AVX-512": WITHOUT_AVX_512,
+    "as on one without AVX": WITHOUT_AVX,
+}
 
 
 def digest(values):
@@ -102,24 +108,6 @@ def start(**environment):
     return subprocess.Popen(command, cwd=ROOT, env=ours | environment, stdout=subprocess.PIPE, text=True)
 
 
-def without(beginnings):
-    """Return what keeps NumPy from code for processors' features that this one has, by beginnings of their names."""
-    has = np._core._multiarray_umath.__cpu_features__
-    names = [name for name in np._core._multiarray_umath.__cpu_dispatch__ if has.get(name)]
-    return {"NPY_DISABLE_CPU_FEATURES": " ".join(name for name in names if name.startswith(beginnings))}
-
-
-OTHERS = {
-    "here": {},
-    "as on a processor without AVX-512": {"OPENBLAS_CORETYPE": "Haswell", **without(AVX_512)},
-    "as on one without AVX": {
-        "OPENBLAS_CORETYPE": "Nehalem",
-        "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX2,-FMA",
-        **without(("",)),
-    },
-}
-
-
 def computed(environment):
     """Return what a child process computes."""
     out, _ = start(**environment).communicate(timeout=600)
@@ -149,7 +137,7 @@ def test_no_kernels_of_openblas_change_a_bit(results, kernels):
 
 def test_the_libraries_do_compute_something_else(results):
     """Else the test above would prove nothing."""
-    if "avx512f" not in Path("/proc/cpuinfo").read_text(encoding="utf-8"):
+    if not llvmlite.binding.get_host_cpu_features().get("avx512f"):
         pytest.skip("this processor has no AVX-512")
     here, *others = (result["libraries"] for result in results.values())
     assert all(any(other[library] != here[library] for other in others) for library in here)
@@ -161,6 +149,8 @@ def choosing(tree):
         match node:
             case ast.Attribute(ast.Name("math" | "np" as module), name) if name in CHOOSING:
                 yield f"{module}.{name}"
+            case ast.ImportFrom("math" | "numpy" as module, names):
+                yield from (f"{module}.{alias.name}" for alias in names if alias.name in CHOOSING)
             case ast.BinOp(ast.Constant(), ast.Pow(), ast.Constant() | ast.UnaryOp()):
                 continue  # such as 2.0**-53
             case ast.BinOp(_, ast.Pow() | ast.MatMult()) | ast.AugAssign(_, ast.Pow() | ast.MatMult()):
