@@ -43,14 +43,14 @@ def test_columns_do_not_depend_on_how_many_are_computed_together(monkeypatch):
 @pytest.mark.parametrize("size", [2, 3, 5, 8, 33])
 def test_small_matrices_are_drawn_fairly(size):
     """Over many seeds, entries have the moments of Haar's measure: 0, 1/n and, the fourth, 3/(n (n + 2))."""
-    drawn = np.stack([orthogonal((size, size), seed) for seed in range(4000)]).astype(np.float64) * np.sqrt(size)
+    drawn = np.stack([orthogonal((size, size), seed) for seed in range(2000)]).astype(np.float64) * np.sqrt(size)
     error = 6.0 / np.sqrt(len(drawn))
     assert np.abs(drawn.mean(axis=0)).max() < error
     assert np.abs((drawn**2).mean(axis=0) - 1.0).max() < 1.5 * error
     assert (drawn**4).mean() == pytest.approx(3.0 * size / (size + 2), rel=0.05)
 
 
-@pytest.mark.parametrize("size", [100, 512, 1000])
+@pytest.mark.parametrize("size", [100, 500])
 def test_entries_are_gaussian(size):
     """Entries, and those of the product of two seeds' matrices, are as numbers from a Gaussian with variance 1/n."""
     one, other = orthogonal((size, size), 1).astype(np.float64), orthogonal((size, size), 2)
@@ -91,7 +91,7 @@ def test_other_matrices_are_uniform():
 
 @pytest.mark.slow
 def test_large_networks_begin_at_once():
-    """Twelve orthogonal matrices of 1024 units take less than half a second of a processor."""
+    """Twelve orthogonal matrices of 1024 units take less than a second of a processor."""
     began = time.process_time()
     initialize(Architecture("lstm", 65, 1024, 3), 0)
     assert time.process_time() - began < 1.0
