@@ -8,7 +8,7 @@ state feeds the last three, so each is one product without gaps. With the reset 
 n = tanh(x_t U_n + (r ⊙ h_{t-1}) W_n + b_n). That product must wait for r, and r ⊙ h_{t-1} is kept for each step.
 """
 
-from charrnn.kernels.activations import logistic, tanh
+from charrnn.kernels.activations import logistic, logistic_slope, tanh, tanh_slope
 from charrnn.kernels.llvm.compiler import separate
 from charrnn.kernels.llvm.vector import LANES, fma, load, store
 from charrnn.kernels.product import multiply_add
@@ -74,13 +74,13 @@ def backward(z, states, dh, d_others, layer, weights, part, flags):
                 new = load(z, (t, b, j))
                 update = load(z, (t, b, 2 * size + j))
                 d_h = load(dh, (t + 1, b, j))
-                d_new = d_h * (1.0 - update) * (1.0 - new * new)
+                d_new = d_h * (1.0 - update) * tanh_slope(new)
                 store(z, (t, b, j), d_new)
                 if not flags & RESET_BEFORE:
                     reset = load(z, (t, b, size + j))
-                    store(z, (t, b, size + j), d_new * load(z, (t, b, 3 * size + j)) * (reset * (1.0 - reset)))
+                    store(z, (t, b, size + j), d_new * load(z, (t, b, 3 * size + j)) * logistic_slope(reset))
                     store(z, (t, b, 3 * size + j), d_new * reset)
-                store(z, (t, b, 2 * size + j), d_h * (load(h, (t, b, j)) - new) * (update * (1.0 - update)))
+                store(z, (t, b, 2 * size + j), d_h * (load(h, (t, b, j)) - new) * logistic_slope(update))
                 store(dh, (t, b, j), fma(d_h, update, load(dh, (t, b, j))))
         if flags & RESET_BEFORE:
             clear(d_others[0, layer], first, last, 0, 1)
@@ -89,7 +89,7 @@ def backward(z, states, dh, d_others, layer, weights, part, flags):
                 for j in range(0, size, LANES):
                     reset = load(z, (t, b, size + j))
                     d_fed = load(d_others, (0, layer, 0, b, j))
-                    store(z, (t, b, size + j), d_fed * load(h, (t, b, j)) * (reset * (1.0 - reset)))
+                    store(z, (t, b, size + j), d_fed * load(h, (t, b, j)) * logistic_slope(reset))
                     store(dh, (t, b, j), fma(d_fed, reset, load(dh, (t, b, j))))
         multiply_add(dh[t : t + 1, first:last], z[t : t + 1, first:last, size:], weights.W, t & 1)
 

@@ -15,7 +15,7 @@ first of 16 units; δ of a gate is ∂L/∂a. Sizes: see `arguments.py`.
 
 from typing import NamedTuple
 
-from charrnn.kernels.activations import logistic, tanh
+from charrnn.kernels.activations import logistic, logistic_slope, tanh, tanh_slope
 from charrnn.kernels.llvm.compiler import jit, separate
 from charrnn.kernels.llvm.vector import LANES, chosen_at_least, fma, load, splat, store
 from charrnn.kernels.product import multiply_add
@@ -201,7 +201,7 @@ def back_through_gate(z, place, at, gate, d_gate, d_others, layer, flags):
     t, b, j = at
     if flags & FGR:
         d_gate = d_gate + load(d_others, (1 + place.row, layer, 0, b, j))
-    delta = d_gate * (gate * (1.0 - gate))
+    delta = d_gate * logistic_slope(gate)
     store(z, (t, b, place.column + j), delta)
     return delta
 
@@ -231,7 +231,7 @@ def back_through_step(z, c, d_others, layer, places, at, d_h, peepholes, flags):
     squashed, slope = c_now, splat(1.0)
     if not flags & NOAF:
         squashed = tanh(c_now)  # recomputed, as that is cheaper than storing it
-        slope = 1.0 - squashed * squashed
+        slope = tanh_slope(squashed)
     d_c = fma(d_h * o, slope, load(d_others, (0, layer, 0, b, j)))
     if not flags & NOG:
         delta_o = back_through_gate(z, places.o, at, o, d_h * squashed, d_others, layer, flags)
@@ -248,7 +248,7 @@ def back_through_step(z, c, d_others, layer, places, at, d_h, peepholes, flags):
         d_before = back_through_peephole(delta_f, places.f, j, peepholes, d_before, flags)
     delta_g = d_c * i
     if not flags & NIAF:
-        delta_g = delta_g * (1.0 - g * g)
+        delta_g = delta_g * tanh_slope(g)
     store(z, (t, b, places.g.column + j), delta_g)
     store(d_others, (0, layer, 0, b, j), d_before)
 

@@ -6,7 +6,7 @@ In a clockwork network (Koutník et al. 2014), a unit computes only once in each
 between. Each unit's count of steps since it last computed is a state, so the clock continues from window to window.
 """
 
-from charrnn.kernels.activations import logistic, tanh
+from charrnn.kernels.activations import logistic, logistic_slope, tanh, tanh_slope
 from charrnn.kernels.llvm.compiler import jit, separate
 from charrnn.kernels.llvm.vector import LANES, chosen_at_least, load, maximum, store
 from charrnn.kernels.product import PANEL, multiply_add, share
@@ -71,9 +71,9 @@ def backward(z, states, dh, _d_others, layer, weights, part, flags):
                 if flags & RELU:
                     d_a = chosen_at_least(y, NEXT, d_h)
                 elif flags & SIGMOID:
-                    d_a = d_h * (y * (1.0 - y))
+                    d_a = d_h * logistic_slope(y)
                 else:
-                    d_a = d_h * (1.0 - y * y)
+                    d_a = d_h * tanh_slope(y)
                 if flags & CLOCKWORK:
                     count = load(states, (1, layer, t, b, j))
                     d_a = chosen_at_least(0.5 - count, 0.0, d_a)

@@ -76,6 +76,30 @@ def test_every_gradient_equals_the_complex_step_derivative(cell, options, layers
     assert not expected
 
 
+@pytest.mark.parametrize(("cell", "options"), [row for row in ROWS if row[0] != "lstm-projection"])
+def test_slopes_of_saturated_gates_are_right_to_the_last_bit_of_1(cell, options):
+    """Where gates are anything from 0 to 1, the gradients of biases are the twin's, each for a unit by itself."""
+    case = Case(cell, 2, 240, 1, 1, 1, **fitted(240, options))
+    rng = np.random.default_rng(1)
+    for name, values in case.parameters.items():
+        values[...] = 0.0  # so that no unit depends on another
+        if name == "output.V":
+            values[...] = 2.0**-10, -(2.0**-10)
+        elif name.startswith("layer0.b"):  # hn, and g without activation, are factors of gradients
+            size = 1.0 if name.endswith("hn") or (cell, name) == ("lstm-niaf", "layer0.b_g") else 10.0
+            values[...] = rng.uniform(-size, size, values.shape).astype(np.float32)
+        case.network.weights.named[name][...] = values
+    case.run()
+    likelier, other = case.window.logits[0, 0, :2].astype(np.float64)  # the gradient of the logits
+    d_h = (likelier - other) * 2.0**-10
+    for name, values in case.parameters.items():
+        if name.startswith("layer0.b"):
+            moved = case.parameters | {name: values + 1e-30j}
+            _, (final,), _ = naive.forward(cell, moved, case.window.ids, case.state, **case.options)
+            slopes = final["h"][0].imag / 1e-30
+            np.testing.assert_allclose(case.gradients[name] / d_h, slopes, rtol=1e-6, atol=1.1 * 2.0**-23, err_msg=name)
+
+
 def _spread(rows, count):
     """Return pairs of a row and a size of RAGGED: every one with those of PLAIN, and some with each other row."""
     pairs = [((cell, {}), sizes) for cell in PLAIN for sizes in RAGGED]

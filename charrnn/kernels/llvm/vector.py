@@ -19,6 +19,7 @@ from charrnn.kernels.llvm.compiler import intrinsic
 from charrnn.kernels.llvm.processor import FEATURES, X86
 
 LANES = 16  # floats in a vector: 64 bytes, a cache line
+ROUNDING = 1.5 * 2**23 + 127.0  # a float that is added to it is rounded to an integer
 
 FLOAT = ir.FloatType()
 INT32 = ir.IntType(32)
@@ -152,18 +153,22 @@ def _chosen_at_least(builder: Any, x: Any, threshold: Any, value: Any) -> Any:
 
 
 def _power_of_two(builder: Any, n: Any) -> Any:
-    biased = builder.add(builder.fptosi(n, INTEGERS), ir.Constant(INTEGERS, [127] * LANES))
-    return builder.bitcast(builder.shl(biased, ir.Constant(INTEGERS, [23] * LANES)), VECTOR)
+    bits = builder.bitcast(n, INTEGERS)
+    return builder.bitcast(builder.shl(bits, ir.Constant(INTEGERS, [23] * LANES)), VECTOR)
 
 
 splat = _function(1, lambda builder, a: a)
-fma = _function(3, fma_value)
+fma = _function(3, fma_value)  # a·b + c
+fnma = _function(3, lambda builder, a, b, c: fma_value(builder, builder.fneg(a), b, c))  # c − a·b
 minimum = _function(2, _choose("<"))
 maximum = _function(2, _choose(">"))
 chosen_at_least = _function(3, _chosen_at_least)  # (x, t, y): y where x ≥ t, else 0
-floor = _function(1, lambda builder, a: call_llvm(builder, "llvm.floor", a))
+absolute = _function(1, lambda builder, a: call_llvm(builder, "llvm.fabs", a))
+with_sign = _function(2, lambda builder, a, b: call_llvm(builder, "llvm.copysign", a, b))  # |a| with the sign of b
 square_root = _function(1, lambda builder, a: call_llvm(builder, "llvm.sqrt", a))
-power_of_two = _function(1, _power_of_two)  # 2ⁿ for an integer n from -126 to 127, by the bits of a float
+# 2ⁿ of ROUNDING + n, for an integer n from -126 to 127, or infinity for 128: the last bits of that number are those of
+# n, with the bias of an exponent.
+power_of_two = _function(1, _power_of_two)
 
 
 # Memory.
