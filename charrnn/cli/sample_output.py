@@ -54,6 +54,7 @@ class PlainOutput:
         self._characters = Characters()
         self._begun = False
         self._line_is_open = False
+        self._nothing_written = False  # of a sample
         self._flushed = 0.0
 
     def begin(self, prime: "NDArray[Any]") -> None:
@@ -61,7 +62,7 @@ class PlainOutput:
         if self._begun:
             self._end_text()
             self._put((self.vocabulary.separator or "\n\n"[not self._line_is_open :]).encode())
-        self._begun = True
+        self._begun = self._nothing_written = True
         self.go_on(prime)
 
     def go_on(self, prime: "NDArray[Any]") -> None:
@@ -80,7 +81,8 @@ class PlainOutput:
     def close(self) -> None:
         """End the last line if needed; report what was copied."""
         self._end_text()
-        if self._line_is_open and (not self.single or self.on_terminal):
+        ends_line = self._line_is_open or (self._nothing_written and bool(self.vocabulary.separator))
+        if ends_line and (not self.single or self.on_terminal):
             self._put(b"\n")
         self.flush()
         if self.copies is not None:
@@ -102,6 +104,7 @@ class PlainOutput:
     def _write(self, symbols: "NDArray[Any]", bits: "NDArray[Any]") -> None:
         """Write symbols [n] with their bits [n]."""
         data = self.vocabulary.decode_bytes(symbols)
+        self._nothing_written = self._nothing_written and not data
         if not self.on_terminal:
             self._put(data)
         elif data:

@@ -159,7 +159,7 @@ def test_a_network_that_has_learnt_nothing_guesses(team, cell):
 def test_a_network_learns_a_short_clause(team):
     """After a moment of training it knows nearly all of the shortest distance; the figures are those of its run."""
     task = Task(distances=(5,), hidden=32, steps=350, lr=0.02, validation=64, pairs=100)
-    (result,) = recall.recall("lstm", team, 0, task)
+    (result,) = recall.recall("lstm", team, 1, task)
     assert result.accuracy > 0.9
     assert (result.cell, result.hidden, result.distance, result.sentences) == ("lstm", 32, 5, 200)
     assert result.parameters == Architecture("lstm", len(recall.VOCABULARY), 32).parameter_count()

@@ -367,7 +367,7 @@ def test_a_learned_first_state_is_learnt_and_read(tmp_path):
     inputs, targets, _ = streams.span(0, 1)
     expected = naive.loss("lstm", twin, inputs[0], targets[0], None) * np.count_nonzero(targets >= 0)
     assert scored[0] == pytest.approx(expected, rel=1e-5)
-    assert scored[1] != pytest.approx(expected, rel=1e-3)
+    assert scored[1] != pytest.approx(expected, rel=2e-5)
     sampler = Sampler(network)
     sampler.read(ids[:1])
     first = naive.forward("lstm", twin, ids[:1, np.newaxis].astype(np.int32), None)[0]

@@ -58,7 +58,7 @@ def test_training_as_json(measure):
     """One object with the sizes, what counts as a FLOP, the figures, and quotients of these very figures."""
     told = json.loads(measure(*SMALL, "--cell", "gru", "--layers", 2, "--only", "training", "--json").out)
     assert (told["threads"], told["rounds"]) == (2, 3)
-    assert "multiplication or an addition" in told["flop"]
+    assert "multiplication or addition" in told["flop"]
     training = told["results"]["training"]
     assert (training["cell"], training["layers"], training["hidden"], training["work"]) == ("gru", 2, 16, "training")
     assert (training["batch_size"], training["seq_length"]) == (16, 32)

@@ -153,7 +153,7 @@ def test_turns_go_on_from_each_other():
     assert len(first) == len(second) == 20
     assert played.text.decode() == "ab" + KINDS["text"].decode(first) + "c" + KINDS["text"].decode(second)
     other = conversation()
-    list(other.take("c"))
+    list(other.take("bbb"))
     assert not np.array_equal(written(other.take("c")), second)
 
 

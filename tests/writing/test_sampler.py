@@ -328,7 +328,7 @@ def bound(freedom):
 @pytest.mark.parametrize("controls", [Controls(), *ALONE, TOGETHER], ids=str)
 def test_drawn_characters_are_distributed_as_stated(controls):
     """What thousands of streams draw after the same text: chi-square tells it from any other control's distribution."""
-    net = opinionated("lstm", 9, 8, 1, scale=1.0)
+    net = opinionated("lstm", 9, 8, 1, scale=1.0, seed=9)
     net.weights.named["output.c"][...] = np.arange(9) * 0.3
     context = [1, 5, 2, 2, 8, 0, 6]
     origin = Sampler(net, controls=controls)
