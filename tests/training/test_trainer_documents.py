@@ -21,6 +21,12 @@ from tests.helpers.texts import corpus_of, drawn_documents, symbols_of
 from tests.rows import KINDS
 
 
+def run_to(trainer, step):
+    """Train up to a step."""
+    for _ in trainer.run():
+        trainer.stop = trainer.state.step >= step
+
+
 def corpus(documents):
     """Make a corpus of lines."""
     return corpus_of("\n".join(documents), "\n")
@@ -46,9 +52,8 @@ def test_a_run_on_documents_repeats_and_resumes(tmp_path, cell, documents, batch
     windows = trainer.streams.windows
     with Team(2) as team:
         for stop, path in ((1, None), (windows - 1, tmp_path / "model.npz"), (windows, None), (windows + 1, None)):
-            trainer = Trainer(chosen, text, team)
-            while trainer.state.step < stop:
-                trainer.advance(1)
+            trainer = Trainer(chosen, text, team, pace=Pace(chunk_seconds=0.0))  # step by step
+            run_to(trainer, stop)
             if path:
                 save(path, trainer.checkpoint())
             trainer = Trainer.resumed(load(path, resume=True) if path else trainer.checkpoint(), text, team)
@@ -135,9 +140,8 @@ def test_a_shuffled_run_repeats_and_resumes(tmp_path, cell, batch, length):
     windows = trainer.streams.windows
     with Team(2) as team:
         for stop in (1, windows - 1, windows, 2 * windows + 1):
-            trainer = Trainer(chosen, text, team)
-            while trainer.state.step < stop:
-                trainer.advance(1)
+            trainer = Trainer(chosen, text, team, pace=Pace(chunk_seconds=0.0))  # step by step
+            run_to(trainer, stop)
             save(tmp_path / "model.npz", trainer.checkpoint())
             trainer = Trainer.resumed(load(tmp_path / "model.npz", resume=True), text, team)
             finish(trainer)
