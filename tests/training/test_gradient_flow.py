@@ -199,9 +199,18 @@ def test_what_cannot_be_looked_at():
     both = Architecture("rnn", V, H, bidirectional=True)
     with pytest.raises(CharrnnError, match="bidirectional"):
         measured(Network(both, initialize(both, 0)), ids_of(78), 10, 8)
-    for name in ("output.V", "layer0.W"):
-        network, _ = made("rnn")
-        network.weights.named[name][:] = 1e38
-        network.pack()
-        with pytest.raises(CharrnnError, match="NaN or infinity"):
-            measured(network, ids_of(500), 8, 8)
+    network, _ = made("rnn")
+    network.weights.named["output.V"][:] = 1e38
+    network.pack()
+    with pytest.raises(CharrnnError, match="NaN or infinity"):
+        measured(network, ids_of(500), 8, 8)
+
+
+def test_nothing_is_left_where_all_units_are_saturated():
+    """Huge weights make them ±1, where the slope is exactly 0: beyond the character itself there is no gradient."""
+    network, _ = made("rnn")
+    network.weights.named["layer0.W"][:] = 1e38
+    network.pack()
+    norms = measured(network, ids_of(500), 8, 8)
+    assert norms[:, 0].all()
+    assert not norms[:, 1:].any()
