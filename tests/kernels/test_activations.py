@@ -4,41 +4,10 @@ import numpy as np
 import pytest
 
 from charrnn.kernels import activations
-from charrnn.kernels.barrier import flushed_denormals
-from charrnn.kernels.llvm import vector
-from charrnn.kernels.llvm.compiler import jit
 from charrnn.kernels.llvm.vector import LANES
+from tests.helpers.activations import EXP, LOGISTIC, TANH, applied, floats
 
-TANH, LOGISTIC, EXP = range(3)
 ULP_1 = 2.0**-23  # of numbers from 1 on; of those below, half of it
-
-
-@jit
-def _apply(function, y, slope, x):
-    for j in range(0, x.shape[0], LANES):
-        if function == TANH:
-            value = activations.tanh(vector.load(x, (j,)))
-            vector.store(slope, (j,), activations.tanh_slope(value))
-        elif function == LOGISTIC:
-            value = activations.logistic(vector.load(x, (j,)))
-            vector.store(slope, (j,), activations.logistic_slope(value))
-        else:
-            value = activations.exp(vector.load(x, (j,)))
-        vector.store(y, (j,), value)
-
-
-def applied(function, x):
-    """Return values and slopes, as kernels compute them: denormal numbers are zeros."""
-    y, slope = np.zeros_like(x), np.zeros_like(x)
-    with flushed_denormals():
-        _apply(function, y, slope, x)
-    return y, slope.astype(np.float64)
-
-
-def floats(first, last, every=1):
-    """Return each `every`-th float from one positive number to another, in whole vectors."""
-    bits = np.arange(np.float32(first).view(np.int32), np.float32(last).view(np.int32), every, np.int32)
-    return bits[: bits.size // LANES * LANES].view(np.float32)
 
 
 def sweep():
@@ -123,3 +92,12 @@ def test_what_is_not_a_number_is_not_hidden(function):
         y, slope = applied(function, np.full(LANES, nan, np.float32))
         assert np.isnan(y).all()
         assert function == EXP or np.isnan(slope).all()
+
+
+def test_log_is_log():
+    """The error is 5e-12 at most; what is not a number stays none."""
+    x = np.concatenate([np.linspace(1, 4, 3001), np.logspace(0, 9, 3001), [np.nextafter(1, 2)]])
+    np.testing.assert_allclose([activations.log(v) for v in x.tolist()], np.log(x), rtol=0, atol=5e-12)
+    assert activations.log(1.0) == 0.0
+    assert np.isnan([activations.log(v) for v in (np.nan, np.inf)]).all()
+    assert activations.log(np.float32(65.0)) == pytest.approx(np.log(65.0), abs=5e-12)

@@ -24,6 +24,7 @@ from charrnn.training.trainer import Trainer
 from charrnn.writing.controls import Controls
 from charrnn.writing.sampler import Sampler
 from tests.helpers import ROOT
+from tests.helpers.activations import EXP, LOGISTIC, TANH, applied, floats
 from tests.helpers.libraries import WITHOUT_AVX_512
 
 pytestmark = pytest.mark.long
@@ -66,10 +67,17 @@ def work(cell):
     }
 
 
+def functions():
+    """Return a digest of the values and slopes of each activation over numbers of all sizes, and its largest value."""
+    x = floats(2.0**-126, 80.0, 1009)
+    found = [applied(function, np.concatenate([x, -x])) for function in (TANH, LOGISTIC, EXP)]
+    return {"digests": [sha256(*both) for both in found], "largest": [float(y.max()) for y, _ in found]}
+
+
 def main():
     """Print what this process computes."""
     cells = {cell: work(cell) for cell in sys.argv[1:]}
-    print(json.dumps({"tile": [TILE_ROWS, TILE_VECTORS], "cells": cells}))  # noqa: T201
+    print(json.dumps({"tile": [TILE_ROWS, TILE_VECTORS], "functions": functions(), "cells": cells}))  # noqa: T201
 
 
 def start(cells, **environment):
@@ -125,6 +133,12 @@ def test_tiles_fit_the_registers(results):
 def test_the_width_of_registers_does_not_change_a_bit(results, cell):
     """A run and a sample are the same on every processor that can fuse a multiply-add, whatever its vectors' width."""
     assert results["here"]["cells"][cell] == results["haswell"]["cells"][cell]
+
+
+def test_activations_are_the_same_bits(results):
+    """For numbers of all sizes; without fused operations, tanh and the logistic function still reach 1."""
+    assert results["here"]["functions"] == results["haswell"]["functions"]
+    assert results["generic"]["functions"]["largest"][:2] == results["here"]["functions"]["largest"][:2] == [1.0, 1.0]
 
 
 def test_without_fused_operations_results_are_nearly_the_same(results):
