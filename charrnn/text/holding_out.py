@@ -10,7 +10,7 @@ import numpy as np
 
 from charrnn.text.defaults import FRACTION, USUAL_MOST
 from charrnn.text.ingest import Corpus
-from charrnn.text.pieces import Pieces, documents_of
+from charrnn.text.pieces import Bits, Pieces, documents_of
 from charrnn.text.sources import listed
 from charrnn.text.streams import split
 from charrnn.text.vocabulary import Ids
@@ -51,32 +51,37 @@ def hold_out(corpus: Corpus, fraction: float, *, shuffled: bool) -> HeldOut:
     Of documents, whole ones are held out, chosen by what is in them: a fair sample, the same in any order of the
     documents, and equal ones are all held out or none. Of a text without documents, each file gives its end. Unless
     documents are ``shuffled``, it is the end of the whole text, as older versions held out. If the corpus has a text to
-    validate with, nothing of the other is held out.
+    validate with, that text validates, up to `MOST` symbols of it, and nothing of the other is held out.
     """
+    own = corpus.validation
+    held_out = _from_text(corpus, 0.0 if own is not None else fraction, shuffled=shuffled)
+    return held_out if own is None else HeldOut(held_out.train, own.ids[:MOST], listed(own.sources))
+
+
+def _from_text(corpus: Corpus, fraction: float, *, shuffled: bool) -> HeldOut:
+    """Hold out a share of a text."""
     ids, boundary = corpus.ids, corpus.vocabulary.boundary
     if not shuffled:
         train, validation = split(ids, fraction, boundary)
         return HeldOut(Pieces.of(train), validation, "its end")
     wanted = min(round(ids.size * fraction), MOST)
     if boundary is None:
-        held_out = _ends(corpus, wanted / max(1, ids.size))
-    else:
-        held_out = _documents(documents_of(ids, boundary), wanted)
-    if corpus.validation is None:
-        return held_out
-    return HeldOut(held_out.train, corpus.validation.ids[:MOST], listed(corpus.validation.sources))
+        return _ends(corpus, wanted / max(1, ids.size))
+    return _documents(*documents_of(ids, boundary), wanted)
 
 
-def _documents(documents: Pieces, wanted: int) -> HeldOut:
+def _documents(documents: Pieces, keys: Bits, wanted: int) -> HeldOut:
     """Hold out the first documents, in the order of their keys, as long as that comes nearer to what is wanted."""
-    chosen, size = np.zeros(documents.starts.size, np.bool_), 0
-    for k, length in enumerate(documents.lengths.tolist()):
+    begins = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]]))  # of equal documents, which stay together
+    chosen, size = np.zeros(begins.size, np.bool_), 0
+    for k, length in enumerate(np.add.reduceat(documents.lengths, begins).tolist()):
         if size >= ENOUGH * wanted:
             break
         if abs(size + length - wanted) < wanted - size or (not size and length <= 3 * wanted):
             chosen[k], size = True, size + length
     if size < max(2, LEAST_SHARE * wanted) or 2 * size > documents.size:
         chosen[:] = False
+    chosen = np.repeat(chosen, np.diff(begins, append=keys.size))
     held = documents.in_order(np.flatnonzero(chosen))
     source = f"{held.starts.size:,} document{'s' * (held.starts.size != 1)}, drawn at random"
     return HeldOut(documents.in_order(np.flatnonzero(~chosen)), held.beginning(held.size), source)

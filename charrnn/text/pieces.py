@@ -69,11 +69,11 @@ class Pieces:
         return self.ids[self.sources(np.arange(min(length, self.size)))]
 
 
-def documents_of(ids: Ids, boundary: int, *, most: int = MOST_PIECES) -> Pieces:
-    """Return the documents of an encoded text, in an order that depends on what is in them alone.
+def documents_of(ids: Ids, boundary: int, *, most: int = MOST_PIECES) -> tuple[Pieces, Bits]:
+    """Return the documents of an encoded text in the order of their keys, and the keys [U].
 
-    So the order in which a text lists its documents makes no difference. If there are more than ``most``, several
-    neighbors make a piece.
+    A key depends on what is in the document alone, so the order in which a text lists its documents makes no
+    difference. If there are more than ``most``, several neighbors make a piece.
     """
     count = sum(int(np.count_nonzero(block == boundary)) for block in blocks_of(ids))
     group = max(1, -(-count // most))
@@ -85,7 +85,9 @@ def documents_of(ids: Ids, boundary: int, *, most: int = MOST_PIECES) -> Pieces:
         place += block.size
     starts = np.concatenate(found)
     pieces = Pieces.of(ids, starts, np.diff(starts, append=ids.size))
-    return pieces.in_order(np.argsort(_keys(pieces), kind="stable"))
+    keys = _keys(pieces)
+    order = np.argsort(keys, kind="stable")
+    return pieces.in_order(order), keys[order]
 
 
 def _keys(pieces: Pieces) -> Bits:

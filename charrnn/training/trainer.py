@@ -258,7 +258,7 @@ class Trainer:
         """
         if self.validation.size < 2:
             return None
-        if self.settings.shuffle:
+        if self.settings.shuffle or self.corpus.validation is not None:
             return self._score(self.validation)
         step = self.settings.batch_size * self.settings.seq_length
         size = max(2, self.steps.validation_interval * step // self.pace.validation_part)

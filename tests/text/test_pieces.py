@@ -32,7 +32,7 @@ def test_documents_have_an_order_of_their_own(lines, chance):
     """It holds each of them once, and is the same in whatever order the text lists them."""
     vocabulary = Vocabulary.of_blocks(["abc \n"], "\n")
     shuffled = chance.sample(lines, len(lines))
-    orders = [documents_of(vocabulary.encode("\n".join(text)), vocabulary.boundary) for text in (lines, shuffled)]
+    orders = [documents_of(vocabulary.encode("\n".join(text)), vocabulary.boundary)[0] for text in (lines, shuffled)]
     first, second = (texts_of(vocabulary, order) for order in orders)
     assert sorted(first) == sorted(lines)
     assert first == second
@@ -42,7 +42,7 @@ def test_neighbors_are_moved_together_if_there_are_many():
     """So that memory stays bounded; none is lost."""
     lines = [f"{'ab'[k % 2]}{'c' * (k % 7)}" for k in range(100)]
     corpus = corpus_of("\n".join(lines), "\n")
-    grouped = documents_of(corpus.ids, corpus.vocabulary.boundary, most=30)
+    grouped, _ = documents_of(corpus.ids, corpus.vocabulary.boundary, most=30)
     assert grouped.starts.size == 25
     assert grouped.size == corpus.ids.size
     found = "\n".join(texts_of(corpus.vocabulary, grouped)).split("\n")
@@ -64,7 +64,7 @@ def test_keys_see_both_ends_and_the_length():
 def test_every_document_once_an_epoch(lines, batch, length, seed):
     """Whole, in one stream, from a start on; in another order in each epoch, and in as many windows."""
     vocabulary = Vocabulary.of_blocks(["abc \n"], "\n")
-    documents = documents_of(vocabulary.encode("\n".join(lines)), vocabulary.boundary)
+    documents, _ = documents_of(vocabulary.encode("\n".join(lines)), vocabulary.boundary)
     streams = Streams.plan(documents, batch, length, vocabulary.boundary, seed=seed)
     for number in range(2):
         epoch = streams.epoch(number)
@@ -87,7 +87,7 @@ def test_every_document_once_an_epoch(lines, batch, length, seed):
 def test_epochs_differ_and_repeat():
     """The order depends on the seed and the epoch, and on nothing else."""
     corpus = corpus_of("\n".join(f"{k:03}" for k in range(500)), "\n")
-    documents = documents_of(corpus.ids, corpus.vocabulary.boundary)
+    documents, _ = documents_of(corpus.ids, corpus.vocabulary.boundary)
 
     def order(seed, number):
         streams = Streams.plan(documents, 4, 8, corpus.vocabulary.boundary, seed=seed)
@@ -100,11 +100,22 @@ def test_epochs_differ_and_repeat():
 def test_long_documents_are_read_in_streams_of_equal_length():
     """Rather than in a few streams while all others wait."""
     corpus = corpus_of("\n".join(["ab" * 200, "ba" * 150, "aabb" * 60]), "\n")
-    documents = documents_of(corpus.ids, corpus.vocabulary.boundary)
+    documents, _ = documents_of(corpus.ids, corpus.vocabulary.boundary)
     streams = Streams.plan(documents, 8, 16, corpus.vocabulary.boundary, seed=1)
     assert streams.seed is None
     assert streams.epoch(3) is streams
     assert np.ptp(np.diff(streams.start)) <= 1
+
+
+@pytest.mark.parametrize("times", [2, 9, 40, 300])
+def test_equal_documents_stay_together(times):
+    """All of them validate or none does, however often one occurs: what was learned by heart must not validate."""
+    lines = [f"{k:03}" for k in range(60)] * times
+    corpus = corpus_of("\n".join(lines), "\n")
+    held = hold_out(corpus, 0.1, shuffled=True)
+    assert 0.05 < held.validation.size / corpus.ids.size < 0.15
+    trained, validated = set(texts_of(corpus.vocabulary, held.train)), corpus.vocabulary.decode(held.validation)
+    assert not trained & set(validated.split("\n"))
 
 
 def test_a_fair_share_of_documents_is_held_out():

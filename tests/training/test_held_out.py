@@ -59,6 +59,18 @@ def test_a_text_of_the_users_validates(folder, run, text):
     assert_same_file("typed.npz", "called.npz")
 
 
+@pytest.mark.parametrize(
+    "options", [{"shuffle": False}, {"documents": "lines"}, {"documents": "lines", "shuffle": False}]
+)
+def test_a_text_of_the_users_validates_in_any_order(folder, text, options):
+    """Documents or not, shuffled or not: all of it is read, and all of the other text trains."""
+    Path("other.txt").write_text(text[:3000], encoding="utf-8")
+    model = charrnn.train("corpus.txt", validate="other.txt", hidden=8, threads=1, epochs=2, **options).finish()
+    best = min(record["val_loss"] for record in model.info["history"])
+    assert model.score(Path("other.txt")).nats_per_char == pytest.approx(best, abs=1e-6)
+    assert model.info["corpus"]["held_out"]["source"] == "other.txt"
+
+
 def test_a_resumed_run_validates_with_the_same_text(folder, run, text):
     """It is read again, and must be unchanged."""
     Path("other.txt").write_text(text[:700], encoding="utf-8")
