@@ -16,7 +16,7 @@ QUIET = (*TINY, "--no-samples")
 
 
 @pytest.fixture
-def half(folder):
+def half(folder, validate_often):
     """Stop a run of four epochs after two of them."""
     run = charrnn.train("corpus.txt", hidden=16, threads=1, epochs=4, cell="gru", seed=2)
     while next(run).epoch < 2.0:
@@ -30,6 +30,7 @@ def half(folder):
     [
         (("--lr", 0.001), {"lr": 0.001}),
         (("--batch-size", 4), {"batch_size": 4}),
+        (("--batch-size", 32), {"batch_size": 32}),
         (
             ("--dropout", 0.5, "--clip", 0.5, "--schedule", "constant"),
             {"dropout": 0.5, "clip": 0.5, "schedule": "constant"},
@@ -45,7 +46,10 @@ def test_other_settings_start_a_leg(half, run, typed, called):
     assert leg == called
     assert meta["history"][-1]["epoch"] == pytest.approx(4.0, abs=0.05)
     steps = [entry["step"] for entry in meta["history"]]
-    assert steps == sorted(set(steps))
+    assert steps == sorted(steps)
+    assert sum(entry["epoch"] <= 2.0 for entry in meta["history"]) > 1  # of the leg before, in steps of this one
+    per_epoch = [entry["step"] / entry["epoch"] for entry in meta["history"] if entry["epoch"] >= 1.0]
+    assert max(per_epoch) == pytest.approx(min(per_epoch), rel=0.15)
     told = run("info", "typed.npz").out
     assert all(f"{name} {value}" in told.partition("from epoch 2.00 on: ")[2] for name, value in called.items())
     leg = charrnn.train(resume="half.npz", threads=2, **called)

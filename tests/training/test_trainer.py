@@ -362,3 +362,24 @@ def test_a_run_is_resumed_across_a_rollback(tmp_path):
             assert state_of(trainer) == state_of(whole)
             steps = [entry["step"] for entry in trainer.history]
             assert steps == [entry["step"] for entry in whole.history] == sorted(set(steps))
+
+
+def test_what_is_rolled_back_leaves_the_history(monkeypatch):
+    """Validations after the best one are taken back with their steps, and are there once when these are taken again."""
+    with Team(1) as team:
+        pace = Pace(shortest_interval=1, longest_interval=300)
+        trainer = Trainer(replace(SMALL, epochs=4.0, patience=0), corpus_of(rhyme(3000)), team, pace=pace)
+        losses = iter([1.0, 2.0, 2.0])
+        monkeypatch.setattr(trainer, "validate", lambda: next(losses, 2.0))
+        for _ in trainer.run():
+            if len(trainer.history) == 3:
+                trainer.network.weights.named["output.V"][0, 0] = np.nan
+                trainer.network.pack()
+                break
+        records = trainer.run()
+        assert next(record for record in records if record.rolled_back)
+        assert [entry["val_loss"] for entry in trainer.history] == [1.0]
+        list(records)
+        steps = [entry["step"] for entry in trainer.history]
+        assert len(steps) > 3
+        assert steps == sorted(set(steps))
