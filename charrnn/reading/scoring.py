@@ -7,7 +7,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from charrnn.arithmetic import LN_2, exp
+from charrnn.kernels.arithmetic import LN_2, exp
 from charrnn.model.network import Network
 from charrnn.model.team import Team
 from charrnn.reading.losses import Scored, score_pieces

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from charrnn.arithmetic import LN_2
+from charrnn.kernels.arithmetic import LN_2
 from charrnn.reading.losses import Scored
 from charrnn.text.defaults import UNKNOWN_BITS
 from charrnn.text.vocabulary import Ids, Vocabulary

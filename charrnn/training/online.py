@@ -8,9 +8,9 @@ from dataclasses import asdict
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.arithmetic import exp
 from charrnn.errors import CharrnnError
 from charrnn.kernels.arguments import Windows
+from charrnn.kernels.arithmetic import exp
 from charrnn.model.model_file import Checkpoint
 from charrnn.model.parameters import Array, Parameters
 from charrnn.model.team import Team

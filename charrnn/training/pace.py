@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from charrnn.arithmetic import log
+from charrnn.kernels.arithmetic import log
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from charrnn.arithmetic import LN_2, exp
+from charrnn.kernels.arithmetic import LN_2, exp
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.writing.filling import Filling, Gapped
 

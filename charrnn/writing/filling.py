@@ -15,8 +15,8 @@ from itertools import accumulate
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.arithmetic import exp, log
 from charrnn.errors import CharrnnError
+from charrnn.kernels.arithmetic import exp, log
 from charrnn.model.network import Network
 from charrnn.model.parameters import Array
 from charrnn.model.reader import Reader

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from charrnn.arithmetic import exp, log
 from charrnn.errors import CharrnnError
 from charrnn.kernels.arguments import Drawing, DrawingControls, Drawn, Recent
+from charrnn.kernels.arithmetic import exp, log
 from charrnn.kernels.llvm.vector import padded
 from charrnn.model.bidirectional import require_left_to_right
 from charrnn.model.network import Network

@@ -8,8 +8,8 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.arithmetic import LN_2
 from charrnn.errors import CharrnnError
+from charrnn.kernels.arithmetic import LN_2
 from charrnn.model.team import Team
 from charrnn.text.vocabulary import Ids, Vocabulary
 from charrnn.writing.controls import LENGTH_AT_MOST, USUAL_LENGTH

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from charrnn.arithmetic import LN_2, exp, log
+from charrnn.kernels.arithmetic import LN_2, exp, log
 
 
 def test_exp_is_exp():
