@@ -12,6 +12,7 @@ import pytest
 
 from tests.helpers import ROOT
 from tests.helpers.files import age
+from tests.helpers.processes import finish
 
 FORK = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
@@ -22,7 +23,7 @@ from pathlib import Path
 import platformdirs
 platformdirs.user_cache_path = lambda name: Path(sys.argv[1], name)
 from numba import types
-from charrnn.kernels.llvm.cache import Kept, cache_folder, has_compiled
+from charrnn.kernels.llvm.cache import Kept, _folder_for, cache_folder, has_compiled
 from charrnn.kernels.llvm.compiler import entry, separate
 
 def add(x, y):
@@ -118,6 +119,41 @@ def test_code_for_another_processor_is_not_used(cache, tmp_path, other):
     assert len(list((shared / "charrnn" / "kernels").iterdir())) == 2
 
 
+@pytest.mark.parametrize("setting", ["NUMBA_OPT", "NUMBA_LOOP_VECTORIZE", "NUMBA_DEBUGINFO"])
+def test_code_of_other_settings_is_not_used(cache, tmp_path, setting):
+    """What Numba compiles with other settings is kept apart, whatever the setting, so one slow run slows no other."""
+    shared = shutil.copytree(cache, tmp_path / "cache")
+    other = {setting: "1" if setting == "NUMBA_DEBUGINFO" else "0"}
+    found = said(shared, ONCE, **other)
+    assert found["hits"] == 0
+    assert not found["warm"]
+    assert said(shared, ONCE, **other)["hits"] == 1
+    assert said(shared, ONCE)["hits"] == 1
+
+
+def test_a_setting_that_a_program_changes_counts(cache, tmp_path):
+    """Numba also heeds a setting that changes between two compilations."""
+    change = "import numba; runs = [run()]; numba.config.OPT = 0; runs.append(run()); print(json.dumps(runs))"
+    before, after = said(shutil.copytree(cache, tmp_path / "cache"), CHILD + change)
+    assert (before["hits"], after["hits"]) == (1, 0)
+    assert before["folder"] != after["folder"]
+
+
+@pytest.mark.parametrize("name", ["NUMBA_NUM_THREADS", "NUMBA_GDB_BINARY"])
+def test_code_is_used_wherever_it_is_the_same(cache, name):
+    """A process that may use fewer processors, or finds other programs, compiles nothing again."""
+    assert said(cache, ONCE, **{name: "1"})["hits"] == 1
+
+
+@pytest.mark.parametrize("command", ["train corpus.txt", "sample model.npz", "bench corpus.txt"])
+def test_without_compiling(launch, trained, command):
+    """Where Numba is not allowed to compile, one sentence says so."""
+    shutil.copy(trained, "model.npz")
+    code, out, err = finish(launch(*command.split(), env={"NUMBA_DISABLE_JIT": "1"}))
+    assert (code, out) == (1, b"")
+    assert err == "charrnn: error: charrnn computes only with compiled code; unset NUMBA_DISABLE_JIT\n"
+
+
 RACE = """
 import time
 
@@ -125,7 +161,7 @@ run()
 empty = sys.argv[1]
 for turn in range(int(sys.argv[2])):
     sys.argv[1] = f"{empty}/{turn}"
-    cache_folder.cache_clear()
+    _folder_for.cache_clear()
     begin, children = time.time() + 0.05, []
     for _ in range(4):
         child = os.fork()
@@ -261,7 +297,7 @@ shutil.rmtree(sys.argv[1])
 runs += [run()]
 os.umask(0)
 os.mkdir(sys.argv[1], 0o777)
-cache_folder.cache_clear()
+_folder_for.cache_clear()
 runs += [run(), run()]
 print(json.dumps([[found["hits"] for found in runs], runs[-1], left + os.listdir(sys.argv[1])]))
 """

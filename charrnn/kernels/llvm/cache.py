@@ -23,15 +23,24 @@ from charrnn.storage.caches import UNUSED, forget, private_folder
 from charrnn.storage.files import replacing
 
 
-@cache
 def cache_folder() -> Path | None:
     """Return the folder for compiled kernels.
 
     It is created if necessary; the result is None if there is no safe place for it. Its name is a hash of all that
-    compiled code depends on: the sources of all kernels, the versions of what compiles them, and the processor, because
-    different machines can share a home folder.
+    compiled code depends on: the sources of all kernels, the versions of what compiles them, Numba's settings, and the
+    processor, because different machines can share a home folder.
     """
-    made_with = sys.implementation.cache_tag, numba.__version__, llvmlite.__version__, np.__version__
+    settings = {name: value for name, value in vars(numba.config).items() if name.isupper() and name not in _HARMLESS}
+    return _folder_for(repr(sorted(settings.items())))  # each time, as a program can change a setting
+
+
+# Settings that differ from shell to shell and never change code. All others count, as any can.
+_HARMLESS = {"NUMBA_NUM_THREADS", "NUMBA_DEFAULT_NUM_THREADS", "GDB_BINARY"}
+
+
+@cache
+def _folder_for(settings: str) -> Path | None:
+    made_with = sys.implementation.cache_tag, numba.__version__, llvmlite.__version__, np.__version__, settings
     digest = hashlib.sha256(repr((made_with, cpu_target.target_context.codegen().magic_tuple())).encode())
     for source in sorted(Path(__file__).parents[1].rglob("*.py")):
         digest.update(source.name.encode() + source.read_bytes())

@@ -17,6 +17,7 @@ from numba.core.typing.templates import ConcreteTemplate, infer_global
 from numba.extending import lower_builtin, typeof_impl
 from numba.np.numpy_support import from_dtype, map_layout
 
+from charrnn.errors import CharrnnError
 from charrnn.kernels.llvm.cache import Kept
 
 _numbas_typeof_array = typeof_impl.dispatch(np.ndarray)
@@ -38,6 +39,14 @@ _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
 _INSIDE = _OPTIONS | {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 
+def _njit(function: Callable[..., Any], **options: Any) -> Any:
+    """Let Numba compile a function when it is first needed; raise CharrnnError if Numba must not compile."""
+    compiled = numba.njit(function, **options)
+    if compiled is function:
+        raise CharrnnError("charrnn computes only with compiled code; unset NUMBA_DISABLE_JIT")
+    return compiled
+
+
 class _Entry(CPUDispatcher):
     """A kernel that Python calls."""
 
@@ -51,7 +60,7 @@ class _Inside(CPUDispatcher):
 
     def __call__(self, *arguments: Any) -> Any:
         if not hasattr(self, "_from_python"):
-            self._from_python = numba.njit(self.py_func, **_OPTIONS)
+            self._from_python = _njit(self.py_func, **_OPTIONS)
         _link()
         return self._from_python(*arguments)
 
@@ -61,7 +70,7 @@ def entry(function: Callable[..., Any]) -> Callable[..., Any]:
 
     It is cached on disk if that is safe.
     """
-    compiled: Any = numba.njit(function, **_OPTIONS)
+    compiled: Any = _njit(function, **_OPTIONS)
     compiled._cache = Kept(function)
     compiled.__class__ = _Entry
     return cast(Callable[..., Any], compiled)
@@ -72,7 +81,7 @@ def jit(function: Callable[..., Any]) -> Callable[..., Any]:
 
     That is half the work, as the other half is code that converts Python's arguments.
     """
-    compiled: Any = numba.njit(function, **_INSIDE)
+    compiled: Any = _njit(function, **_INSIDE)
     compiled.__class__ = _Inside
     return cast(Callable[..., Any], compiled)
 
@@ -119,7 +128,7 @@ class Separate:
         return self._compile(self.signature)
 
     def _compile(self, signature: Any) -> int:
-        compiled: Any = numba.njit(self._function, **_INSIDE)
+        compiled: Any = _njit(self._function, **_INSIDE)
         compiled._cache = Kept(self._function)
         compiled.compile(signature)
         (result,) = compiled.overloads.values()
@@ -129,7 +138,7 @@ class Separate:
     def __call__(self, *arguments: Any) -> Any:
         """Compile the kernel again for Python, and call it."""
         if self._called is None:
-            self._called = numba.njit(self._function, **_OPTIONS)
+            self._called = _njit(self._function, **_OPTIONS)
         _link()
         return self._called(*arguments)
 
