@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from charrnn.model.threads import processors
 from tests.helpers import processes
 from tests.helpers.commands import Result, enter, trained_on
 from tests.helpers.runs import OFTEN, set_pace
@@ -45,6 +46,12 @@ def denormals_are_kept():
     yield
     if "torch" in sys.modules:
         sys.modules["torch"].set_flush_denormal(False)
+
+
+@pytest.fixture(autouse=True)
+def two_threads_can_run(monkeypatch):
+    """Let two threads run at once also where there is one processor, so that what is said and done is the same."""
+    monkeypatch.setattr("charrnn.model.threads.processors", lambda: max(2, processors()))
 
 
 @pytest.fixture(scope="session")

@@ -153,6 +153,8 @@ def complain(error: Exception) -> None:
         sentence = str(error)
     elif isinstance(error, MemoryError):
         sentence = "out of memory; try a smaller --hidden, --batch-size or text"
+    elif isinstance(error, RuntimeError) and "can't start new thread" in str(error):
+        sentence = "the system starts no more threads; try --threads 1, or raise the limit of ulimit -u or ulimit -v"
     elif isinstance(error, OSError):
         place = f"{error.filename}: " if error.filename else "the output cannot be written: "
         sentence = place + (error.strerror or str(error)).lower()

@@ -8,7 +8,8 @@ import click
 from charrnn.cells.table import CELLS
 from charrnn.cli.bench_options import BenchOptions
 from charrnn.cli.bench_speed import PARTS, speed
-from charrnn.cli.options import Duration, Number, Whole, given, size_options
+from charrnn.cli.models import team_of
+from charrnn.cli.options import Duration, Number, Whole, given, size_options, threads_option
 
 if TYPE_CHECKING:
     from charrnn.text.ingest import Corpus
@@ -55,7 +56,7 @@ TAKEN = {
     show_default=True,
     help="Batch size: streams read in parallel.",
 )
-@click.option("--threads", type=Whole(1, 1024), help="Threads to use.  [default: one per processor]")
+@threads_option
 @click.option("--rounds", type=Whole(1), default=7, show_default=True, help="How often to take each measurement.")
 @click.option(
     "--against", type=click.Choice(["torch"]), help="Measure PyTorch too, on the same work, in turns with charrnn."
@@ -161,11 +162,10 @@ def command(ctx: click.Context, /, **values: Any) -> None:
     _check_usage(options, way)
     from charrnn.benchmark import pytorch
     from charrnn.cli.bench_learning import cells, memory
-    from charrnn.model.team import Team
 
     if options.against is not None:
         pytorch.require()  # before anything is measured
-    with Team(options.threads) as team:
+    with team_of(options.threads) as team:
         if way == "memory":
             memory(options, team)
         elif way == "cells":

@@ -8,8 +8,15 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
-from charrnn.cli.models import compile_reading, open_model
-from charrnn.cli.options import Whole, copied_options, given, model_argument, scored_unknown_option
+from charrnn.cli.models import compile_reading, open_model, team_of
+from charrnn.cli.options import (
+    Whole,
+    copied_options,
+    given,
+    model_argument,
+    scored_unknown_option,
+    threads_option,
+)
 from charrnn.cli.records import Column, chosen, fitting, format_options, write
 from charrnn.errors import CharrnnError
 from charrnn.text.defaults import MARK
@@ -72,7 +79,7 @@ class EvalOptions:
 )
 @copied_options
 @format_options
-@click.option("--threads", type=Whole(min=1), help="Threads to use.  [default: one per processor]")
+@threads_option
 @scored_unknown_option
 @click.pass_context
 def command(ctx: click.Context, /, **values: Any) -> None:
@@ -108,7 +115,6 @@ def command(ctx: click.Context, /, **values: Any) -> None:
     options = EvalOptions(given=given(ctx), **values)
     form = _check_usage(options)
     from charrnn.cli.eval_output import copied, per_char, per_line, whole
-    from charrnn.model.team import Team
     from charrnn.reading.scoring import lines
 
     models = [_opened(path) for path in options.models]
@@ -116,7 +122,7 @@ def command(ctx: click.Context, /, **values: Any) -> None:
         from charrnn.display.console import note
 
         note("a bidirectional model predicts each character from both sides, so its bits are not comparable to others")
-    with Team(options.threads) as team:
+    with team_of(options.threads) as team:
         if options.per_line and (len(models) > 1 or len(options.sources) > 1):
             _compare_lines(models, options, team, form)
             return

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import click
 
 from charrnn.cells.table import ACTIVATIONS
-from charrnn.cli.models import compile_noticed, open_model
-from charrnn.cli.options import Whole, given, unknown_option
+from charrnn.cli.models import compile_noticed, open_model, team_of
+from charrnn.cli.options import Whole, given, threads_option, unknown_option
 from charrnn.cli.targets import refuse_sources
 from charrnn.errors import CharrnnError
 
@@ -72,7 +72,7 @@ class GradientsOptions:
 )
 @click.option("--png", type=click.Path(), metavar="FILE", help="Draw the curves as a picture (.png, .svg or .pdf).")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one object per line, with all measurements.")
-@click.option("--threads", type=Whole(min=1), help="Threads to use.  [default: one per processor]")
+@threads_option
 @unknown_option
 @click.pass_context
 def command(ctx: click.Context, /, **values: Any) -> None:
@@ -112,9 +112,8 @@ def command(ctx: click.Context, /, **values: Any) -> None:
     options = GradientsOptions(given=given(ctx), **values)
     _check_usage(options)
     from charrnn.cli.gradients_output import draw, record, tell
-    from charrnn.model.team import Team
 
-    with Team(options.threads) as team:
+    with team_of(options.threads) as team:
         found = []
         for subject in _subjects(options):
             try:

@@ -1,4 +1,4 @@
-"""Opening models, and compiling kernels with a message."""
+"""Opening models, compiling kernels with a message, and the team of --threads."""
 
 from collections.abc import Callable
 from functools import partial
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from charrnn.library.opened import OpenedModel
     from charrnn.model.network import Network
+    from charrnn.model.team import Team
 
 
 def open_model(path: str, *, left_to_right: bool = False) -> "OpenedModel":
@@ -58,3 +59,16 @@ def compile_noticed(
 
     with compiling(network, training=training, sampling=sampling, quiet=quiet):
         compile_all()
+
+
+def team_of(threads: int | None) -> "Team":
+    """Return the team of --threads; a note says if fewer can run."""
+    from charrnn.model.team import Team
+
+    return Team.of(threads, _note)
+
+
+def _note(sentence: str) -> None:
+    from charrnn.display.console import note  # imported here, as it is seldom needed
+
+    note(sentence)

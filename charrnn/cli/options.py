@@ -152,6 +152,13 @@ layers_option = click.option(
 )
 
 
+threads_option = click.option(
+    "--threads",
+    type=Whole(1),
+    help="Threads to use; no more run than this process has processors.  [default: one per processor]",
+)
+
+
 def size_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add --hidden and --layers."""
     hidden = click.option(

@@ -99,7 +99,8 @@ def command(ctx: click.Context, /, **values: Any) -> None:
     options = SampleOptions(controls=controls, given=given(ctx), **values)
     _check_usage(options)
     from charrnn.cli.sample_output import output_for
-    from charrnn.model.team import Team, processors
+    from charrnn.model.team import Team
+    from charrnn.model.threads import processors
     from charrnn.writing.sampler import Sampler
     from charrnn.writing.samples import fresh_seed, samples
 

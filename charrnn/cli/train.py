@@ -48,7 +48,7 @@ def command(ctx: click.Context, /, **values: Any) -> None:
     options = TrainOptions(given=given(ctx), **values)
     check_usage(options, ctx.command.params)
     from charrnn.cli.train_online import learn
-    from charrnn.cli.train_preparation import new_run, online_run, resumed_run
+    from charrnn.cli.train_preparation import new_run, notes, online_run, resumed_run
     from charrnn.cli.train_session import train
     from charrnn.model.model_file import require_replaceable
     from charrnn.model.team import Team
@@ -65,7 +65,7 @@ def command(ctx: click.Context, /, **values: Any) -> None:
         stack.enter_context(orderly())
         stack.enter_context(locked(output))  # before anything else: another run can be about to write its first model
         check_writable(output, force=options.force or same)
-        team = stack.enter_context(Team(options.threads))
+        team = stack.enter_context(Team.of(options.threads, notes(options)))
         if options.online:
             run = online_run(options, team)
             code = learn(run, options, stack.enter_context(Log(options.log, append=resume is not None)))

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from charrnn.cells.table import ACTIVATIONS, CELLS, MAXIMUM_HIDDEN
-from charrnn.cli.options import ESCAPES, Duration, EscapedText, Number, Whole, layers_option
+from charrnn.cli.options import ESCAPES, Duration, EscapedText, Number, Whole, layers_option, threads_option
 from charrnn.text.defaults import FRACTION, UNKNOWN, USUAL_MOST
 from charrnn.training.rules import GRADIENTS, OPTIMIZERS, SCHEDULES
 
@@ -228,11 +228,7 @@ OPTIONS: tuple[Callable[[Any], Any], ...] = (
         help="Stop after this many validations without an improvement; 0 never stops.",
     ),
     click.option("--seed", type=Whole(0, 2**63 - 1), default=0, show_default=True, help="Seed of all random numbers."),
-    click.option(
-        "--threads",
-        type=Whole(1, 1024),
-        help="Threads to use; they do not change the result.  [default: one per processor]",
-    ),
+    threads_option,
     click.option(
         "--bytes", "byte_level", is_flag=True, help="Read bytes instead of characters, from files of any kind."
     ),

@@ -28,7 +28,7 @@ def new_run(options: TrainOptions, team: "Team") -> "Trainer":
     if source is not None and "byte_level" in options.given and not source.vocabulary.byte_level:
         raise click.UsageError("With --init-from, the model decides --bytes; leave that out.")
     symbols = Symbols(options.byte_level, _separator(options.separator))
-    validate, say = () if options.validate is None else (options.validate,), _notes(options)
+    validate, say = () if options.validate is None else (options.validate,), notes(options)
     with _watching(options) as watch:
         texts = Texts(options.corpus, watch=watch, validate=validate)
         return new_trainer(texts, _settings(options), symbols, team, say, source=source, remap=options.remap)
@@ -66,7 +66,7 @@ def resumed_run(path: str, options: TrainOptions, team: "Team") -> "Trainer":
 
     with _watching(options) as watch:
         texts = Texts(options.corpus, watch=watch) if options.corpus else None
-        return resumed_trainer(path, texts, team, _notes(options), given=_settings(options), watch=watch)
+        return resumed_trainer(path, texts, team, notes(options), given=_settings(options), watch=watch)
 
 
 @contextmanager
@@ -86,7 +86,7 @@ def _settings(options: TrainOptions) -> dict[str, Any]:
     return {name: getattr(options, name) for name in RUN_SETTINGS if name in options.given}
 
 
-def _notes(options: TrainOptions) -> Callable[[str], None]:
+def notes(options: TrainOptions) -> Callable[[str], None]:
     """Return a function that prints a note on stderr.
 
     With --quiet, it prints nothing.

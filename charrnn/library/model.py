@@ -160,7 +160,8 @@ class Model:
 
         Each text has the seed that reproduces it alone; the first text's is ``seed``.
         """
-        from charrnn.model.team import Team, processors
+        from charrnn.model.team import Team
+        from charrnn.model.threads import processors
         from charrnn.writing.samples import Sample, samples
 
         if count < 1:
@@ -220,7 +221,7 @@ class Model:
         from charrnn.model.team import Team
         from charrnn.reading.scoring import total
 
-        with Team(threads) as team:
+        with Team.of(threads, warn) as team:
             return total(self._scored(text, unknown, team), self.vocabulary.boundary, self.vocabulary.unknown_symbol)
 
     @public
@@ -236,7 +237,7 @@ class Model:
         """
         from charrnn.model.team import Team
 
-        with Team(threads) as team:
+        with Team.of(threads, warn) as team:
             return self._opened.score_lines(lines, team, unknown)
 
     @public
@@ -250,7 +251,7 @@ class Model:
         from charrnn.model.team import Team
         from charrnn.reading.scoring import Character, characters
 
-        with Team(threads) as team:
+        with Team.of(threads, warn) as team:
             found = characters(self._scored(text, unknown, team), self.vocabulary)
             return [Character(*fields) for fields in found]
 

@@ -104,7 +104,7 @@ def train(
     decided = {name for name, value in (("documents", documents), ("validate", validate)) if value is not None}
     decided |= {name for name, value in options.items() if value is not None}
     _check(texts, resume, init_from, decided, remap=remap)
-    team = Team(threads)
+    team = Team.of(threads, warn)
     try:
         with python_terms(in_memory=texts is not None and texts.data is not None):
             if resume is not None:

@@ -1,35 +1,24 @@
 """A fixed team of threads that runs one job at a time; each member does its share."""
 
-import os
 import threading
 from collections.abc import Callable
 
-from charrnn.errors import CharrnnError
 from charrnn.kernels import barrier
 from charrnn.kernels.arguments import Member
-
-MAXIMUM_THREADS = 1024
-
-
-def processors() -> int:
-    """Return the number of processors for this process."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+from charrnn.model.threads import usable_threads
 
 
 class Team:
-    """A team of `threads` threads (by default, one per processor).
+    """A team of `threads` threads.
 
     ``run(job)`` calls ``job(worker)`` with worker = 0, 1, … on all of them at once, and returns when all are done.
     Within a job, ``wait()`` is a barrier. The calling thread only waits, so that Ctrl-C reaches it at once, and never
-    a member that others wait for. Close the team, or use it in a ``with`` statement.
+    a member that others wait for. Close the team, or use it in a ``with`` statement. Raises RuntimeError if the system
+    starts no more threads.
     """
 
-    def __init__(self, threads: int | None = None) -> None:
-        self.size = processors() if threads is None else threads
-        if not 1 <= self.size <= MAXIMUM_THREADS:
-            raise CharrnnError(f"the number of threads must be from 1 to {MAXIMUM_THREADS}, not {self.size}")
+    def __init__(self, threads: int) -> None:
+        self.size = threads
         # If kernels cannot be compiled at all, the error is raised here, not in a thread that it would end.
         with barrier.flushed_denormals():
             pass
@@ -40,12 +29,20 @@ class Team:
         self._running = 0
         self._finished = threading.Event()
         self._failure: BaseException | None = None
-        self._threads = [
-            threading.Thread(target=self._loop, args=(worker,), daemon=True, name=f"charrnn-{worker}")
-            for worker in range(self.size)
-        ]
-        for thread in self._threads:
-            thread.start()
+        self._threads: list[threading.Thread] = []
+        try:
+            for worker in range(self.size):
+                thread = threading.Thread(target=self._loop, args=(worker,), daemon=True, name=f"charrnn-{worker}")
+                thread.start()
+                self._threads.append(thread)
+        except BaseException:
+            self.close()
+            raise
+
+    @classmethod
+    def of(cls, threads: int | None, tell: Callable[[str], None]) -> "Team":
+        """Make a team of as many threads as were asked for and can run at once; see `usable_threads`."""
+        return cls(usable_threads(threads, tell))
 
     def run(self, job: Callable[[int], None]) -> None:
         """Run a job on all threads; raise a member's error."""

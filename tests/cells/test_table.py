@@ -471,7 +471,7 @@ def test_a_variant_costs_no_more_than_its_familys_plain_row(family, hidden):
     text = corpus_of(rhyme(200_000))
     names = (family, *NO_DEARER[family], *DEARER.get(family, ()))
     times = {name: [] for name in names}
-    with Team() as team:
+    with Team(2) as team:
         trainers = {}
         for name in names:
             own = {"cell": name} if name in CELLS else {"cell": "rnn", "activation": name}

@@ -10,6 +10,7 @@ import pytest
 from charrnn.benchmark import processes, report, suite
 from charrnn.benchmark.timing import Timing
 from charrnn.cli.bench_speed import Bench, speed
+from charrnn.cli.models import team_of
 from charrnn.model.team import Team
 from charrnn.text.ingest import read_corpus
 from tests.helpers.bench import NEEDS_TORCH, SHORT, bench_options
@@ -24,7 +25,7 @@ def measure(folder, capsys):
 
     def measured(*arguments, way=""):
         options = bench_options(*arguments)
-        with Team(options.threads) as team:
+        with team_of(options.threads) as team:
             speed(options, way, read_corpus(options.corpus), team, replace(SHORT, rounds=options.rounds))
         return capsys.readouterr()
 

@@ -37,8 +37,7 @@ def every_command():
         (("fill", "model.npz", "--seed", ""), "'' is not a whole number from 0 on."),
         (("sample", "model.npz", "--seed", 2**63), f"'{2**63}' is not a whole number from 0 to {2**63 - 1}."),
         (("corpus", "fables", "--seed", "Ω"), "'Ω' is not a whole number from 0 on."),
-        (("train", "corpus.txt", "--threads", "1e9"), "'1e9' is not a whole number from 1 to 1024."),
-        (("train", "corpus.txt", "--threads", 1025), "'1025' is not a whole number from 1 to 1024."),
+        (("train", "corpus.txt", "--threads", "1e9"), "'1e9' is not a whole number from 1 on."),
     ],
 )
 def test_whole_numbers(run, arguments, wanted):

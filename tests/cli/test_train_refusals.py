@@ -248,7 +248,6 @@ WRONG_TRAIN = [
     ("--seed", -1),
     ("--seed", 2**63),
     ("--threads", 0),
-    ("--threads", 10**6),
     ("--optimizer", "newton"),
     ("--schedule", "sometimes"),
     ("--nonsense",),

@@ -5,7 +5,6 @@ import threading
 import numpy as np
 import pytest
 
-from charrnn.errors import CharrnnError
 from charrnn.kernels import barrier
 from charrnn.model.team import Team
 
@@ -64,11 +63,20 @@ def test_threads_end_with_the_team():
     assert threading.active_count() == before
 
 
-def test_a_team_needs_a_sensible_size():
-    """No team of none, and none of a million."""
-    for size in (0, -1, 10**6):
-        with pytest.raises(CharrnnError, match="the number of threads must be from 1 to 1024"):
-            Team(size)
+def test_a_team_that_cannot_start_leaves_no_thread(monkeypatch):
+    """Where the system starts only two threads of three, these end."""
+    start, started = threading.Thread.start, []
+
+    def refuse_the_third(thread):
+        if len(started) == 2:
+            raise RuntimeError("can't start new thread")
+        started.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse_the_third)
+    with pytest.raises(RuntimeError, match="can't start new thread"):
+        Team(3)
+    assert [thread.is_alive() for thread in started] == [False, False]
 
 
 def test_denormals_are_zero_in_the_team_only():

@@ -141,7 +141,7 @@ def test_the_end_of_a_text_predicts_new_text(monkeypatch):
     differences = {}
     for count in (1, 5, 50):
         monkeypatch.setattr(module, "hold_out", lambda *_, count=count, **__: held_out(count))
-        with Team() as team:
+        with Team(2) as team:
             corpus = Corpus(known, Vocabulary.of(text), ("a text",), "")
             trainer = Trainer(Settings(hidden=96, epochs=3.0, shuffle=True), corpus, team)
             for _ in trainer.run():
