@@ -1,18 +1,18 @@
 """The command line: one file per command, each thin. Nothing heavy is imported before a command runs."""
 
-import contextlib
 import importlib
-import io
 import os
 import sys
+import traceback
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
-from pathlib import Path
-from typing import Any, NoReturn, TextIO, cast
+from typing import Any, NoReturn
 
 import click
 
+from charrnn.display.output import Stream, standard_streams
 from charrnn.errors import CharrnnError, UnknownWarning
 from charrnn.version import __version__
 
@@ -65,46 +65,59 @@ def run(arguments: list[str]) -> int:
 
     An error is one line on stderr.
     """
-    if sys.stdout is None:  # closed by the caller
-        sys.stdout = cast(TextIO, ClosedOutput())
-    if sys.stderr is None:  # likewise; the program runs without messages
-        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # output is UTF-8 whatever the locale
-            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
-    if asked := os.environ.get(COMPLETE):  # by a shell, when someone presses Tab
-        from click.shell_completion import shell_complete
+    with standard_streams() as output:
+        try:
+            return _exit_code(arguments, output)
+        except (KeyboardInterrupt, click.Abort):
+            output.discard()  # the reader may have stopped reading
+            return INTERRUPTED
 
-        return shell_complete(group, {}, "charrnn", COMPLETE, asked)
+
+def _exit_code(arguments: list[str], output: Stream) -> int:
     debug = False
     try:
-        context = group.make_context("charrnn", arguments)
-        debug = context.params["debug"]
-        with context, warnings.catch_warnings():
-            warnings.showwarning = partial(_show_warning, warnings.showwarning)
-            warnings.simplefilter("always", UnknownWarning)
-            group.invoke(context)
-        sys.stdout.flush()
-        return 0
-    except click.exceptions.Exit as done:
-        return done.exit_code
+        try:
+            if asked := os.environ.get(COMPLETE):  # by a shell, when someone presses Tab
+                from click.shell_completion import shell_complete
+
+                return shell_complete(group, {}, "charrnn", COMPLETE, asked)
+            context = group.make_context("charrnn", arguments)
+            debug = context.params["debug"]
+            with context, _warnings_as_notes():
+                group.invoke(context)
+            code = 0
+        except click.exceptions.Exit as done:
+            code = done.exit_code
+        if code == 0:
+            output.finish()
+        return code
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 1
     except click.ClickException as error:
         error.show()
         return error.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        return INTERRUPTED
-    except BrokenPipeError:
-        _abandon_stdout()
-        return CLOSED_PIPE
+    except click.Abort:
+        raise
     except Exception as error:
+        fault = output.failure or error  # the failure counts, whatever has become of it on its way here
+        if isinstance(fault, BrokenPipeError):
+            return CLOSED_PIPE
+        with suppress(OSError):  # what was written before the error comes before it
+            output.finish()
         if debug:
-            raise
-        if isinstance(error, OSError):
-            _abandon_stdout()
-        complain(error)
+            traceback.print_exception(fault)
+        else:
+            complain(fault)
         return 1
+
+
+@contextmanager
+def _warnings_as_notes() -> Iterator[None]:
+    """Print warnings of unknown characters as notes on stderr, during the block."""
+    with warnings.catch_warnings():
+        warnings.showwarning = partial(_show_warning, warnings.showwarning)
+        warnings.simplefilter("always", UnknownWarning)
+        yield
 
 
 def _show_warning(
@@ -117,34 +130,6 @@ def _show_warning(
     from charrnn.display.console import note
 
     note(str(message))
-
-
-def _abandon_stdout() -> None:
-    """Discard buffered output, which Python would write at exit."""
-    with contextlib.suppress(OSError, ValueError, AttributeError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-class ClosedOutput:
-    """A standard output that the caller has closed: an error only if a command writes to it."""
-
-    encoding, errors = "utf-8", "strict"
-
-    @property
-    def buffer(self) -> "ClosedOutput":
-        """The same object, for bytes."""
-        return self
-
-    def write(self, _: object) -> NoReturn:
-        """Raise CharrnnError."""
-        raise CharrnnError("the result cannot be written: standard output is closed")
-
-    def flush(self) -> None:
-        """Do nothing, as nothing was written."""
-
-    def isatty(self) -> bool:
-        """Return False: it is not a terminal."""
-        return False
 
 
 def complain(error: Exception) -> None:
@@ -161,6 +146,4 @@ def complain(error: Exception) -> None:
     else:
         about = f"{type(error).__name__}: {error}".splitlines()[0]
         sentence = f"internal error ({about}); run charrnn --debug … for a traceback"
-    from charrnn.display.words import harmless
-
-    click.echo(f"charrnn: error: {harmless(sentence)}", err=True)  # it can contain a file's name
+    click.echo(f"charrnn: error: {sentence}", err=True)

@@ -60,17 +60,15 @@ def command(name: str | None, output: Path | None, force: bool, seed: int | None
             click.echo(f"Downloading {name} …", err=True)
 
     pieces = corpora.pieces(name, progress=progress, **made)
+    if output is None or not to_file:
+        sys.stdout.buffer.writelines(pieces)
+        return
     try:
-        if output is not None and to_file:
-            _write(pieces, output, force)
-        else:
-            sys.stdout.buffer.writelines(pieces)
-            sys.stdout.buffer.flush()
+        _write(pieces, output, force)
     except BrokenPipeError:
         raise  # the reader of a pipe has gone, which is not an error
     except OSError as error:
-        place = shown(output) if output is not None and to_file else "standard output"
-        raise CharrnnError(f"{place} cannot be written: {reason(error)}") from None
+        raise CharrnnError(f"{shown(output)} cannot be written: {reason(error)}") from None
 
 
 def _table() -> str:

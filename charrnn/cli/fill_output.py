@@ -11,7 +11,5 @@ def write_completed(data: bytes, *, ended: bool) -> None:
     if not sys.stdout.isatty():
         sys.stdout.buffer.write(data + b"\n" * ended)
         return
-    from charrnn.display.words import harmless
-
     text = data.decode("utf-8", "replace").replace("\r\n", "\n")
-    sys.stdout.write(harmless(text) + "\n" * (ended or not text.endswith("\n")))
+    sys.stdout.write(text + "\n" * (ended or not text.endswith("\n")))

@@ -133,12 +133,9 @@ def _json(column: Column) -> Written:
 
 
 def _tsv(column: Column) -> Written:
-    from charrnn.display.words import harmless
-
     if column.form:
         return _exact(column)
-    safe = harmless if sys.stdout.isatty() else str
-    return lru_cache(CACHED_STRINGS)(lambda value: safe(_string(value, column).translate(TSV_ESCAPES)))
+    return lru_cache(CACHED_STRINGS)(lambda value: _string(value, column).translate(TSV_ESCAPES))
 
 
 def _text(column: Column) -> Written:

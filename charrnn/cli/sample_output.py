@@ -43,15 +43,14 @@ def output_for(
 class PlainOutput:
     """Samples as plain text, with a blank line (or the documents' separator) between them.
 
-    A single sample is written without a line feed after it, except on a terminal, which does not get control characters
-    either. With `copies`, the output ends with a report of what was copied.
+    A single sample is written without a line feed after it, except on a terminal. With `copies`, the output ends with a
+    report of what was copied.
     """
 
     def __init__(self, vocabulary: "Vocabulary", copies: "Copies | None" = None, *, single: bool) -> None:
         self.vocabulary, self.copies = vocabulary, copies
         self.single = single and not vocabulary.separator
         self.on_terminal = sys.stdout.isatty()
-        self._characters = Characters()
         self._begun = False
         self._line_is_open = False
         self._nothing_written = False  # of a sample
@@ -95,37 +94,20 @@ class PlainOutput:
         sys.stdout.flush()
         self._flushed = time.monotonic()
 
-    def show(self, text: str, bits: "Sequence[float]") -> None:  # noqa: ARG002
-        """Write characters to a terminal; their bits [n] are not used."""
-        from charrnn.display.words import harmless
-
-        sys.stdout.write(harmless(text))
-
     def _write(self, symbols: "NDArray[Any]", bits: "NDArray[Any]") -> None:
         """Write symbols [n] with their bits [n]."""
         data = self.vocabulary.decode_bytes(symbols)
         self._nothing_written = self._nothing_written and not data
-        if not self.on_terminal:
-            self._put(data)
-        elif data:
-            byte_level = self.vocabulary.byte_level
-            self.show(*(self._characters.of(data, bits.tolist()) if byte_level else (data.decode(), bits.tolist())))
+        self._put(data, bits)
+
+    def _put(self, data: bytes, bits: "NDArray[Any] | None" = None) -> None:  # noqa: ARG002
+        """Write bytes; their bits [n] are for colors."""
+        if data:
+            sys.stdout.buffer.write(data)
             self._line_is_open = not data.endswith(b"\n")
 
     def _end_text(self) -> None:
-        """Show the bytes of an unfinished character."""
-        if self.on_terminal:
-            self.show(*self._characters.rest())
-
-    def _put(self, data: bytes) -> None:
-        """Write bytes without colors."""
-        if not data:
-            return
-        if self.on_terminal:
-            sys.stdout.write(data.decode())
-        else:
-            sys.stdout.buffer.write(data)
-        self._line_is_open = not data.endswith(b"\n")
+        """Do nothing: standard output shows the bytes of an unfinished character."""
 
 
 def _meets_stderr() -> bool:
@@ -145,10 +127,18 @@ class ColoredOutput(PlainOutput):
 
         super().__init__(vocabulary, copies, single=single)
         self._text = ColoredText(Scale(0.0, MANY_BITS, YELLOW_RED, bare=True))
+        self._characters = Characters()
 
-    def show(self, text: str, bits: "Sequence[float]") -> None:
-        """Write characters with their bits [n] to a terminal."""
-        self._text.write(text, bits)
+    def _put(self, data: bytes, bits: "NDArray[Any] | None" = None) -> None:
+        if bits is None or not data or not self._text.colored:
+            super()._put(data)
+            return
+        byte_level = self.vocabulary.byte_level
+        self._text.write(*(self._characters.of(data, bits.tolist()) if byte_level else (data.decode(), bits)))
+        self._line_is_open = not data.endswith(b"\n")
+
+    def _end_text(self) -> None:
+        self._text.write(*self._characters.rest())
 
 
 class Characters:
@@ -241,9 +231,8 @@ class Copies:
 
     def tell(self) -> None:
         """Report on stderr what was copied."""
-        from charrnn.display.words import harmless
         from charrnn.library import sentences
 
         found = self.compare([np.concatenate(parts) for parts in self._samples.values()], self.run)
         for sentence in sentences.copied(found, self.run, self.corpus):
-            click.echo(harmless(sentence), err=True)
+            click.echo(sentence, err=True)

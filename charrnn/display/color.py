@@ -11,6 +11,7 @@ from rich.color import Color
 from rich.console import COLOR_SYSTEMS, Console
 from rich.style import Style
 
+from charrnn.display.output import Codes
 from charrnn.display.words import harmless
 
 Rgb = tuple[int, int, int]  # red, green and blue, from 0 to 255
@@ -68,7 +69,6 @@ class ColoredText:
     def __init__(self, scale: Scale) -> None:
         console = Console(file=sys.stdout, highlight=False)
         self.scale = scale
-        self.on_terminal = console.is_terminal
         system = COLOR_SYSTEMS.get(console.color_system or "")
         self.colored = console.is_terminal and system is not None and not console.no_color
         self._codes = [_codes(shade, system) for shade in scale.shades()] if self.colored else []
@@ -80,11 +80,10 @@ class ColoredText:
 
         A line feed is shown as a colored space before it.
         """
-        if self.on_terminal:
-            text = harmless(text)
         if not self.colored or not text:
             sys.stdout.write(text)
             return
+        text = harmless(text)
         levels = self.scale.levels(values)
         cuts = [0, *(np.flatnonzero(np.diff(levels)) + 1).tolist(), len(text)]
         pieces = []
@@ -93,7 +92,7 @@ class ColoredText:
             if code:  # a color left on at the end of a line would fill the rest of the row
                 piece = f"{code}{piece}{RESET}".replace("\n", f" {RESET}\n{code}")
             pieces.append(piece)
-        sys.stdout.write("".join(pieces))
+        sys.stdout.write(Codes("".join(pieces)))
 
 
 def _codes(paper: Rgb, system: Any) -> str:

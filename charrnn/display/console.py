@@ -3,45 +3,56 @@
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
-from typing import IO, TYPE_CHECKING, Any, cast
+from contextlib import contextmanager
+from typing import IO, TYPE_CHECKING, Any, TextIO, cast
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.markup import escape
+from rich.segment import Segment
 
+from charrnn.display.output import Codes
 from charrnn.display.words import harmless
 
 if TYPE_CHECKING:
     from charrnn.model.network import Network
 
 
-class _Stderr:
-    """Standard error that ignores write errors: a closed stderr must not end a run of hours."""
+class SafeConsole(Console):
+    """A rich console whose own codes reach the terminal, but none from the text that it prints."""
+
+    def __init__(self, stream: TextIO, **options: Any) -> None:
+        super().__init__(file=cast(IO[str], _Trusted(stream)), highlight=False, **options)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Render an object, with its text made harmless."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=harmless(segment.text))
+
+
+class _Trusted:
+    """A stream that takes what rich writes for `Codes`."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
 
     def write(self, text: str) -> int:
-        with suppress(OSError, ValueError):
-            sys.stderr.write(text)
-        return len(text)
-
-    def flush(self) -> None:
-        with suppress(OSError, ValueError):
-            sys.stderr.flush()
+        return self._stream.write(Codes(text))
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(sys.stderr, name)
+        return getattr(self._stream, name)
 
 
-def console() -> Console:
+def console() -> SafeConsole:
     """Return a console on stderr.
 
     It honors NO_COLOR and TERM=dumb, and is plain if stderr is not a terminal.
     """
-    return Console(file=cast(IO[str], _Stderr()), highlight=False, soft_wrap=True)
+    return SafeConsole(sys.stderr, soft_wrap=True)
 
 
 def note(text: str) -> None:
     """Print one sentence on stderr."""
-    console().print(f"charrnn: {harmless(text)}", markup=False)
+    console().print(f"charrnn: {text}", markup=False)
 
 
 class Compiled:
@@ -128,4 +139,4 @@ def table(columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
         grid.add_column(column)
     for row in rows:
         grid.add_row(*(escape(str(cell)) for cell in row))
-    Console(highlight=False, file=sys.stdout).print(grid)
+    SafeConsole(sys.stdout).print(grid)

@@ -14,6 +14,7 @@ from rich.console import Console
 
 from charrnn.display.color import RESET
 from charrnn.display.line_editing import LineEditor
+from charrnn.display.output import Codes
 from charrnn.display.words import cells, harmless
 from charrnn.errors import CharrnnError
 
@@ -82,7 +83,7 @@ class Pipe:
 
     def say(self, sentence: str) -> None:
         """Print a message that is not part of the text."""
-        sys.stderr.write(f"{harmless(sentence)}\n")
+        sys.stderr.write(f"{sentence}\n")
 
     def complain(self, sentence: str) -> None:
         """Print why a line was refused."""
@@ -105,8 +106,6 @@ class Terminal:
     def __init__(self, history: Path, commands: Sequence[str]) -> None:
         console = Console(file=sys.stdout)
         self.plain = console.is_dumb_terminal or not console.is_terminal
-        # Buffered even with PYTHONUNBUFFERED: without a buffer, a write that Ctrl-C interrupts loses the rest.
-        self._out = os.fdopen(sys.stdout.fileno(), "w", encoding="utf-8", errors="backslashreplace", closefd=False)
         self.stopped = False
         self._before = signal.signal(signal.SIGINT, self._stop)
         self._editor = LineEditor(history, commands)
@@ -130,8 +129,8 @@ class Terminal:
         tail, whole = self._tail(text)
         if self._open or self.stopped:  # the prompt replaces the text's last row, and a ^C after it
             whole = whole and not (self.stopped and cells(tail) + 2 >= self.width)
-            self._out.write("\r\x1b[K" if whole else "\n")
-        self._out.flush()
+            sys.stdout.write(Codes("\r\x1b[K") if whole else "\n")
+        sys.stdout.flush()
         self.stopped = self._open = False
         mark = "> " if self.plain else MARK
         prompt = tail + mark
@@ -141,8 +140,8 @@ class Terminal:
         try:
             line = input(prompt)
         except (EOFError, KeyboardInterrupt):
-            self._out.write("\n")
-            self._out.flush()
+            sys.stdout.write("\n")
+            sys.stdout.flush()
             raise
         finally:
             signal.signal(signal.SIGINT, self._stop)
@@ -159,27 +158,28 @@ class Terminal:
             self._take_away()
         self._at_start = True
         self._put(self._tail(text)[0])
-        self._put(self._styled(BOLD, harmless(typed.decode("utf-8", "replace"))))
-        self._out.flush()
+        self._put(self._styled(BOLD, typed.decode("utf-8", "replace")))
+        sys.stdout.flush()
 
     def write(self, data: bytes) -> None:
         """Show more of the text."""
-        self._put(harmless(self._decoder.decode(data)))
-        self._out.flush()
+        self._put(self._decoder.decode(data))
+        sys.stdout.flush()
 
     def end(self, separator: str | None) -> None:
         """End a turn, and with a separator, the document."""
-        self._put(harmless(self._decoder.decode(b"", True)))
+        self._put(self._decoder.decode(b"", True))
         if separator is not None:
-            self._put(self._styled(DIM, " (the end)") + "\n")
+            self._put(self._styled(DIM, " (the end)"))
+            self._put("\n")
         elif self.plain and not self._at_start:
             self._put("\n")
         self._open = not self._at_start
-        self._out.flush()
+        sys.stdout.flush()
 
     def show(self, text: bytes) -> None:
         """Show a whole text."""
-        self._put(harmless(text.decode("utf-8", "replace")))
+        self._put(text.decode("utf-8", "replace"))
         self.end(None)
 
     def say(self, sentence: str) -> None:
@@ -187,11 +187,10 @@ class Terminal:
         if self._open:
             self._put("\n")
             self._open = False
-        self._out.flush()
-        lines = (fill(line, self.width - 1, break_on_hyphens=False) for line in harmless(sentence).split("\n"))
-        plain = self.plain or not sys.stderr.isatty()
-        sys.stderr.write("\n".join(lines) + "\n" if plain else DIM + "\n".join(lines) + RESET + "\n")
-        sys.stderr.flush()
+        sys.stdout.flush()
+        text = "\n".join(fill(line, self.width - 1, break_on_hyphens=False) for line in sentence.split("\n"))
+        sys.stderr.write(self._styled(DIM, text) if sys.stderr.isatty() else text)
+        sys.stderr.write("\n")
 
     complain = say
 
@@ -204,12 +203,12 @@ class Terminal:
         self.stopped = True
 
     def _put(self, text: str) -> None:
-        self._out.write(text)
+        sys.stdout.write(text)
         if text:
             self._at_start = text.endswith("\n")
 
     def _styled(self, style: str, text: str) -> str:
-        return text if self.plain or not text else f"{style}{text}{RESET}"
+        return text if self.plain or not text else Codes(f"{style}{harmless(text)}{RESET}")
 
     def _tail(self, text: bytes) -> tuple[str, bool]:
         """Return the last row of a text on the screen.
@@ -232,7 +231,7 @@ class Terminal:
         count = len(rows(self._asked, self.width))
         with suppress(OSError):
             if count < os.get_terminal_size(sys.stdout.fileno()).lines:
-                self._out.write(f"\x1b[{count}A\r\x1b[J")
+                sys.stdout.write(Codes(f"\x1b[{count}A\r\x1b[J"))
 
 
 def rows(line: str, width: int) -> list[str]:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterable
 
 from charrnn.display.console import Compiled, console
-from charrnn.display.words import duration, harmless
+from charrnn.display.words import duration
 
 PLAIN_SECONDS = 10.0  # between two lines if there is no live display
 
@@ -25,7 +25,7 @@ class Screen:
     def say(self, text: str) -> None:
         """Print a line, above the live display."""
         if not self.quiet:
-            self.console.print(harmless(text), markup=False)
+            self.console.print(text, markup=False)
 
     def say_facts(self, facts: Iterable[tuple[str, str]]) -> None:
         """Print one line per fact, with its name before it."""

@@ -17,7 +17,6 @@ import pytest
 import charrnn.cli
 from charrnn import __version__
 from charrnn.cli import COMMANDS
-from charrnn.errors import CharrnnError
 from tests.helpers.commands import ERROR, TINY, UNEXPECTED, contents, misused, refused, strict_json
 from tests.helpers.model_files import rewrite
 
@@ -255,7 +254,7 @@ def test_contradictions_and_omissions(trained, folder, run, arguments):
 
 # Errors that nobody foresaw
 def test_unforeseen_errors_are_one_line(trained, run, monkeypatch):
-    """An error in the program itself is one line too, that tells how to see more; with --debug it is raised."""
+    """An error in the program itself is one line too, that tells how to see more; --debug shows where it arose."""
     from charrnn.model import model_file as checkpoint
 
     def fail(*arguments, **options):
@@ -268,14 +267,18 @@ def test_unforeseen_errors_are_one_line(trained, run, monkeypatch):
         assert result.err.startswith(ERROR)
         assert "ZeroDivisionError: one line" in result.err
         assert "--debug" in result.err
-    with pytest.raises(ZeroDivisionError):
-        run("--debug", "info", trained)
+    shown = run("--debug", "info", trained)
+    assert (shown.code, shown.stdout) == (1, b"")
+    assert shown.err.startswith("Traceback (most recent call last):\n")
+    assert shown.err.endswith("\nZeroDivisionError: one line\nanother line\n")
 
 
 def test_debug_shows_where_an_error_arose(run):
-    """With --debug any error is raised, so that Python shows where."""
-    with pytest.raises(CharrnnError):
-        run("--debug", "info", "missing.npz")
+    """With --debug, any error is shown with its traceback."""
+    shown = run("--debug", "info", "missing.npz")
+    assert (shown.code, shown.stdout) == (1, b"")
+    assert shown.err.startswith("Traceback (most recent call last):\n")
+    assert shown.err.endswith("\ncharrnn.errors.CharrnnError: missing.npz does not exist\n")
 
 
 def test_too_little_memory(trained, run, monkeypatch):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from charrnn.display.color import BLUE_WHITE_RED, LEVELS, YELLOW_RED, ColoredText, Scale, ink
+from charrnn.display.output import standard_streams
 from tests.helpers.commands import COLOR_CODES, on_a_terminal
 
 
@@ -68,8 +69,9 @@ def test_the_lowest_shade_may_be_none(monkeypatch):
 def test_no_colors_where_none_are_wanted(monkeypatch, environment):
     """NO_COLOR and TERM=dumb leave plain text, in which nothing commands the terminal."""
     screen = on_a_terminal(monkeypatch, **environment)
-    writer = ColoredText(Scale(0.0, 1.0))
-    writer.write("a\x1bb\n", [0.0, 0.5, 1.0, 1.0])
+    with standard_streams():
+        writer = ColoredText(Scale(0.0, 1.0))
+        writer.write("a\x1bb\n", [0.0, 0.5, 1.0, 1.0])
     assert not writer.colored
     assert screen.getvalue() == "a�b\n"
 
