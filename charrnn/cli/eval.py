@@ -14,7 +14,7 @@ from charrnn.cli.options import (
     copied_options,
     given,
     model_argument,
-    scored_unknown_option,
+    scored_unknown_options,
     threads_option,
 )
 from charrnn.cli.records import Column, chosen, fitting, format_options, write
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from charrnn.model.team import Team
     from charrnn.reading.losses import Scored
     from charrnn.reading.scoring import Score
+    from charrnn.text.near_forms import NearForms
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class EvalOptions:
     as_tsv: bool
     threads: int | None
     unknown: str
+    near: str
     given: frozenset[str]
 
     @property
@@ -80,7 +82,7 @@ class EvalOptions:
 @copied_options
 @format_options
 @threads_option
-@scored_unknown_option
+@scored_unknown_options
 @click.pass_context
 def command(ctx: click.Context, /, **values: Any) -> None:
     """Measure how well MODEL predicts a text: a file, a folder, or standard input (-), of any length.
@@ -93,8 +95,8 @@ def command(ctx: click.Context, /, **values: Any) -> None:
     Several texts are scored separately. With -m, every model scores every text, and the best model for each text, with
     the fewest bits per character, is marked. If each model was trained on one author, this suggests who wrote the text.
     No model is marked if the models did not predict the same number of characters, if one skipped or replaced unknown
-    characters, or if only some are bidirectional. With --unknown charge, models with different vocabularies can be
-    compared.
+    characters, or read them in near forms, or if only some are bidirectional. With --unknown charge, models with
+    different vocabularies can be compared.
 
     --per-char, --top and --copied examine one text with one model, --per-line also several. With -m, it prints each
     model's probability of having written the line (Bayes: 2^-bits, divided by its sum over the models). With --alone,
@@ -130,15 +132,16 @@ def command(ctx: click.Context, /, **values: Any) -> None:
             _compare(models, options, team, form)
             return
         (model,), (text,) = models, options.sources
-        pieces = _scored(model, text, None, options, team)
+        near = model.vocabulary.near_forms(options.near)
+        pieces = _scored(model, text, None, near, options, team)
         if options.per_char:
             per_char(pieces, model.vocabulary, form)
         elif options.per_line or options.top:
             per_line(lines(pieces, model.vocabulary, alone=options.alone), model.vocabulary, options.top, form)
         elif options.copied is not None:
-            copied(pieces, model.vocabulary, options.unknown, options.copied, options.copied_run, form)
+            copied(pieces, model.vocabulary, options.unknown, options.copied, options.copied_run, form, near)
         else:
-            whole(pieces, model.vocabulary, options.unknown, form)
+            whole(pieces, model.vocabulary, options.unknown, form, near)
 
 
 def _check_usage(options: EvalOptions) -> str:
@@ -180,13 +183,18 @@ def _reads_both_sides(model: "OpenedModel") -> bool:
 
 
 def _scored(
-    model: "OpenedModel", text: str, source: BinaryIO | None, options: EvalOptions, team: "Team"
+    model: "OpenedModel",
+    text: str,
+    source: BinaryIO | None,
+    near: "NearForms | None",
+    options: EvalOptions,
+    team: "Team",
 ) -> "Iterator[Scored]":
     """Score a text, piece by piece, as `OpenedModel.score_blocks` does."""
     from charrnn.text.ingest import name_of, read_stream
 
     rule = options.unknown
-    blocks = read_stream(text, model.vocabulary, unknown=MARK if rule != "error" else rule, source=source)
+    blocks = read_stream(text, model.vocabulary, unknown=MARK if rule != "error" else rule, near=near, source=source)
     return model.score_blocks(blocks, team, name_of(text), rule, alone=options.alone)
 
 
@@ -201,11 +209,13 @@ def _compare_lines(models: "list[OpenedModel]", options: EvalOptions, team: "Tea
             found = []
             for model in models:
                 with _naming(model, options):
-                    pieces = _scored(model, text, source, options, team)
+                    near = model.vocabulary.near_forms(options.near)
+                    pieces = _scored(model, text, source, near, options, team)
                     found.append(list(lines(pieces, model.vocabulary, alone=options.alone)))
             return found
 
-    compare_lines(models, options.sources, lines_of, all_count=options.unknown == "charge", form=form)
+    unchanged, all_count = options.near == "none", options.unknown == "charge"
+    compare_lines(models, options.sources, lines_of, unchanged=unchanged, all_count=all_count, form=form)
 
 
 def _compare(models: "list[OpenedModel]", options: EvalOptions, team: "Team", form: str) -> None:
@@ -243,7 +253,8 @@ def _compare(models: "list[OpenedModel]", options: EvalOptions, team: "Team", fo
 def _alike(models: "list[OpenedModel]", scores: "list[Score]", unknown: str) -> bool:
     """Return whether scores of a text can be compared: all count the same characters, and read from the same sides."""
     kinds = {(score.characters, _reads_both_sides(model)) for score, model in zip(scores, models, strict=True)}
-    return len(kinds) == 1 and (unknown == "charge" or not any(score.unknown for score in scores))
+    replaced = any(score.near or (score.unknown and unknown != "charge") for score in scores)
+    return len(kinds) == 1 and not replaced
 
 
 def _score(model: "OpenedModel", text: str, source: BinaryIO | None, options: EvalOptions, team: "Team") -> "Score":
@@ -251,8 +262,9 @@ def _score(model: "OpenedModel", text: str, source: BinaryIO | None, options: Ev
     from charrnn.reading.scoring import total
 
     with _naming(model, options):
-        pieces = _scored(model, text, source, options, team)
-        return total(pieces, model.vocabulary.boundary, model.vocabulary.unknown_symbol)
+        near = model.vocabulary.near_forms(options.near)
+        pieces = _scored(model, text, source, near, options, team)
+        return total(pieces, model.vocabulary.boundary, model.vocabulary.unknown_symbol, near=near)
 
 
 @contextmanager

@@ -19,13 +19,15 @@ def compare_lines(
     sources: "Sequence[str]",
     lines_of: "Callable[[str], list[list[Line]]]",
     *,
+    unchanged: bool,
     all_count: bool,
     form: str,
 ) -> None:
     """Print each line of every text by every model, with the models' probabilities if there are several.
 
     ``lines_of`` returns the lines of a text by each model. Models are compared on a line if they predict the same
-    number of its characters, and know all of them unless unknown ones are charged (``all_count``).
+    number of its characters, and know all of them unless unknown ones are charged (``all_count``), if the texts are
+    ``unchanged`` by near forms.
     """
     from charrnn.reading.scoring import posterior
     from charrnn.storage.files import shown
@@ -40,7 +42,7 @@ def compare_lines(
                 raise CharrnnError(f"the models do not divide {shown(text)} into the same lines")
             for scored in zip(*found, strict=True):
                 alike = len(kinds) == 1 and len({line.characters for line in scored}) == 1
-                alike = alike and (all_count or not any(line.unknown for line in scored))
+                alike = alike and unchanged and (all_count or not any(line.unknown for line in scored))
                 chances = posterior([line.nats for line in scored]) if alike else [None] * len(models)
                 for model, line, chance in zip(models, scored, chances, strict=True):
                     figures = line.number, line.characters, line.unknown, line.bits, line.bits_per_char

@@ -13,6 +13,7 @@ from charrnn.errors import CharrnnError
 if TYPE_CHECKING:
     from charrnn.reading.losses import Scored
     from charrnn.reading.scoring import Line, Score
+    from charrnn.text.near_forms import NearForms
     from charrnn.text.vocabulary import Ids, Vocabulary
 
 EXACT = ".9g"  # as many digits as a float32 has
@@ -23,28 +24,39 @@ FIGURES = (
     Column("characters", 13, ","),
     Column("unknown", 9, ","),
     Column("unknown_share", 13, ".4f"),
+    Column("near", 6, ","),
 )
 
 
-def figures(score: "Score") -> tuple[float, float, float, int, int, float]:
+def figures(score: "Score") -> tuple[float, float, float, int, int, float, int]:
     """Return a score's figures, in the order of `FIGURES`."""
     rates = score.nats_per_char, score.bits_per_char, score.perplexity
-    return *rates, score.characters, score.unknown, score.unknown_share
+    return *rates, score.characters, score.unknown, score.unknown_share, score.near
 
 
-def whole(pieces: "Iterable[Scored]", vocabulary: "Vocabulary", rule: str, form: str) -> None:
-    """Print the figures of a text, whose unknown characters are treated by a ``rule``."""
+def whole(
+    pieces: "Iterable[Scored]", vocabulary: "Vocabulary", rule: str, form: str, near: "NearForms | None" = None
+) -> None:
+    """Print the figures of a text, whose unknown characters are treated by a ``rule``, after ``near`` forms."""
     from charrnn.reading.scoring import total
 
-    score = total(pieces, vocabulary.boundary, vocabulary.unknown_symbol)
+    score = total(pieces, vocabulary.boundary, vocabulary.unknown_symbol, near=near)
     if form == "text":
         _tell(score, rule)
     else:
         write([figures(score)], FIGURES, form)
 
 
-def copied(pieces: "Iterable[Scored]", vocabulary: "Vocabulary", rule: str, corpus: str, run: int, form: str) -> None:
-    """Print the figures of a text, and its copied share."""
+def copied(
+    pieces: "Iterable[Scored]",
+    vocabulary: "Vocabulary",
+    rule: str,
+    corpus: str,
+    run: int,
+    form: str,
+    near: "NearForms | None" = None,
+) -> None:
+    """Print the figures of a text, as `whole` does, and its copied share."""
     import numpy as np
 
     from charrnn.display.words import harmless
@@ -55,7 +67,7 @@ def copied(pieces: "Iterable[Scored]", vocabulary: "Vocabulary", rule: str, corp
 
     compare = comparison(corpus, vocabulary)
     kept: list[Ids] = []
-    score = total(keeping(pieces, kept), vocabulary.boundary, vocabulary.unknown_symbol)
+    score = total(keeping(pieces, kept), vocabulary.boundary, vocabulary.unknown_symbol, near=near)
     found = compare([np.concatenate(kept)], run)
     if form != "text":
         fields = found.fields(run)
@@ -76,6 +88,8 @@ def _tell(score: "Score", rule: str) -> None:
     click.echo(f"{score.characters:,} characters predicted")
     if rule != "error":
         click.echo(sentences.unknown(score.unknown, score.unknown_share, rule))
+    if score.near:
+        click.echo(sentences.near(score.near))
 
 
 def keeping(pieces: "Iterable[Scored]", kept: "list[Ids]", *, most: int = MOST_COMPARED) -> "Iterator[Scored]":

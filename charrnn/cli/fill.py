@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from charrnn.cli.models import compile_noticed, open_model
-from charrnn.cli.options import ESCAPES, EscapedText, Number, Whole, given, model_argument, note_escapes, unknown_option
+from charrnn.cli.options import (
+    ESCAPES,
+    EscapedText,
+    Number,
+    Whole,
+    given,
+    model_argument,
+    note_escapes,
+    unknown_options,
+)
 from charrnn.cli.records import Column, chosen, format_options, write
 from charrnn.errors import CharrnnError
 from charrnn.writing.controls import BEAM, HOTTEST, SMALLEST
@@ -39,6 +48,7 @@ class FillOptions:
     as_json: bool
     as_tsv: bool
     unknown: str
+    near: str
     given: frozenset[str]
 
     @property
@@ -83,7 +93,7 @@ class FillOptions:
 @click.option("--count", type=Whole(1, 1000), metavar="N", help="With --temp: draw N completions.")
 @click.option("--seed", type=Whole(0, 2**63 - 1), help="With --temp: the same seed draws the same characters.")
 @format_options
-@unknown_option
+@unknown_options
 @click.pass_context
 def command(ctx: click.Context, /, **values: Any) -> None:
     """Fill the gaps in TEXT, or in standard input (-), with a MODEL that was trained with --bidirectional.
@@ -155,7 +165,7 @@ def _gapped(options: FillOptions, model: "OpenedModel") -> "Gapped":
                 f"the text has no gap: the mark {options.mark!r} is not in it; to read a file, type < {shown(text)}"
             )
         text = vocabulary.typed(text)
-    return model.gapped(text, options.mark, options.unknown, where=options.where)
+    return model.gapped(text, options.mark, options.unknown, options.near, where=options.where)
 
 
 def _is_file(path: str) -> bool:

@@ -10,7 +10,7 @@ import click
 
 from charrnn.cells.table import ACTIVATIONS
 from charrnn.cli.models import compile_noticed, open_model, team_of
-from charrnn.cli.options import Whole, given, threads_option, unknown_option
+from charrnn.cli.options import Whole, given, threads_option, unknown_options
 from charrnn.cli.targets import refuse_sources
 from charrnn.errors import CharrnnError
 
@@ -39,6 +39,7 @@ class GradientsOptions:
     as_json: bool
     threads: int | None
     unknown: str
+    near: str
     given: frozenset[str]
 
 
@@ -73,7 +74,7 @@ class GradientsOptions:
 @click.option("--png", type=click.Path(), metavar="FILE", help="Draw the curves as a picture (.png, .svg or .pdf).")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one object per line, with all measurements.")
 @threads_option
-@unknown_option
+@unknown_options
 @click.pass_context
 def command(ctx: click.Context, /, **values: Any) -> None:
     """Measure how far back a network can learn from TEXT: a file, a folder or standard input (-).
@@ -172,7 +173,8 @@ def _trained(path: str, name: str, options: GradientsOptions, source: BinaryIO |
     from charrnn.training.settings import Settings
 
     model = open_model(path)
-    blocks = read_stream(options.text, model.vocabulary, unknown=options.unknown, source=source)
+    near = model.vocabulary.near_forms(options.near)
+    blocks = read_stream(options.text, model.vocabulary, unknown=options.unknown, near=near, source=source)
     ids = beginning(blocks, CHARACTERS_READ)
     try:
         settings = Settings.of(model.checkpoint.training)

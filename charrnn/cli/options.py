@@ -11,7 +11,7 @@ from click.core import ParameterSource
 from charrnn.cells.table import MAXIMUM_HIDDEN, MAXIMUM_LAYERS
 from charrnn.errors import CharrnnError
 from charrnn.library.keywords import seconds_of
-from charrnn.text.defaults import SCORED_UNKNOWN, UNKNOWN
+from charrnn.text.defaults import NEAR, SCORED_UNKNOWN, UNKNOWN
 from charrnn.writing.controls import CONTROLS, Controls
 
 if TYPE_CHECKING:
@@ -194,21 +194,36 @@ def copied_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-def unknown_option(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add --unknown, the same in all commands with a model."""
+def _with_near(default: str, function: Callable[..., Any]) -> Callable[..., Any]:
     return click.option(
+        "--near",
+        type=click.Choice(NEAR),
+        default=default,
+        show_default=True,
+        help="Read a character that is not in the model's vocabulary as one that is and looks like it (forms: composed "
+        "and decomposed accents, quotes, dashes, spaces, widths), or also in its other case (case).",
+    )(function)
+
+
+def unknown_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --near and --unknown, the same in all commands with a model."""
+    unknown = click.option(
         "--unknown",
         type=click.Choice(UNKNOWN),
         default="error",
         show_default=True,
         help="What to do with characters that are not in the model's vocabulary: report an error, skip them, or "
         "replace them with �, ? or a space.",
-    )(function)
+    )
+    return _with_near("forms", unknown(function))
 
 
-def scored_unknown_option(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add --unknown to a command that scores."""
-    return click.option(
+def scored_unknown_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --near and --unknown to a command that scores.
+
+    By default, it scores a text as it is.
+    """
+    unknown = click.option(
         "--unknown",
         type=click.Choice(SCORED_UNKNOWN),
         default="error",
@@ -216,7 +231,8 @@ def scored_unknown_option(function: Callable[..., Any]) -> Callable[..., Any]:
         help="What to do with characters that are not in the model's vocabulary: report an error, skip them, replace "
         "them with �, ? or a space, or skip them and charge 20.1 bits for each (log2 of 1,114,112: as if all Unicode "
         "characters were equally probable).",
-    )(function)
+    )
+    return _with_near("none", unknown(function))
 
 
 def given(ctx: click.Context) -> frozenset[str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from charrnn.cli.models import compile_sampling, open_model
-from charrnn.cli.options import Whole, control_options, model_argument, split_controls, unknown_option
+from charrnn.cli.options import Whole, control_options, model_argument, split_controls, unknown_options
 from charrnn.cli.play_dialogue import TABLE, TURN_LENGTH, Play, table_of_commands
 from charrnn.writing.controls import Controls
 
@@ -27,6 +27,7 @@ class PlayOptions:
     length: int
     seed: int | None
     unknown: str
+    near: str
 
 
 class PlayCommand(click.Command):
@@ -53,7 +54,7 @@ class PlayCommand(click.Command):
     type=Whole(0, 2**63 - 1),
     help="The same seed and the same lines give the same text; without --seed, each run differs.",
 )
-@unknown_option
+@unknown_options
 @click.pass_context
 def command(ctx: click.Context, /, **values: Any) -> None:
     """Write a text together with MODEL, turn by turn: you type a line, and the model continues it.
@@ -91,6 +92,7 @@ def command(ctx: click.Context, /, **values: Any) -> None:
         controls=options.controls,
         ending=Ending(length=options.length or None),
         unknown=options.unknown,
+        near=options.near,
     )
     screen = _screen()
     try:

@@ -12,7 +12,7 @@ import click
 from charrnn.cli.options import EscapedText
 from charrnn.cli.targets import refuse_existing, require_text
 from charrnn.errors import CharrnnError
-from charrnn.text.defaults import UNKNOWN
+from charrnn.text.defaults import NEAR, UNKNOWN
 from charrnn.writing.controls import CONTROLS, Control, Controls
 
 if TYPE_CHECKING:
@@ -187,6 +187,13 @@ class Play:
             raise CharrnnError(f"/unknown takes one of {', '.join(UNKNOWN)}, not {rule[:60]!r}")
         self.conversation.unknown = rule
 
+    def set_near(self, typed: str) -> None:
+        """Set which near forms of unknown characters are read."""
+        near = "forms" if typed.strip() == "off" else typed.strip()
+        if near not in NEAR:
+            raise CharrnnError(f"/near takes one of {', '.join(NEAR)}, not {near[:60]!r}")
+        self.conversation.near = near
+
     def values(self) -> None:
         """Print all settings."""
         self.screen.say("\n".join(f"{entry.name:<15} {entry.value(self)}" for entry in TABLE if entry.value))
@@ -288,6 +295,13 @@ TABLE = (
         f"What to do with unknown characters: {', '.join(UNKNOWN[:-1])} or {UNKNOWN[-1]}.",
         lambda play, typed: play.set_unknown(typed),
         lambda play: play.conversation.unknown,
+    ),
+    Command(
+        "near",
+        "FORMS",
+        f"Which near forms of unknown characters to read: {', '.join(NEAR[:-1])} or {NEAR[-1]}.",
+        lambda play, typed: play.set_near(typed),
+        lambda play: play.conversation.near,
     ),
     Command("set", "", "Show all settings. Type off after a name to reset it.", lambda play, _: play.values()),
 )

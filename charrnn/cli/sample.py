@@ -18,7 +18,7 @@ from charrnn.cli.options import (
     model_argument,
     note_escapes,
     split_controls,
-    unknown_option,
+    unknown_options,
 )
 from charrnn.cli.sample_options import SampleOptions
 from charrnn.cli.targets import refuse_stdout
@@ -70,7 +70,7 @@ NOVEL = f"Write only samples that are not in CORPUS, which can have up to {MOST_
 @copied_options
 @click.option("--surprise", is_flag=True, help="On a terminal, color each character: the redder, the less expected.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per sample.")
-@unknown_option
+@unknown_options
 @click.pass_context
 def command(ctx: click.Context, /, **values: Any) -> None:
     """Write text with a trained MODEL, character by character.
@@ -181,9 +181,9 @@ def _read_prime(
     if options.prime_file is not None and not options.no_prime:
         refuse_stdout(options.prime_file)
     if path is None:
-        blocks: Iterable[Ids] = [typed_prime(options.prime or "", vocabulary, options.unknown)]
+        blocks: Iterable[Ids] = [typed_prime(options.prime or "", vocabulary, options.unknown, options.near)]
     else:
-        blocks = stored_prime(path, vocabulary, options.unknown)
+        blocks = stored_prime(path, vocabulary, options.unknown, options.near)
     if options.reads_prime_once:
         return read_prime(sampler, vocabulary, blocks, write=None if options.no_prime else output.go_on)
     return read_prime(sampler, vocabulary, blocks, keep=not options.no_prime or options.novel is not None)

@@ -25,6 +25,7 @@ class SampleOptions:
     surprise: bool
     as_json: bool
     unknown: str
+    near: str
     given: frozenset[str]
 
     @property

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from charrnn.cli.models import compile_reading, open_model
-from charrnn.cli.options import Whole, model_argument, unknown_option
+from charrnn.cli.options import Whole, model_argument, unknown_options
 from charrnn.cli.records import chosen, format_options
 from charrnn.cli.targets import refuse_sources
 from charrnn.errors import CharrnnError
@@ -36,6 +36,7 @@ class TraceOptions:
     as_json: bool
     as_tsv: bool
     unknown: str
+    near: str
 
 
 @click.command(short_help="Find units of a model that follow features of a text.")
@@ -63,7 +64,7 @@ class TraceOptions:
     help="Of these, characters to show with --unit, --html and --png.",
 )
 @format_options
-@unknown_option
+@unknown_options
 def command(**values: Any) -> None:
     """Find which of MODEL's units follow features of TEXT, a file or standard input (-).
 
@@ -96,7 +97,7 @@ def command(**values: Any) -> None:
 
     model = open_model(options.model, left_to_right=True)
     unit = None if options.unit_name is None else unit_named(model.architecture, options.unit_name)
-    ids = read_traced(options.text, model.vocabulary, options.length, options.unknown)
+    ids = read_traced(options.text, model.vocabulary, options.length, options.unknown, options.near)
     compile_reading(model)
     found, left_out = follow(model.network, ids, _seen(ids, model.vocabulary), unit)
     if unit is None and not found:
@@ -135,7 +136,13 @@ def _check_targets(options: TraceOptions) -> None:
 
 
 def read_traced(
-    path: str, vocabulary: "Vocabulary", length: int, unknown: str = "error", *, most: int = MOST_TRACED
+    path: str,
+    vocabulary: "Vocabulary",
+    length: int,
+    unknown: str = "error",
+    near: str = "none",
+    *,
+    most: int = MOST_TRACED,
 ) -> "Ids":
     """Return the first `length` symbols of a text, or all with 0.
 
@@ -143,7 +150,8 @@ def read_traced(
     """
     from charrnn.text.ingest import beginning, name_of, read_stream
 
-    ids = beginning(read_stream(path, vocabulary, unknown=unknown), length or most + 1)
+    blocks = read_stream(path, vocabulary, unknown=unknown, near=vocabulary.near_forms(near))
+    ids = beginning(blocks, length or most + 1)
     if ids.size > most:
         raise CharrnnError(
             f"{name_of(path)} is too long to be read whole; --length reads up to {most:,} characters of it"

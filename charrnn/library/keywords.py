@@ -9,6 +9,7 @@ from charrnn.errors import CharrnnError
 from charrnn.writing.controls import CONTROLS, Controls
 
 Unknown: TypeAlias = Literal["error", "skip", "replace"]
+Near: TypeAlias = Literal["none", "forms", "case"]
 ScoredUnknown: TypeAlias = Literal["error", "skip", "replace", "charge"]
 Cell: TypeAlias = Literal[
     "rnn",
@@ -53,6 +54,7 @@ class WritingOptions(ControlOptions, total=False):
     no_prime: bool
     seed: int | None
     unknown: Unknown
+    near: Near
 
 
 class NetworkOptions(TypedDict, total=False):

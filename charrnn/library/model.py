@@ -10,19 +10,21 @@ from functools import cached_property
 from itertools import chain, islice
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeAlias, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from charrnn.errors import CharrnnError
-from charrnn.library.keywords import ScoredUnknown, Unknown, WritingOptions, controls_of
+from charrnn.library.keywords import Near, ScoredUnknown, Unknown, WritingOptions, controls_of
+from charrnn.library.one_text import Text, read, require_unknown
 from charrnn.library.opened import OpenedModel
 from charrnn.library.saving import whole, write_model
-from charrnn.library.signatures import PathOf, is_rather_a_text, names_a_file, path_of, public
+from charrnn.library.signatures import PathOf, path_of, public
 from charrnn.library.terms import in_terms, quoted, warn
 from charrnn.model import model_file
 from charrnn.model.model_file import Checkpoint
 from charrnn.storage.files import shown
-from charrnn.text.defaults import MARK, SCORED_UNKNOWN, UNKNOWN
-from charrnn.text.ingest import name_of, read_stream, read_string
+from charrnn.text.defaults import MARK, SCORED_UNKNOWN
+from charrnn.text.ingest import name_of
+from charrnn.text.near_forms import NearForms
 from charrnn.text.vocabulary import Ids, Vocabulary
 from charrnn.writing.controls import BEAM, Controls
 
@@ -36,8 +38,6 @@ if TYPE_CHECKING:  # what needs the kernels is imported when it is used: opening
     from charrnn.writing.completion import Completion
     from charrnn.writing.sampler import Sampler
     from charrnn.writing.samples import Ending, Piece, Sample
-
-Text: TypeAlias = str | bytes | os.PathLike[str]  # a string is a text itself, a pathlib.Path the file that has it
 
 
 @public
@@ -57,7 +57,8 @@ class Model:
     """A network with its vocabulary, as `load` opens it or a `Run` trains it.
 
     A text is a string, or the `pathlib.Path` of a file. It is read as the command line reads a file: CRLF counts as a
-    line feed, and a character that is not in the vocabulary is an error unless ``unknown`` is "skip" or "replace".
+    line feed. A character that is not in the vocabulary is read in a near form, as `charrnn sample` does; if it has
+    none, it is an error unless ``unknown`` is "skip" or "replace". A score is of the text as it is: ``near`` is "none".
 
     Threads can share a model: nothing in it changes, and each call has its own state.
     """
@@ -146,6 +147,7 @@ class Model:
         no_prime=False      leave out the prime
         seed=None           the same seed writes the same text; None writes another text each time
         unknown="error"     unknown characters in the prime: "error", "skip" or "replace"
+        near="forms"        how to read them before: "none", as characters that look like them, or "case": in any case
 
         `samples` writes several texts. Only the command has prime_file, novel, copied, copied_run, surprise and json.
 
@@ -189,7 +191,9 @@ class Model:
         return self._stream("stream", prime, options)
 
     @public
-    def next_characters(self, text: str = "", k: int = 10, *, unknown: Unknown = "error") -> list[tuple[str, float]]:
+    def next_characters(
+        self, text: str = "", k: int = 10, *, unknown: Unknown = "error", near: Near = "forms"
+    ) -> list[tuple[str, float]]:
         r"""Return the ``k`` most probable characters after a text, each with its probability.
 
             model.next_characters("Th", k=3)  # such as [("e", 0.71), ("a", 0.11), ("o", 0.06)]
@@ -202,14 +206,16 @@ class Model:
 
         if k < 1:
             raise CharrnnError(f"k must be 1 or more, not {k}")
-        sampler, _ = self._primed(text, unknown, Controls())
+        sampler, _ = self._primed(text, unknown, near, Controls())
         chances = sampler.probabilities()[0]
         names = [*self.vocabulary.symbol_names[: self.vocabulary.boundary], self.vocabulary.separator]
         best = np.argsort(-chances, kind="stable")[:k]
         return [(names[symbol], float(chances[symbol])) for symbol in best.tolist()]
 
     @public
-    def score(self, text: Text, *, unknown: ScoredUnknown = "error", threads: int | None = None) -> Score:
+    def score(
+        self, text: Text, *, unknown: ScoredUnknown = "error", near: Near = "none", threads: int | None = None
+    ) -> Score:
         """Return how well the model predicts a text: bits and nats per character, and perplexity.
 
             model.score("It was a dark and stormy night.").bits_per_char
@@ -222,7 +228,9 @@ class Model:
         from charrnn.reading.scoring import total
 
         with Team.of(threads, warn) as team:
-            return total(self._scored(text, unknown, team), self.vocabulary.boundary, self.vocabulary.unknown_symbol)
+            forms, vocabulary = self.vocabulary.near_forms(near), self.vocabulary
+            pieces = self._scored(text, unknown, forms, team)
+            return total(pieces, vocabulary.boundary, vocabulary.unknown_symbol, near=forms)
 
     @public
     def score_lines(
@@ -242,7 +250,7 @@ class Model:
 
     @public
     def per_character(
-        self, text: Text, *, unknown: ScoredUnknown = "error", threads: int | None = None
+        self, text: Text, *, unknown: ScoredUnknown = "error", near: Near = "none", threads: int | None = None
     ) -> list[Character]:
         """Return a record of each character of a text: its position and its bits.
 
@@ -252,11 +260,12 @@ class Model:
         from charrnn.reading.scoring import Character, characters
 
         with Team.of(threads, warn) as team:
-            found = characters(self._scored(text, unknown, team), self.vocabulary)
+            pieces = self._scored(text, unknown, self.vocabulary.near_forms(near), team)
+            found = characters(pieces, self.vocabulary)
             return [Character(*fields) for fields in found]
 
     @public
-    def states(self, text: Text, *, unknown: Unknown = "error") -> dict[str, NDArray[np.float32]]:
+    def states(self, text: Text, *, unknown: Unknown = "error", near: Near = "forms") -> dict[str, NDArray[np.float32]]:
         """Return all states and gates after each of N characters, as arrays [N, H].
 
         The names are the cell's: an LSTM has h, c, i, f, o and g, and in its second layer 2.h and so on;
@@ -266,8 +275,9 @@ class Model:
 
         from charrnn.reading import tracing
 
-        _require_unknown(unknown)
-        ids = np.concatenate([np.zeros(0, self.vocabulary.dtype), *self._blocks(text, unknown)])
+        require_unknown(unknown)
+        blocks = read(text, self.vocabulary, unknown, self.vocabulary.near_forms(near))
+        ids = np.concatenate([np.zeros(0, self.vocabulary.dtype), *blocks])
         found = tracing.states(self._opened.network, ids)
         if self.vocabulary.boundary is None:
             return found
@@ -283,6 +293,7 @@ class Model:
         temp: float | None = None,
         seed: int | None = None,
         unknown: Unknown = "error",
+        near: Near = "forms",
     ) -> str:
         """Fill the gaps of a text; each ``mark`` stands for one unknown character.
 
@@ -291,7 +302,8 @@ class Model:
         The gaps get the most probable characters that a ``beam`` search finds or, with ``temp``, characters drawn at
         that temperature. Raises CharrnnError if the model is not bidirectional, and for a text without a gap.
         """
-        return self.completions(text, 1, mark=mark, beam=beam, temp=temp, seed=seed, unknown=unknown)[0].text
+        found = self.completions(text, 1, mark=mark, beam=beam, temp=temp, seed=seed, unknown=unknown, near=near)
+        return found[0].text
 
     @public
     def completions(
@@ -304,6 +316,7 @@ class Model:
         temp: float | None = None,
         seed: int | None = None,
         unknown: Unknown = "error",
+        near: Near = "forms",
     ) -> list[Completion]:
         """Return the ``k`` most probable ways to fill the gaps or, with ``temp``, ``k`` drawn ones."""
         from charrnn.writing.completion import Completion
@@ -313,7 +326,7 @@ class Model:
         if k < 1 or beam < 1:
             raise CharrnnError(f"k and beam must be 1 or more, not {k} and {beam}")
         filler = Filler(self._opened.network)
-        gapped = self._opened.gapped(self.vocabulary.typed(text), mark, unknown)
+        gapped = self._opened.gapped(self.vocabulary.typed(text), mark, unknown, near)
         if temp is None:
             found = filler.best(gapped.ids, k, beam)
         elif temp > 0.0:
@@ -324,19 +337,10 @@ class Model:
             )
         return [Completion.of(gapped, filling, self.vocabulary) for filling in found]
 
-    def _blocks(self, text: Text, unknown: str) -> Iterator[Ids]:
-        """Encode a text."""
-        if isinstance(text, str) and not is_rather_a_text(text) and names_a_file(text) and Path(text).is_file():
-            warn(f"the text is {quoted(text)}, which is also the name of a file; to read the file, pass Path({text!r})")
-        if isinstance(text, str | bytes):
-            return read_string(text, self.vocabulary, unknown=unknown)
-        return read_stream(path_of(text), self.vocabulary, unknown=unknown)
-
-    def _scored(self, text: Text, unknown: str, team: Team) -> Iterator[Scored]:
+    def _scored(self, text: Text, unknown: str, near: NearForms | None, team: Team) -> Iterator[Scored]:
         name = "the text" if isinstance(text, str | bytes) else name_of(os.fspath(text))
-        if unknown not in SCORED_UNKNOWN:
-            raise CharrnnError(f"unknown must be one of {', '.join(SCORED_UNKNOWN)}, not {unknown!r:.60}")
-        blocks = self._blocks(text, unknown if unknown == "error" else MARK)
+        require_unknown(unknown, SCORED_UNKNOWN)
+        blocks = read(text, self.vocabulary, unknown if unknown == "error" else MARK, near)
         return self._opened.score_blocks(blocks, team, name, unknown)
 
     def _asked(self, function: str, prime: str, options: WritingOptions) -> tuple[Ending, Sampler, Ids, int]:
@@ -354,17 +358,18 @@ class Model:
         if length == 0 and function != "stream":
             raise CharrnnError("a text of length 0 never ends; stream() yields it character by character")
         ending = Ending.of(self.vocabulary, length=length, lines=lines, stops=stops)
-        sampler, read = self._primed(prime, options.get("unknown", "error"), controls_of(options))
-        return ending, sampler, read[:0] if options.get("no_prime") else read, _seed(options.get("seed"))
+        rules = options.get("unknown", "error"), options.get("near", "forms")
+        sampler, primed = self._primed(prime, *rules, controls_of(options))
+        return ending, sampler, primed[:0] if options.get("no_prime") else primed, _seed(options.get("seed"))
 
-    def _primed(self, prime: str, unknown: str, controls: Controls) -> tuple[Sampler, Ids]:
+    def _primed(self, prime: str, unknown: str, near: str, controls: Controls) -> tuple[Sampler, Ids]:
         """Return a sampler that has read a prime, and the prime's symbols."""
         from charrnn.writing.prime import read_prime, typed_prime
         from charrnn.writing.sampler import Sampler
 
-        _require_unknown(unknown)
+        require_unknown(unknown)
         sampler = Sampler(self._opened.network, controls=controls)
-        ids = read_prime(sampler, self.vocabulary, [typed_prime(prime, self.vocabulary, unknown)], keep=True)
+        ids = read_prime(sampler, self.vocabulary, [typed_prime(prime, self.vocabulary, unknown, near)], keep=True)
         return sampler, ids
 
     def _stream(self, function: str, prime: str, options: WritingOptions) -> Iterator[str]:
@@ -391,8 +396,3 @@ def _seed(seed: int | None) -> int:
     if not 0 <= seed < 2**63:
         raise CharrnnError(f"the seed must be from 0 to 2^63 − 1, not {seed}")
     return seed
-
-
-def _require_unknown(unknown: str) -> None:
-    if unknown not in UNKNOWN:
-        raise CharrnnError(f"unknown must be one of {', '.join(UNKNOWN)}, not {quoted(unknown)}")

@@ -60,7 +60,9 @@ class OpenedModel:
             "history": self.checkpoint.history,
         }
 
-    def gapped(self, text: str, mark: str, unknown: str = "error", *, where: str = "the text") -> Gapped:
+    def gapped(
+        self, text: str, mark: str, unknown: str = "error", near: str = "none", *, where: str = "the text"
+    ) -> Gapped:
         """Find the gaps of a text that is spelled as in the vocabulary; raise CharrnnError if it has none."""
         from charrnn.writing.filling import Gapped
 
@@ -71,7 +73,7 @@ class OpenedModel:
             raise CharrnnError(f"{where} is empty")
         if typed_mark not in text:
             raise CharrnnError(f"{where} has no gap: the mark {mark!r:.60} is not in it; --mark sets another mark")
-        return Gapped.of(text, typed_mark, self.vocabulary, unknown=unknown, where=where)
+        return Gapped.of(text, typed_mark, self.vocabulary, unknown=unknown, near=near, where=where)
 
     def score_blocks(
         self, blocks: Iterable[Ids], team: Team, name: str, unknown: str = "error", *, alone: bool = False

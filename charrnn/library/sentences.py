@@ -43,6 +43,11 @@ def unknown(count: int, share: float, rule: str) -> str:
     return f"{count:,} character{'s are' if count > 1 else ' is'} unknown ({100 * share:.2f} %) and {done}"
 
 
+def near(count: int) -> str:
+    """Return a sentence on the characters of a text that was scored in near forms."""
+    return f"{count:,} other character{'s were' if count > 1 else ' was'} replaced by a near form that the model knows"
+
+
 def many_symbols(symbols: int) -> str | None:
     """Return a warning of a large vocabulary; None if it is not large."""
     many = f"the text has {symbols:,} distinct characters, which makes the model large and slow"

@@ -36,6 +36,7 @@ OTHER_NAMES = {
     "lines": "line numlines nlines maxlines",
     "lr": "learningrate rate eta stepsize",
     "min_p": "minprob minprobability",
+    "near": "nearforms similar normalize",
     "optimizer": "optimiser optim",
     "patience": "earlystopping earlystop earlystoppingpatience",
     "prime": "prompt start starttext startstring seedtext primetext prefix context beginning",

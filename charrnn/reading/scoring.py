@@ -11,6 +11,7 @@ from charrnn.kernels.arithmetic import LN_2, exp
 from charrnn.model.network import Network
 from charrnn.model.team import Team
 from charrnn.reading.losses import Scored, score_pieces
+from charrnn.text.near_forms import NearForms
 from charrnn.text.vocabulary import Ids, Vocabulary
 
 RECORDS = 1 << 13  # characters whose records are made at once
@@ -46,13 +47,15 @@ class Score:
     exponential of the mean in nats, is the number of equally probable characters with the same loss.
 
     `unknown` characters, a share of the text, are not in the model's vocabulary. They are predicted as the character
-    that replaces them, or charged, or are not among the predictions, as ``unknown`` says.
+    that replaces them, or charged, or are not among the predictions, as ``unknown`` says. `near` characters were not,
+    either, and were read and predicted in a near form.
     """
 
     nats: float
     characters: int
     unknown: int = 0
     unknown_share: float = 0.0
+    near: int = 0
     nats_per_char: float = field(init=False)
     bits_per_char: float = field(init=False)
     perplexity: float = field(init=False)
@@ -100,15 +103,24 @@ def score(network: Network, ids: Ids, team: Team, *, boundary: int | None = None
     return total(score_pieces(network, [ids], team, boundary), boundary)
 
 
-def total(pieces: Iterable[Scored], boundary: int | None = None, unknown_symbol: int = -1) -> Score:
-    """Add up the losses from `score_pieces`; those of NaN, where `reading.unknown` has marked them, do not count."""
+def total(
+    pieces: Iterable[Scored],
+    boundary: int | None = None,
+    unknown_symbol: int = -1,
+    *,
+    near: NearForms | None = None,
+) -> Score:
+    """Add up the losses from `score_pieces`; those of NaN, where `reading.unknown` has marked them, do not count.
+
+    ``near`` has read the near forms of the text.
+    """
     nats, characters, unknown, size = 0.0, -unpredicted(boundary), 0, 0
     for ids, costs in pieces:
         marks = int(np.count_nonzero(ids == unknown_symbol))
         counted = costs[~np.isnan(costs)] if marks else costs
         nats += float(counted.sum(dtype=np.float64))
         characters, unknown, size = characters + counted.size, unknown + marks, size + ids.size
-    return Score(nats, characters, unknown, unknown / max(size, 1))
+    return Score(nats, characters, unknown, unknown / max(size, 1), near.count if near else 0)
 
 
 def unpredicted(boundary: int | None) -> int:

@@ -1,6 +1,7 @@
 """Rules and defaults for texts that options name; apart, so that the command line starts fast."""
 
 UNKNOWN = ("error", "skip", "replace")  # what to do with unknown characters: see `Vocabulary.encode`
+NEAR = ("none", "forms", "case")  # which near forms of unknown characters are read: see `text.near_forms`
 MARK = "mark"  # the rule that keeps their places, for scoring
 SCORED_UNKNOWN = (*UNKNOWN, "charge")  # what scoring can do with them: see `reading.unknown`
 UNKNOWN_BITS = 20.08746284125034  # that "charge" charges: log₂ 1,114,112, uniform over Unicode

@@ -15,6 +15,7 @@ import numpy as np
 
 from charrnn.errors import CharrnnError
 from charrnn.text import encoded, passes
+from charrnn.text.near_forms import NearForms
 from charrnn.text.passes import Watch
 from charrnn.text.sources import LARGE_TEXT, Source, chunks, files, listed, name_of, readable, sources, spooled
 from charrnn.text.vocabulary import TEXT_BLOCK, Ids, Vocabulary, decoded
@@ -143,6 +144,7 @@ def read_stream(
     vocabulary: Vocabulary,
     *,
     unknown: str = "error",
+    near: NearForms | None = None,
     source: BinaryIO | None = None,
     block: int = TEXT_BLOCK,
 ) -> Iterator[Ids]:
@@ -158,10 +160,12 @@ def read_stream(
     else:
         source.seek(0)
         opened = iter([(name_of(path), chunks(source, block=block))])
-    return passes.symbols(opened, vocabulary, unknown, [path])
+    return passes.symbols(opened, vocabulary, unknown, [path], near=near)
 
 
-def read_string(text: str | bytes, vocabulary: Vocabulary, *, unknown: str = "error") -> Iterator[Ids]:
+def read_string(
+    text: str | bytes, vocabulary: Vocabulary, *, unknown: str = "error", near: NearForms | None = None
+) -> Iterator[Ids]:
     """Yield the symbols of a text in memory.
 
     Reads it as `read_stream` reads a file. Raises CharrnnError as `read_stream` does, and for a lone surrogate.
@@ -172,7 +176,7 @@ def read_string(text: str | bytes, vocabulary: Vocabulary, *, unknown: str = "er
         raise CharrnnError("the text has a lone surrogate, which is not a Unicode character") from None
     if not data:
         raise CharrnnError("the text is empty")
-    return passes.symbols(iter([("the text", iter([data]))]), vocabulary, unknown, ["the text"])
+    return passes.symbols(iter([("the text", iter([data]))]), vocabulary, unknown, ["the text"], near=near)
 
 
 def beginning(blocks: Iterable[Ids], length: int) -> Ids:

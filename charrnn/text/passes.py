@@ -8,6 +8,7 @@ from typing import Any, BinaryIO
 
 from charrnn.errors import CharrnnError
 from charrnn.storage.files import shown
+from charrnn.text.near_forms import NearForms
 from charrnn.text.sources import Source, chunks, files, listed, readable
 from charrnn.text.vocabulary import AS_TEXT, TEXT_BLOCK, Ids, Vocabulary, decoded, is_document
 
@@ -63,6 +64,7 @@ def symbols(
     unknown: str,
     paths: Sequence[str],
     lengths: list[int] | None = None,
+    near: NearForms | None = None,
 ) -> Iterator[Ids]:
     """Encode files one after another; the number of symbols of each one is appended to ``lengths``.
 
@@ -74,7 +76,7 @@ def symbols(
         empty = False
         if name:
             lengths.append(0)
-        for ids in vocabulary.encode_blocks(blocks, unknown=unknown, where=name):
+        for ids in vocabulary.encode_blocks(blocks, unknown=unknown, near=near, where=name):
             strange = False
             lengths[-1] += ids.size
             yield ids

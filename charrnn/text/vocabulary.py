@@ -16,7 +16,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from charrnn.errors import CharrnnError, UnknownWarning
-from charrnn.text.defaults import MARK, UNKNOWN
+from charrnn.text.defaults import MARK, NEAR, UNKNOWN
+from charrnn.text.near_forms import NearForms
+from charrnn.text.places import BEGIN, END, Place, code_points, marked
 
 Ids: TypeAlias = NDArray[np.unsignedinteger[Any]]
 
@@ -32,9 +34,6 @@ MARKS = (  # byte order marks of other Unicode encodings; the longer ones first,
 DOCUMENTS = (".doc", ".docx", ".odt", ".rtf", ".pdf", ".epub", ".html", ".htm")  # files of text with formatting
 DOCUMENT_MARKS = (b"%PDF", b"\xd0\xcf\x11\xe0")  # the first bytes of PDF and of old Word files
 AS_TEXT = "save it as plain text (.txt) in UTF-8, with the program that opens it"
-
-# The start and the end of a document while a text is converted: code points that no UTF-8 text can contain.
-_BEGIN, _END = "\ud800", "\ud801"
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ class Vocabulary:
 
     def __post_init__(self) -> None:
         (self.characters + self.separator).encode()  # a surrogate raises UnicodeEncodeError, which is a ValueError
-        codes = _code_points(self.characters)
+        codes = code_points(self.characters)
         if not (codes[:-1] < codes[1:]).all() or (self.byte_level and self.characters):
             raise ValueError("characters must be distinct and in code point order, and empty for bytes")
 
@@ -78,9 +77,9 @@ class Vocabulary:
         Separators do not count as text.
         """
         seen = np.zeros(sys.maxunicode + 1, np.bool_)
-        for block in _marked(blocks, separator):
-            seen[_code_points(block)] = True
-        seen[[ord(_BEGIN), ord(_END)]] = False
+        for block in marked(blocks, separator):
+            seen[code_points(block)] = True
+        seen[[ord(BEGIN), ord(END)]] = False
         return cls("".join(map(chr, np.flatnonzero(seen))), separator=separator)
 
     @classmethod
@@ -137,6 +136,7 @@ class Vocabulary:
         text: str | bytes,
         *,
         unknown: str = "error",
+        near: NearForms | None = None,
         where: str = "the text",
         documents: bool = True,
         block: int = TEXT_BLOCK,
@@ -147,8 +147,9 @@ class Vocabulary:
         read as strict UTF-8. With ``byte_level``, bytes are taken unchanged, and a string counts as its UTF-8 bytes, or
         as the bytes typed if it is a command-line argument that is not UTF-8. ``unknown`` decides about a character
         that is not in the vocabulary: ``"error"``, ``"skip"`` (leave it out) or ``"replace"`` (put the first of U+FFFD,
-        question mark and space that is in the vocabulary in its place, else symbol 0). Empty ``documents`` are left
-        out. Without ``documents``, the text is a part of one, and the separator has no special meaning.
+        question mark and space that is in the vocabulary in its place, else symbol 0). Before that, ``near``, which
+        `near_forms` returns, reads it in a near form if it has one. Empty ``documents`` are left out. Without
+        ``documents``, the text is a part of one, and the separator has no special meaning.
 
         Raises CharrnnError for an unknown character, with its line and column in the text ``where``, and for bytes that
         are not UTF-8. Raises ValueError for any other ``unknown``, and with ``byte_level`` for a surrogate that is not
@@ -160,41 +161,62 @@ class Vocabulary:
             blocks = (part.decode("latin-1") for part in cut(data, block))
         else:
             blocks = cut(text, block) if isinstance(text, str) else decoded(cut(text, block), where)
-        parts = list(self.encode_blocks(blocks, unknown=unknown, where=where, documents=documents))
+        parts = list(self.encode_blocks(blocks, unknown=unknown, near=near, where=where, documents=documents))
         return parts[0] if len(parts) == 1 else np.concatenate([np.zeros(0, self.dtype), *parts])
 
     def encode_blocks(
-        self, blocks: Iterable[str], *, unknown: str = "error", where: str = "the text", documents: bool = True
+        self,
+        blocks: Iterable[str],
+        *,
+        unknown: str = "error",
+        near: NearForms | None = None,
+        where: str = "the text",
+        documents: bool = True,
     ) -> Iterator[Ids]:
         """Encode a text in blocks, as `encode` does.
 
         Bytes come as the characters U+0000 to U+00FF. With "mark", an unknown character becomes ``unknown_symbol``,
         whose type can be wider than ``dtype``. At the end, an UnknownWarning says how many characters were skipped or
-        replaced.
+        replaced, and another one which were read in near forms.
         """
         if unknown not in (*UNKNOWN, MARK):
             raise ValueError(f"unknown must be one of {', '.join(UNKNOWN)}, not {unknown!r}")
         separator = self.typed(self.separator) if documents else ""
-        place = _Place(where, separator)
+        place = Place(where, separator)
         try:
-            yield from self._encoded(blocks, unknown, separator, place)
+            yield from self._encoded(blocks, unknown, near, separator, place)
         finally:  # also if the rest of the text is not wanted
+            if near is not None and near.count:
+                warnings.warn(near.told(where), UnknownWarning, stacklevel=2)
             known = place.characters - place.unknown
             if place.unknown and unknown != MARK and (known or unknown == "replace"):  # else an error says that all are
-                warnings.warn(place.told_unknown(unknown), UnknownWarning, stacklevel=2)
+                done = "skipped" if unknown == "skip" else "replaced"
+                warnings.warn(place.told_unknown(done), UnknownWarning, stacklevel=2)
 
-    def _encoded(self, blocks: Iterable[str], unknown: str, separator: str, place: _Place) -> Iterator[Ids]:
+    def near_forms(self, kind: str) -> NearForms | None:
+        """Return what reads the unknown characters of one text in near forms, as a ``kind`` of `NEAR` says.
+
+        Bytes have none. Raises CharrnnError for any other kind.
+        """
+        if kind not in NEAR:
+            raise CharrnnError(f"near must be one of {', '.join(NEAR)}, not {kind!r:.60}")
+        return None if kind == "none" or self.byte_level else NearForms(self.characters, case=kind == "case")
+
+    def _encoded(
+        self, blocks: Iterable[str], unknown: str, near: NearForms | None, separator: str, place: Place
+    ) -> Iterator[Ids]:
         dtype = np.result_type(self.dtype, np.min_scalar_type(self.unknown_symbol)) if unknown == MARK else self.dtype
         begun = False  # whether the last block ended with the start of a document
-        for block in _marked(blocks, separator, place):
-            # The table's last entry is for every code point beyond the vocabulary's greatest.
-            found = self._table[np.minimum(_code_points(block), self._table.size - 1)]
+        for block in marked(blocks, separator, place, near.held if near else None):
+            found = self._numbers(block)
+            if near is not None:
+                found = self._numbers(near.read(block, found >= 0))
             known, fault = found >= 0, None
             if not known.all():
                 if unknown == "error" or not self._alphabet.size:  # what comes before it is yielded first
-                    fault = place.never_seen(block[int(known.argmin())])
                     found = found[: int(known.argmin())]
                     known = known[: found.size]
+                    fault = self._never_seen(place, block, near.origin(found.size) if near else found.size, near)
                 place.unknown += known.size - int(np.count_nonzero(known))
                 if unknown == "skip":
                     found = found[known]
@@ -212,13 +234,18 @@ class Vocabulary:
             if fault:
                 raise fault
 
+    def _never_seen(self, place: Place, block: str, at: int, near: NearForms | None) -> CharrnnError:
+        """Return the error for an unknown character of the block that was read last."""
+        similar = "" if self.byte_level else (near or NearForms(self.characters)).similar(block, at)
+        return place.never_seen(block, at, byte_level=self.byte_level, similar=similar)
+
     def spell_marked(self, ids: Ids) -> str:
         """Return symbols [N] as `spell` does, and unknown characters that are marked as U+FFFD."""
-        marked = ids == self.unknown_symbol
-        if not marked.any():
+        unknown = ids == self.unknown_symbol
+        if not unknown.any():
             return self.spell(ids)
-        spelt = np.array(list(self.spell(np.where(marked, 0, ids))))
-        spelt[marked] = "\N{REPLACEMENT CHARACTER}"
+        spelt = np.array(list(self.spell(np.where(unknown, 0, ids))))
+        spelt[unknown] = "\N{REPLACEMENT CHARACTER}"
         return "".join(spelt.tolist())
 
     def spell(self, ids: ArrayLike) -> str:
@@ -247,7 +274,7 @@ class Vocabulary:
         """
         spelt = self.spell(ids)
         if self.separator:
-            spelt = spelt.replace(_BEGIN, "").replace(_END, self.typed(self.separator))
+            spelt = spelt.replace(BEGIN, "").replace(END, self.typed(self.separator))
         return spelt.encode("latin-1" if self.byte_level else "utf-8")
 
     def typed(self, text: str) -> str:
@@ -259,12 +286,17 @@ class Vocabulary:
 
     @cached_property
     def _alphabet(self) -> NDArray[np.uint32]:
-        return np.arange(256, dtype=np.uint32) if self.byte_level else _code_points(self.characters)
+        return np.arange(256, dtype=np.uint32) if self.byte_level else code_points(self.characters)
 
     @cached_property
     def _codes(self) -> NDArray[np.uint32]:
         """The code point of each number."""
-        return np.concatenate([self._alphabet, _code_points((_BEGIN + _END) * bool(self.separator))])
+        return np.concatenate([self._alphabet, code_points((BEGIN + END) * bool(self.separator))])
+
+    def _numbers(self, text: str) -> NDArray[np.int32]:
+        """Return the number of each character of a text; −1 if it has none."""
+        # The table's last entry is for every code point beyond the vocabulary's greatest.
+        return self._table[np.minimum(code_points(text), self._table.size - 1)]
 
     @cached_property
     def _table(self) -> NDArray[np.int32]:
@@ -324,74 +356,3 @@ def is_document(name: str) -> bool:
 def cut(text: Any, size: int = TEXT_BLOCK) -> Iterator[Any]:
     """Yield a string or bytes in pieces."""
     return (text[k : k + size] for k in range(0, len(text), size))
-
-
-class _Place:
-    """The position in a text that comes in blocks, for messages about a character."""
-
-    def __init__(self, where: str, separator: str) -> None:
-        self.where, self.separator = where, separator
-        self.line, self.column = 1, 1  # of the first character of `text`
-        self.text = ""
-        self.characters = self.unknown = 0  # of all blocks
-
-    def read(self, text: str) -> None:
-        """Take the block that is converted next."""
-        if "\n" in self.text:
-            self.line += self.text.count("\n")
-            self.column = len(self.text) - self.text.rfind("\n")
-        else:
-            self.column += len(self.text)
-        self.text = text
-        self.characters += len(text)
-
-    def told_unknown(self, rule: str) -> str:
-        """Return a sentence on the unknown characters, which the ``rule`` skips or replaces."""
-        done = "skipped" if rule == "skip" else "replaced"
-        of_all = f"{self.unknown:,} of {self.characters:,} characters of {self.where}"
-        plural = self.unknown > 1
-        return f"{of_all} {'are' if plural else 'is'} unknown to the model and {'were' if plural else 'was'} {done}"
-
-    def never_seen(self, character: str) -> CharrnnError:
-        """Return the error for an unknown character.
-
-        The character is in the block that was read last.
-        """
-        text = self.text
-        if self.separator:  # the characters of a separator are not unknown
-            text = text.replace(self.separator, _END * len(self.separator))
-        at = text.find(character)
-        before = self.text[:at]
-        line = self.line + before.count("\n")
-        column = at - before.rfind("\n") if "\n" in before else self.column + at
-        there = f"on line {line}, column {column} of {self.where}"
-        if "\udc80" <= character <= "\udcff":  # Python's form of a byte on the command line that is not UTF-8
-            what = f"byte 0x{ord(character) - 0xDC00:02X} {there} is not UTF-8"
-        else:
-            what = f"{character!r} (U+{ord(character):04X}) {there} is not in the model's vocabulary"
-        return CharrnnError(f"{what}; use --unknown skip to leave it out, or --unknown replace to replace it")
-
-
-def _code_points(text: str) -> NDArray[np.uint32]:
-    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4")
-
-
-def _marked(blocks: Iterable[str], separator: str, place: _Place | None = None) -> Iterator[str]:
-    """Yield a text with marks instead of its separators.
-
-    The marks are where its documents start and end. Without a separator, the text is unchanged.
-    """
-    if separator:
-        yield _BEGIN
-    rest = ""  # possibly the first part of a separator
-    for block in chain(blocks, [""]):
-        whole = rest + block
-        marked = whole.replace(separator, _END + _BEGIN) if separator else whole
-        lengths = range(len(separator) - 1, 0, -1) if block else ()
-        held = next((n for n in lengths if marked.endswith(separator[:n])), 0)
-        rest = whole[len(whole) - held :]
-        if place is not None:
-            place.read(whole[: len(whole) - held])
-        yield marked[: len(marked) - held]
-    if separator:
-        yield _END

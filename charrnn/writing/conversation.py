@@ -39,8 +39,8 @@ class Conversation:
     `controls` and `ending` apply to what is written next. The continuations are drawn with seeds derived from the first
     seed, so the same seed and the same turns give the same text. The first continuation is the sample with this seed
     and the typed text as its prime, except if a separator was typed: it does not end a document here, and its
-    characters are like any others. `unknown` decides about typed characters that are not in the model's vocabulary, as
-    in `Vocabulary.encode`.
+    characters are like any others. `unknown` and `near` decide about typed characters that are not in the model's
+    vocabulary, as in `Vocabulary.encode` and `Vocabulary.near_forms`.
     """
 
     def __init__(
@@ -52,12 +52,13 @@ class Conversation:
         controls: Controls | None = None,
         ending: Ending | None = None,
         unknown: str = "error",
+        near: str = "none",
         snapshots: int = SNAPSHOTS,
     ) -> None:
         self.network, self.vocabulary = network, vocabulary
         self.controls = Controls() if controls is None else controls
         self.ending = Ending(length=1) if ending is None else ending
-        self.unknown = unknown
+        self.unknown, self.near = unknown, near
         self.snapshots = snapshots
         self.seed = seed
         self._turns: list[Turn] = []
@@ -78,7 +79,8 @@ class Conversation:
         parts that were yielded have been written, and no more. Raises CharrnnError for unknown characters; the
         conversation is then unchanged.
         """
-        typed = self.vocabulary.encode(text, unknown=self.unknown, where="what was typed", documents=False)
+        near = self.vocabulary.near_forms(self.near)
+        typed = self.vocabulary.encode(text, unknown=self.unknown, near=near, where="what was typed", documents=False)
         turn = Turn(typed[:0], typed)
         if (not self._turns or self._turns[-1].ended) and (self.vocabulary.boundary is not None or not typed.size):
             turn.opening = np.array([self.vocabulary.start_symbol])

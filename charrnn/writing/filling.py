@@ -49,13 +49,20 @@ class Gapped:
 
     @classmethod
     def of(
-        cls, text: str, mark: str, vocabulary: Vocabulary, *, unknown: str = "error", where: str = "the text"
+        cls,
+        text: str,
+        mark: str,
+        vocabulary: Vocabulary,
+        *,
+        unknown: str = "error",
+        near: str = "none",
+        where: str = "the text",
     ) -> "Gapped":
         """Find the gaps in a text.
 
         A gap is a run of marks, one for each missing character. Line breaks are read as line feeds, and a byte order
-        mark is left out. Bytes are as from `Vocabulary.typed`, and are not changed. Raises CharrnnError as
-        `Vocabulary.encode` does.
+        mark is left out. Bytes are as from `Vocabulary.typed`, and are not changed. ``unknown`` and ``near`` are as in
+        `typed_prime`. Raises CharrnnError as `Vocabulary.encode` does.
         """
         parts = re.split(f"((?:{re.escape(mark)})+)", text)
         known, lengths = tuple(parts[::2]), tuple(len(run) // len(mark) for run in parts[1::2])
@@ -68,7 +75,7 @@ class Gapped:
         )
         read = text.replace(mark, gap).removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
         wider = Vocabulary("".join(sorted(vocabulary.characters + gap)))
-        ids = wider.encode(read, unknown=unknown, where=where).astype(np.int32)
+        ids = wider.encode(read, unknown=unknown, near=wider.near_forms(near), where=where).astype(np.int32)
         at = wider.characters.index(gap)
         return cls(known, lengths, np.where(ids == at, len(vocabulary), ids - (ids > at)).astype(np.int32))
 

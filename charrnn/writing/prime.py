@@ -10,29 +10,31 @@ from charrnn.text.vocabulary import Ids, Vocabulary
 from charrnn.writing.sampler import Sampler
 
 
-def typed_prime(text: str, vocabulary: Vocabulary, unknown: str = "error") -> Ids:
+def typed_prime(text: str, vocabulary: Vocabulary, unknown: str = "error", near: str = "none") -> Ids:
     """Return the symbols [N] of a typed prime.
 
-    Of several documents, only the last one counts. Raises CharrnnError as `Vocabulary.encode` does, and if the prime
-    has only unknown characters.
+    Of several documents, only the last one counts. ``unknown`` is as in `Vocabulary.encode`, and ``near`` as in
+    `Vocabulary.near_forms`. Raises CharrnnError as `Vocabulary.encode` does, and if the prime has only unknown
+    characters.
     """
     if vocabulary.separator:
         text = text.removesuffix(vocabulary.separator).rsplit(vocabulary.separator, 1)[-1]
-    ids = vocabulary.encode(text, unknown=unknown, where="the prime", documents=False)
+    forms = vocabulary.near_forms(near)
+    ids = vocabulary.encode(text, unknown=unknown, near=forms, where="the prime", documents=False)
     if text and not ids.size:
         raise CharrnnError("the prime has only unknown characters")
     return ids
 
 
 def stored_prime(
-    path: str, vocabulary: Vocabulary, unknown: str = "error", *, most: int = MOST_IN_MEMORY
+    path: str, vocabulary: Vocabulary, unknown: str = "error", near: str = "none", *, most: int = MOST_IN_MEMORY
 ) -> Iterable[Ids]:
     """Return a prime from a file or standard input.
 
     It comes in blocks. Of several documents, only the last one counts. Raises CharrnnError as `read_stream` does, and
     for a document of more than `most` symbols, as it is kept in memory.
     """
-    blocks = read_stream(path, vocabulary, unknown=unknown)
+    blocks = read_stream(path, vocabulary, unknown=unknown, near=vocabulary.near_forms(near))
     return blocks if vocabulary.boundary is None else last_document(blocks, vocabulary.boundary, most=most)
 
 

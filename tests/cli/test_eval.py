@@ -69,7 +69,15 @@ def test_eval_tells_four_figures(trained, run):
     result = run("eval", trained, corpus, "--json")
     assert (result.code, result.err, result.out.count("\n")) == (0, "", 1)
     figures = strict_json(result.out)
-    assert set(figures) == {"nats_per_char", "bits_per_char", "perplexity", "characters", "unknown", "unknown_share"}
+    assert set(figures) == {
+        "nats_per_char",
+        "bits_per_char",
+        "perplexity",
+        "characters",
+        "unknown",
+        "unknown_share",
+        "near",
+    }
     nats = figures["nats_per_char"]
     assert figures["bits_per_char"] == pytest.approx(nats / math.log(2))
     assert figures["perplexity"] == pytest.approx(math.exp(nats))
@@ -204,7 +212,7 @@ def test_several_texts_are_scored_each_by_itself(trained, folder, run):
     assert alone[0] == alone[2]
     assert alone[0]["characters"] == 17
     table = run("eval", trained, "more", "corpus.txt").out.splitlines()
-    figures = ["nats/char", "bits/char", "perplexity", "characters", "unknown", "unknown", "share"]
+    figures = ["nats/char", "bits/char", "perplexity", "characters", "unknown", "unknown", "share", "near"]
     assert table[0].split() == ["model", "text", *figures]
     assert table[1].split()[1:] == [
         "more",
@@ -214,6 +222,7 @@ def test_several_texts_are_scored_each_by_itself(trained, folder, run):
         "17",
         "0",
         "0.0000",
+        "0",
     ]
     assert len({line.rindex(line.split()[-1]) + len(line.split()[-1]) for line in table}) == 1  # numbers end in line
 
