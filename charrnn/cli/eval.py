@@ -103,7 +103,7 @@ def command(ctx: click.Context, /, **values: Any) -> None:
     each line is scored by itself: equal lines get equal bits. A line includes the line feed that ends
     it. Lines and positions count all characters; an unknown one is shown as �, and has no bits if it is skipped. Only
     the first 65,536 characters of a line are printed. With --tsv, a tab, line feed, carriage return or backslash in the
-    text is printed as \\t, \\n, \\r or \\\\.
+    text is printed as \\t, \\n, \\r or \\\\, and other characters that can end a line as \\x0c or \\u2028.
 
     \b
     Examples:

@@ -16,7 +16,8 @@ BATCH_SIZE = 4096  # records to write at once
 BATCH_SECONDS = 0.1  # longest wait of a record for others
 CACHED_STRINGS = 256  # strings of a column: characters repeat
 ESCAPES = str.maketrans({"\t": "\\t", "\n": "\\n", "\r": "\\r"})
-TSV_ESCAPES = ESCAPES | {ord("\\"): "\\\\"}
+BREAKS = "\v\f\x1c\x1d\x1e\x85\u2028\u2029"  # where other programs, and str.splitlines, also end a line
+TSV_ESCAPES = ESCAPES | {ord("\\"): "\\\\"} | {ord(c): c.encode("unicode_escape").decode() for c in BREAKS}
 
 Written: TypeAlias = Callable[[Any], str]  # turns a value into a string
 Cell: TypeAlias = tuple[Written, str]  # and the string for None
@@ -68,8 +69,9 @@ def write(records: Iterable[Sequence[Any]], columns: Sequence[Column], form: str
     """Write records in a ``form``: "text", "tsv" or "json".
 
     A record has one value per column; None is no value. Text and TSV begin with the columns' names. In TSV, a tab, line
-    feed, carriage return or backslash in a string becomes \\t, \\n, \\r or \\\\. In text, the first three do, and other
-    control characters are replaced. Records are written in batches as they come, and not kept.
+    feed, carriage return or backslash in a string becomes \\t, \\n, \\r or \\\\, and any other character that can end a
+    line its escape in Python, such as \\x0c or \\u2028. In text, the first three do, and other control characters are
+    replaced. Records are written in batches as they come, and not kept.
     """
     if form == "json":
         fields = (json.dumps(column.name) + ": %s" for column in columns)

@@ -35,7 +35,7 @@ def require_log(path: str) -> None:
     if not Path(path).is_file():  # a new file, or a pipe or device
         return
     record: object = None
-    with suppress(OSError, ValueError), Path(path).open("rb") as file:
+    with suppress(OSError, ValueError, RecursionError), Path(path).open("rb") as file:
         line = file.readline(LONGEST_RECORD)
         record = json.loads(line or b'{"step": 0}')  # nothing is lost with an empty file
     if not (isinstance(record, dict) and "step" in record):

@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from charrnn.errors import CharrnnError
-from charrnn.storage.caches import private_folder
+from charrnn.storage.caches import lacks_home, private_folder
 
 PATIENCE = 20.0  # seconds to wait for a server's answer, or for more data
 
@@ -92,6 +92,10 @@ def fetch(
 
         # Private if possible: compiled code is kept next to it, where nobody else must be able to write.
         folder = private_folder("corpora") or user_cache_path("charrnn") / "corpora"
+        if lacks_home(folder):
+            raise CharrnnError(
+                f"cannot save {name} in {folder}: there is no home folder; set XDG_CACHE_HOME to a folder"
+            )
     text = TEXTS[name]
     host = urlsplit(text.address).netloc
 

@@ -9,6 +9,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from charrnn.storage.caches import lacks_home
+
 REMEMBERED = 1000  # lines of history
 
 
@@ -37,7 +39,7 @@ class LineEditor:
         """Save the history, and restore the terminal."""
         if self._attributes is not None:
             _set_attributes(self._attributes)
-        if self._readline is None:
+        if self._readline is None or lacks_home(self._history):
             return
         with suppress(OSError):
             self._history.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

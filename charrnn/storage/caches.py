@@ -22,7 +22,7 @@ def private_folder(*names: str) -> Path | None:
 
     try:
         base = user_cache_path("charrnn")
-        if not base.is_absolute():  # a relative path would depend on the current folder
+        if not base.is_absolute() or lacks_home(base):  # a relative path would depend on the current folder
             return None
         for place in reversed(base.parents):
             if not place.exists():
@@ -42,6 +42,18 @@ def private_folder(*names: str) -> Path | None:
     except (OSError, ValueError, RuntimeError):  # the last two: an invalid path, a link to itself
         return None
     return folder
+
+
+def lacks_home(path: Path) -> bool:
+    """Return whether a path leads into this user's home folder, and that does not exist.
+
+    Then it must not be created: in a container, root can have the home of a user who is not there.
+    """
+    try:
+        home = Path.home()
+    except RuntimeError:  # none is known, so the path leads elsewhere
+        return False
+    return path.is_relative_to(home) and not home.exists()
 
 
 def forget(folder: Path, pattern: str, *, days: float) -> None:

@@ -198,9 +198,12 @@ def _below(folder: Path, skipped: list[str]) -> Iterator[Path]:
 
     They are sorted by path. What is not a file is added to ``skipped``.
     """
-    for path in sorted(path for path in folder.iterdir() if not path.name.startswith(".")):
-        if path.is_dir() and not path.is_symlink():  # links to folders can form a loop
-            yield from _below(path, skipped)
+    waiting = [folder]  # no recursion, as folders can be nested deeper than Python allows calls
+    while waiting:
+        path = waiting.pop()
+        if path is folder or (path.is_dir() and not path.is_symlink()):  # links to folders can form a loop
+            found = (inner for inner in path.iterdir() if not inner.name.startswith("."))
+            waiting += sorted(found, reverse=True)
         elif path.is_file():
             yield path
         else:  # a pipe would block, a device can be endless, a link can be broken

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import numpy as np
@@ -175,22 +174,24 @@ def test_ctrl_c_while_scoring(trained, run, monkeypatch):
     """Ctrl-C ends the scoring of a long text soon, not when all of it is read."""
     from charrnn.model.network import Network
 
-    original, main = Network.forward, threading.main_thread().ident
-    ctrl_c = threading.Timer(0.2, signal.pthread_kill, (main, signal.SIGINT))
+    forward, main, steps = Network.forward, threading.main_thread().ident, []
 
-    def slow(*arguments):
-        if not ctrl_c.ident:
-            ctrl_c.start()
-        time.sleep(0.05)
-        original(*arguments)
+    def counted(*arguments):
+        steps.append(arguments)
+        if len(steps) == ctrl_c:
+            signal.pthread_kill(main, signal.SIGINT)
+        forward(*arguments)
 
-    monkeypatch.setattr(Network, "forward", slow)
+    monkeypatch.setattr(Network, "forward", counted)
+    ctrl_c, command = 0, ("eval", trained, trained.with_name("corpus.txt"), "--threads", 1)
+    assert run(*command).code == 0
+    whole, ctrl_c = len(steps), 3
+    steps.clear()
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    began = time.monotonic()
-    result = run("eval", trained, trained.with_name("corpus.txt"), "--threads", 1)
+    result = run(*command)
     signal.signal(signal.SIGINT, before)
     assert (result.code, result.stdout, result.err) == (130, b"", "")
-    assert time.monotonic() - began < 2.0
+    assert len(steps) < whole / 5
 
 
 # Several texts, several models

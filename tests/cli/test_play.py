@@ -440,6 +440,17 @@ def test_history_that_cannot_be_kept(launch, trained):
     assert Path("state").read_bytes() == b""
 
 
+def test_a_home_that_is_not_there_is_not_made(launch, trained):
+    """The history is not kept then."""
+    missing = Path("missing").absolute()
+    caches = os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")
+    home = {"HOME": str(missing), "XDG_STATE_HOME": str(missing / "state"), "XDG_CACHE_HOME": str(caches)}
+    screen = Screen(launch, trained, "--length", 5, **home)
+    assert "Haus" in screen.enter("Haus")
+    screen.quit()
+    assert not missing.exists()
+
+
 @pytest.mark.parametrize("ending", ["\x04", "/quit\r"], ids=["Ctrl-D", "/quit"])
 def test_a_text_that_is_not_saved_is_not_lost_at_once(launch, trained, ending):
     """To end takes twice while the text is not saved, also after more of it; /new says what is not saved."""

@@ -1,6 +1,7 @@
 """Records in columns, between tabulators and as JSON."""
 
 import json
+import sys
 import time
 from types import SimpleNamespace
 
@@ -29,6 +30,14 @@ def test_a_text_between_tabulators_is_one_value(printed):
     """What would end a value or a line is escaped, so that every text comes back."""
     out = printed([(WILD, 1), ("", None)], [Column("text"), Column("number", 3, "d")], "tsv")
     assert out == "text\tnumber\na\\tb\\nc\\\\d\\r\x1b[31m\u202e%s\t1\n\t\n"
+
+
+def test_no_character_ends_a_line_between_tabulators(printed):
+    """Whatever a reader takes for the end of a line is escaped, as Python does, in a line of its own record."""
+    breaks = [c for c in map(chr, range(sys.maxunicode + 1)) if len(f"a{c}b".splitlines()) > 1]
+    assert len(breaks) > 8
+    _, *lines = printed([(f"<{c}>",) for c in breaks], [Column("text")], "tsv").splitlines()
+    assert [line.encode().decode("unicode_escape") for line in lines] == [f"<{c}>" for c in breaks]
 
 
 def test_a_text_cannot_command_a_terminal(printed):

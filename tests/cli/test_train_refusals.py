@@ -71,6 +71,7 @@ def test_a_log_is_not_written_over_other_files(trained, folder, run):
     Path("model.npz").write_bytes(trained.read_bytes())
     Path("notes.txt").write_text("not to be lost")
     Path("package.json").write_text('{"name": "not to be lost"}')
+    Path("nested.json").write_text("[" * 100_000)
     Path("books").mkdir()
     Path("books/one.txt").write_bytes(Path("corpus.txt").read_bytes())
     end = "name another file with --log"
@@ -85,6 +86,7 @@ def test_a_log_is_not_written_over_other_files(trained, folder, run):
         (("corpus.txt", "--init-from", "model.npz", "--log", "model.npz", "-o", "new.npz"), "the model that is read"),
         (("corpus.txt", "--log", "notes.txt", "-o", "new.npz"), f"notes.txt exists and is not the log of a run; {end}"),
         (("corpus.txt", "--log", "package.json", "-o", "new.npz"), "package.json exists and is not the log of a run"),
+        (("corpus.txt", "--log", "nested.json", "-o", "new.npz"), "nested.json exists and is not the log of a run"),
         (("books", "--log", "books/log", "-o", "new.npz"), f"books/log is in books, the text that is read; {end}"),
     )
 

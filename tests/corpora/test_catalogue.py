@@ -13,6 +13,7 @@ import pytest
 
 from charrnn.corpora import catalogue
 from charrnn.errors import CharrnnError
+from tests.helpers.commands import refused
 from tests.helpers.errors import one_sentence
 
 
@@ -142,6 +143,15 @@ def test_catalogue() -> None:
         assert name == text.name
         assert re.fullmatch(r"https://raw\.githubusercontent\.com/[\w.-]+/[\w.-]+/[0-9a-f]{40}/[\w./-]+", text.address)
         assert re.fullmatch(r"[0-9a-f]{64}", text.sha256)
+
+
+def test_a_home_that_is_not_there_is_not_made(address, monkeypatch, tmp_path, run):
+    """A text that cannot be kept is not downloaded."""
+    offer(monkeypatch, f"{address}/text.txt", name="names")
+    monkeypatch.setenv("HOME", str(tmp_path / "missing"))
+    monkeypatch.setattr("platformdirs.user_cache_path", lambda name: tmp_path / "missing" / ".cache" / name)
+    refused(run("corpus", "names"), "no home folder", "XDG_CACHE_HOME")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_download_says_so(address, monkeypatch, tmp_path, run):

@@ -142,6 +142,10 @@ def test_a_folder_that_takes_no_file_is_not_used(base, monkeypatch):
         ("file/home", None, None),
         ("/proc/self", None, None),
         (None, None, None),
+        ("missing", None, None),
+        ("missing/one", "missing/one/cache", None),
+        ("missing", "mine", "mine"),
+        (None, "mine", "mine"),
         ("home", "file", None),
         ("home", "file/cache", None),
         ("home", "dangling", None),
@@ -168,6 +172,7 @@ def test_any_home(tmp_path, monkeypatch, home, cache, found):
     folder = private_folder("kernels")
     assert folder == (found and tmp_path.resolve() / found / "charrnn" / "kernels")
     assert not (tmp_path / "nowhere").exists()
+    assert not (tmp_path / "missing").exists()
 
 
 @pytest.mark.parametrize("place", [".", "cache/charrnn", "~/.cache/charrnn"])

@@ -3,6 +3,8 @@
 import hashlib
 import io
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +14,7 @@ import pytest
 
 from charrnn.errors import CharrnnError
 from charrnn.text.ingest import read_again, read_corpus, read_stream, read_text, read_verbatim, require_learnable
+from charrnn.text.sources import is_read
 from charrnn.text.vocabulary import TEXT_BLOCK, Vocabulary
 from tests.helpers.errors import failure
 
@@ -259,6 +262,20 @@ def test_folder_is_read_in_order_of_paths(write: Write, tmp_path: Path) -> None:
     assert corpus.vocabulary.decode(corpus.ids) == "x.txt\nz.txt\na.txt\nb.txt\nc.txt\n"
     assert corpus.sources == (str(tmp_path / "n"),)
     assert corpus.skipped == ()
+
+
+def test_folders_nested_deeper_than_calls(write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder in a folder in a folder, and so on a thousand times, is read as any other."""
+    deepest = Path("top", *"d" * (sys.getrecursionlimit() + 100))
+    monkeypatch.chdir(tmp_path)
+    for folder in (*reversed(deepest.parents), deepest):
+        folder.mkdir(exist_ok=True)
+    try:
+        (deepest / "deep.txt").write_text("deep", encoding="utf-8")
+        assert read_corpus(["top"]).ids.size == 4
+        assert is_read(deepest / "deep.txt", "top")
+    finally:
+        subprocess.run(["rm", "-r", "top"], check=True)  # shutil.rmtree can be recursive
 
 
 def test_folder_skips_what_is_not_text(write: Write, tmp_path: Path) -> None:
