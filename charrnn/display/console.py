@@ -28,6 +28,10 @@ class SafeConsole(Console):
         for segment in super().render(renderable, options):
             yield segment if segment.control else segment._replace(text=harmless(segment.text))
 
+    def on_broken_pipe(self) -> None:
+        """Raise the BrokenPipeError that rich is handling, instead of ending the program."""
+        raise
+
 
 class _Trusted:
     """A stream that takes what rich writes for `Codes`."""

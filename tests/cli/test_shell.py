@@ -280,6 +280,27 @@ def test_stdout_is_full(launch, trained):
         assert "internal error" not in err
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_stderr_is_full(launch, unbuffered):
+    """Where no message can be written, the exit codes are right, to the very end of the process."""
+    commands = {("info", "missing.npz"): 1, ("nonsense",): 2, ("train", "corpus.txt", *TINY, "--epochs", 1): 0}
+    with Path("/dev/full").open("wb") as full:
+        processes = [launch(*c, stderr=full, env={"PYTHONUNBUFFERED": unbuffered}) for c in commands]
+    assert [finish(process) for process in processes] == [(code, b"", "") for code in commands.values()]
+    assert steps_of("model.npz") > 0
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_that_goes_away_within_a_write(launch, unbuffered):
+    """A write of which the reader takes only a part is no success: ``charrnn corpus fables | head -c 5``."""
+    writer = launch("corpus", "fables", env={"PYTHONUNBUFFERED": unbuffered})
+    assert writer.stdout.read1(5)
+    writer.stdout.close()
+    writer.stdout = None
+    assert finish(writer) == (141, None, "")
+
+
 def test_a_reader_of_stderr_that_goes_away(launch):
     """``charrnn train … 2>&1 | head -1`` does not throw away what was learnt: the model is there, and whole."""
     process = launch("train", "corpus.txt", *RUN)

@@ -9,7 +9,8 @@ import time
 PATIENCE = 120.0  # seconds that a process may take on a busy machine before a test gives up on it
 
 # Beginnings of names in the environment that would change what is tested, wherever the tests are run.
-ELSEWHERE = ("PYTHONU", "PYTHONCO", "PYTHONIO", "LC_", "NO_COLOR", "FORCE_COLOR", "TTY_", "COLUMNS", "LINES")
+ELSEWHERE = ("PYTHONUTF8", "PYTHONUNBUFFERED", "PYTHONCO", "PYTHONIO", "LC_")
+ELSEWHERE += ("NO_COLOR", "FORCE_COLOR", "TTY_", "COLUMNS", "LINES")
 
 # What a process does before it becomes the program: it has the signals as an interactive shell leaves them, whatever
 # they are here, but for those to ignore; it closes streams; it takes a terminal as its own.
