@@ -48,13 +48,15 @@ def model(cell="lstm", *, moments=2, slim=False, byte_level=False, separator="")
     flats = rng.standard_normal((1 + moments, architecture.parameter_count())).astype(np.float32)
     carried = rng.standard_normal((1, len(architecture.row.states), 2, 3)).astype(np.float32)
     progress = {"step": 17, "seconds": 0.1 + 0.2, "best_loss": None}
+    text: dict[str, object] = {"sources": ["naïve.txt", "byte \udcff.txt"], "sha256": "ab" * 32, "characters": 1234}
+    text |= {"bytes": 1240, "outputs": {"naïve.txt": ["m.npz", "m.jsonl"]}}
     checkpoint = Checkpoint(
         architecture,
         vocabulary,
         initialize(architecture, 0),
         {"cell": cell, "hidden": 3, "lr": 0.002, "epochs": 9, "clip": None},
         [{"epoch": 1, "seconds": 2.5, "loss": 3.25, "val_loss": 1 / 3}, {"epoch": 2, "loss": 1, "val_loss": None}],
-        {"sources": ["naïve.txt", "byte \udcff.txt"], "sha256": "ab" * 32, "characters": 1234},
+        text | {"held_out": {"characters": 123, "source": "its end", "digest": "cd" * 32}, "validation": text},
         None if slim else Resume(progress, flats[0], tuple(flats[1:]), carried),
     )
     with tempfile.TemporaryDirectory() as folder:
@@ -605,6 +607,17 @@ META |= {
     for what, value in (("missing", ...), ("null", None), ("a-number", 1.5), ("lists", [[]]))
 }
 META |= {
+    "a-text-without-a-size": (put("corpus", "characters", value=...), "'characters' in its entry 'meta: corpus'"),
+    "a-text-of-one-source": (put("corpus", "sources", value="text"), "'sources' in its entry"),
+    "sources-that-are-numbers": (put("corpus", "sources", value=[1]), "are not names"),
+    "too-many-sources": (put("corpus", "sources", value=["a"] * 400_000), "more than 100,000 sources"),
+    "bytes-below-zero": (put("corpus", "bytes", value=-1), "is below 0"),
+    "outputs-that-are-a-list": (put("corpus", "outputs", value=["a"]), "'outputs' in its entry"),
+    "outputs-of-no-list": (put("corpus", "outputs", value={"a": "b"}), "are not names"),
+    "a-held-out-text-of-nothing": (put("corpus", "held_out", value={}), "'characters' in its entry"),
+    "a-validation-text-of-nothing": (put("corpus", "validation", value={}), "'sources' in its entry"),
+}
+META |= {
     "progress-null": (put("progress", value=None), "'progress' in its entry"),
     "progress-missing": (put("progress", value=...), "it has an unexpected entry 'state/|is a slim model"),
 }
@@ -764,11 +777,12 @@ def odd() -> Iterator[tuple[str, object]]:
         yield f"history-{name}", put("history", value=[record] * 3)
     yield "history-of-many", put("history", value=[{"epoch": 1, "seconds": 1, "loss": 1, "val_loss": 1}] * 10**4)
     for name, value in VALUES.items():
-        for field in ("sources", "sha256", "characters", "held_out", "validation"):
+        for field in ("sources", "sha256", "characters", "bytes", "outputs", "held_out", "validation"):
             yield f"corpus-{field}-{name}", put("corpus", field, value=value)
         yield f"validation-of-{name}", put("corpus", "validation", value={"sources": value, "sha256": value})
         yield f"held-out-of-{name}", put("corpus", "held_out", value={"characters": value, "source": value})
         yield f"corpus-of-{name}", put("corpus", "sources", value=[value])
+        yield f"outputs-of-{name}", put("corpus", "outputs", value={"corpus.txt": [value]})
         for field in ("seq_length", "lr", "epochs", "optimizer", "seed", "shuffle", "legs"):
             yield f"training-{field}-{name}", put("training", field, value=value)
         yield f"leg-of-{name}", put("training", "legs", value=[{"epoch": value, "lr": value}])

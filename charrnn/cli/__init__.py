@@ -1,5 +1,6 @@
 """The command line: one file per command, each thin. Nothing heavy is imported before a command runs."""
 
+import errno
 import importlib
 import os
 import sys
@@ -107,7 +108,7 @@ def _exit_code(arguments: list[str], output: Stream) -> int:
         if debug:
             traceback.print_exception(fault)
         else:
-            complain(fault)
+            complain(fault, of_output=fault is output.failure)
         return 1
 
 
@@ -132,17 +133,20 @@ def _show_warning(
     note(str(message))
 
 
-def complain(error: Exception) -> None:
-    """Print an error as one line on stderr."""
+def complain(error: Exception, *, of_output: bool = False) -> None:
+    """Print an error, perhaps of standard output, as one line on stderr."""
+    system = error if isinstance(error, OSError) else None
     if isinstance(error, CharrnnError):
         sentence = str(error)
-    elif isinstance(error, MemoryError):
+    elif isinstance(error, MemoryError) or (system and system.errno == errno.ENOMEM):
         sentence = "out of memory; try a smaller --hidden, --batch-size or text"
     elif isinstance(error, RuntimeError) and "can't start new thread" in str(error):
         sentence = "the system starts no more threads; try --threads 1, or raise the limit of ulimit -u or ulimit -v"
-    elif isinstance(error, OSError):
-        place = f"{error.filename}: " if error.filename else "the output cannot be written: "
-        sentence = place + (error.strerror or str(error)).lower()
+    elif system and system.errno is None:  # as the loader of libraries does; its own words come first
+        sentence = f"a library cannot be loaded: {system.__context__ or system}".splitlines()[0]
+    elif system:
+        what = "the output cannot be written" if of_output else system.filename or "the system reports an error"
+        sentence = f"{what}: {(system.strerror or str(system)).lower()}"
     else:
         about = f"{type(error).__name__}: {error}".splitlines()[0]
         sentence = f"internal error ({about}); run charrnn --debug … for a traceback"

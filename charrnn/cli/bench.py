@@ -9,7 +9,7 @@ from charrnn.cells.table import CELLS
 from charrnn.cli.bench_options import BenchOptions
 from charrnn.cli.bench_speed import PARTS, speed
 from charrnn.cli.models import team_of
-from charrnn.cli.options import Duration, Number, Whole, given, size_options, threads_option
+from charrnn.cli.options import Duration, Input, Number, Whole, given, size_options, threads_option
 
 if TYPE_CHECKING:
     from charrnn.text.ingest import Corpus
@@ -32,7 +32,7 @@ TAKEN = {
 
 
 @click.command(short_help="Measure speed, memory and learning on this machine.")
-@click.argument("corpus", nargs=-1, type=click.Path(), metavar="[CORPUS…]")
+@click.argument("corpus", nargs=-1, type=Input(), metavar="[CORPUS…]")
 @click.option(
     "--cell",
     type=click.Choice(list(CELLS)),

@@ -8,7 +8,7 @@ import click
 
 from charrnn import corpora
 from charrnn.cli.options import Whole
-from charrnn.cli.targets import require_text
+from charrnn.cli.targets import refuse_sources, require_text
 from charrnn.errors import CharrnnError
 
 
@@ -64,7 +64,7 @@ def command(name: str | None, output: Path | None, force: bool, seed: int | None
         sys.stdout.buffer.writelines(pieces)
         return
     try:
-        _write(pieces, output, force)
+        _write(name, pieces, output, force)
     except BrokenPipeError:
         raise  # the reader of a pipe has gone, which is not an error
     except OSError as error:
@@ -89,7 +89,7 @@ def _size(size: int | None) -> str:
     return f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.0f} kB"
 
 
-def _write(pieces: Iterable[bytes], target: Path, force: bool) -> None:
+def _write(name: str, pieces: Iterable[bytes], target: Path, force: bool) -> None:
     """Write a file atomically, or a pipe or device piece by piece."""
     from charrnn.storage.files import check_writable, replacing
 
@@ -98,6 +98,7 @@ def _write(pieces: Iterable[bytes], target: Path, force: bool) -> None:
             file.writelines(pieces)
         return
     check_writable(target, force=force, exists="already exists; --force overwrites it")
+    refuse_sources(str(target), [(corpora.place(name), "the text that is read")], "-o")
     require_text(target)
     with replacing(target) as file:
         file.writelines(pieces)

@@ -10,6 +10,7 @@ import click
 
 from charrnn.cli.models import compile_reading, open_model, team_of
 from charrnn.cli.options import (
+    Input,
     Whole,
     copied_options,
     given,
@@ -18,6 +19,7 @@ from charrnn.cli.options import (
     threads_option,
 )
 from charrnn.cli.records import Column, chosen, fitting, format_options, write
+from charrnn.cli.targets import refuse_stdout
 from charrnn.errors import CharrnnError
 from charrnn.text.defaults import MARK
 
@@ -62,9 +64,9 @@ class EvalOptions:
 
 @click.command(short_help="Measure how well a model predicts a text.")
 @model_argument
-@click.argument("texts", nargs=-1, type=click.Path(), metavar="[TEXT…]")
+@click.argument("texts", nargs=-1, type=Input(), metavar="[TEXT…]")
 @click.option(
-    "-m", "--model", "others", multiple=True, type=click.Path(), metavar="MODEL", help="Score with this model too."
+    "-m", "--model", "others", multiple=True, type=Input(), metavar="MODEL", help="Score with this model too."
 )
 @click.option("--per-line", is_flag=True, help="Print the bits of each line, or of each document.")
 @click.option(
@@ -152,6 +154,8 @@ def _check_usage(options: EvalOptions) -> str:
     form = chosen(options.as_json, options.as_tsv)
     if not options.texts and (sys.stdin is None or sys.stdin.isatty()):
         raise click.UsageError("Give a text to score, or - for standard input.")
+    if not options.texts:
+        refuse_stdout("-")
     closer = {
         "--per-line": options.per_line,
         "--per-char": options.per_char,

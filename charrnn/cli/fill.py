@@ -22,6 +22,7 @@ from charrnn.cli.options import (
     unknown_options,
 )
 from charrnn.cli.records import Column, chosen, format_options, write
+from charrnn.cli.targets import refuse_stdout
 from charrnn.errors import CharrnnError
 from charrnn.writing.controls import BEAM, HOTTEST, SMALLEST
 
@@ -119,6 +120,8 @@ def command(ctx: click.Context, /, **values: Any) -> None:
     form = _check_usage(options)
     from charrnn.writing.filling import Filler
 
+    if options.from_stdin:
+        refuse_stdout("-")
     model = open_model(options.model)
     filler = Filler(model.network)
     gapped = _gapped(options, model)

@@ -10,8 +10,8 @@ import click
 
 from charrnn.cells.table import ACTIVATIONS
 from charrnn.cli.models import compile_noticed, open_model, team_of
-from charrnn.cli.options import Whole, given, threads_option, unknown_options
-from charrnn.cli.targets import refuse_sources
+from charrnn.cli.options import Input, Whole, given, threads_option, unknown_options
+from charrnn.cli.targets import model_sources, refuse_sources
 from charrnn.errors import CharrnnError
 
 if TYPE_CHECKING:
@@ -44,8 +44,8 @@ class GradientsOptions:
 
 
 @click.command(short_help="Measure how far back a network can learn.")
-@click.argument("models", nargs=-1, type=click.Path(), metavar="[MODEL]…")
-@click.argument("text", type=click.Path(), metavar="TEXT")
+@click.argument("models", nargs=-1, type=Input(), metavar="[MODEL]…")
+@click.argument("text", type=Input(), metavar="TEXT")
 @click.option("--cell", "cells", multiple=True, metavar="NAME", help="Measure a new, untrained network of this kind.")
 @click.option("--hidden", type=Whole(min=1), default=256, show_default=True, help="Units per layer of a new network.")
 @click.option("--layers", type=Whole(min=1), default=1, show_default=True, help="Layers of a new network.")
@@ -147,8 +147,8 @@ def _check_usage(options: GradientsOptions) -> None:
     if options.png is not None:
         from charrnn.display.plots import check_plottable
 
-        read = [(path, "a model that is read") for path in options.models]
-        refuse_sources(options.png, [*read, (options.text, "the text that is read")], "--png")
+        models = [(path, "a model that is read") for path in options.models]
+        refuse_sources(options.png, [*models, (options.text, "the text that is read")], "--png")
         check_plottable(options.png)
 
 
@@ -173,6 +173,9 @@ def _trained(path: str, name: str, options: GradientsOptions, source: BinaryIO |
     from charrnn.training.settings import Settings
 
     model = open_model(path)
+    if options.png is not None:
+        read = [*model_sources(model), (options.text, "the text that is read")]
+        refuse_sources(options.png, read, "--png", byte_level=model.vocabulary.byte_level)
     near = model.vocabulary.near_forms(options.near)
     blocks = read_stream(options.text, model.vocabulary, unknown=options.unknown, near=near, source=source)
     ids = beginning(blocks, CHARACTERS_READ)

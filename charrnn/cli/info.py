@@ -10,7 +10,7 @@ import click
 from charrnn.cli.models import open_model
 from charrnn.cli.options import model_argument
 from charrnn.cli.records import ESCAPES
-from charrnn.cli.targets import refuse_sources
+from charrnn.cli.targets import model_sources, refuse_sources
 from charrnn.errors import CharrnnError
 
 if TYPE_CHECKING:
@@ -46,11 +46,10 @@ def command(model: str, as_json: bool, plot: str | None) -> None:
       charrnn info model.npz
       charrnn info model.npz --plot curve.png
     """
-    if plot is not None:
-        refuse_sources(plot, [(model, "the model that is read")], "--plot")
     opened = open_model(model)
     checkpoint = opened.checkpoint
     if plot is not None:
+        refuse_sources(plot, model_sources(opened), "--plot")
         _plot(model, checkpoint, plot)
     bytes_on_disk = Path(model).stat().st_size
     if as_json:

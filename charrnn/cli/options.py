@@ -9,6 +9,7 @@ import click
 from click.core import ParameterSource
 
 from charrnn.cells.table import MAXIMUM_HIDDEN, MAXIMUM_LAYERS
+from charrnn.cli.targets import refuse_stdout
 from charrnn.errors import CharrnnError
 from charrnn.library.keywords import seconds_of
 from charrnn.text.defaults import NEAR, SCORED_UNKNOWN, UNKNOWN
@@ -85,6 +86,16 @@ class Duration(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # gen
             return seconds_of(str(value))
         except CharrnnError as error:
             self.fail(f"{error}.", param, ctx)
+
+
+class Input(click.Path):
+    """A file or folder to read, or - for standard input, but not the file to which standard output goes."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path; raise CharrnnError if the command would read what it writes."""
+        path = super().convert(value, param, ctx)
+        refuse_stdout(str(path))
+        return path
 
 
 class EscapedText(click.ParamType):  # type: ignore[type-arg, unused-ignore]
@@ -184,7 +195,7 @@ def copied_options(function: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option(
             "--copied",
-            type=click.Path(),
+            type=Input(),
             metavar="CORPUS",
             help=f"Report how much is copied word for word from CORPUS; for texts of up to {MOST_COMPARED:,} "
             "characters.",
@@ -247,4 +258,4 @@ def split_controls(values: dict[str, Any]) -> tuple[Controls, dict[str, Any]]:
     return Controls(**{name: values[name] for name in names}), others
 
 
-model_argument = click.argument("model", type=click.Path(), metavar="MODEL")
+model_argument = click.argument("model", type=Input(), metavar="MODEL")

@@ -12,6 +12,7 @@ import click
 from charrnn.cli.models import compile_sampling, open_model
 from charrnn.cli.options import Whole, control_options, model_argument, split_controls, unknown_options
 from charrnn.cli.play_dialogue import TABLE, TURN_LENGTH, Play, table_of_commands
+from charrnn.cli.targets import refuse_stdout
 from charrnn.writing.controls import Controls
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ def command(ctx: click.Context, /, **values: Any) -> None:
     from charrnn.writing.conversation import Conversation
     from charrnn.writing.samples import Ending, fresh_seed
 
+    refuse_stdout("-")
     model = open_model(options.model, left_to_right=True)
     compile_sampling(model)
     conversation = Conversation(

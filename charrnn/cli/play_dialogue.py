@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from charrnn.cli.options import EscapedText
-from charrnn.cli.targets import refuse_existing, require_text
+from charrnn.cli.targets import refuse_existing, refuse_sources, require_text
 from charrnn.errors import CharrnnError
 from charrnn.text.defaults import NEAR, UNKNOWN
 from charrnn.writing.controls import CONTROLS, Control, Controls
@@ -124,6 +124,7 @@ class Play:
         try:
             if not force:
                 refuse_existing(path, "/save! replaces it")
+            refuse_sources(path, [("-", "the text that is read")], "/save")
             check_writable(path, force=True)
             require_text(path)
             with replacing(path) as file:

@@ -11,6 +11,7 @@ from charrnn.cli.options import (
     EFFECTS,
     ESCAPES,
     EscapedText,
+    Input,
     Whole,
     control_options,
     copied_options,
@@ -66,7 +67,7 @@ NOVEL = f"Write only samples that are not in CORPUS, which can have up to {MOST_
     type=Whole(0, 2**63 - 1),
     help="The same seed writes the same text; without --seed, each run differs.",
 )
-@click.option("--novel", type=click.Path(), metavar="CORPUS", help=NOVEL)
+@click.option("--novel", type=Input(), metavar="CORPUS", help=NOVEL)
 @copied_options
 @click.option("--surprise", is_flag=True, help="On a terminal, color each character: the redder, the less expected.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per sample.")
@@ -178,8 +179,8 @@ def _read_prime(
     from charrnn.writing.prime import read_prime, stored_prime, typed_prime
 
     path = "-" if options.prime == "-" else options.prime_file
-    if options.prime_file is not None and not options.no_prime:
-        refuse_stdout(options.prime_file)
+    if path is not None and not options.no_prime:
+        refuse_stdout(path, "--no-prime appends only what the model writes")
     if path is None:
         blocks: Iterable[Ids] = [typed_prime(options.prime or "", vocabulary, options.unknown, options.near)]
     else:

@@ -6,26 +6,46 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from charrnn.errors import CharrnnError
 
+if TYPE_CHECKING:
+    from charrnn.library.opened import OpenedModel
+
 LONGEST_RECORD = 4096  # bytes of the first line of a log; ours has about 200
+RECORD = b'{"step": '  # its beginning, also if a fault has cut the line
 
 
 def refuse_sources(
-    target: str, sources: Sequence[tuple[str, str]], option: str, *, byte_level: bool = False, joins: bool = False
+    target: str,
+    sources: Sequence[tuple[str, str]],
+    option: str,
+    *,
+    byte_level: bool = False,
+    outputs: Sequence[str] = (),
 ) -> None:
     """Raise CharrnnError if a file to write is one of the sources, or in a folder and read with it.
 
-    A source is a path and what the file is. With ``joins``, a new file in a folder counts, too.
+    A source is a path, or - for standard input, and what the file is. The ``outputs`` of a run are not read with a
+    folder.
     """
     from charrnn.storage.files import shown
     from charrnn.text.sources import is_read
 
     for path, what in sources:
-        if is_read(target, path, byte_level=byte_level, joins=joins):
+        if is_read(target, path, byte_level=byte_level, outputs=outputs):
             where = f"in {shown(path)}, {what}" if Path(path).is_dir() else what
             raise CharrnnError(f"{shown(target)} is {where}; name another file with {option}")
+
+
+def model_sources(model: "OpenedModel") -> list[tuple[str, str]]:
+    """Return a model as a source, with the files that it was trained on, so that its run can still be resumed."""
+    from charrnn.storage.files import shown
+
+    what = f"the text that {shown(model.path)} was trained on"
+    texts = (path for path in model.checkpoint.corpus.get("sources", ()) if path != "-" and not Path(path).is_dir())
+    return [(model.path, "the model that is read"), *((path, what) for path in texts)]
 
 
 def require_log(path: str) -> None:
@@ -34,11 +54,13 @@ def require_log(path: str) -> None:
 
     if not Path(path).is_file():  # a new file, or a pipe or device
         return
-    record: object = None
-    with suppress(OSError, ValueError, RecursionError), Path(path).open("rb") as file:
+    line, record = b"", None
+    with suppress(OSError), Path(path).open("rb") as file:
         line = file.readline(LONGEST_RECORD)
-        record = json.loads(line or b'{"step": 0}')  # nothing is lost with an empty file
-    if not (isinstance(record, dict) and "step" in record):
+    with suppress(ValueError, RecursionError):
+        record = json.loads(line)
+    cut = not line.endswith(b"\n") and (line.startswith(RECORD) or RECORD.startswith(line))  # also an empty file
+    if not (cut or (isinstance(record, dict) and "step" in record)):
         raise CharrnnError(f"{shown(path)} exists and is not the log of a run; name another file with --log")
 
 
@@ -58,15 +80,15 @@ def require_text(path: str | Path) -> None:
         raise CharrnnError(f"{shown(path)} exists and is not a text file, so it is not replaced; name another file")
 
 
-def refuse_stdout(path: str) -> None:
-    """Raise CharrnnError if standard output goes to a file that is read and written again: that would never end."""
-    from charrnn.storage.files import shown
+def refuse_stdout(path: str, advice: str = "write to another file") -> None:
+    """Raise CharrnnError if standard output goes to a file that is read: that could never end, or ruin the file."""
+    from charrnn.storage.files import place_of, redirected
 
-    with suppress(AttributeError, OSError, ValueError):  # no such file, or no standard output
-        same = os.path.samestat(Path(path).stat(), os.fstat(sys.stdout.fileno()))
-        if same and Path(path).is_file():
-            advice = "--no-prime appends only what the model writes"
-            raise CharrnnError(f"{shown(path)} is read, and standard output goes to it; {advice}")
+    output = redirected(sys.stdout)
+    if output is not None and output == (redirected(sys.stdin) if path == "-" else place_of(path)):
+        from charrnn.text.sources import name_of
+
+        raise CharrnnError(f"{name_of(path)} is read, and standard output goes to it; {advice}")
 
 
 def refuse_existing(target: str, otherwise: str) -> None:

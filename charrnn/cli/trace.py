@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from charrnn.cli.models import compile_reading, open_model
-from charrnn.cli.options import Whole, model_argument, unknown_options
+from charrnn.cli.options import Input, Whole, model_argument, unknown_options
 from charrnn.cli.records import chosen, format_options
-from charrnn.cli.targets import refuse_sources
+from charrnn.cli.targets import model_sources, refuse_sources
 from charrnn.errors import CharrnnError
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class TraceOptions:
 
 @click.command(short_help="Find units of a model that follow features of a text.")
 @model_argument
-@click.argument("text", type=click.Path(), metavar="TEXT")
+@click.argument("text", type=Input(), metavar="TEXT")
 @click.option("--unit", "unit_name", metavar="NAME", help="Show the text with this unit's value at each character.")
 @click.option(
     "--html", type=click.Path(), metavar="FILE", help="Write a page (.html) with the text colored by the units' values."
@@ -96,6 +96,7 @@ def command(**values: Any) -> None:
     from charrnn.text.ingest import name_of
 
     model = open_model(options.model, left_to_right=True)
+    _check_sources(options, model_sources(model), byte_level=model.vocabulary.byte_level)
     unit = None if options.unit_name is None else unit_named(model.architecture, options.unit_name)
     ids = read_traced(options.text, model.vocabulary, options.length, options.unknown, options.near)
     compile_reading(model)
@@ -118,15 +119,19 @@ def command(**values: Any) -> None:
         tell(found, left_out, form)
 
 
+def _check_sources(options: TraceOptions, model: Sequence[tuple[str, str]], *, byte_level: bool = False) -> None:
+    """Raise CharrnnError if an output file is read, too."""
+    for target, option in ((options.html, "--html"), (options.png, "--png")):
+        if target is not None:
+            refuse_sources(target, [*model, (options.text, "the text that is read")], option, byte_level=byte_level)
+
+
 def _check_targets(options: TraceOptions) -> None:
     """Raise an error if an output file cannot be written."""
     from charrnn.display.plots import check_plottable
     from charrnn.storage.files import check_writable, shown
 
-    read = [(options.model, "the model that is read"), (options.text, "the text that is read")]
-    for target, option in ((options.html, "--html"), (options.png, "--png")):
-        if target is not None:
-            refuse_sources(target, read, option)
+    _check_sources(options, [(options.model, "the model that is read")])
     if options.html is not None:
         if Path(options.html).suffix.lower() not in (".html", ".htm"):
             raise click.UsageError(f"The file of --html must end in .html, not {shown(options.html)}.")

@@ -77,18 +77,21 @@ def command(ctx: click.Context, /, **values: Any) -> None:
 
 
 def _check_targets(options: TrainOptions, corpus: "Corpus | None" = None) -> None:
-    """Raise CharrnnError if the model or the log would replace a file of the run, or be read with a folder's files.
+    """Raise CharrnnError if the model or the log would replace a file that the run reads.
 
     A resumed run's texts are known only from its corpus.
     """
-    texts = options.corpus if corpus is None else corpus.all_sources
+    from charrnn.cli.train_preparation import replaced_outputs
+
+    texts = options.texts if corpus is None else corpus.all_sources
     byte_level = options.byte_level if corpus is None else corpus.vocabulary.byte_level
-    read = [(path, "the text that is read") for path in (*texts, options.validate) if path]
+    outputs = corpus.outputs if corpus and options.resume else replaced_outputs(options)
+    read = [(path, "the text that is read") for path in texts]
     if options.init_from:
         read.append((options.init_from, "the model that is read"))
-    refuse_sources(options.target, read, "-o", byte_level=byte_level, joins=byte_level)
-    if options.log:
+    refuse_sources(options.target, read, "-o", byte_level=byte_level, outputs=outputs)
+    if options.log not in (None, "-"):
         models = [(options.target, "the model that is written")]
         models += [(options.resume, "the model that is read")] if options.resume else []
-        refuse_sources(options.log, [*models, *read], "--log", joins=True)
+        refuse_sources(options.log, [*models, *read], "--log", byte_level=byte_level, outputs=outputs)
         require_log(options.log)

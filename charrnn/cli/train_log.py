@@ -1,10 +1,13 @@
-"""The file of ``charrnn train --log``: one JSON object per line."""
+"""The log of ``charrnn train --log``: one JSON object per line."""
 
 import json
 import math
+import os
+import stat
+import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from charrnn.errors import CharrnnError
 from charrnn.storage.files import reason, shown
@@ -12,31 +15,43 @@ from charrnn.storage.files import reason, shown
 if TYPE_CHECKING:
     from charrnn.training.progress import OnlineProgress, Progress
 
+TAIL = 1 << 20  # bytes at the end of a log in which its last line begins; a line has about 200
+
 
 class Log:
-    """The file of --log, or none.
+    """The log: a file, standard output (-), or none. All its lines are whole, whatever fails.
 
-    If writing fails, the log is closed and ``failure`` says why; the run continues.
+    If writing fails, the log is closed and ``failure`` says why; the run continues. If the reader of standard output
+    has gone, the log is ``unread``.
     """
 
     def __init__(self, path: str | None, *, append: bool) -> None:
-        self.path = path
-        self.stream: TextIO | None = None
         self.failure: str | None = None
-        if path is None:
-            return
+        self.unread = False
+        self._name = "standard output" if path == "-" else shown(path or "")
+        self._own = path not in (None, "-")
+        self._file: Any = None
         try:
-            self.stream = Path(path).open("a" if append else "w", encoding="utf-8")  # noqa: SIM115
+            if path == "-":
+                sys.stdout.write("")  # raises an error if it is closed
+                self._file = getattr(sys.stdout.buffer, "raw", sys.stdout.buffer)
+            elif path is not None:
+                if append and Path(path).is_file():
+                    with Path(path).open("r+b") as file:
+                        mend(file)
+                self._file = Path(path).open("ab" if append else "wb", buffering=0)  # noqa: SIM115
         except OSError as error:
-            raise CharrnnError(f"{shown(path)} cannot be written: {reason(error)}") from None
+            raise CharrnnError(f"{self._name} cannot be written: {reason(error)}") from None
 
     def __enter__(self) -> "Log":
         return self
 
     def __exit__(self, *exception: object) -> None:
-        if self.stream is not None:
-            with suppress(OSError):
-                self.stream.close()
+        self._close()
+
+    def write_resumed(self, seconds: float, **place: float) -> None:
+        """Write where a resumed run continues, its step and so on: it takes all steps after this one again."""
+        self._put({**place, "seconds": round(seconds, 3), "resumed": True})
 
     def write(self, record: "Progress") -> None:
         """Write a record of a run on a text.
@@ -54,7 +69,7 @@ class Log:
         }
         if record.val_loss is not None:
             entry["val_loss"] = record.val_loss
-        self._put(entry, rolled_back=record.rolled_back)
+        self._put(entry | ({"rolled_back": True} if record.rolled_back else {}))
 
     def write_online(self, record: "OnlineProgress") -> None:
         """Write a record of an online run."""
@@ -68,24 +83,57 @@ class Log:
             "grad_norm": record.grad_norm,
             "chars_per_second": round(record.chars_per_second, 1),
         }
-        self._put(entry, rolled_back=record.rolled_back)
+        self._put(entry | ({"rolled_back": True} if record.rolled_back else {}))
 
-    def _put(self, entry: dict[str, Any], *, rolled_back: bool) -> None:
-        """Write a line of JSON, if there is a file.
+    def _put(self, entry: dict[str, Any]) -> None:
+        """Write a line of JSON, if there is a log.
 
         NaN and infinity become null.
         """
-        if self.stream is None:
+        if self._file is None:
             return
         # JSON has neither NaN nor infinity.
         entry = {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in entry.items()}
-        if rolled_back:
-            entry["rolled_back"] = True
+        line, size = (json.dumps(entry, allow_nan=False) + "\n").encode(), self._size()
         try:
-            self.stream.write(json.dumps(entry, allow_nan=False) + "\n")
-            self.stream.flush()
+            while line:
+                line = line[self._file.write(line) :]
         except OSError as error:
-            self.failure = f"{shown(self.path or '')} could not be written to the end: {reason(error)}"
+            self.unread = not self._own and isinstance(error, BrokenPipeError)
+            self.failure = f"{self._name} could not be written to the end: {reason(error)}"
+            if size is not None:
+                with suppress(OSError):
+                    os.ftruncate(self._file.fileno(), size)  # which needs no room
+            self._close()
+
+    def _size(self) -> int | None:
+        """Return the size of the log; None if it is no file."""
+        with suppress(OSError):
+            found = os.fstat(self._file.fileno())
+            return found.st_size if stat.S_ISREG(found.st_mode) else None
+        return None
+
+    def _close(self) -> None:
+        if self._own and self._file is not None:
             with suppress(OSError):
-                self.stream.close()
-            self.stream = None
+                self._file.close()
+        self._file = None
+
+
+def mend(file: BinaryIO) -> None:
+    """End a log with a whole line: remove the last line if a fault has cut it."""
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - TAIL))
+    last = file.read().rpartition(b"\n")[2]
+    if last and (isinstance(parsed(last), dict) or len(last) == TAIL):  # or nothing that we wrote
+        file.write(b"\n")
+    elif last:
+        file.truncate(size - len(last))
+
+
+def parsed(line: bytes) -> object:
+    """Return a line's JSON value; None if it is not JSON."""
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError):
+        return None

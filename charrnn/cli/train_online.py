@@ -60,6 +60,8 @@ class _Session:
         self.trainer, self.log, self.display, self._clock = trainer, log, display, clock
         self.feed = Feed(trainer.vocabulary, unknown=options.unknown)
         self.store = Store(trainer, options.target, options.save_every, clock=clock)
+        if options.resume is not None:
+            log.write_resumed(trainer.state.seconds, step=trainer.state.step, characters=trainer.state.characters)
         self.record: OnlineProgress | None = None
         self._say = note if options.quiet else display.say
         self._end = clock() + (math.inf if options.seconds is None else options.seconds)
@@ -76,7 +78,7 @@ class _Session:
         failure: CharrnnError | None = None
         try:
             while not trainer.stop:
-                if self._clock() >= self._end:
+                if self._clock() >= self._end or self.log.unread:
                     trainer.stop = True
                 if not self._note(trainer.learn()):
                     if self.feed.ended:

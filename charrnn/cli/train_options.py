@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from charrnn.cells.table import ACTIVATIONS, CELLS, MAXIMUM_HIDDEN
-from charrnn.cli.options import ESCAPES, Duration, EscapedText, Number, Whole, layers_option, threads_option
+from charrnn.cli.options import ESCAPES, Duration, EscapedText, Input, Number, Whole, layers_option, threads_option
 from charrnn.text.defaults import FRACTION, UNKNOWN, USUAL_MOST
 from charrnn.training.rules import GRADIENTS, OPTIMIZERS, SCHEDULES
 
@@ -64,18 +64,23 @@ class TrainOptions:
         """The model file to write."""
         return self.output if self.output is not None else self.resume or "model.npz"
 
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The files and folders that were typed, to train on and to validate with."""
+        return self.corpus if self.validate is None else (*self.corpus, self.validate)
+
 
 OPTIONS: tuple[Callable[[Any], Any], ...] = (
-    click.argument("corpus", nargs=-1, type=click.Path(), metavar="[CORPUS…]"),
+    click.argument("corpus", nargs=-1, type=Input(), metavar="[CORPUS…]"),
     click.option("-o", "--output", type=click.Path(), help="Model file to write.  [default: model.npz]"),
     click.option("--force", is_flag=True, help="Replace an existing model (never another kind of file)."),
     click.option(
         "--resume",
-        type=click.Path(),
+        type=Input(),
         metavar="MODEL",
         help="Continue the run that wrote MODEL from where it stopped.",
     ),
-    click.option("--init-from", type=click.Path(), metavar="MODEL", help="Start a new run from the weights of MODEL."),
+    click.option("--init-from", type=Input(), metavar="MODEL", help="Start a new run from the weights of MODEL."),
     click.option(
         "--remap", is_flag=True, help="With --init-from: add the text's unknown characters to the vocabulary."
     ),
@@ -210,7 +215,7 @@ OPTIONS: tuple[Callable[[Any], Any], ...] = (
     ),
     click.option(
         "--validate",
-        type=click.Path(),
+        type=Input(),
         metavar="FILE",
         help="Validate with this file or folder instead of holding out text.",
     ),
@@ -251,7 +256,12 @@ OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option("--slim", is_flag=True, help="Leave the data that only --resume needs out of the finished model."),
     click.option("--samples/--no-samples", default=True, help="Show a few lines by the model from time to time."),
     click.option("--quiet", is_flag=True, help="Show only errors."),
-    click.option("--log", type=click.Path(), metavar="FILE", help="Write progress to FILE, one JSON object per line."),
+    click.option(
+        "--log",
+        type=click.Path(),
+        metavar="FILE",
+        help="Write progress to FILE, one JSON object per line; - is standard output.",
+    ),
 )
 
 

@@ -1,7 +1,8 @@
 """The run of ``charrnn train``: a new one, or a resumed one."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -23,14 +24,16 @@ def new_run(options: TrainOptions, team: "Team") -> "Trainer":
     """Prepare a new run, perhaps from another model's weights."""
     from charrnn.library.preparation import Symbols, Texts, new_trainer
     from charrnn.model.model_file import load
+    from charrnn.text.sources import Known
 
     source = None if options.init_from is None else load(options.init_from)
     if source is not None and "byte_level" in options.given and not source.vocabulary.byte_level:
         raise click.UsageError("With --init-from, the model decides --bytes; leave that out.")
     symbols = Symbols(options.byte_level, _separator(options.separator))
+    known = Known((*_outputs(options), *replaced_outputs(options)))
     validate, say = () if options.validate is None else (options.validate,), notes(options)
     with _watching(options) as watch:
-        texts = Texts(options.corpus, watch=watch, validate=validate)
+        texts = Texts(options.corpus, watch=watch, validate=validate, known=known)
         return new_trainer(texts, _settings(options), symbols, team, say, source=source, remap=options.remap)
 
 
@@ -63,10 +66,28 @@ def online_run(options: TrainOptions, team: "Team") -> "OnlineTrainer":
 def resumed_run(path: str, options: TrainOptions, team: "Team") -> "Trainer":
     """Resume a run on the text that it was trained on."""
     from charrnn.library.preparation import Texts, resumed_trainer
+    from charrnn.text.sources import Known
 
     with _watching(options) as watch:
-        texts = Texts(options.corpus, watch=watch) if options.corpus else None
-        return resumed_trainer(path, texts, team, notes(options), given=_settings(options), watch=watch)
+        texts = Texts(options.corpus, watch=watch, known=Known(_outputs(options)))
+        return resumed_trainer(path, texts, team, notes(options), given=_settings(options))
+
+
+def replaced_outputs(options: TrainOptions) -> tuple[str, ...]:
+    """Return what an earlier run wrote into the folders of its text, if its model is replaced now."""
+    from charrnn.model.model_file import load
+    from charrnn.text.ingest import written
+
+    if any(Path(path).is_dir() for path in options.texts) and Path(options.target).is_file():
+        with suppress(CharrnnError):  # it can be damaged
+            record = load(options.target).corpus
+            return written(record, record.get("sources", ()))
+    return ()
+
+
+def _outputs(options: TrainOptions) -> tuple[str, ...]:
+    """Return the files that a run writes."""
+    return (options.target,) if options.log in (None, "-") else (options.target, options.log)
 
 
 @contextmanager

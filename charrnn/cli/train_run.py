@@ -148,8 +148,10 @@ def after(failure: CharrnnError | None) -> Iterator[None]:
 def exit_code(caught: list[int], log: Log, store: Store) -> int:
     """Return the exit code of a run.
 
-    Raises CharrnnError if its log could not be written to the end.
+    Raises CharrnnError if its log could not be written to the end, and BrokenPipeError if its reader has gone.
     """
+    if log.unread:
+        raise BrokenPipeError
     if log.failure is not None:
         raise CharrnnError(f"{log.failure}; the model is in {store.output}" if store.saved else log.failure)
     return 128 + caught[0] if caught else 0

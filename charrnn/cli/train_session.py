@@ -66,6 +66,9 @@ class _Session:
         began = self._sampled = time.monotonic()
         self._end = math.inf if self.pause is None else began + self.pause
         self.store = Store(trainer, options.target, options.save_every)
+        if options.resume is not None:
+            state = trainer.state
+            log.write_resumed(state.seconds, step=state.step, epoch=round(state.step / trainer.streams.windows, 6))
 
     def follow(self) -> CharrnnError | None:
         """Train to the end; return the error that ended it, if any."""
@@ -94,6 +97,8 @@ class _Session:
             self._sampled = now
         if now >= self._end:
             self.trainer.stop = self.paused = True
+        if self.log.unread:
+            self.trainer.stop = True
 
 
 def _conclude(session: _Session) -> None:

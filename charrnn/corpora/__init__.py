@@ -3,13 +3,15 @@
 ``corpora()`` lists them, and ``pieces(name)`` yields one of them in pieces, as UTF-8 bytes.
 """
 
+import sysconfig
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
-from charrnn.corpora.catalogue import TEXTS, fetch
+from charrnn.corpora.catalogue import TEXTS, fetch, folder_of_downloads
 from charrnn.errors import CharrnnError
 
-__all__ = ["CorpusEntry", "corpora", "pieces"]
+__all__ = ["CorpusEntry", "corpora", "pieces", "place"]
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,13 @@ def corpora() -> dict[str, CorpusEntry]:
     """
     downloads = (CorpusEntry(text.name, text.size, "download", text.licence, text.what) for text in TEXTS.values())
     return {corpus.name: corpus for corpus in (*_MADE_HERE, *downloads)}
+
+
+def place(name: str) -> str:
+    """Return the file or the folder from which a corpus is made or copied."""
+    if name == "python":
+        return sysconfig.get_path("stdlib")
+    return str(folder_of_downloads() / f"{name}.txt" if name in TEXTS else Path(__file__).with_name(f"{name}.grammar"))
 
 
 def pieces(

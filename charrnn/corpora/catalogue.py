@@ -66,6 +66,14 @@ _ROWS = (
 TEXTS = {text.name: text for text in _ROWS}
 
 
+def folder_of_downloads() -> Path:
+    """Return the folder in which downloaded texts are kept."""
+    from platformdirs import user_cache_path
+
+    # Private if possible: compiled code is kept next to it, where nobody else must be able to write.
+    return private_folder("corpora") or user_cache_path("charrnn") / "corpora"
+
+
 def fetch(
     name: str,
     *,
@@ -87,16 +95,9 @@ def fetch(
         import requests
     except ImportError as error:
         raise CharrnnError("a download needs pooch; run pip install '.[download]' in a clone of charrnn") from error
-    if folder is None:
-        from platformdirs import user_cache_path
-
-        # Private if possible: compiled code is kept next to it, where nobody else must be able to write.
-        folder = private_folder("corpora") or user_cache_path("charrnn") / "corpora"
-        if lacks_home(folder):
-            raise CharrnnError(
-                f"cannot save {name} in {folder}: there is no home folder; set XDG_CACHE_HOME to a folder"
-            )
-    text = TEXTS[name]
+    folder, text = folder or folder_of_downloads(), TEXTS[name]
+    if lacks_home(folder):
+        raise CharrnnError(f"cannot save {name} in {folder}: there is no home folder; set XDG_CACHE_HOME to a folder")
     host = urlsplit(text.address).netloc
 
     def download(address: str, target: str, _pooch: object) -> None:

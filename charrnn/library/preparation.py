@@ -17,7 +17,8 @@ from charrnn.model.team import Team
 from charrnn.model.transfer import common_vocabulary, starting_weights
 from charrnn.storage.files import shown
 from charrnn.text.holding_out import default_fraction
-from charrnn.text.ingest import AnotherTextError, Corpus, Watch, listed, read_corpus
+from charrnn.text.ingest import AnotherTextError, Corpus, Watch, listed, read_corpus, written
+from charrnn.text.sources import NOTHING, Known
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.legs import CHANGEABLE
 from charrnn.training.settings import Settings, default_epochs, default_lr, default_seq_length
@@ -40,21 +41,24 @@ class Symbols:
 
 @dataclass(frozen=True)
 class Texts:
-    """The texts of a run: files and folders, or ``data``, a text in memory that counts as standard input."""
+    """The texts of a run: files and folders, or ``data``, a text in memory that counts as standard input.
 
-    paths: tuple[str, ...] = ("-",)
+    Without paths, they are those that the model file of a resumed run names.
+    """
+
+    paths: tuple[str, ...] = ()
     data: bytes | None = None
     watch: Watch | None = None  # hears how far a large text is; by default, a note says that it is large
     validate: tuple[str, ...] = ()  # files and folders of a validation text
+    known: Known = NOTHING
 
     def read(self, say: Say, **options: Any) -> Corpus:
         """Read the texts as `read_corpus` does, with its options."""
         stdin = None if self.data is None else io.BytesIO(self.data)
-        return read_corpus(self.paths, stdin=stdin, on_large=self.watch or _said_once(say), **options)
+        watch = self.watch or _said_once(say)
+        return read_corpus(self.paths, stdin=stdin, on_large=watch, known=self.known, **options)
 
-    def read_validation(
-        self, vocabulary: Vocabulary | None, symbols: Symbols, sha256: str | None = None
-    ) -> Corpus | None:
+    def read_validation(self, vocabulary: Vocabulary | None, symbols: Symbols) -> Corpus | None:
         """Read the validation text, if there is one.
 
         Its vocabulary is the given one, or its own.
@@ -68,8 +72,20 @@ class Texts:
             byte_level=symbols.byte_level,
             separator=symbols.separator,
             vocabulary=vocabulary,
-            sha256=sha256,
+            known=self.known,
         )
+
+    def again(self, path: str, record: Mapping[str, Any], *, validate: bool = False) -> "Texts":
+        """Return the texts that a run has read before, as the ``record`` in its model file describes them.
+
+        Raises CharrnnError if neither the user nor the record names files.
+        """
+        named = self.validate if validate else self.paths
+        paths = named or _remembered(path, record.get("sources"))
+        outputs = (*self.known.outputs, path, *written(record, paths))
+        known = Known(outputs, str(record.get("sha256")), record.get("bytes"), safely=not named)
+        texts = replace(self, known=known)
+        return replace(texts, validate=paths) if validate else replace(texts, paths=paths)
 
 
 def _said_once(say: Say) -> Watch:
@@ -130,19 +146,17 @@ def new_trainer(
     return trainer
 
 
-def resumed_trainer(
-    path: str, texts: Texts | None, team: Team, say: Say, *, given: Given, watch: Watch | None = None
-) -> Trainer:
+def resumed_trainer(path: str, texts: Texts, team: Team, say: Say, *, given: Given) -> Trainer:
     """Resume the run of a model file, on the text that it was trained on.
 
-    If there are no texts, the file names them. A larger ``epochs`` or ``seconds`` makes the run longer, and other
+    If the texts have no paths, the file names them. A larger ``epochs`` or ``seconds`` makes the run longer, and other
     settings that are `CHANGEABLE` start a new leg. Raises
     CharrnnError for another text, and for a run that is complete.
     """
     checkpoint = load(path, resume=True)
     if checkpoint.training.get("online"):
         raise CharrnnError(f"{path} is an online run; continue it with: … | charrnn train - --resume {path} --online")
-    corpus = _same_corpus(path, checkpoint, texts, say, watch)
+    corpus = _same_corpus(path, checkpoint, texts, say)
     epochs, seconds = given.get("epochs"), given.get("seconds")
     try:
         settings = Settings.of(checkpoint.training)
@@ -205,42 +219,41 @@ def separator_of(documents: str | None) -> str:
     return separator
 
 
-def _same_corpus(path: str, checkpoint: Checkpoint, texts: Texts | None, say: Say, watch: Watch | None) -> Corpus:
+def _same_corpus(path: str, checkpoint: Checkpoint, texts: Texts, say: Say) -> Corpus:
     """Read the text that a run was trained on.
 
     Raises CharrnnError if it is another text now.
     """
-    given = texts or Texts(_remembered(path, checkpoint.corpus.get("sources")), watch=watch)
+    given = texts.again(path, checkpoint.corpus)
     name = listed(given.paths)
     try:
-        sha256 = str(checkpoint.corpus.get("sha256"))
-        corpus = given.read(say, vocabulary=checkpoint.vocabulary, sha256=sha256)
+        corpus = given.read(say, vocabulary=checkpoint.vocabulary)
     except AnotherTextError:
         corpus_now = shlex.join(given.paths) if given.data is None and len(given.paths) <= 3 else "CORPUS"
         raise CharrnnError(
-            f"{name} has changed since {path} was trained on it{', or is another text' * (texts is not None)} (its "
+            f"{name} has changed since {path} was trained on it{', or is another text' * bool(texts.paths)} (its "
             "SHA-256 differs); to train on it as it is now, start from the model's weights with: "
             f"charrnn train {corpus_now} --init-from {path} -o new.npz"
         ) from None
     except CharrnnError as error:
-        if texts is not None:
+        if texts.paths:
             raise
         raise CharrnnError(
             f"{error}; if the text has moved, give its place: charrnn train CORPUS --resume {path}"
         ) from None
     if corpus.characters != checkpoint.corpus.get("characters"):
         raise CharrnnError(f"{name} has the bytes that {path} was trained on, but divided into other files")
-    return replace(corpus, validation=_same_validation(path, checkpoint))
+    return replace(corpus, validation=_same_validation(path, checkpoint, texts))
 
 
-def _same_validation(path: str, checkpoint: Checkpoint) -> Corpus | None:
+def _same_validation(path: str, checkpoint: Checkpoint, texts: Texts) -> Corpus | None:
     """Read the separate validation text of a run, if it had one."""
     record = checkpoint.corpus.get("validation")
     if not isinstance(record, dict):
         return None
-    texts = Texts(validate=_remembered(path, record.get("sources")))
+    texts = texts.again(path, record, validate=True)
     try:
-        return texts.read_validation(checkpoint.vocabulary, Symbols(), sha256=str(record.get("sha256")))
+        return texts.read_validation(checkpoint.vocabulary, Symbols())
     except AnotherTextError:
         name = listed(texts.validate)
         raise CharrnnError(
@@ -258,7 +271,7 @@ def _remembered(path: str, sources: Any) -> tuple[str, ...]:
         raise CharrnnError(f"{path} does not name the text that it was trained on; give the text as CORPUS")
     if "-" in sources:
         raise CharrnnError(f"{path} was trained on standard input; give the same text again as CORPUS")
-    for source in sources:
+    for source in dict.fromkeys(sources):
         found = False
         with suppress(OSError, ValueError):  # not a possible name of a file
             found = bool(source) and (Path(source).is_file() or Path(source).is_dir())

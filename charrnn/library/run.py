@@ -16,14 +16,13 @@ from charrnn.errors import CharrnnError
 from charrnn.library.keywords import INHERITED, TrainingOptions, seconds_of
 from charrnn.library.model import Model
 from charrnn.library.preparation import Symbols, Texts, new_trainer, resumed_trainer, separator_of
-from charrnn.library.saving import Store, write_model
+from charrnn.library.saving import Store, require_unread, write_model
 from charrnn.library.signatures import PathOf, path_of, public
 from charrnn.library.terms import python_terms, warn
 from charrnn.library.texts import CorpusOf, texts_of
 from charrnn.model.model_file import Checkpoint, check_writable, load, require_replaceable
 from charrnn.model.team import Team
-from charrnn.storage.files import locked, shown
-from charrnn.text.sources import is_read
+from charrnn.storage.files import is_same_file, locked, shown
 from charrnn.training.legs import CHANGEABLE
 from charrnn.training.progress import Progress
 from charrnn.training.trainer import Trainer
@@ -108,7 +107,7 @@ def train(
     try:
         with python_terms(in_memory=texts is not None and texts.data is not None):
             if resume is not None:
-                trainer = resumed_trainer(path_of(resume), texts, team, warn, given=given)
+                trainer = resumed_trainer(path_of(resume), texts or Texts(), team, warn, given=given)
             else:
                 symbols = Symbols(byte_level, separator_of(documents))
                 source = _source(init_from)
@@ -117,7 +116,8 @@ def train(
     except BaseException:
         team.close()
         raise
-    return Run(trainer, team, math.inf if seconds is None or trainer.settings.seconds is not None else seconds)
+    pause = math.inf if seconds is None or trainer.settings.seconds is not None else seconds
+    return Run(trainer, team, pause, (init_from.path if isinstance(init_from, Model) else init_from) or None)
 
 
 class Run(Iterator[Progress]):
@@ -139,8 +139,8 @@ class Run(Iterator[Progress]):
     longer used. It cannot be pickled.
     """
 
-    def __init__(self, trainer: Trainer, team: Team, pause: float = math.inf) -> None:
-        self._trainer = trainer
+    def __init__(self, trainer: Trainer, team: Team, pause: float = math.inf, init_from: PathOf | None = None) -> None:
+        self._trainer, self._init_from = trainer, init_from
         self._pause, self._trained = pause, 0.0  # seconds between two pauses, and since the last one
         self._records: Iterator[Progress] | None = None
         self._turn, self._queue, self._step = threading.Lock(), threading.Lock(), threading.Lock()
@@ -281,14 +281,20 @@ class Run(Iterator[Progress]):
 
         Also raises CharrnnError if the file is one that the run reads.
         """
-        write_model(self._checkpoint(), self._target(path), slim=slim, force=force)
+        target = self._target(path)
+        write_model(self._checkpoint(), target, slim=slim, force=force)
 
     def _target(self, path: PathOf) -> str:
-        """Return the path of a file to write; raise CharrnnError if the run reads that file."""
+        """Return the path of a file to write, which is not part of the run's text from now on.
+
+        Raises CharrnnError if the run reads that file.
+        """
         target, corpus = path_of(path), self._trainer.corpus
-        byte_level = corpus.vocabulary.byte_level  # of a folder, the model would then be read, too
-        if any(is_read(target, source, byte_level=byte_level, joins=byte_level) for source in corpus.all_sources):
-            raise CharrnnError(f"{shown(target)} is a text that the run reads; name another file")
+        require_unread(target, corpus.all_sources, byte_level=corpus.vocabulary.byte_level, outputs=corpus.outputs)
+        if self._init_from is not None and is_same_file(target, self._init_from):
+            raise CharrnnError(f"{shown(target)} is the model that the run started from; name another file")
+        if not any(is_same_file(target, output) for output in corpus.outputs):
+            self._trainer.corpus = corpus.writing(target)
         return target
 
     @property

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeAlias
@@ -87,14 +87,27 @@ class Store:
 def write_model(checkpoint: "Checkpoint", path: PathOf, *, slim: bool, force: bool) -> None:
     """Write a model file.
 
-    Raises CharrnnError if it cannot be written, if a file exists that is not to be replaced, or that is not a model.
+    Raises CharrnnError if it cannot be written, if a file exists that is not to be replaced, that is not a model, or
+    that is the text which the model was trained on.
     """
     from charrnn.model.model_file import check_writable, require_replaceable, save
+    from charrnn.text.ingest import written
 
-    target = path_of(path)
+    target, text = path_of(path), checkpoint.corpus
+    sources = text.get("sources", ())
+    outputs = written(text, sources)
+    require_unread(target, sources, byte_level=checkpoint.vocabulary.byte_level, outputs=outputs)
     require_replaceable(target)
     check_writable(target, force=force)
     save(target, replace(checkpoint, resume=None) if slim else checkpoint)
+
+
+def require_unread(target: str, texts: Sequence[str], *, byte_level: bool, outputs: Sequence[str]) -> None:
+    """Raise CharrnnError if a model to write is a text of its run; the run's ``outputs`` are not, in a folder."""
+    from charrnn.text.sources import is_read
+
+    if any(is_read(target, path, byte_level=byte_level, outputs=outputs) for path in texts):
+        raise CharrnnError(f"{shown(target)} is a text that the run reads; name another file")
 
 
 def whole(model: "Checkpoint", path: Path) -> "Checkpoint":

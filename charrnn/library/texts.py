@@ -20,7 +20,7 @@ def texts_of(corpus: CorpusOf) -> Texts:
     if isinstance(corpus, str | bytes):
         if not corpus:
             raise CharrnnError("the text is empty")
-        return Texts(data=corpus) if isinstance(corpus, bytes) else _text_or_path(corpus)
+        return Texts(("-",), corpus) if isinstance(corpus, bytes) else _text_or_path(corpus)
     if isinstance(corpus, os.PathLike):
         return Texts((path_of(corpus),))
     paths = tuple(map(_listed_path, corpus))
@@ -36,7 +36,7 @@ def _text_or_path(corpus: str) -> Texts:
     if not is_rather_a_text(corpus):
         raise CharrnnError(f"there is no file {quoted(corpus)}, and this string is too short to train on")
     try:
-        return Texts(data=corpus.encode())
+        return Texts(("-",), corpus.encode())
     except UnicodeEncodeError:
         raise CharrnnError("the text has a lone surrogate, which is not a Unicode character") from None
 

@@ -16,6 +16,7 @@ from charrnn.errors import CharrnnError
 from charrnn.storage import archive
 from charrnn.storage.archive import Form, UnfitError, check_writable
 from charrnn.storage.files import reason
+from charrnn.text.sources import MOST_NAMED
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.version import __version__
 
@@ -55,6 +56,9 @@ _FIELDS = {
 _NETWORK = {"cell": str, "hidden": int, "layers": int}
 _OPTIONS = {"activation": str, "projection": int, "periods": list, "bidirectional": bool, "learned_state": bool}
 _VOCABULARY = {"byte_level": bool, "characters": str, "separator": str}
+_TEXT = {"sources": list, "sha256": str, "characters": int}
+_TEXT_OPTIONS = {"bytes": int, "outputs": dict}
+_HELD_OUT = {"characters": int, "source": str}
 
 
 @dataclass
@@ -270,7 +274,30 @@ def _decode(encoded: bytes) -> dict[str, Any]:
             raise UnfitError(f"is not a charrnn model: {name!r} in its entry 'meta: vocabulary' is too long")
     if not all(isinstance(record, dict) for record in fields["history"]):
         raise UnfitError("is not a charrnn model: the history in its entry 'meta' is not a list of records")
+    if text := fields["corpus"]:  # empty if the text is not known
+        _check_text("meta: corpus", text)
+        if "validation" in text:
+            _check_text("meta: corpus: validation", _of_kind("meta: corpus", text, "validation", dict))
+        if "held_out" in text:
+            held_out = _of_kind("meta: corpus", text, "held_out", dict)
+            for name, kind in _HELD_OUT.items():
+                _of_kind("meta: corpus: held_out", held_out, name, kind)
     return fields
+
+
+def _check_text(where: str, record: dict[str, Any]) -> None:
+    """Raise UnfitError if the record of a text is not one."""
+    for name, kind in (_TEXT | _TEXT_OPTIONS).items():
+        if name in _TEXT or name in record:
+            _of_kind(where, record, name, kind)
+    sources, outputs = record["sources"], record.get("outputs", {})
+    names = [sources, *outputs.values()]
+    if not all(type(part) is list and all(type(name) is str for name in part) for part in names):
+        raise UnfitError(f"is not a charrnn model: the files in its entry {where!r} are not names")
+    if len(sources) > MOST_NAMED:
+        raise UnfitError(f"is not a charrnn model: its entry {where!r} has more than {MOST_NAMED:,} sources")
+    if min(record["characters"], record.get("bytes", 0)) < 0:
+        raise UnfitError(f"is not a charrnn model: a size in its entry {where!r} is below 0")
 
 
 def _check(where: str, record: dict[str, Any], types: dict[str, type]) -> dict[str, Any]:
@@ -278,14 +305,19 @@ def _check(where: str, record: dict[str, Any], types: dict[str, type]) -> dict[s
 
     They are if one is missing, has another type, or is not in ``types``.
     """
-    where = f"in its entry {where!r}"
     for name, kind in types.items():
-        if type(record.get(name)) is not kind:  # not isinstance, as True is not a size
-            raise UnfitError(f"is not a charrnn model: {name!r} {where} is missing or has the wrong type")
+        _of_kind(where, record, name, kind)
     for name in record:
         if name not in types:  # it could change what the others mean
-            raise UnfitError(f"is not a charrnn model: it has an unexpected field {name[:60]!r} {where}")
+            raise UnfitError(f"is not a charrnn model: it has an unexpected field {name[:60]!r} in its entry {where!r}")
     return record
+
+
+def _of_kind(where: str, record: dict[str, Any], name: str, kind: type) -> Any:
+    """Return a field of a record; raise UnfitError if it is missing or has another type."""
+    if type(record.get(name)) is not kind:  # not isinstance, as True is not a size
+        raise UnfitError(f"is not a charrnn model: {name!r} in its entry {where!r} is missing or has the wrong type")
+    return record[name]
 
 
 def _record(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -9,12 +9,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, TypeAlias
 
 from charrnn.errors import CharrnnError
 
 if sys.platform != "win32":
     import fcntl
+
+Place: TypeAlias = tuple[int, int] | str  # a file's device and number; if there is no file, its path without links
 
 _ATTEMPTS = 100  # to take a lock whose file other runs remove each time as they end
 
@@ -77,10 +79,29 @@ def is_same_file(path: str | os.PathLike[str], other: str | os.PathLike[str]) ->
 
     No file has to exist there. Hard links are the same, as are names that the file system does not tell apart.
     """
-    with suppress(OSError, ValueError):
-        if os.path.samefile(path, other):  # noqa: PTH121  # pathlib's resolves neither more nor less
-            return True
-    return os.path.realpath(path) == os.path.realpath(other)
+    return place_of(path) == place_of(other)
+
+
+def place_of(path: str | os.PathLike[str]) -> Place:
+    """Return what all paths to the same place have in common."""
+    try:
+        found = os.stat(path)  # noqa: PTH116  # pathlib's takes no string
+        return found.st_dev, found.st_ino
+    except OSError:
+        return os.path.realpath(path)
+    except ValueError:  # no possible name
+        return os.fspath(path)
+
+
+def redirected(stream: Any) -> Place | None:
+    """Return the place of the file that a standard stream is redirected to or from.
+
+    It is None for a terminal, a pipe or a device, which can be read and written at the same time.
+    """
+    with suppress(AttributeError, OSError, ValueError):  # the stream is closed, or an object of a caller
+        found = os.fstat(stream.fileno())
+        return (found.st_dev, found.st_ino) if stat.S_ISREG(found.st_mode) else None
+    return None
 
 
 def check_writable(path: str | Path, *, force: bool, exists: str = "already exists; use --force to replace it") -> None:

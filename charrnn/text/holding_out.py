@@ -35,8 +35,7 @@ class HeldOut:
         held_out = {"characters": int(self.validation.size), "source": self.source, "digest": digest}
         record: dict[str, Any] = {"held_out": held_out}
         if corpus.validation is not None:
-            text = corpus.validation
-            record["validation"] = {"sources": list(text.sources), "sha256": text.sha256, "characters": text.characters}
+            record["validation"] = corpus.validation.record
         return record
 
 

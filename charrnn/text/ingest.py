@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -17,7 +18,21 @@ from charrnn.errors import CharrnnError
 from charrnn.text import encoded, passes
 from charrnn.text.near_forms import NearForms
 from charrnn.text.passes import Watch
-from charrnn.text.sources import LARGE_TEXT, Source, chunks, files, listed, name_of, readable, sources, spooled
+from charrnn.text.sources import (
+    LARGE_TEXT,
+    MOST_NAMED,
+    NOTHING,
+    Known,
+    Source,
+    chunks,
+    files,
+    listed,
+    name_of,
+    names_within,
+    readable,
+    sources,
+    spooled,
+)
 from charrnn.text.vocabulary import TEXT_BLOCK, Ids, Vocabulary, decoded
 
 __all__ = [
@@ -33,6 +48,7 @@ __all__ = [
     "read_text",
     "read_verbatim",
     "require_learnable",
+    "written",
 ]
 
 
@@ -54,6 +70,8 @@ class Corpus:
     files: tuple[int, ...] = ()  # the number of symbols of each file that is not empty
     validation: Corpus | None = None  # a text of the user's to validate with
     skipped: tuple[str, ...] = ()  # paths in folders that were left out because they are not text files
+    size: int = 0  # bytes read
+    outputs: tuple[str, ...] = ()  # files that the run writes: in a folder, they are not read
 
     @cached_property
     def documents(self) -> int | None:
@@ -68,10 +86,35 @@ class Corpus:
         """The paths as given, with those of the text to validate with."""
         return self.sources + (self.validation.sources if self.validation else ())
 
+    def writing(self, output: str) -> Corpus:
+        """Return the same texts of a run that writes one more file."""
+        validation = self.validation and self.validation.writing(output)
+        return replace(self, outputs=(*self.outputs, output), validation=validation)
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What a model file says about the text; ``outputs`` are paths in a folder."""
+        folders = {source: names_within(source, self.outputs) for source in self.sources if Path(source).is_dir()}
+        outputs = {source: names for source, names in folders.items() if names}
+        return {
+            "sources": list(self.sources),
+            "sha256": self.sha256,
+            "characters": self.characters,
+            "bytes": self.size,
+            **({"outputs": outputs} if outputs else {}),
+        }
+
     @property
     def characters(self) -> int:
         """The number of characters (or bytes), without the boundaries of documents."""
         return self.ids.size - 2 * (self.documents or 0)
+
+
+def written(record: Mapping[str, Any], folders: Sequence[str]) -> tuple[str, ...]:
+    """Return the files that a run has written into folders of its text, from the text's record."""
+    names = record.get("outputs", {})
+    places = dict(zip(record.get("sources", ()), folders, strict=False))
+    return tuple(str(Path(folder, name)) for source, folder in places.items() for name in names.get(source, ()))
 
 
 def read_corpus(
@@ -81,7 +124,7 @@ def read_corpus(
     separator: str = "",
     vocabulary: Vocabulary | Callable[[Vocabulary], Vocabulary] | None = None,
     unknown: str = "error",
-    sha256: str | None = None,
+    known: Known = NOTHING,
     stdin: BinaryIO | None = None,
     on_large: Watch | None = None,
     large: int = LARGE_TEXT,
@@ -106,9 +149,11 @@ def read_corpus(
 
     Raises CharrnnError if a path cannot be read, is a device, changes while it is read, is not UTF-8 or has a character
     that is not in the vocabulary; if a folder has no text; and if all files are empty. Raises AnotherTextError if the
-    text's SHA-256 is not ``sha256``.
+    text is not the ``known`` one.
     """
     _require_once(paths)
+    if len(paths) > MOST_NAMED:
+        raise CharrnnError(f"the text has more than {MOST_NAMED:,} names; put the files in a folder and name that")
     given = vocabulary if isinstance(vocabulary, Vocabulary) else None
     if given is not None:
         byte_level, separator = given.byte_level, given.separator
@@ -116,11 +161,15 @@ def read_corpus(
     digest = hashlib.sha256()
     with ExitStack() as stack:
         found: list[Source] = []
-        for path in paths:
-            for source in sources(path, byte_level, skipped, stdin, large):
-                stack.callback(source.close)
-                found.append(source)
-        size = sum(source.size_now() for source in found)
+        size = 0
+        for source in chain.from_iterable(sources(path, byte_level, skipped, stdin, large, known) for path in paths):
+            stack.callback(source.close)
+            found.append(source)
+            size += source.size_now()
+            if known.size is not None and size > known.size:
+                break
+        if known.size not in (None, size):
+            raise AnotherTextError(f"{listed(paths)} is not the expected text: its size differs")
         watch = on_large if size > large else None
         opened = passes.watched(found, digest, watch, "reading")
         if given is None and not byte_level:
@@ -129,14 +178,16 @@ def read_corpus(
             own = given or Vocabulary("", byte_level, separator)
             for _, data in opened:
                 deque(data, maxlen=0)
+        with_text = {source.given for source in found if source.size}
         for path in paths:
-            if path != "-" and Path(path).is_dir() and not any(s.size for s in found if s.given == path):
+            if path != "-" and path not in with_text and Path(path).is_dir():
                 raise passes.no_text([path], skipped)
-        if sha256 not in (None, digest.hexdigest()):
+        if known.sha256 not in (None, digest.hexdigest()):
             raise AnotherTextError(f"{listed(paths)} is not the expected text: its SHA-256 differs")
         chosen = vocabulary(own) if callable(vocabulary) else own
         ids, lengths = _encoded(paths, found, chosen, unknown, digest.hexdigest(), large, watch)
-    return Corpus(ids, chosen, tuple(paths), digest.hexdigest(), lengths, skipped=tuple(skipped))
+    size, sha256 = sum(source.size or 0 for source in found), digest.hexdigest()
+    return Corpus(ids, chosen, tuple(paths), sha256, lengths, None, tuple(skipped), size, known.outputs)
 
 
 def read_stream(

@@ -22,7 +22,13 @@ def opened(
     for path in paths:
         with readable(path):
             for name, file in files(path, byte_level, [], stdin):
-                yield name, chunks(file, block=block)
+                yield name, _blocks(path, file, block)
+
+
+def _blocks(path: str, file: BinaryIO, block: int) -> Iterator[bytes]:
+    """Yield a file in blocks, and name it in errors."""
+    with readable(path):
+        yield from chunks(file, block=block)
 
 
 def texts(

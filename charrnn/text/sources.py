@@ -17,11 +17,35 @@ from typing import Any, BinaryIO, cast
 
 from charrnn.errors import CharrnnError
 from charrnn.storage.caches import private_folder
-from charrnn.storage.files import is_same_file, reason, shown
+from charrnn.storage.files import Place, is_same_file, place_of, reason, redirected, shown
 from charrnn.text.vocabulary import TEXT_BLOCK, decoded
 
 LARGE_TEXT = 64 << 20  # bytes; a longer text is kept on the disk, not in memory
 RESERVE = 1 << 30  # bytes that stay free on the disk: a pipe can be endless
+MOST_NAMED = 100_000  # files and folders of one text, which a model file lists
+_LIVE = ("/proc/", "/sys/")  # folders of files that the system makes as they are read, some of them without an end
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of a text before it is read."""
+
+    outputs: tuple[str, ...] = ()  # files that the run writes: in a folder, they are not part of the text
+    sha256: str | None = None  # of its bytes, if a run has read it before
+    size: int | None = None  # the number of its bytes
+    safely: bool = False  # a model file names the files: only regular ones are read, and no more than ``size`` bytes
+
+    def may_have(self, path: Path) -> bool:
+        """Return whether a file can be part of the text; if not, it is not even opened."""
+        if not self.safely:
+            return True
+        found = path.stat()
+        if not (stat.S_ISREG(found.st_mode) and 0 < found.st_size <= (self.size or found.st_size)):
+            return False
+        return not os.path.realpath(path).startswith(_LIVE)
+
+
+NOTHING = Known()
 
 
 @dataclass
@@ -84,12 +108,12 @@ def readable(given: str) -> Iterator[None]:
 
 
 def files(
-    given: str, byte_level: bool, skipped: list[str], stdin: BinaryIO | None = None
+    given: str, byte_level: bool, skipped: list[str], stdin: BinaryIO | None = None, known: Known = NOTHING
 ) -> Iterator[tuple[str, BinaryIO]]:
     """Yield each file of a path, with its name.
 
     The name is for messages; the file is open. Of a folder, only files with text are yielded, and the others are added
-    to ``skipped``. With ``byte_level``, every file counts as text.
+    to ``skipped``. With ``byte_level``, every file counts as text. What is ``known`` of the text can leave out files.
     """
     if not given:  # Path("") would be the current folder
         raise CharrnnError("the name of the text is empty; give a file, a folder, or - for standard input")
@@ -97,7 +121,9 @@ def files(
         yield name_of(given), getattr(sys.stdin, "buffer", io.BytesIO()) if stdin is None else stdin  # empty if closed
         return
     folder = Path(given).is_dir()
-    for path in _below(Path(given), skipped) if folder else [Path(given)]:
+    for path in _below(Path(given), skipped, _places(known.outputs)) if folder else [Path(given)]:
+        if not known.may_have(path):
+            continue
         with path.open("rb") as file:
             if folder and not byte_level and not _is_text(file):
                 skipped.append(str(path))
@@ -105,34 +131,53 @@ def files(
                 yield name_of(str(path)), file
 
 
-def is_read(target: str | os.PathLike[str], given: str, *, byte_level: bool = False, joins: bool = False) -> bool:
-    """Return whether a file is read from a path: it is the file, or in the folder and a text.
+def is_read(
+    target: str | os.PathLike[str], given: str, *, byte_level: bool = False, outputs: Sequence[str] = ()
+) -> bool:
+    """Return whether a file is read from a path: it is the file, a text in the folder, or standard input.
 
-    With ``joins``, a new file in the folder counts, too: it would be read the next time.
+    In a folder, the ``outputs`` of a run are not read.
     """
-    if given == "-" or not Path(given).is_dir():
-        return given != "-" and is_same_file(target, given)
-    within = Path(os.path.realpath(target)), Path(os.path.realpath(given))
-    if joins and within[0].is_relative_to(within[1]):
-        return not any(part.startswith(".") for part in within[0].relative_to(within[1]).parts)  # hidden ones are not
+    if given == "-":
+        return redirected(sys.stdin) == place_of(target)
+    if not Path(given).is_dir():
+        return is_same_file(target, given)
+    if not Path(target).exists():
+        return False
     with readable(given):
-        for path in _below(Path(given), []):
+        for path in _below(Path(given), [], _places(outputs)):
             if is_same_file(target, path):
                 with path.open("rb") as file:
                     return byte_level or _is_text(file)
     return False
 
 
+def names_within(folder: str, outputs: Sequence[str]) -> list[str]:
+    """Return the names that some files have in a folder, those that are in it: their paths from there."""
+    base, names = Path(os.path.realpath(folder)), set()
+    for output in outputs:
+        link = Path(os.path.realpath(Path(output).parent)) / Path(output).name
+        for place in (link, Path(os.path.realpath(output))):
+            if place.is_relative_to(base):
+                names.add(str(place.relative_to(base)))
+    return sorted(names)
+
+
 def sources(
-    given: str, byte_level: bool, skipped: list[str], stdin: BinaryIO | None = None, large: int = LARGE_TEXT
+    given: str,
+    byte_level: bool,
+    skipped: list[str],
+    stdin: BinaryIO | None = None,
+    large: int = LARGE_TEXT,
+    known: Known = NOTHING,
 ) -> Iterator[Source]:
-    """Yield the files of a path as rereadable sources.
+    """Yield the files of a path, as `files` does, as rereadable sources.
 
     The input of a pipe is kept: on the disk, if it has more than ``large`` bytes. Raises CharrnnError for a device,
     which can be endless, and if the disk has no room for the input of a pipe.
     """
     with readable(given):
-        for name, file in files(given, byte_level, skipped, stdin):
+        for name, file in files(given, byte_level, skipped, stdin, known):
             mode = stat.S_IFIFO if given == "-" else os.fstat(file.fileno()).st_mode
             if stat.S_ISFIFO(mode) or file.isatty():
                 yield Source(given, name, Path(given), spooled(name, file, large))
@@ -193,14 +238,21 @@ def _is_text(file: BinaryIO) -> bool:
         file.seek(0)
 
 
-def _below(folder: Path, skipped: list[str]) -> Iterator[Path]:
+def _places(outputs: Sequence[str]) -> set[Place | None]:
+    """Return the places of a run's outputs and of standard output, whose text would never end."""
+    return {redirected(sys.stdout), *map(place_of, outputs)}
+
+
+def _below(folder: Path, skipped: list[str], outputs: set[Place | None]) -> Iterator[Path]:
     """Yield the files to read below a folder.
 
-    They are sorted by path. What is not a file is added to ``skipped``.
+    They are sorted by path. What is not a file is added to ``skipped``; an output is left out.
     """
     waiting = [folder]  # no recursion, as folders can be nested deeper than Python allows calls
     while waiting:
         path = waiting.pop()
+        if place_of(path) in outputs:
+            continue
         if path is folder or (path.is_dir() and not path.is_symlink()):  # links to folders can form a loop
             found = (inner for inner in path.iterdir() if not inner.name.startswith("."))
             waiting += sorted(found, reverse=True)

@@ -158,12 +158,7 @@ class Trainer:
             parameters={name: view.copy() for name, view in best.named.items()},
             training=self.settings.stored() | ({"legs": self.legs} if self.legs else {}),
             history=list(self.history),
-            corpus={
-                "sources": list(self.corpus.sources),
-                "sha256": self.corpus.sha256,
-                "characters": self.corpus.characters,
-                **self.held_out.record(self.corpus),
-            },
+            corpus=self.corpus.record | self.held_out.record(self.corpus),
             resume=self.learner.snapshot(asdict(self.state), last),
         )
 

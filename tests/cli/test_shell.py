@@ -457,3 +457,16 @@ def test_without_a_folder_for_the_cache(launch):
     assert (sample.returncode, len(out.decode())) == (0, 10)
     assert b"on each run" in err
     assert Path("file").read_bytes() == b""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits its memory as Linux does")
+def test_a_library_that_finds_no_memory_is_named(trained, launch):
+    """An error of the system that has no file is not blamed on the output."""
+    import resource
+
+    limit = 200 << 20
+    bounded = launch("sample", trained, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)))
+    code, out, err = finish(bounded)
+    assert (code, out, err.count("\n")) == (1, b"", 1)
+    assert "the output" not in err
+    assert err.startswith(("charrnn: error: a library cannot be loaded: ", "charrnn: error: out of memory"))

@@ -1,5 +1,6 @@
 """The vocabulary, the reading of corpora, and a text as parallel streams."""
 
+import errno
 import hashlib
 import io
 import os
@@ -475,3 +476,17 @@ def test_one_distinct_character(write: Write) -> None:
     assert failure(require_learnable, read_corpus([path], byte_level=True)) == said
     assert failure(require_learnable, read_corpus([path], vocabulary=Vocabulary("abc"))) == said
     require_learnable(read_corpus([write("b.txt", b"ab")]))
+
+
+def test_a_text_that_cannot_be_read_to_its_end_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk or a terminal that fails: the error has no file, and must not be taken for one of the output."""
+
+    class Failing(io.BytesIO):
+        def read(self, _: int | None = -1) -> bytes:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    stdin = io.TextIOWrapper(Failing())
+    monkeypatch.setattr(sys, "stdin", stdin)
+    for read in (read_corpus, read_text, lambda paths: list(read_stream(paths[0], Vocabulary("ab")))):
+        assert failure(read, ["-"]) == "standard input cannot be read: input/output error"
+    assert failure(read_verbatim, "-", byte_level=False) == "standard input cannot be read: input/output error"

@@ -24,7 +24,7 @@ from charrnn.storage import caches
 from charrnn.text import encoded, sources
 from charrnn.text.encoded import blocks_of, release
 from charrnn.text.ingest import AnotherTextError, read_corpus, require_learnable
-from charrnn.text.sources import LARGE_TEXT
+from charrnn.text.sources import LARGE_TEXT, Known
 from charrnn.text.streams import Streams, split
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.settings import Settings
@@ -109,7 +109,7 @@ def test_a_text_is_encoded_once(cache, path, monkeypatch):
     first = read(path)
     monkeypatch.setattr(Vocabulary, "encode_blocks", None)
     assert same(first, read(path))
-    assert same(first, read(path, vocabulary=first.vocabulary, sha256=first.sha256))
+    assert same(first, read(path, vocabulary=first.vocabulary, known=Known(sha256=first.sha256)))
     assert len(list(cache.iterdir())) == 1
 
 
@@ -227,7 +227,7 @@ def test_a_file_that_changes_is_refused(cache, path, large):
 def test_another_text_is_refused_before_it_is_encoded(cache, path):
     """Where a text of a certain SHA-256 is wanted, another one is not even encoded."""
     with pytest.raises(AnotherTextError, match="is not the expected text"):
-        read(path, vocabulary=Vocabulary.of("a"), sha256="0" * 64)
+        read(path, vocabulary=Vocabulary.of("a"), known=Known(sha256="0" * 64))
     assert not list(cache.iterdir())
 
 
