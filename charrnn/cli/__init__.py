@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 import click
 
-from charrnn.display.output import Stream, standard_streams
+from charrnn.display.standard_streams import Stream, standard_streams
 from charrnn.errors import CharrnnError, UnknownWarning
 from charrnn.version import __version__
 

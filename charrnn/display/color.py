@@ -11,7 +11,7 @@ from rich.color import Color
 from rich.console import COLOR_SYSTEMS, Console
 from rich.style import Style
 
-from charrnn.display.output import Codes
+from charrnn.display.standard_streams import Codes
 from charrnn.display.words import harmless
 
 Rgb = tuple[int, int, int]  # red, green and blue, from 0 to 255

@@ -10,7 +10,7 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.markup import escape
 from rich.segment import Segment
 
-from charrnn.display.output import Codes
+from charrnn.display.standard_streams import Codes
 from charrnn.display.words import harmless
 
 if TYPE_CHECKING:

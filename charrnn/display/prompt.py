@@ -14,7 +14,7 @@ from rich.console import Console
 
 from charrnn.display.color import RESET
 from charrnn.display.line_editing import LineEditor
-from charrnn.display.output import Codes
+from charrnn.display.standard_streams import Codes
 from charrnn.display.words import cells, harmless
 from charrnn.errors import CharrnnError
 

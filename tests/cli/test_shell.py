@@ -232,6 +232,20 @@ def test_output_is_utf8_in_any_locale(launch, run, trained):
         assert err.startswith("charrnn: error: ")
 
 
+def test_stdin_does_not_block(launch, run, trained):
+    """Where another program has made the pipe so, a text is waited for, and read to its end."""
+    for command in (("eval", trained, "--json"), ("play", trained, "--seed", 1)):
+        reader, writer = os.pipe()
+        os.set_blocking(reader, False)
+        process = launch(*command, stdin=reader)
+        os.close(reader)
+        for _ in range(2):
+            time.sleep(0.1)
+            os.write(writer, b"der Mann\n" * 50)
+        os.close(writer)
+        assert finish(process) == (0, run(*command, stdin=b"der Mann\n" * 100).stdout, "")
+
+
 def test_stdin_is_closed(launch, trained):
     """Without standard input a file is trained on as ever, and what is to be read from it is missing in one line."""
     train = launch("train", "corpus.txt", *TINY, "--epochs", 1, "--quiet", closed="stdin")

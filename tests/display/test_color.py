@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from charrnn.display.color import BLUE_WHITE_RED, LEVELS, YELLOW_RED, ColoredText, Scale, ink
-from charrnn.display.output import standard_streams
+from charrnn.display.standard_streams import standard_streams
 from tests.helpers.commands import COLOR_CODES, on_a_terminal
 
 

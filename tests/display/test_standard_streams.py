@@ -10,7 +10,7 @@ import time
 import pytest
 
 from charrnn.display.console import SafeConsole
-from charrnn.display.output import Codes, standard_streams
+from charrnn.display.standard_streams import Codes, standard_streams
 from tests.helpers.commands import COLOR_CODES, Screen
 from tests.helpers.files import POSIX
 
@@ -88,6 +88,30 @@ def test_a_pipe_that_does_not_block(connect):
     thread.join()
     os.close(reader)
     assert b"".join(read) == TEXT.encode()
+
+
+@POSIX
+def test_an_input_that_does_not_block(monkeypatch):
+    """Where a pipe has nothing to read yet, it is waited for, so that its text is read to the end."""
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)
+
+    def produce():
+        for piece in ("before\nä", "b" * 100_000, "\nend"):
+            time.sleep(0.05)
+            os.write(writer, piece.encode()[:60_000])
+        os.close(writer)
+
+    thread = threading.Thread(target=produce)
+    thread.start()
+    with open(reader, encoding="utf-8") as pipe:  # noqa: PTH123
+        monkeypatch.setattr(sys, "stdin", pipe)
+        with standard_streams():
+            assert sys.stdin.readline() == "before\n"
+            assert sys.stdin.buffer.fileno() == reader
+            assert sys.stdin.read() == "ä" + "b" * 60_000 + "\nend"
+        assert sys.stdin is pipe
+    thread.join()
 
 
 def test_the_first_error_ends_the_output(connect):

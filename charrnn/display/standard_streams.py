@@ -1,7 +1,8 @@
-"""Standard output and standard error while a command runs.
+"""The standard streams while a command runs.
 
 All that is written to standard output arrives, or the failure is known. What is said on standard error may be lost,
-silently. Nothing that is shown controls a terminal, except the program's own `Codes`.
+silently. Nothing that is shown controls a terminal, except the program's own `Codes`. Streams that do not block are
+waited for, standard input too.
 """
 
 import codecs
@@ -125,6 +126,27 @@ class Spoken(Whole):
         return len(data)
 
 
+class _Patient(io.RawIOBase):
+    """Reads from a file, and waits while a pipe has nothing to read, also if it does not block."""
+
+    def __init__(self, raw: io.FileIO) -> None:
+        self._raw = raw
+
+    def readinto(self, buffer: Any) -> int:
+        """Read bytes; return how many, 0 at the end."""
+        while (count := cast(int | None, self._raw.readinto(buffer))) is None:
+            select.select([self.fileno()], [], [])
+        return count
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def fileno(self) -> int:
+        """Return the descriptor of the file."""
+        return self._raw.fileno()
+
+
 class _Shown(io.RawIOBase):
     """Bytes that become text for a terminal; a character can come in parts."""
 
@@ -144,17 +166,25 @@ class _Shown(io.RawIOBase):
 
 @contextmanager
 def standard_streams() -> Iterator[Stream]:
-    """Replace ``sys.stdout`` and ``sys.stderr`` during the block; return the former."""
-    before = sys.stdout, sys.stderr
+    """Replace ``sys.stdin``, ``sys.stdout`` and ``sys.stderr`` during the block; return the new stdout."""
+    before = sys.stdin, sys.stdout, sys.stderr
     raw, spoken = Whole(sys.stdout), Spoken(sys.stderr)
     output = Stream(raw, guarded=raw.isatty(), buffered=sys.stdout is not None)
-    sys.stdout, sys.stderr = output, Stream(spoken, guarded=True, buffered=False)
+    sys.stdin, sys.stdout, sys.stderr = _patient(sys.stdin), output, Stream(spoken, guarded=True, buffered=False)
     try:
         yield output
     finally:
         with suppress(OSError):
             output.flush()
-        sys.stdout, sys.stderr = before
+        sys.stdin, sys.stdout, sys.stderr = before
+
+
+def _patient(stream: TextIO) -> TextIO:
+    """Return standard input as one that waits; a terminal, or no file of the system, stays as it is."""
+    raw = getattr(getattr(stream, "buffer", None), "raw", None)
+    if raw is None or stream.isatty():
+        return stream
+    return io.TextIOWrapper(io.BufferedReader(_Patient(raw), BUFFER_SIZE), stream.encoding, stream.errors)
 
 
 def _refuse(_: memoryview) -> int:
