@@ -84,6 +84,9 @@ def good() -> dict[str, bytes]:
     }
     found |= {f"slim-{cell}": hostile.model(cell, slim=True) for cell in ("lstm", "gru", "rnn")}
     found["bytes"] = hostile.model("rnn", slim=True, byte_level=True)
+    found["bytes-seen"] = hostile.model("rnn", slim=True, byte_level=True, seen="\n abc\xff")
+    found["rare"] = hostile.model(rare=5)
+    found["rare-documents"] = hostile.model(rare=2, separator="\n")
     found["documents"] = hostile.model(separator="\n")
     found["packed"] = hostile.packed(hostile.unpacked(hostile.model()), zipfile.ZIP_DEFLATED)
     found["wide"] = hostile.wide(hostile.model())

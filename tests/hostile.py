@@ -40,9 +40,10 @@ HEADER = b"{'descr': '<f4', 'fortran_order': False, 'shape': (3, 5), }"
 
 
 @cache
-def model(cell="lstm", *, moments=2, slim=False, byte_level=False, separator="") -> bytes:
+def model(cell="lstm", *, moments=2, slim=False, byte_level=False, separator="", seen="", rare=0) -> bytes:
     """Return a small model file, with some value everywhere."""
-    vocabulary = Vocabulary("" if byte_level else "\n aé\U0001f600"[bool(separator) :], byte_level, separator)
+    characters = "" if byte_level else "\n aé\ufffd" if rare else "\n aé\U0001f600"
+    vocabulary = Vocabulary(characters[bool(separator) :], byte_level, separator, seen, rare)
     architecture = Architecture(cell, len(vocabulary), 3)
     rng = np.random.default_rng(0)
     flats = rng.standard_normal((1 + moments, architecture.parameter_count())).astype(np.float32)
@@ -485,6 +486,8 @@ def nested(levels, value=1):
     return value
 
 
+BYTES = {"byte_level": True, "characters": "", "separator": ""}
+SYMBOL = {"byte_level": False, "characters": "\n aé\ufffd", "separator": ""}
 META = {
     "not-utf-8": (b"\xff\xfe", NO_JSON),
     "utf-16": ('{"format": 2}'.encode("utf-16"), NO_JSON),
@@ -592,6 +595,19 @@ META = {
     "half-a-character-as-separator": (put("vocabulary", "separator", value="\udfff"), "surrogate"),
     "another-number-of-characters": (put("vocabulary", "characters", value="abcdef"), ODD_FORM),
     "characters-and-bytes": (put("vocabulary", "byte_level", value=True), "bytes"),
+    "seen-bytes-of-characters": (put("vocabulary", "seen", value="ab"), "there are none of characters"),
+    "seen-bytes-out-of-order": (put("vocabulary", value=BYTES | {"seen": "ba"}), "distinct and in order"),
+    "a-seen-byte-twice": (put("vocabulary", value=BYTES | {"seen": "aa"}), "distinct and in order"),
+    "seen-bytes-beyond-255": (put("vocabulary", value=BYTES | {"seen": "a\u0100"}), "distinct and in order"),
+    "half-a-character-seen": (put("vocabulary", value=BYTES | {"seen": "\ud800"}), "distinct and in order"),
+    "millions-of-seen-bytes": (put("vocabulary", value=BYTES | {"seen": "a" * 3_000_000}), "is too long"),
+    "seen-bytes-in-a-list": (put("vocabulary", "seen", value=[]), "'seen' in its entry"),
+    "rare-without-the-symbol": (put("vocabulary", "rare", value=5), "needs the character U+FFFD"),
+    "rare-bytes": (put("vocabulary", value=BYTES | {"rare": 5}), "needs the character U+FFFD"),
+    "rare-below-zero": (put("vocabulary", value=SYMBOL | {"rare": -1}), "from 2 to"),
+    "rare-once": (put("vocabulary", value=SYMBOL | {"rare": 1}), "from 2 to"),
+    "rare-endless": (put("vocabulary", value=SYMBOL | {"rare": 10**30}), "from 2 to"),
+    "rare-true": (put("vocabulary", value=SYMBOL | {"rare": True}), "'rare' in its entry"),
     "four-million-characters": (put("vocabulary", "characters", value="\U0001f600" * 1_200_000), "is too long"),
     "endless-separator": (put("vocabulary", "separator", value="ab" * 1_000_000), "is too long"),
     "history-of-numbers": (put("history", value=[1]), "history"),
@@ -611,6 +627,7 @@ META |= {
     "a-text-of-one-source": (put("corpus", "sources", value="text"), "'sources' in its entry"),
     "sources-that-are-numbers": (put("corpus", "sources", value=[1]), "are not names"),
     "too-many-sources": (put("corpus", "sources", value=["a"] * 400_000), "more than 100,000 sources"),
+    "unknown-characters-below-zero": (put("corpus", "unknown", value=-1), "is below 0"),
     "bytes-below-zero": (put("corpus", "bytes", value=-1), "is below 0"),
     "outputs-that-are-a-list": (put("corpus", "outputs", value=["a"]), "'outputs' in its entry"),
     "outputs-of-no-list": (put("corpus", "outputs", value={"a": "b"}), "are not names"),
@@ -777,7 +794,7 @@ def odd() -> Iterator[tuple[str, object]]:
         yield f"history-{name}", put("history", value=[record] * 3)
     yield "history-of-many", put("history", value=[{"epoch": 1, "seconds": 1, "loss": 1, "val_loss": 1}] * 10**4)
     for name, value in VALUES.items():
-        for field in ("sources", "sha256", "characters", "bytes", "outputs", "held_out", "validation"):
+        for field in ("sources", "sha256", "characters", "bytes", "outputs", "unknown", "held_out", "validation"):
             yield f"corpus-{field}-{name}", put("corpus", field, value=value)
         yield f"validation-of-{name}", put("corpus", "validation", value={"sources": value, "sha256": value})
         yield f"held-out-of-{name}", put("corpus", "held_out", value={"characters": value, "source": value})

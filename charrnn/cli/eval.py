@@ -227,11 +227,11 @@ def _compare(models: "list[OpenedModel]", options: EvalOptions, team: "Team", fo
 
     With several models, the best one for each text is marked.
     """
-    from charrnn.cli.eval_output import FIGURES, figures
+    from charrnn.cli.eval_output import columns_of, figures
     from charrnn.display.console import note
     from charrnn.text.ingest import read_again
 
-    several, unlike = len(models) > 1, False
+    several, unlike, near = len(models) > 1, False, options.near != "none"
 
     def rows() -> Iterator[tuple[Any, ...]]:
         nonlocal unlike
@@ -243,10 +243,10 @@ def _compare(models: "list[OpenedModel]", options: EvalOptions, team: "Team", fo
             unlike = unlike or (several and not alike)
             for model, score in zip(models, scores, strict=True):
                 marks = (alike and score.bits_per_char == best,) if several else ()
-                yield model.path, text, *figures(score), *marks
+                yield model.path, text, *figures(score, near), *marks
 
     names = fitting("model", options.models), fitting("text", options.sources)
-    write(rows(), [*names, *FIGURES, *([Column("best")] if several else [])], form)
+    write(rows(), [*names, *columns_of(near), *([Column("best")] if several else [])], form)
     if unlike:
         note(
             "no model is marked as the best if the models predicted different numbers of characters, or skipped or "

@@ -24,14 +24,19 @@ FIGURES = (
     Column("characters", 13, ","),
     Column("unknown", 9, ","),
     Column("unknown_share", 13, ".4f"),
-    Column("near", 6, ","),
 )
+NEAR = Column("near", 6, ",")  # with --near
 
 
-def figures(score: "Score") -> tuple[float, float, float, int, int, float, int]:
-    """Return a score's figures, in the order of `FIGURES`."""
+def columns_of(near: object) -> list[Column]:
+    """Return the columns of a score's figures, with one for near forms if there is anything that reads them."""
+    return [*FIGURES, NEAR] if near else [*FIGURES]
+
+
+def figures(score: "Score", near: object) -> tuple[float, ...]:
+    """Return a score's figures, in the order of `columns_of`."""
     rates = score.nats_per_char, score.bits_per_char, score.perplexity
-    return *rates, score.characters, score.unknown, score.unknown_share, score.near
+    return *rates, score.characters, score.unknown, score.unknown_share, *((score.near,) if near else ())
 
 
 def whole(
@@ -44,7 +49,7 @@ def whole(
     if form == "text":
         _tell(score, rule)
     else:
-        write([figures(score)], FIGURES, form)
+        write([figures(score, near)], columns_of(near), form)
 
 
 def copied(
@@ -72,7 +77,7 @@ def copied(
     if form != "text":
         fields = found.fields(run)
         columns = (Column(name, form="" if isinstance(value, str) else "d") for name, value in fields.items())
-        write([(*figures(score), *fields.values())], [*FIGURES, *columns], form)
+        write([(*figures(score, near), *fields.values())], [*columns_of(near), *columns], form)
         return
     _tell(score, rule)
     for sentence in sentences.copied(found, run, name_of(corpus)):
@@ -86,7 +91,7 @@ def _tell(score: "Score", rule: str) -> None:
     click.echo(f"{score.bits_per_char:.4f} bits per character")
     click.echo(f"{score.perplexity:.3f} perplexity: as uncertain as a random choice among this many characters")
     click.echo(f"{score.characters:,} characters predicted")
-    if rule != "error":
+    if rule != "error" or score.unknown:
         click.echo(sentences.unknown(score.unknown, score.unknown_share, rule))
     if score.near:
         click.echo(sentences.near(score.near))

@@ -16,6 +16,7 @@ from charrnn.cli.options import (
     EscapedText,
     Number,
     Whole,
+    allow_unknown_option,
     given,
     model_argument,
     note_escapes,
@@ -50,6 +51,7 @@ class FillOptions:
     as_tsv: bool
     unknown: str
     near: str
+    allow_unknown: bool
     given: frozenset[str]
 
     @property
@@ -95,6 +97,7 @@ class FillOptions:
 @click.option("--seed", type=Whole(0, 2**63 - 1), help="With --temp: the same seed draws the same characters.")
 @format_options
 @unknown_options
+@allow_unknown_option
 @click.pass_context
 def command(ctx: click.Context, /, **values: Any) -> None:
     """Fill the gaps in TEXT, or in standard input (-), with a MODEL that was trained with --bidirectional.
@@ -123,7 +126,7 @@ def command(ctx: click.Context, /, **values: Any) -> None:
     if options.from_stdin:
         refuse_stdout("-")
     model = open_model(options.model)
-    filler = Filler(model.network)
+    filler = Filler(model.writer(allow_unknown=options.allow_unknown))
     gapped = _gapped(options, model)
     note_escapes(
         {"the text": "" if options.from_stdin else options.text or "", "--mark": options.mark}, model.vocabulary

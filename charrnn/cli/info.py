@@ -72,13 +72,16 @@ def command(model: str, as_json: bool, plot: str | None) -> None:
 
 def _facts(model: str, checkpoint: "Checkpoint", bytes_on_disk: int) -> Iterator[str]:
     """Yield lines on the model and its training."""
-    from charrnn.display.words import size
+    from charrnn.display.words import size, unknown_symbol
 
     architecture, vocabulary, text = checkpoint.architecture, checkpoint.vocabulary, checkpoint.corpus
     symbols = f"{len(vocabulary.characters):,} characters: {_shown(vocabulary.characters)}"
     yield f"file:        {model}, {size(bytes_on_disk)}"
     yield f"model:       {architecture.description}, {architecture.parameter_count():,} parameters"
-    yield f"vocabulary:  {'256 byte values' if vocabulary.byte_level else symbols}"
+    seen = f", {len(vocabulary.seen)} of them in the text" * bool(vocabulary.seen)
+    yield f"vocabulary:  {f'256 byte values{seen}' if vocabulary.byte_level else symbols}"
+    if vocabulary.rare:
+        yield f"             {unknown_symbol(text.get('unknown', 0), text.get('characters', 0), vocabulary.rare)}"
     if vocabulary.separator:
         yield f"documents:   separated by {vocabulary.separator!r}"
     if text:

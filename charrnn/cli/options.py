@@ -229,6 +229,13 @@ def unknown_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return _with_near("forms", unknown(function))
 
 
+allow_unknown_option = click.option(
+    "--allow-unknown",
+    is_flag=True,
+    help="With a model trained with --rare: also write the unknown symbol, �, where the model predicts it.",
+)
+
+
 def scored_unknown_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add --near and --unknown to a command that scores.
 

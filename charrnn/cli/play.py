@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from charrnn.cli.models import compile_sampling, open_model
-from charrnn.cli.options import Whole, control_options, model_argument, split_controls, unknown_options
+from charrnn.cli.options import (
+    Whole,
+    allow_unknown_option,
+    control_options,
+    model_argument,
+    split_controls,
+    unknown_options,
+)
 from charrnn.cli.play_dialogue import TABLE, TURN_LENGTH, Play, table_of_commands
 from charrnn.cli.targets import refuse_stdout
 from charrnn.writing.controls import Controls
@@ -29,6 +36,7 @@ class PlayOptions:
     seed: int | None
     unknown: str
     near: str
+    allow_unknown: bool
 
 
 class PlayCommand(click.Command):
@@ -56,6 +64,7 @@ class PlayCommand(click.Command):
     help="The same seed and the same lines give the same text; without --seed, each run differs.",
 )
 @unknown_options
+@allow_unknown_option
 @click.pass_context
 def command(ctx: click.Context, /, **values: Any) -> None:
     """Write a text together with MODEL, turn by turn: you type a line, and the model continues it.
@@ -88,7 +97,7 @@ def command(ctx: click.Context, /, **values: Any) -> None:
     model = open_model(options.model, left_to_right=True)
     compile_sampling(model)
     conversation = Conversation(
-        model.network,
+        model.writer(allow_unknown=options.allow_unknown),
         model.vocabulary,
         seed=fresh_seed() if options.seed is None else options.seed,
         controls=options.controls,

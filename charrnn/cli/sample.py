@@ -13,6 +13,7 @@ from charrnn.cli.options import (
     EscapedText,
     Input,
     Whole,
+    allow_unknown_option,
     control_options,
     copied_options,
     given,
@@ -72,6 +73,7 @@ NOVEL = f"Write only samples that are not in CORPUS, which can have up to {MOST_
 @click.option("--surprise", is_flag=True, help="On a terminal, color each character: the redder, the less expected.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per sample.")
 @unknown_options
+@allow_unknown_option
 @click.pass_context
 def command(ctx: click.Context, /, **values: Any) -> None:
     """Write text with a trained MODEL, character by character.
@@ -109,7 +111,7 @@ def command(ctx: click.Context, /, **values: Any) -> None:
     ending = _ending(options, model.vocabulary)
     note_escapes({"--prime": options.prime or "", "--stop": "".join(options.stop)}, model.vocabulary)
     compile_sampling(model)
-    sampler = Sampler(model.network, controls=controls)
+    sampler = Sampler(model.writer(allow_unknown=options.allow_unknown), controls=controls)
     compare = _comparison(options, model.vocabulary)
     output = output_for(options, model.vocabulary, compare)
     prime = _read_prime(options, sampler, model.vocabulary, output)

@@ -26,6 +26,7 @@ class SampleOptions:
     as_json: bool
     unknown: str
     near: str
+    allow_unknown: bool
     given: frozenset[str]
 
     @property

@@ -8,7 +8,7 @@ import click
 
 from charrnn.cells.table import ACTIVATIONS, CELLS, MAXIMUM_HIDDEN
 from charrnn.cli.options import ESCAPES, Duration, EscapedText, Input, Number, Whole, layers_option, threads_option
-from charrnn.text.defaults import FRACTION, UNKNOWN, USUAL_MOST
+from charrnn.text.defaults import FRACTION, MOST_RARE, UNKNOWN, USUAL_MOST
 from charrnn.training.rules import GRADIENTS, OPTIMIZERS, SCHEDULES
 
 
@@ -52,6 +52,7 @@ class TrainOptions:
     threads: int | None
     byte_level: bool
     separator: str | None
+    rare: int | None
     save_every: float
     slim: bool
     samples: bool
@@ -244,6 +245,12 @@ OPTIONS: tuple[Callable[[Any], Any], ...] = (
         metavar="lines|SEPARATOR",
         help="Treat each line, or each part between SEPARATORs, as a separate text with a start and an end; in "
         f"SEPARATOR, {ESCAPES}.",
+    ),
+    click.option(
+        "--rare",
+        type=Whole(2, MOST_RARE),
+        metavar="N",
+        help="Make one unknown symbol, �, of all characters that occur fewer than N times in the text.",
     ),
     click.option(
         "--save-every",

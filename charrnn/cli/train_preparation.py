@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,7 @@ def new_run(options: TrainOptions, team: "Team") -> "Trainer":
     source = None if options.init_from is None else load(options.init_from)
     if source is not None and "byte_level" in options.given and not source.vocabulary.byte_level:
         raise click.UsageError("With --init-from, the model decides --bytes; leave that out.")
-    symbols = Symbols(options.byte_level, _separator(options.separator))
+    symbols = Symbols(options.byte_level, _separator(options.separator), options.rare or 0)
     known = Known((*_outputs(options), *replaced_outputs(options)))
     validate, say = () if options.validate is None else (options.validate,), notes(options)
     with _watching(options) as watch:
@@ -60,7 +61,8 @@ def online_run(options: TrainOptions, team: "Team") -> "OnlineTrainer":
     if why_not := why_not_in_real_time(source.architecture):
         raise CharrnnError(why_not)
     settings = settings_of(inheriting(_settings(options), source))
-    return OnlineTrainer(settings, source.vocabulary, team, source.parameters)
+    vocabulary = replace(source.vocabulary, seen="")  # any byte can arrive
+    return OnlineTrainer(settings, vocabulary, team, source.parameters)
 
 
 def resumed_run(path: str, options: TrainOptions, team: "Team") -> "Trainer":

@@ -137,7 +137,8 @@ def _sample(trainer: "Trainer") -> str:
     from charrnn.writing.samples import Ending, samples
 
     vocabulary = trainer.corpus.vocabulary
-    sampler = Sampler(trainer.network, controls=Controls(temperature=0.8))
+    network = trainer.network.without(vocabulary.unknown_symbol) if vocabulary.rare else trainer.network
+    sampler = Sampler(network, controls=Controls(temperature=0.8))
     read_prime(sampler, vocabulary, ())
     count = 1 if vocabulary.boundary is None else SAMPLE_DOCUMENTS
     pieces = samples(sampler, vocabulary, Ending(SAMPLE_LENGTH), seed=trainer.state.step, count=count)

@@ -39,6 +39,7 @@ ENDLESS = {
     "layers",
     "learned_state",
     "patience",
+    "rare",
     "remap",
     "samples",
     "schedule",

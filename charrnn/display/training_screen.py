@@ -9,7 +9,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
 from charrnn.display.screen import PLAIN_SECONDS, Screen
-from charrnn.display.words import bits, duration, size
+from charrnn.display.words import bits, duration, size, unknown_symbol
 from charrnn.text.sources import listed
 
 if TYPE_CHECKING:
@@ -74,8 +74,11 @@ class TrainingDisplay(Screen):
         trainer = self.trainer
         settings, corpus, architecture = trainer.settings, trainer.corpus, trainer.architecture
         names = listed(corpus.sources)
-        distinct = len(corpus.vocabulary) - (corpus.documents is not None)
-        symbol = "byte values" if corpus.vocabulary.byte_level else "distinct characters"
+        vocabulary = corpus.vocabulary
+        distinct = len(vocabulary.seen or vocabulary.characters or range(256)) - bool(vocabulary.rare)
+        symbol = "byte values" if vocabulary.byte_level else "distinct characters"
+        if vocabulary.rare:
+            symbol += f" and {unknown_symbol(corpus.unknown, corpus.characters, vocabulary.rare)}"
         documents = "" if corpus.documents is None else f" in {corpus.documents:,} documents"
         held = held_out(trainer)
         length = (

@@ -61,3 +61,9 @@ def cells(text: str) -> int:
 def padded(text: str, width: int) -> str:
     """Return a text padded with spaces to at least `width` terminal columns."""
     return text + " " * (width - cells(text))
+
+
+def unknown_symbol(count: int, characters: int, rare: int) -> str:
+    """Return what the unknown symbol of a model stands for in its text."""
+    share = f"{count:,} characters ({100 * count / max(1, characters):.2g} %)"
+    return f"� for {share} that occur fewer than {rare:,} times"

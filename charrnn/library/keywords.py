@@ -55,6 +55,7 @@ class WritingOptions(ControlOptions, total=False):
     seed: int | None
     unknown: Unknown
     near: Near
+    allow_unknown: bool
 
 
 class NetworkOptions(TypedDict, total=False):
@@ -93,6 +94,7 @@ class TrainingOptions(SettingOptions, total=False):
     """All options of a run."""
 
     bytes: bool
+    rare: int
 
 
 TIME_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}  # seconds
@@ -105,6 +107,17 @@ def controls_of(options: WritingOptions) -> Controls:
     """Return the controls among the options. Raises CharrnnError for a value out of range."""
     names = {"temp" if control.name == "temperature" else control.name: control.name for control in CONTROLS}
     return Controls(**{name: options[given] for given, name in names.items() if given in options})  # type: ignore[literal-required]
+
+
+def seed_of(seed: int | None) -> int:
+    """Return the given seed, or a new one. Raises CharrnnError for one out of range."""
+    if seed is None:
+        from charrnn.writing.samples import fresh_seed
+
+        return fresh_seed()
+    if not 0 <= seed < 2**63:
+        raise CharrnnError(f"the seed must be from 0 to 2^63 − 1, not {seed}")
+    return seed
 
 
 def seconds_of(time: str | float) -> float:

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Unpack
 
 from charrnn.errors import CharrnnError
-from charrnn.library.keywords import Near, ScoredUnknown, Unknown, WritingOptions, controls_of
+from charrnn.library.keywords import Near, ScoredUnknown, Unknown, WritingOptions, controls_of, seed_of
 from charrnn.library.one_text import Text, read, require_unknown
 from charrnn.library.opened import OpenedModel
 from charrnn.library.saving import whole, write_model
@@ -32,6 +32,7 @@ if TYPE_CHECKING:  # what needs the kernels is imported when it is used: opening
     import numpy as np
     from numpy.typing import NDArray
 
+    from charrnn.model.network import Network
     from charrnn.model.team import Team
     from charrnn.reading.losses import Scored
     from charrnn.reading.scoring import Character, Score
@@ -147,6 +148,7 @@ class Model:
         no_prime=False      leave out the prime
         seed=None           the same seed writes the same text; None writes another text each time
         unknown="error"     unknown characters in the prime: "error", "skip" or "replace"
+        allow_unknown=False  after training with ``rare``: also write �, where the model predicts it
         near="forms"        how to read them before: "none", as characters that look like them, or "case": in any case
 
         `samples` writes several texts. Only the command has prime_file, novel, copied, copied_run, surprise and json.
@@ -206,7 +208,7 @@ class Model:
 
         if k < 1:
             raise CharrnnError(f"k must be 1 or more, not {k}")
-        sampler, _ = self._primed(text, unknown, near, Controls())
+        sampler, _ = self._primed(self._opened.network, text, unknown, near, Controls())
         chances = sampler.probabilities()[0]
         names = [*self.vocabulary.symbol_names[: self.vocabulary.boundary], self.vocabulary.separator]
         best = np.argsort(-chances, kind="stable")[:k]
@@ -294,6 +296,7 @@ class Model:
         seed: int | None = None,
         unknown: Unknown = "error",
         near: Near = "forms",
+        allow_unknown: bool = False,
     ) -> str:
         """Fill the gaps of a text; each ``mark`` stands for one unknown character.
 
@@ -302,8 +305,8 @@ class Model:
         The gaps get the most probable characters that a ``beam`` search finds or, with ``temp``, characters drawn at
         that temperature. Raises CharrnnError if the model is not bidirectional, and for a text without a gap.
         """
-        found = self.completions(text, 1, mark=mark, beam=beam, temp=temp, seed=seed, unknown=unknown, near=near)
-        return found[0].text
+        rules: dict[str, Any] = {"unknown": unknown, "near": near, "allow_unknown": allow_unknown}
+        return self.completions(text, 1, mark=mark, beam=beam, temp=temp, seed=seed, **rules)[0].text
 
     @public
     def completions(
@@ -317,6 +320,7 @@ class Model:
         seed: int | None = None,
         unknown: Unknown = "error",
         near: Near = "forms",
+        allow_unknown: bool = False,
     ) -> list[Completion]:
         """Return the ``k`` most probable ways to fill the gaps or, with ``temp``, ``k`` drawn ones."""
         from charrnn.writing.completion import Completion
@@ -325,12 +329,14 @@ class Model:
 
         if k < 1 or beam < 1:
             raise CharrnnError(f"k and beam must be 1 or more, not {k} and {beam}")
-        filler = Filler(self._opened.network)
+        filler = Filler(self._opened.writer(allow_unknown=allow_unknown))
         gapped = self._opened.gapped(self.vocabulary.typed(text), mark, unknown, near)
         if temp is None:
             found = filler.best(gapped.ids, k, beam)
         elif temp > 0.0:
-            found = filler.draw(gapped.ids, Controls(temperature=temp).temperature, list(islice(seeds(_seed(seed)), k)))
+            found = filler.draw(
+                gapped.ids, Controls(temperature=temp).temperature, list(islice(seeds(seed_of(seed)), k))
+            )
         else:
             raise CharrnnError(
                 f"the temperature must be more than 0, not {temp:g}; without temp, the best is filled in"
@@ -359,16 +365,17 @@ class Model:
             raise CharrnnError("a text of length 0 never ends; stream() yields it character by character")
         ending = Ending.of(self.vocabulary, length=length, lines=lines, stops=stops)
         rules = options.get("unknown", "error"), options.get("near", "forms")
-        sampler, primed = self._primed(prime, *rules, controls_of(options))
-        return ending, sampler, primed[:0] if options.get("no_prime") else primed, _seed(options.get("seed"))
+        network = self._opened.writer(allow_unknown=options.get("allow_unknown", False))
+        sampler, primed = self._primed(network, prime, *rules, controls_of(options))
+        return ending, sampler, primed[:0] if options.get("no_prime") else primed, seed_of(options.get("seed"))
 
-    def _primed(self, prime: str, unknown: str, near: str, controls: Controls) -> tuple[Sampler, Ids]:
+    def _primed(self, network: Network, prime: str, unknown: str, near: str, controls: Controls) -> tuple[Sampler, Ids]:
         """Return a sampler that has read a prime, and the prime's symbols."""
         from charrnn.writing.prime import read_prime, typed_prime
         from charrnn.writing.sampler import Sampler
 
         require_unknown(unknown)
-        sampler = Sampler(self._opened.network, controls=controls)
+        sampler = Sampler(network, controls=controls)
         ids = read_prime(sampler, self.vocabulary, [typed_prime(prime, self.vocabulary, unknown, near)], keep=True)
         return sampler, ids
 
@@ -385,14 +392,3 @@ class Model:
         for part in parts:
             yield from decoder.decode(self.vocabulary.decode_bytes(part))
         yield from decoder.decode(b"", True)
-
-
-def _seed(seed: int | None) -> int:
-    """Return the given seed, or a new one."""
-    if seed is None:
-        from charrnn.writing.samples import fresh_seed
-
-        return fresh_seed()
-    if not 0 <= seed < 2**63:
-        raise CharrnnError(f"the seed must be from 0 to 2^63 − 1, not {seed}")
-    return seed

@@ -45,6 +45,19 @@ class OpenedModel:
 
         return Network(self.architecture, self.checkpoint.parameters)
 
+    def writer(self, *, allow_unknown: bool = False) -> Network:
+        """Return the network as it writes: without the unknown symbol, unless that is allowed.
+
+        Raises CharrnnError if it is allowed and there is none.
+        """
+        if allow_unknown and not self.vocabulary.rare:
+            raise CharrnnError("the model has no unknown symbol: it was not trained with --rare")
+        return self._writer if self.vocabulary.rare and not allow_unknown else self.network
+
+    @cached_property
+    def _writer(self) -> Network:
+        return self.network.without(self.vocabulary.unknown_symbol)
+
     @property
     def info(self) -> dict[str, Any]:
         """What the model is and how it was trained, as ``charrnn info --json`` prints it."""

@@ -5,7 +5,7 @@ import math
 import shlex
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -16,6 +16,7 @@ from charrnn.model.model_file import LONGEST_SEPARATOR, Checkpoint, load
 from charrnn.model.team import Team
 from charrnn.model.transfer import common_vocabulary, starting_weights
 from charrnn.storage.files import shown
+from charrnn.text.defaults import MOST_RARE
 from charrnn.text.holding_out import default_fraction
 from charrnn.text.ingest import AnotherTextError, Corpus, Watch, listed, read_corpus, written
 from charrnn.text.sources import NOTHING, Known
@@ -33,10 +34,20 @@ Say = Callable[[str], None]  # prints a note for the user
 
 @dataclass(frozen=True)
 class Symbols:
-    """The symbols of a text, if no model decides them: characters or bytes, and the separator of documents."""
+    """The symbols of a text, if no model decides them: characters or bytes, and the separator of documents.
+
+    Characters that occur fewer than ``rare`` times are one symbol. Raises CharrnnError for that of bytes.
+    """
 
     byte_level: bool = False
     separator: str = ""
+    rare: int = 0
+
+    def __post_init__(self) -> None:
+        if self.rare and self.byte_level:
+            raise CharrnnError("--rare is for characters; of bytes, there are only 256")
+        if self.rare and not 2 <= self.rare <= MOST_RARE:
+            raise CharrnnError(f"rare must be 0 or from 2 to {MOST_RARE}, not {self.rare}")
 
 
 @dataclass(frozen=True)
@@ -115,25 +126,31 @@ def new_trainer(
     """
     if source is not None:
         given = inheriting(given, source)
-        symbols = Symbols(source.vocabulary.byte_level, source.vocabulary.separator)
+        symbols = Symbols(source.vocabulary.byte_level, source.vocabulary.separator, symbols.rare)
+        if symbols.rare and not remap:
+            raise CharrnnError("with --init-from, --rare needs --remap, which adds the other characters")
     if sentence := sentences.meant_lines(symbols.separator):
         say(sentence)
     validation = texts.read_validation(None, symbols)
 
     def choose(own: Vocabulary) -> Vocabulary:
         """Return the vocabulary of the text, the validation text and the source."""
-        if validation is not None:
+        if validation is not None and symbols.rare and set(validation.vocabulary.characters) - set(own.characters):
+            own = own.with_unknown(symbols.rare)  # which do not occur in the text at all
+        elif validation is not None:
             own = common_vocabulary(own, validation.vocabulary, remap=True)
         return own if source is None else common_vocabulary(source.vocabulary, own, remap=remap)
 
     separator = symbols.separator
-    corpus = texts.read(say, byte_level=symbols.byte_level, separator=separator, vocabulary=choose)
+    corpus = texts.read(say, **asdict(symbols), vocabulary=choose)
     if validation is not None:
         corpus = replace(corpus, validation=texts.read_validation(corpus.vocabulary, symbols))
     if corpus.documents == 1:
         raise CharrnnError(f"the whole text is one document: {separator[:60]!r} is not between any two parts of it")
     markup = None if corpus.vocabulary.byte_level else sentences.markup(corpus.sources)
-    for sentence in (sentences.skipped(corpus.skipped), markup, sentences.many_symbols(len(corpus.vocabulary))):
+    none_rare = sentences.none_rare(symbols.rare) if symbols.rare and not corpus.vocabulary.rare else None
+    many = sentences.many_symbols(len(corpus.vocabulary))
+    for sentence in (sentences.skipped(corpus.skipped), markup, none_rare, many):
         if sentence:
             say(sentence)
     if corpus.validation is not None:

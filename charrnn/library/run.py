@@ -84,6 +84,7 @@ def train(
     patience=8           stop after this many validations without an improvement; 0 never stops
     seed=0               seed of all random numbers
     bytes=False          read bytes instead of characters
+    rare=0               make one unknown symbol, �, of characters that occur fewer than this many times
 
     With ``resume``, lr, schedule, warmup, dropout, batch_size, clip and clip_value can be given too: the run continues
     with them.
@@ -99,7 +100,7 @@ def train(
         texts = replace(texts, validate=(path_of(validate),))
     seconds = None if time is None else seconds_of(time)
     given: dict[str, Any] = {**options, "epochs": epochs, "seconds": seconds}
-    byte_level = given.pop("bytes", False)
+    byte_level, rare = given.pop("bytes", False), given.pop("rare", 0)
     decided = {name for name, value in (("documents", documents), ("validate", validate)) if value is not None}
     decided |= {name for name, value in options.items() if value is not None}
     _check(texts, resume, init_from, decided, remap=remap)
@@ -109,7 +110,7 @@ def train(
             if resume is not None:
                 trainer = resumed_trainer(path_of(resume), texts or Texts(), team, warn, given=given)
             else:
-                symbols = Symbols(byte_level, separator_of(documents))
+                symbols = Symbols(byte_level, separator_of(documents), rare)
                 source = _source(init_from)
                 trainer = new_trainer(texts or Texts(), given, symbols, team, warn, source=source, remap=remap)
             trainer.begin()

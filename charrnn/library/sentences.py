@@ -37,7 +37,12 @@ def markup(files: "Sequence[str]") -> str | None:
 
 def unknown(count: int, share: float, rule: str) -> str:
     """Return a sentence on a text's unknown characters."""
-    done = {"skip": "skipped", "replace": "replaced", "charge": f"skipped, at {UNKNOWN_BITS:.2f} bits each"}[rule]
+    done = {
+        "error": "predicted as one symbol, �; which characters they are costs nothing, so the bits are too few",
+        "skip": "skipped",
+        "replace": "replaced",
+        "charge": f"skipped, at {UNKNOWN_BITS:.2f} bits each",
+    }[rule]
     if not count:
         return "0 characters are unknown"
     return f"{count:,} character{'s are' if count > 1 else ' is'} unknown ({100 * share:.2f} %) and {done}"
@@ -51,7 +56,13 @@ def near(count: int) -> str:
 def many_symbols(symbols: int) -> str | None:
     """Return a warning of a large vocabulary; None if it is not large."""
     many = f"the text has {symbols:,} distinct characters, which makes the model large and slow"
-    return f"{many}; --bytes needs only 256 symbols" if symbols > LARGE_VOCABULARY else None
+    fewer = "--rare 5 leaves out those that occur fewer than 5 times, and --bytes needs only 256 symbols"
+    return f"{many}; {fewer}" if symbols > LARGE_VOCABULARY else None
+
+
+def none_rare(rare: int) -> str:
+    """Return a note that no character is rare."""
+    return f"no character occurs fewer than {rare} times, so the model has no unknown symbol"
 
 
 def meant_lines(separator: str) -> str | None:

@@ -12,7 +12,15 @@ from charrnn.errors import CharrnnError
 T = TypeVar("T")
 
 MOST_QUOTED = 60  # characters of a value that a message repeats
-FLAGS = ("bidirectional", "bytes", "force", "learned_state", "no_prime", "remap")  # options that are True or False
+FLAGS = (
+    "allow_unknown",
+    "bidirectional",
+    "bytes",
+    "force",
+    "learned_state",
+    "no_prime",
+    "remap",
+)  # options that are True or False
 VALUE = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[0-9.]++(?:[smhd]|e[+-]?[0-9]+)?|skip|replace|forms|rtrl|bptt|lines"""
 
 Replacement = str | Callable[[re.Match[str]], str]

@@ -32,8 +32,10 @@ __all__ = [
     "save",
 ]
 
-FORMAT = 3  # of the file; raise it whenever a reader of the old format would misunderstand the new one
-# Formats 1 and 2 are still read: format 1 had no vocabularies of documents, and neither had options of the network.
+FORMAT = 4  # of the file; raise it whenever a reader of the old format would misunderstand the new one
+# Formats 1 to 3 are still read: format 1 had no vocabularies of documents, 1 and 2 no options of the network, and 1 to
+# 3 neither the bytes that were seen nor an unknown symbol.
+_PLAIN = 3  # of a file with neither, which older versions can read
 
 _FLOATS = "<f4"
 # Room for a vocabulary of all existing characters, each as twelve bytes of escapes, and for 10,000 validations.
@@ -56,8 +58,9 @@ _FIELDS = {
 _NETWORK = {"cell": str, "hidden": int, "layers": int}
 _OPTIONS = {"activation": str, "projection": int, "periods": list, "bidirectional": bool, "learned_state": bool}
 _VOCABULARY = {"byte_level": bool, "characters": str, "separator": str}
+_VOCABULARY_OPTIONS = {"seen": str, "rare": int}  # which a file has only if they are set
 _TEXT = {"sources": list, "sha256": str, "characters": int}
-_TEXT_OPTIONS = {"bytes": int, "outputs": dict}
+_TEXT_OPTIONS = {"bytes": int, "outputs": dict, "unknown": int}
 _HELD_OUT = {"characters": int, "source": str}
 
 
@@ -216,11 +219,12 @@ def _forms(architecture: Architecture, moments: int | None, *, influence: bool) 
 
 def _encode(path: str | Path, checkpoint: Checkpoint) -> bytes:
     network, vocabulary = checkpoint.architecture, checkpoint.vocabulary
+    options = {name: value for name in _VOCABULARY_OPTIONS if (value := getattr(vocabulary, name))}
     meta = {
-        "format": FORMAT,
+        "format": FORMAT if options else _PLAIN,
         "charrnn": __version__,
         "network": {name: getattr(network, name) for name in _NETWORK} | network.options,
-        "vocabulary": {name: getattr(vocabulary, name) for name in _VOCABULARY},
+        "vocabulary": {name: getattr(vocabulary, name) for name in _VOCABULARY} | options,
         "training": checkpoint.training,
         "history": checkpoint.history,
         "corpus": checkpoint.corpus,
@@ -268,9 +272,10 @@ def _decode(encoded: bytes) -> dict[str, Any]:
         if not all(type(period) is int for period in network["periods"]):
             raise UnfitError("is not a charrnn model: its periods are not whole numbers")
         network["periods"] = tuple(network["periods"])
-    _check("meta: vocabulary", fields["vocabulary"], _VOCABULARY)
-    for name, most in (("characters", sys.maxunicode), ("separator", LONGEST_SEPARATOR)):
-        if len(fields["vocabulary"][name]) > most:
+    options = {name: kind for name, kind in _VOCABULARY_OPTIONS.items() if name in fields["vocabulary"]}
+    _check("meta: vocabulary", fields["vocabulary"], _VOCABULARY | options)
+    for name, most in (("characters", sys.maxunicode), ("separator", LONGEST_SEPARATOR), ("seen", 256)):
+        if len(fields["vocabulary"].get(name, "")) > most:
             raise UnfitError(f"is not a charrnn model: {name!r} in its entry 'meta: vocabulary' is too long")
     if not all(isinstance(record, dict) for record in fields["history"]):
         raise UnfitError("is not a charrnn model: the history in its entry 'meta' is not a list of records")
@@ -296,7 +301,7 @@ def _check_text(where: str, record: dict[str, Any]) -> None:
         raise UnfitError(f"is not a charrnn model: the files in its entry {where!r} are not names")
     if len(sources) > MOST_NAMED:
         raise UnfitError(f"is not a charrnn model: its entry {where!r} has more than {MOST_NAMED:,} sources")
-    if min(record["characters"], record.get("bytes", 0)) < 0:
+    if min(record["characters"], record.get("bytes", 0), record.get("unknown", 0)) < 0:
         raise UnfitError(f"is not a charrnn model: a size in its entry {where!r} is below 0")
 
 

@@ -29,6 +29,7 @@ from charrnn.model.parameters import Array, Parameters, aligned, nbytes_of
 from charrnn.model.team import Team
 from charrnn.model.window import Window
 
+NEVER = -1e30  # logit of a symbol that is not to be written; finite, as predictions have to be
 NO_DROPOUT = Dropout(1.0, np.zeros(0, np.int32))
 
 
@@ -61,6 +62,12 @@ class Network:
             if self.architecture.periods and name.endswith(".W"):  # a file can have weights where a unit reads nothing
                 view *= heard(self.architecture)
         self._is_packed = False
+
+    def without(self, symbol: int) -> "Network":
+        """Return a copy that never predicts a symbol; the other probabilities are those given that it does not come."""
+        other = Network(self.architecture, self.weights.named)
+        other.weights.named["output.c"][symbol] = NEVER
+        return other
 
     def _room(self, *, full: bool) -> Packed:
         """Allocate packed matrices; they are empty unless `full`."""

@@ -14,11 +14,14 @@ from charrnn.text.vocabulary import Vocabulary
 def common_vocabulary(model: Vocabulary, text: Vocabulary, *, remap: bool) -> Vocabulary:
     """Return the vocabulary for a new run from a model's weights.
 
-    A text whose characters are all in the model's vocabulary is encoded with it. Otherwise CharrnnError is raised,
-    unless ``remap`` asks for the union of both vocabularies.
+    A text whose characters are all in the model's vocabulary is encoded with it, and a text with others, too, if it has
+    the unknown symbol. Otherwise CharrnnError is raised, unless ``remap`` asks for the union of both vocabularies.
     """
+    if model.byte_level:  # of an old model, it is not known which bytes it has seen
+        return replace(model, seen="".join(sorted({*model.seen, *text.seen})) if model.seen else "")
     unknown = sorted(set(text.characters) - set(model.characters))
-    if model.byte_level or not unknown:
+    rare = text.rare or model.rare
+    if model.rare == rare and (not unknown or (rare and not remap)):
         return model
     if not remap:
         shown = ", ".join(repr(c) for c in unknown[:5]) + (" …" if len(unknown) > 5 else "")
@@ -26,7 +29,7 @@ def common_vocabulary(model: Vocabulary, text: Vocabulary, *, remap: bool) -> Vo
             f"the model's vocabulary lacks {len(unknown):,} of the text's characters ({shown}); "
             "add --remap to extend it"
         )
-    return replace(model, characters="".join(sorted({*model.characters, *text.characters})))
+    return replace(model, characters="".join(sorted({*model.characters, *text.characters})), rare=rare)
 
 
 def starting_weights(model: Checkpoint, vocabulary: Vocabulary, *, seed: int) -> dict[str, NDArray[np.float32]]:
@@ -35,10 +38,10 @@ def starting_weights(model: Checkpoint, vocabulary: Vocabulary, *, seed: int) ->
     The vocabulary is one that ``common_vocabulary`` returns. Each character keeps its learned weights; the weights of
     new characters are those of a new network.
     """
-    if vocabulary == model.vocabulary:
+    if vocabulary.characters == model.vocabulary.characters:
         return model.parameters
     parameters = initialize(replace(model.architecture, vocabulary=len(vocabulary)), seed)
-    places = vocabulary.encode(model.vocabulary.characters, documents=False).astype(np.int64)
+    places = np.array([vocabulary.characters.index(character) for character in model.vocabulary.characters], np.int64)
     if vocabulary.boundary is not None:
         places = np.append(places, vocabulary.boundary)
     for name, values in model.parameters.items():

@@ -113,7 +113,7 @@ def comparison(path: str, vocabulary: Vocabulary) -> Comparison:
     """
     corpus = read_corpus([path], byte_level=vocabulary.byte_level)
     if vocabulary.byte_level:
-        table = np.arange(256, dtype=np.uint32)
+        table = np.arange(257, dtype=np.uint32)  # the last one is for marks of unknown bytes
     else:  # a character that is not in the corpus gets a number that is not in the corpus
         places = {character: place for place, character in enumerate(corpus.vocabulary.characters)}
         known = [places.get(character, len(places)) for character in vocabulary.characters]

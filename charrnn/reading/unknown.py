@@ -47,7 +47,7 @@ class Unknown:
                 self._places = np.append(self._places, before[marked])
                 if self.rule != "replace":
                     block = block[~marked]
-            begun = True
+            begun = begun or block.size > 0
             self._scored += int(np.count_nonzero(scored))
             if block.size:
                 yield block
@@ -59,7 +59,7 @@ class Unknown:
         for ids, nats in pieces:
             count = int(np.searchsorted(self._places, place + ids.size))
             at, self._places = self._places[:count] - place, self._places[count:]
-            if (place == 0 and self._given) or (at.size and self.rule == "replace"):
+            if (place == 0 and self._given and ids.size) or (at.size and self.rule == "replace"):
                 ids = ids.copy()
                 ids[at if self.rule == "replace" else 0] = mark
             place += ids.size

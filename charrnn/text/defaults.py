@@ -5,5 +5,6 @@ NEAR = ("none", "forms", "case")  # which near forms of unknown characters are r
 MARK = "mark"  # the rule that keeps their places, for scoring
 SCORED_UNKNOWN = (*UNKNOWN, "charge")  # what scoring can do with them: see `reading.unknown`
 UNKNOWN_BITS = 20.08746284125034  # that "charge" charges: log₂ 1,114,112, uniform over Unicode
+MOST_RARE = 10**9  # times that a rare character can occur
 FRACTION = 0.1  # the share of a text that is held out for validation
 USUAL_MOST = 200_000  # characters that are held out at most: a validation takes a fifth of the time between two

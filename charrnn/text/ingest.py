@@ -16,6 +16,7 @@ import numpy as np
 
 from charrnn.errors import CharrnnError
 from charrnn.text import encoded, passes
+from charrnn.text.defaults import MARK
 from charrnn.text.near_forms import NearForms
 from charrnn.text.passes import Watch
 from charrnn.text.sources import (
@@ -81,6 +82,14 @@ class Corpus:
             return None
         return sum(int(np.count_nonzero(ids == boundary)) for ids in encoded.blocks_of(self.ids))
 
+    @cached_property
+    def unknown(self) -> int:
+        """The number of characters that are encoded as the unknown symbol."""
+        if not self.vocabulary.rare:
+            return 0
+        symbol = self.vocabulary.unknown_symbol
+        return sum(int(np.count_nonzero(ids == symbol)) for ids in encoded.blocks_of(self.ids))
+
     @property
     def all_sources(self) -> tuple[str, ...]:
         """The paths as given, with those of the text to validate with."""
@@ -102,6 +111,7 @@ class Corpus:
             "characters": self.characters,
             "bytes": self.size,
             **({"outputs": outputs} if outputs else {}),
+            **({"unknown": self.unknown} if self.vocabulary.rare else {}),
         }
 
     @property
@@ -122,6 +132,7 @@ def read_corpus(
     *,
     byte_level: bool = False,
     separator: str = "",
+    rare: int = 0,
     vocabulary: Vocabulary | Callable[[Vocabulary], Vocabulary] | None = None,
     unknown: str = "error",
     known: Known = NOTHING,
@@ -141,7 +152,8 @@ def read_corpus(
 
     A given ``vocabulary`` encodes the text, with ``unknown`` as in `Vocabulary.encode`, and decides whether symbols are
     bytes and what separates documents. Otherwise the vocabulary is made from the text; if ``vocabulary`` is a function,
-    it gets this one and returns the one to encode with.
+    it gets this one and returns the one to encode with. Characters that occur fewer than ``rare`` times are then
+    unknown: see `Vocabulary`. An unknown symbol encodes all unknown characters.
 
     The text is read twice: for its SHA-256 and its characters, then to encode it. A text of more than ``large`` bytes
     is never in memory as a whole: it is encoded into the cache, memory-mapped, and reused the next time. As this takes
@@ -172,10 +184,11 @@ def read_corpus(
             raise AnotherTextError(f"{listed(paths)} is not the expected text: its size differs")
         watch = on_large if size > large else None
         opened = passes.watched(found, digest, watch, "reading")
-        if given is None and not byte_level:
-            own = passes.vocabulary_of(passes.texts(opened, byte_level, line_feeds=not separator), separator)
+        if given is None:
+            own_texts = passes.texts(opened, byte_level, line_feeds=not (byte_level or separator))
+            own = passes.vocabulary_of(own_texts, byte_level, separator, rare)
         else:
-            own = given or Vocabulary("", byte_level, separator)
+            own = given
             for _, data in opened:
                 deque(data, maxlen=0)
         with_text = {source.given for source in found if source.size}
@@ -185,6 +198,7 @@ def read_corpus(
         if known.sha256 not in (None, digest.hexdigest()):
             raise AnotherTextError(f"{listed(paths)} is not the expected text: its SHA-256 differs")
         chosen = vocabulary(own) if callable(vocabulary) else own
+        unknown = MARK if chosen.rare and unknown == "error" else unknown
         ids, lengths = _encoded(paths, found, chosen, unknown, digest.hexdigest(), large, watch)
     size, sha256 = sum(source.size or 0 for source in found), digest.hexdigest()
     return Corpus(ids, chosen, tuple(paths), sha256, lengths, None, tuple(skipped), size, known.outputs)

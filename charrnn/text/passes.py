@@ -9,6 +9,7 @@ from typing import Any, BinaryIO
 from charrnn.errors import CharrnnError
 from charrnn.storage.files import shown
 from charrnn.text.near_forms import NearForms
+from charrnn.text.places import counted
 from charrnn.text.sources import Source, chunks, files, listed, readable
 from charrnn.text.vocabulary import AS_TEXT, TEXT_BLOCK, Ids, Vocabulary, decoded, is_document
 
@@ -56,12 +57,15 @@ def texts(
             yield name, noted(chain([first], blocks))
 
 
-def vocabulary_of(texts: Iterable[tuple[str, Iterator[str]]], separator: str) -> Vocabulary:
-    """Return the vocabulary of all characters in some texts, except their separators."""
-    characters: set[str] = set()
+def vocabulary_of(
+    texts: Iterable[tuple[str, Iterator[str]]], byte_level: bool, separator: str, rare: int
+) -> Vocabulary:
+    """Return the vocabulary of all characters in some texts, except their separators and what is ``rare``."""
+    counts = counted(())
+    typed = Vocabulary("", byte_level).typed(separator)
     for _, blocks in texts:  # file by file, as no separator spans two files
-        characters.update(Vocabulary.of_blocks(blocks, separator).characters)
-    return Vocabulary("".join(sorted(characters)), separator=separator)
+        counted(blocks, typed, counts)
+    return Vocabulary.of_counts(counts, byte_level=byte_level, separator=separator, rare=rare)
 
 
 def symbols(

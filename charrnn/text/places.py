@@ -1,7 +1,8 @@
-"""Where a character is in a text that comes in blocks, and where the documents of the text start and end."""
+"""A text in blocks: the place of a character, where documents start and end, and how often each character occurs."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 
@@ -92,3 +93,16 @@ def marked(
         yield found[: len(found) - held]
     if separator:
         yield END
+
+
+def counted(blocks: Iterable[str], separator: str = "", counts: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
+    """Return how often each code point occurs in a text in blocks.
+
+    Separators do not count as text. If there are ``counts`` of other texts, these are added to.
+    """
+    counts = np.zeros(sys.maxunicode + 1, np.int64) if counts is None else counts
+    for block in marked(blocks, separator):
+        found = np.bincount(code_points(block))
+        counts[: found.size] += found
+    counts[[ord(BEGIN), ord(END)]] = 0
+    return counts

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import codecs
 import io
-import sys
 import warnings
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
 from typing import Any, TypeAlias
@@ -16,13 +15,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from charrnn.errors import CharrnnError, UnknownWarning
-from charrnn.text.defaults import MARK, NEAR, UNKNOWN
+from charrnn.text.defaults import MARK, MOST_RARE, NEAR, UNKNOWN
 from charrnn.text.near_forms import NearForms
-from charrnn.text.places import BEGIN, END, Place, code_points, marked
+from charrnn.text.places import BEGIN, END, Place, code_points, counted, marked
 
 Ids: TypeAlias = NDArray[np.unsignedinteger[Any]]
 
-STAND_INS = "\N{REPLACEMENT CHARACTER}? "  # "replace" uses the first of these that is in the vocabulary
+UNKNOWN_CHARACTER = "\N{REPLACEMENT CHARACTER}"  # what an unknown character is written as
+STAND_INS = UNKNOWN_CHARACTER + "? "  # "replace" uses the first of these that is in the vocabulary
 SHOWN = 40  # characters in a `repr`
 TEXT_BLOCK = 1 << 20  # characters or bytes converted at a time, so that memory hardly exceeds text and result
 MARKS = (  # byte order marks of other Unicode encodings; the longer ones first, as a shorter one is their prefix
@@ -47,21 +47,35 @@ class Vocabulary:
     If ``separator`` is not empty, texts are documents with that string between them, and there is one more symbol,
     ``boundary``: a network reads it before the first character of a document, and predicts it after the last one. An
     encoded text has both: ``boundary`` where a document starts, ``boundary + 1`` where it ends.
+
+    With ``byte_level``, ``seen`` has the bytes that occur in the training text, as U+0000 to U+00FF, in order; all
+    others are unknown, but they are symbols, too. If it is empty, which bytes occur is not known.
+
+    If ``rare`` is not 0, U+FFFD is the unknown symbol: the characters that occur fewer than ``rare`` times in the
+    training text are not in the vocabulary, and an unknown character is read and predicted as U+FFFD.
     """
 
     characters: str
     byte_level: bool = False
     separator: str = ""
+    seen: str = ""
+    rare: int = 0
 
     def __post_init__(self) -> None:
         (self.characters + self.separator).encode()  # a surrogate raises UnicodeEncodeError, which is a ValueError
         codes = code_points(self.characters)
         if not (codes[:-1] < codes[1:]).all() or (self.byte_level and self.characters):
             raise ValueError("characters must be distinct and in code point order, and empty for bytes")
+        codes = code_points(self.seen)
+        if not (codes[:-1] < codes[1:]).all() or (codes > 255).any() or (self.seen and not self.byte_level):
+            raise ValueError("the bytes that were seen must be distinct and in order, and there are none of characters")
+        if self.rare and (not 2 <= self.rare <= MOST_RARE or UNKNOWN_CHARACTER not in self.characters):
+            raise ValueError(f"rare must be 0 or from 2 to {MOST_RARE}, and needs the character U+FFFD")
 
     def __repr__(self) -> str:
         some = repr(self.characters[:SHOWN]) + "…" * (len(self.characters) > SHOWN)
         symbols = "256 bytes" if self.byte_level else f"{len(self.characters):,} characters: {some}"
+        symbols += f", {len(self.seen)} of them seen" * bool(self.seen) + ", � is for all others" * bool(self.rare)
         documents = f", documents separated by {self.separator[:SHOWN]!r}" if self.separator else ""
         return f"<Vocabulary: {symbols}{documents}>"
 
@@ -72,15 +86,25 @@ class Vocabulary:
 
     @classmethod
     def of_blocks(cls, blocks: Iterable[str], separator: str = "") -> Vocabulary:
-        """Return the vocabulary of a text in blocks.
+        """Return the vocabulary of a text in blocks."""
+        return cls.of_counts(counted(blocks, separator), separator=separator)
 
-        Separators do not count as text.
+    @classmethod
+    def of_counts(
+        cls, counts: NDArray[np.int64], *, byte_level: bool = False, separator: str = "", rare: int = 0
+    ) -> Vocabulary:
+        """Return the vocabulary of a text, of which `counted` has returned the counts.
+
+        Characters that occur fewer than ``rare`` times are unknown. If there are none, there is no unknown symbol.
         """
-        seen = np.zeros(sys.maxunicode + 1, np.bool_)
-        for block in marked(blocks, separator):
-            seen[code_points(block)] = True
-        seen[[ord(BEGIN), ord(END)]] = False
-        return cls("".join(map(chr, np.flatnonzero(seen))), separator=separator)
+        common = cls("".join(map(chr, np.flatnonzero(counts >= max(1, rare)))), separator=separator)
+        if byte_level:
+            return cls("", byte_level, separator, common.characters)
+        return common.with_unknown(rare) if counts[counts > 0].min(initial=rare) < rare else common
+
+    def with_unknown(self, rare: int) -> Vocabulary:
+        """Return the vocabulary with an unknown symbol, for characters that occur fewer than ``rare`` times."""
+        return replace(self, characters="".join(sorted({*self.characters, UNKNOWN_CHARACTER})), rare=rare)
 
     @classmethod
     def of_bytes(cls) -> Vocabulary:
@@ -102,10 +126,13 @@ class Vocabulary:
             return self.boundary
         return ord("\n") if self.byte_level else max(0, self.characters.find("\n"))
 
-    @property
+    @cached_property
     def unknown_symbol(self) -> int:
-        """The number that marks an unknown character in a text that was encoded with "mark"; it is not a symbol."""
-        return len(self) + bool(self.separator)
+        """The number that marks an unknown character in a text that was encoded with "mark".
+
+        It is not a symbol, unless the vocabulary has the unknown symbol.
+        """
+        return self.characters.index(UNKNOWN_CHARACTER) if self.rare else len(self) + bool(self.separator)
 
     @cached_property
     def stand_in(self) -> int:
@@ -147,7 +174,8 @@ class Vocabulary:
         read as strict UTF-8. With ``byte_level``, bytes are taken unchanged, and a string counts as its UTF-8 bytes, or
         as the bytes typed if it is a command-line argument that is not UTF-8. ``unknown`` decides about a character
         that is not in the vocabulary: ``"error"``, ``"skip"`` (leave it out) or ``"replace"`` (put the first of U+FFFD,
-        question mark and space that is in the vocabulary in its place, else symbol 0). Before that, ``near``, which
+        question mark and space that is in the vocabulary in its place, else symbol 0). A vocabulary with the unknown
+        symbol reads it as this symbol instead of an error. Before that, ``near``, which
         `near_forms` returns, reads it in a near form if it has one. Empty ``documents`` are left out. Without
         ``documents``, the text is a part of one, and the separator has no special meaning.
 
@@ -185,13 +213,20 @@ class Vocabulary:
         place = Place(where, separator)
         try:
             yield from self._encoded(blocks, unknown, near, separator, place)
+        except CharrnnError:  # which is all there is to say
+            near = None
+            raise
         finally:  # also if the rest of the text is not wanted
             if near is not None and near.count:
                 warnings.warn(near.told(where), UnknownWarning, stacklevel=2)
             known = place.characters - place.unknown
-            if place.unknown and unknown != MARK and (known or unknown == "replace"):  # else an error says that all are
-                done = "skipped" if unknown == "skip" else "replaced"
+            if place.unknown and unknown != MARK and (known or unknown != "skip"):  # else an error says that all are
+                done = "skipped" if unknown == "skip" else f"read as {UNKNOWN_CHARACTER}" if self.rare else "replaced"
                 warnings.warn(place.told_unknown(done), UnknownWarning, stacklevel=2)
+
+    def lacks(self, text: str) -> bool:
+        """Return whether a text has an unknown character."""
+        return bool((self._numbers(self.typed(text)) < 0).any())
 
     def near_forms(self, kind: str) -> NearForms | None:
         """Return what reads the unknown characters of one text in near forms, as a ``kind`` of `NEAR` says.
@@ -200,7 +235,7 @@ class Vocabulary:
         """
         if kind not in NEAR:
             raise CharrnnError(f"near must be one of {', '.join(NEAR)}, not {kind!r:.60}")
-        return None if kind == "none" or self.byte_level else NearForms(self.characters, case=kind == "case")
+        return None if kind == "none" else NearForms(self.characters, case=kind == "case")
 
     def _encoded(
         self, blocks: Iterable[str], unknown: str, near: NearForms | None, separator: str, place: Place
@@ -213,7 +248,9 @@ class Vocabulary:
                 found = self._numbers(near.read(block, found >= 0))
             known, fault = found >= 0, None
             if not known.all():
-                if unknown == "error" or not self._alphabet.size:  # what comes before it is yielded first
+                if (
+                    unknown == "error" and not self.rare
+                ) or not self._alphabet.size:  # what comes before it is yielded first
                     found = found[: int(known.argmin())]
                     known = known[: found.size]
                     fault = self._never_seen(place, block, near.origin(found.size) if near else found.size, near)
@@ -245,7 +282,7 @@ class Vocabulary:
         if not unknown.any():
             return self.spell(ids)
         spelt = np.array(list(self.spell(np.where(unknown, 0, ids))))
-        spelt[unknown] = "\N{REPLACEMENT CHARACTER}"
+        spelt[unknown] = UNKNOWN_CHARACTER
         return "".join(spelt.tolist())
 
     def spell(self, ids: ArrayLike) -> str:
@@ -303,6 +340,10 @@ class Vocabulary:
         """The number of each code point up to one past the greatest; −1 if it has none."""
         table = np.full(int(self._codes.max(initial=0)) + 2, -1, np.int32)
         table[self._codes] = np.arange(self._codes.size)
+        if self.seen:
+            table[:256][~np.isin(np.arange(256), code_points(self.seen))] = -1
+        if self.rare:
+            table[ord(UNKNOWN_CHARACTER)] = -1
         return table
 
 

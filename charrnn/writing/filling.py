@@ -20,6 +20,7 @@ from charrnn.kernels.arithmetic import exp, log
 from charrnn.model.network import Network
 from charrnn.model.parameters import Array
 from charrnn.model.reader import Reader
+from charrnn.text.defaults import MARK
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.writing.controls import BEAM
 
@@ -67,14 +68,13 @@ class Gapped:
         parts = re.split(f"((?:{re.escape(mark)})+)", text)
         known, lengths = tuple(parts[::2]), tuple(len(run) // len(mark) for run in parts[1::2])
         if vocabulary.byte_level:
-            codes = text.replace(mark, "\u0100").encode("utf-32-le")
-            return cls(known, lengths, np.frombuffer(codes, "<u4").astype(np.int32))
+            return cls(known, lengths, _bytes_with_gaps(text, mark, vocabulary, unknown, where))
         # For encoding, a gap is one more character, which is neither in the vocabulary nor in the text.
         gap = next(
             c for c in map(chr, range(sys.maxunicode, 0, -1)) if c not in text and c not in vocabulary.characters
         )
         read = text.replace(mark, gap).removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
-        wider = Vocabulary("".join(sorted(vocabulary.characters + gap)))
+        wider = replace(vocabulary, characters="".join(sorted(vocabulary.characters + gap)))
         ids = wider.encode(read, unknown=unknown, near=wider.near_forms(near), where=where).astype(np.int32)
         at = wider.characters.index(gap)
         return cls(known, lengths, np.where(ids == at, len(vocabulary), ids - (ids > at)).astype(np.int32))
@@ -207,6 +207,17 @@ class Filler:
             outputs[k] = reader.outputs(1)[0]
             end = places[k] + 1
         return outputs
+
+
+def _bytes_with_gaps(text: str, mark: str, vocabulary: Vocabulary, unknown: str, where: str) -> Ids:
+    """Return the symbols [N] of bytes with gaps, which are the symbol V."""
+    whole = text.replace(mark, (vocabulary.seen or "\0")[0])  # gaps are no unknown bytes
+    gaps = np.array([character == "\u0100" for character in text.replace(mark, "\u0100")])
+    ids = np.concatenate([gaps[:0], *vocabulary.encode_blocks([whole], unknown=unknown, where=where)]).astype(np.int32)
+    if unknown == "skip":
+        gaps = gaps[np.concatenate(list(vocabulary.encode_blocks([whole], unknown=MARK))) != vocabulary.unknown_symbol]
+    ids[gaps] = len(vocabulary)
+    return ids
 
 
 def _stack(network: Network, direction: int) -> Network:

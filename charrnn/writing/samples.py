@@ -49,12 +49,10 @@ class Ending:
         It cannot come if its characters are not in the vocabulary.
         """
         for what, text in [("--stop", stop) for stop in self.stops] + [("--lines", "\n")] * (self.lines is not None):
-            try:
-                vocabulary.encode(text, documents=False)
-            except CharrnnError:
+            if vocabulary.lacks(text):
                 said = f"{what} {text[:60]!r}" if what == "--stop" else f"{what} {self.lines}"
                 hint = "; each document ends by itself" if vocabulary.separator else ""
-                raise CharrnnError(f"{said} can never end a text: the model cannot write it{hint}") from None
+                raise CharrnnError(f"{said} can never end a text: the model cannot write it{hint}")
 
 
 @dataclass(frozen=True)

@@ -241,7 +241,8 @@ def test_info_tells_all_there_is(trained, run, text):
     result = run("info", trained, "--json")
     assert (result.code, result.err, result.out.count("\n")) == (0, "", 1)
     facts = strict_json(result.out)
-    assert facts["vocabulary"] == {"byte_level": False, "characters": "".join(sorted(set(text))), "separator": ""}
+    vocabulary = {"byte_level": False, "characters": "".join(sorted(set(text))), "separator": ""}
+    assert facts["vocabulary"] == vocabulary | {"seen": "", "rare": 0}
     assert (facts["cell"], facts["hidden"], facts["layers"]) == ("lstm", 16, 1)
     assert facts["bytes"] == trained.stat().st_size
     arrays = arrays_of(trained)

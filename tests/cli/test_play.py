@@ -223,6 +223,7 @@ def test_a_model_of_bytes(run, tmp_path, folder):
     """Bytes are typed and written as they are, whether they are UTF-8 or not."""
     model = tmp_path / "bytes.npz"
     train = ("train", "corpus.txt", "--bytes", "--hidden", 8, "--epochs", 1, "--threads", 1, "--quiet")
+    Path("corpus.txt").write_bytes(Path("corpus.txt").read_bytes() + b"\xff")
     assert run(*train, "-o", model).code == 0
     result = play(run, model, "Tür\n\udcff\n", "--length", 5)
     assert (result.code, len(result.stdout)) == (0, len("Tür".encode()) + 1 + 10)

@@ -58,7 +58,8 @@ def test_train_on_what_a_separator_parts(run, typed, option):
     Path("poems.txt").write_text("a\nb\n\n\nb\na" * 20, encoding="utf-8", newline="")
     arguments = ("train", "poems.txt", "--documents", typed, "--epochs", 1, *TINY, *option)
     assert run(*arguments).code == 0
-    assert load("model.npz").vocabulary == Vocabulary("" if option else "\nab", bool(option), "\n\n")
+    expected = ("", True, "\n\n", "\nab") if option else ("\nab", False, "\n\n")
+    assert load("model.npz").vocabulary == Vocabulary(*expected)
     assert run("train", "--resume", "model.npz", "--epochs", 2, "--quiet").code == 0
 
 

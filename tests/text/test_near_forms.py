@@ -127,7 +127,11 @@ def test_what_was_read_is_said_in_one_line():
 
 def test_bytes_have_no_near_forms():
     """They are taken unchanged; a kind that there is not is an error."""
-    assert Vocabulary.of_bytes().near_forms("forms") is None
+    vocabulary = Vocabulary("", byte_level=True, seen=".abe\xe9")
+    for kind in ("forms", "case"):
+        assert "byte 0x41" in failure(vocabulary.encode, b"abA", near=vocabulary.near_forms(kind))
+        assert "byte 0xCC" in failure(vocabulary.encode, "abe\u0301", near=vocabulary.near_forms(kind))
+        assert vocabulary.encode(b"ab...\xe9", near=vocabulary.near_forms(kind)).tolist() == [*b"ab...\xe9"]
     assert Vocabulary("a").near_forms("none") is None
     assert "none, forms, case" in failure(Vocabulary("a").near_forms, "nfc")
 
