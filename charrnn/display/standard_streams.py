@@ -12,6 +12,7 @@ import select
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any, BinaryIO, TextIO, cast
 
 from charrnn.display.words import harmless
@@ -77,7 +78,8 @@ class Whole(io.RawIOBase):
         if stream is not None:
             with suppress(OSError, ValueError):
                 stream.flush()
-            self._put = getattr(stream.buffer, "raw", stream.buffer).write
+            inner = getattr(stream, "buffer", None)  # a stream in memory can be one of text alone
+            self._put = getattr(inner, "raw", inner).write if inner is not None else partial(_as_text, stream)
         self.failure: OSError | None = None
         self.ended = False
 
@@ -185,6 +187,11 @@ def _patient(stream: TextIO) -> TextIO:
     if raw is None or stream.isatty():
         return stream
     return io.TextIOWrapper(io.BufferedReader(_Patient(raw), BUFFER_SIZE), stream.encoding, stream.errors)
+
+
+def _as_text(stream: TextIO, data: memoryview) -> int:
+    stream.write(data.tobytes().decode("utf-8", "replace"))
+    return len(data)
 
 
 def _refuse(_: memoryview) -> int:
