@@ -38,7 +38,7 @@ def learn(trainer: "OnlineTrainer", options: TrainOptions, log: Log, *, clock: C
         if session.record is not None:
             with after(failure):
                 trainer.mend()
-                store.save(slim=options.slim and session.feed.ended and failure is None)
+                store.finish(slim=options.slim and session.feed.ended and failure is None)
     if failure is not None:
         kept = f"the model is saved in {store.output}" if store.saved else "nothing was saved"
         raise CharrnnError(f"{failure}; {kept}")
@@ -59,7 +59,7 @@ class _Session:
 
         self.trainer, self.log, self.display, self._clock = trainer, log, display, clock
         self.feed = Feed(trainer.vocabulary, unknown=options.unknown)
-        self.store = Store(trainer, options.target, options.save_every, clock=clock)
+        self.store = Store(trainer, options.target, options.save_every, clock=clock, inform=display.say)
         if options.resume is not None:
             log.write_resumed(trainer.state.seconds, step=trainer.state.step, characters=trainer.state.characters)
         self.record: OnlineProgress | None = None

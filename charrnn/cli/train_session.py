@@ -40,7 +40,7 @@ def train(trainer: "Trainer", options: TrainOptions, log: Log, *, sample_seconds
         store, failure = session.store, session.follow()
         if session.worked and (failure is None or trainer.state.has_best):
             with after(failure):
-                store.save(slim=options.slim and trainer.finished)
+                store.finish(slim=options.slim and trainer.finished)
     if failure is not None:
         kept = f"the best model so far is in {store.output}" if store.saved else "nothing was saved"
         raise CharrnnError(f"{failure}; {kept}")
@@ -65,7 +65,7 @@ class _Session:
         self.paused = False
         began = self._sampled = time.monotonic()
         self._end = math.inf if self.pause is None else began + self.pause
-        self.store = Store(trainer, options.target, options.save_every)
+        self.store = Store(trainer, options.target, options.save_every, inform=display.say)
         if options.resume is not None:
             state = trainer.state
             log.write_resumed(state.seconds, step=state.step, epoch=round(state.step / trainer.streams.windows, 6))

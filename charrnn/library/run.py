@@ -224,7 +224,8 @@ class Run(Iterator[Progress]):
         With ``save``, the run is saved in that file: at intervals (``save_every``, as for ``time``), at the end, and
         when it is interrupted, by Ctrl-C or by an error. `train` with ``resume`` continues it from there. Raises
         CharrnnError if the file cannot be written, exists and is not to be replaced (``force``), or is being written by
-        another run, and if the loss diverges again and again.
+        another run, and if the loss diverges again and again. If the file can no longer be written at the end, the
+        model is in another file, which the error names.
         """
         every = seconds_of(save_every)
         if save is None:
@@ -242,7 +243,7 @@ class Run(Iterator[Progress]):
             finally:
                 self._settle()
                 if self._has_learned:
-                    store.save()
+                    store.finish()
         return self.model
 
     def _settle(self) -> None:

@@ -1,9 +1,12 @@
 """Writing model files: of a model, and of a run that is being trained, at intervals and at the end."""
 
-import math
+import os
+import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
@@ -18,8 +21,12 @@ if TYPE_CHECKING:
 # A run is saved at a validation too, if the time since the last save is at least
 SAVE_COST = 20  # times the duration of that save,
 SAVE_LEAST_SECONDS = 5.0  # and this many seconds: a small network would wear out the disk.
+# After a save that took at least so many seconds,
+SLOW_SAVE = 0.1
+PAUSE = 4  # the next one is due at the earliest after this many times as long, so that training has most of the time.
 
 Clock: TypeAlias = Callable[[], float]  # seconds
+Say: TypeAlias = Callable[[str], None]  # prints a note for the user
 
 
 class Storable(Protocol):
@@ -33,11 +40,17 @@ class Storable(Protocol):
 
 
 class Store:
-    """The model file of a run, which is written at intervals and at the end."""
+    """The model file of a run, which is written at intervals and at the end.
 
-    def __init__(self, run: Storable, output: str, every: float, *, clock: Clock = time.monotonic) -> None:
-        self.run, self.output, self.every, self._clock = run, output, every, clock
+    ``inform`` is told once if a save takes too long for the intervals.
+    """
+
+    def __init__(
+        self, run: Storable, output: str, every: float, *, clock: Clock = time.monotonic, inform: Say | None = None
+    ) -> None:
+        self.run, self.output, self.every, self._clock, self._inform = run, output, every, clock, inform
         self.saved = False
+        self._failed = False  # the last time
         self._last = clock()
         self._cost = 0.0  # seconds that the last save took
 
@@ -47,12 +60,17 @@ class Store:
         True at intervals, and at validations if saving is quick.
         """
         passed = self._clock() - self._last
-        validated = record is not None and record.val_loss is not None
+        validated = record is not None and record.val_loss is not None and not self._failed
         validated = validated and passed >= max(SAVE_COST * self._cost, SAVE_LEAST_SECONDS * self.saved)
         # Values that are not finite cannot be saved; the run rolls back as soon as it notices them.
-        return (validated or passed >= self.every) and self.run.is_finite()
+        return (validated or passed >= max(self.every, self._pause)) and self.run.is_finite()
 
-    def save_if_due(self, record: "Progress | None", say: Callable[[str], None]) -> bool:
+    @property
+    def _pause(self) -> float:
+        """The seconds to train between two saves, at least."""
+        return PAUSE * self._cost if self._cost >= SLOW_SAVE else 0.0
+
+    def save_if_due(self, record: "Progress | None", say: Say) -> bool:
         """Save the run if it is due; return whether it was saved.
 
         An error is reported only: the disk can have room again later.
@@ -64,7 +82,35 @@ class Store:
         except CharrnnError as error:
             say(f"{error}; the run continues, and tries again later")
             return False
+        if self._pause > self.every and self._inform is not None:
+            took, pause = f"{self._cost:.2g}", f"{self._pause:.2g}"
+            self._inform(f"a save takes {took} s, so there are {pause} s of training between two saves")
+            self._inform = None
         return True
+
+    def finish(self, *, slim: bool = False) -> None:
+        """Write the file at the end of the run.
+
+        If that fails, the model is written to a new file in the current folder, or else in a new folder for temporary
+        files. Raises CharrnnError, which names that file, if there is one.
+        """
+        try:
+            self.save(slim=slim)
+        except CharrnnError as error:
+            if not self._saved_elsewhere(slim):
+                raise
+            raise CharrnnError(f"{error}; the model is saved in {shown(self.output)}") from None
+
+    def _saved_elsewhere(self, slim: bool) -> bool:
+        """Write the file to another place; return whether there is one."""
+        output = self.output
+        for place in _other_places(Path(output).name):
+            self.output = place
+            with suppress(CharrnnError):
+                self.save(slim=slim)
+                return True
+        self.output = output
+        return False
 
     def save(self, *, slim: bool = False) -> None:
         """Write the file.
@@ -73,15 +119,26 @@ class Store:
         """
         from charrnn.model.model_file import save
 
-        began, self._cost = self._clock(), math.inf  # after a failure, a validation does not save again
+        began, self._failed = self._clock(), True  # a validation does not save again then
         try:
             checkpoint = self.run.checkpoint()
             if slim:
                 checkpoint.resume = None
             save(self.output, checkpoint)
-            self.saved, self._cost = True, self._clock() - began
+            self.saved, self._failed = True, False
         finally:
             self._last = self._clock()
+            self._cost = self._last - began
+
+
+def _other_places(name: str) -> Iterator[str]:
+    """Yield paths of new files in the current folder, and in a new folder for temporary files."""
+    first = Path(name)
+    yield next(path for k in count(1) if not os.path.lexists(path := first.stem + f"-{k}" * (k > 1) + first.suffix))
+    with suppress(OSError):
+        folder = Path(tempfile.mkdtemp(prefix="charrnn-"))
+        yield str(folder / name)
+        folder.rmdir()  # nothing could be written there either
 
 
 def write_model(checkpoint: "Checkpoint", path: PathOf, *, slim: bool, force: bool) -> None:

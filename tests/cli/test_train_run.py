@@ -4,9 +4,11 @@ import itertools
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import replace
 from types import SimpleNamespace
@@ -18,10 +20,12 @@ from charrnn.cli.train_run import orderly, stopping
 from charrnn.errors import CharrnnError
 from charrnn.library.saving import Store
 from charrnn.model.model_file import load
+from charrnn.storage import archive
 from charrnn.training import progress
 from charrnn.training.rules import OPTIMIZERS
+from tests.helpers.commands import ERROR, TINY
 from tests.helpers.model_files import assert_same_file
-from tests.helpers.processes import PATIENCE
+from tests.helpers.processes import PATIENCE, finish, until
 from tests.rows import PLAIN
 
 
@@ -85,6 +89,72 @@ def test_a_save_that_fails_is_not_tried_at_every_validation(monkeypatch):
     store.save()
     clock[0] += 6.0
     assert store.is_due(validation)
+
+
+def test_saving_takes_a_fifth_of_the_time_at_most(monkeypatch):
+    """Where a save takes longer than --save-every, training goes on in between; that is said once."""
+    clock, told, saves = [100.0], [], []
+
+    def write(path, checkpoint):
+        clock[0] += took
+        saves.append(clock[0])
+
+    trainer = SimpleNamespace(is_finite=lambda: True, checkpoint=lambda: None)
+    monkeypatch.setattr("charrnn.model.model_file.save", write)
+    step = progress.Progress(1, 0.1, 1.0, 0.1, 1.0, 0.1, 1.0, 1.0)
+    for took, share in ((0.01, 0.1), (0.5, 0.2), (3.0, 0.2)):
+        clock[0], saves[:], told[:] = 100.0, [], []
+        store = Store(trainer, "model.npz", 0.001, clock=lambda: clock[0], inform=told.append)
+        while clock[0] < 200.0:
+            clock[0] += 0.15
+            store.save_if_due(step, told.append)
+        assert 0.5 * share < len(saves) * took / 100.0 <= share * 1.05
+        assert len(told) == (took > 0.1)
+    assert told == ["a save takes 3 s, so there are 12 s of training between two saves"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs signals")
+def test_a_model_whose_folder_has_gone_is_saved_elsewhere(folder, launch):
+    """In the current folder, under a name that is free; the run continues from there."""
+    (folder / "gone").mkdir()
+    (folder / "m.npz").write_bytes(b"")
+    process = launch("train", "corpus.txt", *RUN[:2], "--epochs", 10**6, "--patience", 0, "--quiet", "-o", "gone/m.npz")
+    until((folder / "gone/m.npz").exists, process)
+    shutil.rmtree(folder / "gone")
+    process.send_signal(signal.SIGINT)
+    code, out, err = finish(process)
+    why = "gone/m.npz cannot be written: no such file or directory"
+    assert (code, out, err.splitlines()[-1]) == (1, b"", f"charrnn: error: {why}; the model is saved in m-2.npz")
+    code, _, err = finish(launch("train", "--resume", "m-2.npz", "--time", "0.1s", "--quiet"))
+    assert (code, err) == (0, "")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a current folder that is gone")
+@pytest.mark.parametrize("full", [False, True])
+def test_a_model_is_saved_among_temporary_files(folder, run, monkeypatch, full):
+    """Where the current folder takes no file either; where nothing does, no folder is left behind."""
+    temporary = folder / "tmp"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    write = archive.write
+
+    def failing(path, arrays):
+        if full or not str(path).startswith(str(temporary)):
+            raise CharrnnError(f"{path} cannot be written: the disk is full")
+        write(path, arrays)
+
+    monkeypatch.setattr(archive, "write", failing)
+    result = run("train", "corpus.txt", *TINY, "--epochs", 1, "--save-every", "1h", "--quiet", "-o", "m.npz")
+    last = result.err.splitlines()[-1]
+    assert (result.code, last.startswith(f"{ERROR}m.npz cannot be written: the disk is full")) == (1, True)
+    assert not (folder / "m.npz").exists()
+    found = list(temporary.rglob("*.npz"))
+    assert len(found) == (not full)
+    assert not full or not list(temporary.iterdir())
+    for place in found:
+        assert last.endswith(f"; the model is saved in {place}")
+        assert load(place, resume=True).resume.progress["step"] > 0
+        assert place.parent.stat().st_mode & 0o777 == 0o700
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs signals")

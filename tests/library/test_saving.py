@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import shutil
 import signal
 import warnings
 from pathlib import Path
@@ -146,6 +147,16 @@ def test_a_full_disk_is_a_warning_until_the_end(folder, monkeypatch):
             run.finish(save="model.npz", save_every=1e-6)
     assert run.finished
     assert "the disk is full; the run continues, and tries again later" in str(caught[0].message)
+
+
+def test_a_model_whose_folder_has_gone_is_saved_elsewhere(folder):
+    """In the current folder; the error names the file."""
+    Path("gone").mkdir()
+    run = charrnn.train("corpus.txt", epochs=1, **OPTIONS)
+    interrupt(run, 1, lambda: shutil.rmtree("gone"))
+    with refused("gone/m.npz cannot be written: .*; the model is saved in m.npz"):
+        run.finish(save="gone/m.npz", save_every="1d")
+    assert charrnn.load("m.npz").sample(length=5)
 
 
 def test_a_loop_saves_nothing_by_itself(folder):
