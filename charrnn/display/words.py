@@ -4,6 +4,7 @@ import math
 import unicodedata
 
 KEPT = "\n\t\u200c\u200d"  # characters that are not printable, but harmless
+_PRINTABLE = dict.fromkeys(map(ord, KEPT), " ")
 
 
 def duration(seconds: float) -> str:
@@ -36,7 +37,7 @@ def harmless(text: str) -> str:
     They, and those that reverse the direction of a line, become �, so the length stays. The joiners of Persian, Hindi
     and emoji stay.
     """
-    if text.isprintable():
+    if text.isprintable() or text.translate(_PRINTABLE).isprintable():
         return text
     return "".join(c if c.isprintable() or c in KEPT else _stand_in(c) for c in text)
 
