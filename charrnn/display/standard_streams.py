@@ -12,7 +12,6 @@ import select
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import partial
 from typing import Any, BinaryIO, TextIO, cast
 
 from charrnn.display.words import harmless
@@ -79,7 +78,7 @@ class Whole(io.RawIOBase):
             with suppress(OSError, ValueError):
                 stream.flush()
             inner = getattr(stream, "buffer", None)  # a stream in memory can be one of text alone
-            self._put = getattr(inner, "raw", inner).write if inner is not None else partial(_as_text, stream)
+            self._put = _Shown(stream.write).write if inner is None else getattr(inner, "raw", inner).write
         self.failure: OSError | None = None
         self.ended = False
 
@@ -150,7 +149,7 @@ class _Patient(io.RawIOBase):
 
 
 class _Shown(io.RawIOBase):
-    """Bytes that become text for a terminal; a character can come in parts."""
+    """Bytes that become text; a character can come in parts."""
 
     def __init__(self, show: Callable[[str], int]) -> None:
         self._show = show
@@ -187,11 +186,6 @@ def _patient(stream: TextIO) -> TextIO:
     if raw is None or stream.isatty():
         return stream
     return io.TextIOWrapper(io.BufferedReader(_Patient(raw), BUFFER_SIZE), stream.encoding, stream.errors)
-
-
-def _as_text(stream: TextIO, data: memoryview) -> int:
-    stream.write(data.tobytes().decode("utf-8", "replace"))
-    return len(data)
 
 
 def _refuse(_: memoryview) -> int:

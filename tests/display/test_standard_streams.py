@@ -67,6 +67,15 @@ def test_a_stream_that_takes_a_few_bytes(connect, buffered):
     assert sys.stdout.encoding == "ascii"  # the former stream is back
 
 
+def test_a_stream_of_text_alone(monkeypatch):
+    """A stream in memory can be one of text; no character is lost where the buffer ends."""
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    with standard_streams():
+        sys.stdout.write(TEXT)
+        sys.stdout.buffer.write(TEXT[1:].encode())
+    assert sys.stdout.getvalue() == TEXT + TEXT[1:]
+
+
 @POSIX
 def test_a_pipe_that_does_not_block(connect):
     """Where a pipe is full, it is waited until its reader takes more."""
