@@ -126,7 +126,7 @@ class Model:
         checkpoint = self._opened.checkpoint
         if self.path and not (slim or checkpoint.slim or checkpoint.resume):
             checkpoint = whole(checkpoint, self._file)
-        write_model(checkpoint, path, slim=slim, force=force)
+        write_model(checkpoint, path, slim=slim, force=force, own=self._file if self.path else None)
 
     @public
     def sample(self, prime: str = "", **options: Unpack[WritingOptions]) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from charrnn.errors import CharrnnError
 from charrnn.library.signatures import PathOf, path_of
-from charrnn.storage.files import shown
+from charrnn.storage.files import is_same_file, shown
 
 if TYPE_CHECKING:
     from charrnn.model.model_file import Checkpoint
@@ -141,8 +141,8 @@ def _other_places(name: str) -> Iterator[str]:
         folder.rmdir()  # nothing could be written there either
 
 
-def write_model(checkpoint: "Checkpoint", path: PathOf, *, slim: bool, force: bool) -> None:
-    """Write a model file.
+def write_model(checkpoint: "Checkpoint", path: PathOf, *, slim: bool, force: bool, own: Path | None = None) -> None:
+    """Write a model file, perhaps over its ``own``.
 
     Raises CharrnnError if it cannot be written, if a file exists that is not to be replaced, that is not a model, or
     that is the text which the model was trained on.
@@ -151,9 +151,9 @@ def write_model(checkpoint: "Checkpoint", path: PathOf, *, slim: bool, force: bo
     from charrnn.text.ingest import written
 
     target, text = path_of(path), checkpoint.corpus
-    sources = text.get("sources", ())
-    outputs = written(text, sources)
-    require_unread(target, sources, byte_level=checkpoint.vocabulary.byte_level, outputs=outputs)
+    if checkpoint.vocabulary.byte_level and not (own and is_same_file(target, own)):  # else a model is no text
+        sources = text.get("sources", ())
+        require_unread(target, sources, byte_level=True, outputs=written(text, sources))
     require_replaceable(target)
     check_writable(target, force=force)
     save(target, replace(checkpoint, resume=None) if slim else checkpoint)

@@ -113,6 +113,8 @@ def test_the_library_writes_into_the_folder_of_the_text(books, options):
             again.save("books/half.npz", force=True)
         with raises("half.npz is a text that the run reads"):
             again.model.save("books/half.npz", force=True)
+        again.save("books/own.npz")
+        charrnn.load("books/own.npz").save("books/own.npz", force=True)
 
 
 def test_the_library_does_not_write_over_what_a_run_started_from(books, trained):

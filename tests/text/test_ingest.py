@@ -14,8 +14,16 @@ import numpy as np
 import pytest
 
 from charrnn.errors import CharrnnError
-from charrnn.text.ingest import read_again, read_corpus, read_stream, read_text, read_verbatim, require_learnable
-from charrnn.text.sources import is_read
+from charrnn.text.ingest import (
+    AnotherTextError,
+    read_again,
+    read_corpus,
+    read_stream,
+    read_text,
+    read_verbatim,
+    require_learnable,
+)
+from charrnn.text.sources import Known, is_read
 from charrnn.text.vocabulary import TEXT_BLOCK, Vocabulary
 from tests.helpers.errors import failure
 
@@ -490,3 +498,26 @@ def test_a_text_that_cannot_be_read_to_its_end_is_named(monkeypatch: pytest.Monk
     for read in (read_corpus, read_text, lambda paths: list(read_stream(paths[0], Vocabulary("ab")))):
         assert failure(read, ["-"]) == "standard input cannot be read: input/output error"
     assert failure(read_verbatim, "-", byte_level=False) == "standard input cannot be read: input/output error"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs pipes")
+def test_what_a_model_file_names_is_not_even_opened_if_it_is_not_the_text(write: Write, tmp_path: Path) -> None:
+    """Pipes, devices, files of the system, empty and larger files: opening or reading them could take forever."""
+    text, larger, empty = (Path(write(name, data)) for name, data in (("a", b"text"), ("b", b"texts"), ("c", b"")))
+    os.mkfifo(tmp_path / "pipe")
+    strange = [empty, tmp_path / "pipe", Path("/dev/null"), Path("/proc/self/status")]
+    strange += [path for path in (Path("/proc/kcore"), Path("/sys/kernel/uevent_helper")) if path.exists()]
+    for size in (4, None):
+        known = Known(size=size, safely=True)
+        assert known.may_have(text)
+        assert known.may_have(larger) == (size is None)
+        assert not any(map(known.may_have, strange))
+    assert all(map(Known(size=4).may_have, [*strange, larger]))
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    text.rename(folder / "a")
+    (folder / "larger").symlink_to(larger)
+    digest = hashlib.sha256(b"text").hexdigest()
+    assert read_corpus([str(folder)], known=Known((), digest, 4, safely=True)).size == 4
+    with pytest.raises(AnotherTextError):
+        read_corpus([str(folder)], known=Known((), digest, 4))
