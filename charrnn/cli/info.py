@@ -75,7 +75,8 @@ def _facts(model: str, checkpoint: "Checkpoint", bytes_on_disk: int) -> Iterator
     from charrnn.display.words import size, unknown_symbol
 
     architecture, vocabulary, text = checkpoint.architecture, checkpoint.vocabulary, checkpoint.corpus
-    symbols = f"{len(vocabulary.characters):,} characters: {_shown(vocabulary.characters)}"
+    count = len(vocabulary.characters) - bool(vocabulary.rare)
+    symbols = f"{count:,} characters: {_shown(vocabulary.characters)}"
     yield f"file:        {model}, {size(bytes_on_disk)}"
     yield f"model:       {architecture.description}, {architecture.parameter_count():,} parameters"
     seen = f", {len(vocabulary.seen)} of them in the text" * bool(vocabulary.seen)

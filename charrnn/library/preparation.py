@@ -3,8 +3,8 @@
 import io
 import math
 import shlex
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, get_args
@@ -19,6 +19,7 @@ from charrnn.storage.files import shown
 from charrnn.text.defaults import MOST_RARE
 from charrnn.text.holding_out import default_fraction
 from charrnn.text.ingest import AnotherTextError, Corpus, Watch, listed, read_corpus, written
+from charrnn.text.places import ADVICE
 from charrnn.text.sources import NOTHING, Known
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.legs import CHANGEABLE
@@ -142,9 +143,10 @@ def new_trainer(
         return own if source is None else common_vocabulary(source.vocabulary, own, remap=remap)
 
     separator = symbols.separator
-    corpus = texts.read(say, **asdict(symbols), vocabulary=choose)
-    if validation is not None:
-        corpus = replace(corpus, validation=texts.read_validation(corpus.vocabulary, symbols))
+    with _advising_remap(source is not None and not remap):
+        corpus = texts.read(say, **asdict(symbols), vocabulary=choose)
+        if validation is not None:
+            corpus = replace(corpus, validation=texts.read_validation(corpus.vocabulary, symbols))
     if corpus.documents == 1:
         raise CharrnnError(f"the whole text is one document: {separator[:60]!r} is not between any two parts of it")
     markup = None if corpus.vocabulary.byte_level else sentences.markup(corpus.sources)
@@ -161,6 +163,17 @@ def new_trainer(
     if shortened := sentences.short_text(trainer.streams.text.size, settings, trainer.settings):
         say(shortened)
     return trainer
+
+
+@contextmanager
+def _advising_remap(advised: bool) -> Iterator[None]:
+    """Advise --remap in an error for a character that the model does not know."""
+    try:
+        yield
+    except CharrnnError as error:
+        if not (advised and str(error).endswith(ADVICE)):
+            raise
+        raise CharrnnError(f"{str(error).removesuffix(ADVICE)}; add --remap to extend it") from None
 
 
 def resumed_trainer(path: str, texts: Texts, team: Team, say: Say, *, given: Given) -> Trainer:

@@ -8,14 +8,16 @@ from numpy.typing import NDArray
 from charrnn.cells.initial import initialize
 from charrnn.errors import CharrnnError
 from charrnn.model.model_file import Checkpoint
+from charrnn.text.near_forms import NearForms
 from charrnn.text.vocabulary import Vocabulary
 
 
 def common_vocabulary(model: Vocabulary, text: Vocabulary, *, remap: bool) -> Vocabulary:
     """Return the vocabulary for a new run from a model's weights.
 
-    A text whose characters are all in the model's vocabulary is encoded with it, and a text with others, too, if it has
-    the unknown symbol. Otherwise CharrnnError is raised, unless ``remap`` asks for the union of both vocabularies.
+    A text whose characters are all in the model's vocabulary is encoded with it, and a text with others, too, if these
+    can have near forms, or if it has the unknown symbol. Otherwise CharrnnError is raised, unless ``remap`` asks for
+    the union of both vocabularies.
     """
     if model.byte_level:  # of an old model, it is not known which bytes it has seen
         return replace(model, seen="".join(sorted({*model.seen, *text.seen})) if model.seen else "")
@@ -24,6 +26,10 @@ def common_vocabulary(model: Vocabulary, text: Vocabulary, *, remap: bool) -> Vo
     if model.rare == rare and (not unknown or (rare and not remap)):
         return model
     if not remap:
+        near = NearForms(model.characters)
+        unknown = [character for character in unknown if not near.may_read(character)]
+        if not unknown:
+            return model
         shown = ", ".join(repr(c) for c in unknown[:5]) + (" …" if len(unknown) > 5 else "")
         raise CharrnnError(
             f"the model's vocabulary lacks {len(unknown):,} of the text's characters ({shown}); "

@@ -18,7 +18,7 @@ from charrnn.storage.caches import UNUSED, forget, private_folder
 from charrnn.storage.files import reason, replacing, shown
 from charrnn.text.vocabulary import TEXT_BLOCK, Ids
 
-_FORMAT = 1  # increase it whenever the same text is encoded or stored in another way
+_FORMAT = 2  # increase it whenever the same text is encoded or stored in another way
 _SUFFIX = ".symbols"
 _END = 128  # bytes of the hexadecimal digest at the end of a file
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -14,7 +15,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from charrnn.errors import CharrnnError
+from charrnn.errors import CharrnnError, UnknownWarning
 from charrnn.text import encoded, passes
 from charrnn.text.defaults import MARK
 from charrnn.text.near_forms import NearForms
@@ -153,7 +154,7 @@ def read_corpus(
     A given ``vocabulary`` encodes the text, with ``unknown`` as in `Vocabulary.encode`, and decides whether symbols are
     bytes and what separates documents. Otherwise the vocabulary is made from the text; if ``vocabulary`` is a function,
     it gets this one and returns the one to encode with. Characters that occur fewer than ``rare`` times are then
-    unknown: see `Vocabulary`. An unknown symbol encodes all unknown characters.
+    unknown: see `Vocabulary`. An unknown symbol encodes all unknown characters; without it, near forms are read first.
 
     The text is read twice: for its SHA-256 and its characters, then to encode it. A text of more than ``large`` bytes
     is never in memory as a whole: it is encoded into the cache, memory-mapped, and reused the next time. As this takes
@@ -353,26 +354,37 @@ def _encoded(
     A large text that is in the cache is not read again.
     """
     lengths: list[int] = []
+    near = None if vocabulary.rare else vocabulary.near_forms("forms")
 
     def blocks() -> Iterator[Ids]:
         digest = hashlib.sha256()
         opened = passes.watched(found, digest, watch, "encoding")
-        yield from passes.symbols(opened, vocabulary, unknown, paths, lengths)
+        yield from passes.symbols(opened, vocabulary, unknown, paths, lengths, near)
         if digest.hexdigest() != sha256:
             raise CharrnnError(f"{listed(paths)} changed while it was being read")
+
+    def keep_ids() -> Ids:
+        ids = encoded.keep(key, vocabulary.dtype, blocks())
+        if near is not None and near.count:
+            encoded.keep(key_of_near, np.dtype(np.uint64), [np.array([near.count], np.uint64)])
+        return ids
 
     sizes = [source.size or 0 for source in found]
     if sum(sizes) <= large:
         return np.concatenate(list(blocks())), tuple(lengths)
     record = [sha256, sizes, asdict(vocabulary), unknown]
     key, key_of_lengths = encoded.key_of(record), encoded.key_of([*record, "lengths of files"])
-    ids = encoded.find(key, vocabulary.dtype)
+    key_of_near = encoded.key_of([*record, "near forms"])
+    ids, in_near_forms = encoded.find(key, vocabulary.dtype), encoded.find(key_of_near, np.dtype(np.uint64))
+    if ids is not None and in_near_forms is not None:
+        said = f"{in_near_forms[0]:,} characters of {listed(paths)} were read in near forms"
+        warnings.warn(said, UnknownWarning, stacklevel=2)
     if len(found) == 1:
-        ids = encoded.keep(key, vocabulary.dtype, blocks()) if ids is None else ids
+        ids = keep_ids() if ids is None else ids
         return ids, (ids.size,)
     kept = None if ids is None else encoded.find(key_of_lengths, np.dtype(np.uint64))
     if ids is None or kept is None:
-        ids = encoded.keep(key, vocabulary.dtype, blocks())
+        ids = keep_ids()
         kept = encoded.keep(key_of_lengths, np.dtype(np.uint64), [np.array(lengths, np.uint64)])
     return ids, tuple(kept.tolist())
 

@@ -96,6 +96,12 @@ class NearForms:
         size, done = self._ends[k - 1] if k else (0, 0)
         return done + at - size
 
+    def may_read(self, character: str) -> bool:
+        """Return whether an unknown character can have a near form, perhaps together with what is next to it."""
+        joined = _extends(character) or character in self._bases
+        joined = joined or any(single in self.known and character in sequence for sequence, single in SEQUENCES)
+        return joined or self._form(character) is not None
+
     def told(self, where: str) -> str:
         """Return a sentence on the characters that were read in near forms."""
         by_form: dict[str, list[str]] = {}

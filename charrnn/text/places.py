@@ -14,6 +14,8 @@ from charrnn.errors import CharrnnError
 # The start and the end of a document while a text is converted: code points that no UTF-8 text can contain.
 BEGIN, END = "\ud800", "\ud801"
 
+ADVICE = "; use --unknown skip to leave it out, or --unknown replace to replace it"  # the end of an error
+
 
 class Place:
     """The position in a text that comes in blocks, for messages about a character."""
@@ -61,7 +63,7 @@ class Place:
             what = f"byte 0x{ord(character):02X} {there} is not in the text that the model was trained on"
         else:
             what = f"{character!r} (U+{ord(character):04X}) {there} is not in the model's vocabulary{similar}"
-        return CharrnnError(f"{what}; use --unknown skip to leave it out, or --unknown replace to replace it")
+        return CharrnnError(f"{what}{ADVICE}")
 
 
 def code_points(text: str) -> NDArray[np.uint32]:

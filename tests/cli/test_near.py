@@ -7,9 +7,10 @@ import pytest
 
 import charrnn
 from charrnn.errors import UnknownWarning
+from charrnn.text.ingest import read_corpus
 from charrnn.text.vocabulary import Vocabulary
 from tests.helpers.commands import enter, refused
-from tests.helpers.model_files import untrained
+from tests.helpers.model_files import assert_same_bits, meta_of, untrained
 
 TYPED = '"I can\'t," sai\u0302d'
 READ = "“I can’t,” saîd"
@@ -116,3 +117,35 @@ def test_the_library_reads_near_forms(models):
         model.score(TYPED)
     with pytest.raises(charrnn.CharrnnError, match="near must be one of"):
         model.sample("a", near="nfc")
+
+
+def test_a_run_from_a_model_reads_near_forms(models, run, tmp_path, monkeypatch):
+    """As in every command; with --remap, their characters are added. A resumed run reads them again."""
+    monkeypatch.chdir(tmp_path)
+    Path("typed.txt").write_text(f"{TYPED}\n" * 30, encoding="utf-8")
+    Path("read.txt").write_text(f"{READ}\n" * 30, encoding="utf-8")
+    start = ("train", "--init-from", models[0], "--epochs", 1, "--seq-length", 8, "--quiet")
+    told = run(*start, "typed.txt", "-o", "typed.npz")
+    assert told.code == 0
+    assert "120 characters of typed.txt are unknown to the model and were read in a near form" in told.err
+    assert run(*start, "read.txt", "-o", "read.npz").said == ""
+    assert_same_bits("typed.npz", "read.npz")
+    resumed = run("train", "--resume", "typed.npz", "--epochs", 2, "--quiet", "-o", "resumed.npz")
+    assert (resumed.code, resumed.err.count("near form")) == (0, 1)
+    assert run(*start, "--remap", "typed.txt", "-o", "more.npz").said == ""
+    assert set(meta_of("more.npz")["vocabulary"]["characters"]) == {*READ, *TYPED, "\n"}
+    for text in (f"{READ}Ω\n", f"{READ}x\u0302\n"):  # a character without a near form, and a mark
+        Path("other.txt").write_text(text * 30, encoding="utf-8")
+        refused(run(*start, "other.txt", "-o", "no.npz"), "add --remap to extend it")
+    assert not Path("no.npz").exists()
+
+
+def test_near_forms_of_a_large_text(tmp_path):
+    """A text that is encoded in the cache is read from there the next time, and the note is the same."""
+    path, vocabulary = tmp_path / "typed.txt", Vocabulary.of(READ + "\n")
+    path.write_text(f"{TYPED}\n" * 9, encoding="utf-8")
+    for _ in range(2):
+        with pytest.warns(UnknownWarning, match="36 characters of .* read in"):
+            corpus = read_corpus([str(path)], vocabulary=vocabulary, large=10)
+        assert vocabulary.decode(corpus.ids) == f"{READ}\n" * 9
+        assert corpus.files == (corpus.ids.size,)
