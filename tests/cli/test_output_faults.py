@@ -15,7 +15,7 @@ from charrnn.cli import COMMANDS, group
 from tests.helpers import ROOT
 from tests.helpers.commands import ERROR
 
-faults = pytest.importorskip("tests.helpers.faults", reason="for POSIX systems", exc_type=ImportError)
+faults = pytest.importorskip("tests.helpers.faults", reason="for POSIX systems")
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /dev/full, and pipes of a size")
 
