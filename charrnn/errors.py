@@ -8,8 +8,12 @@ class CharrnnError(Exception):
     """
 
 
-class UnknownWarning(UserWarning):
-    """A note that characters of a text are unknown to a model, and were skipped or replaced.
+class TextWarning(UserWarning):
+    """A note on how a text is read: its encoding, and files that are left out.
 
     The command line prints it as ``charrnn: …``.
     """
+
+
+class UnknownWarning(TextWarning):
+    """A note that characters of a text are unknown to a model, and were skipped or replaced."""

@@ -51,6 +51,8 @@ def model(cell="lstm", *, moments=2, slim=False, byte_level=False, separator="",
     progress = {"step": 17, "seconds": 0.1 + 0.2, "best_loss": None}
     text: dict[str, object] = {"sources": ["naïve.txt", "byte \udcff.txt"], "sha256": "ab" * 32, "characters": 1234}
     text |= {"bytes": 1240, "outputs": {"naïve.txt": ["m.npz", "m.jsonl"]}}
+    text |= {"encodings": [["cp1252", 1], ["", 2], ["utf-8", 1]]}
+    text |= {"skipped": {"files": 2, "examples": [["a.bin", "a binary file"]]}}
     checkpoint = Checkpoint(
         architecture,
         vocabulary,
@@ -247,7 +249,10 @@ ZIPS = {
     "without-the-last-byte": (lambda data: data[:-1], LISTING),
     "without-a-directory": (lambda data: data[: struct.unpack("<I", data[-6:-2])[0]], LISTING),
     "first-bytes-only": (lambda data: b"PK\3\4" + bytes(100), LISTING),
-    "directory-only": (lambda data: b"PK\3\4" + data[struct.unpack("<I", data[-6:-2])[0] :], "does not start|list of"),
+    "directory-only": (
+        lambda data: b"PK\3\4" + data[struct.unpack("<I", data[-6:-2])[0] :],
+        "does not start|list of|claims",
+    ),
     "script-before": (lambda data: shifted(data, b"#!/bin/sh\nrm -rf ~\n"), NO_NPZ),
     "other-file-before": (lambda data: b"PK\3\4" + b"\0" * 60 + data, "does not start at"),
     "model-before": (lambda data: data + data, "does not start at"),
@@ -610,6 +615,22 @@ META = {
     "rare-true": (put("vocabulary", value=SYMBOL | {"rare": True}), "'rare' in its entry"),
     "four-million-characters": (put("vocabulary", "characters", value="\U0001f600" * 1_200_000), "is too long"),
     "endless-separator": (put("vocabulary", "separator", value="ab" * 1_000_000), "is too long"),
+    "encodings-of-another-type": (put("corpus", "encodings", value={"cp1252": 1}), "encodings"),
+    "an-encoding-without-a-count": (put("corpus", "encodings", value=[["cp1252"]]), "encodings"),
+    "an-encoding-of-no-files": (put("corpus", "encodings", value=[["cp1252", 0]]), "encodings"),
+    "an-encoding-that-is-a-module": (put("corpus", "encodings", value=[["os.path", 1]]), "encodings"),
+    "an-encoding-that-is-no-text": (put("corpus", "encodings", value=[["rot13", 1]]), "encodings"),
+    "an-encoding-of-a-list": (put("corpus", "encodings", value=[[[], 1]]), "encodings"),
+    "an-encoding-of-the-validation-text": (
+        put("corpus", "validation", "encodings", value=[["cp1252", True]]),
+        "encodings",
+    ),
+    "files-left-out-of-another-type": (put("corpus", "skipped", value=[]), "skipped"),
+    "fewer-files-left-out-than-examples": (
+        put("corpus", "skipped", value={"files": 0, "examples": [["a", "b"]]}),
+        "examples",
+    ),
+    "a-file-left-out-without-a-reason": (put("corpus", "skipped", value={"files": 1, "examples": [["a"]]}), "examples"),
     "history-of-numbers": (put("history", value=[1]), "history"),
     "history-of-nothing": (put("history", value=[{}, None]), "history"),
 }

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 import click
 
 from charrnn.display.standard_streams import Stream, standard_streams
-from charrnn.errors import CharrnnError, UnknownWarning
+from charrnn.errors import CharrnnError, TextWarning, UnknownWarning
 from charrnn.version import __version__
 
 COMMANDS = ("train", "sample", "play", "fill", "eval", "info", "trace", "gradients", "corpus", "cells", "bench")
@@ -114,9 +114,10 @@ def _exit_code(arguments: list[str], output: Stream) -> int:
 
 @contextmanager
 def _warnings_as_notes() -> Iterator[None]:
-    """Print warnings of unknown characters as notes on stderr, during the block."""
+    """Print warnings about texts as notes on stderr, during the block."""
     with warnings.catch_warnings():
         warnings.showwarning = partial(_show_warning, warnings.showwarning)
+        warnings.simplefilter("default", TextWarning)  # once, even if a text is read for each of several models
         warnings.simplefilter("always", UnknownWarning)
         yield
 
@@ -124,8 +125,8 @@ def _warnings_as_notes() -> Iterator[None]:
 def _show_warning(
     usual: Callable[..., None], message: Warning | str, category: type[Warning], *place: Any, **named: Any
 ) -> None:
-    """Print a warning of unknown characters as a note on stderr; others as Python does."""
-    if not issubclass(category, UnknownWarning):
+    """Print a warning about a text as a note on stderr; others as Python does."""
+    if not issubclass(category, TextWarning):
         usual(message, category, *place, **named)
         return
     from charrnn.display.console import note

@@ -13,6 +13,7 @@ from charrnn.cli.options import (
     Input,
     Whole,
     copied_options,
+    encoding_option,
     given,
     model_argument,
     scored_unknown_options,
@@ -49,6 +50,7 @@ class EvalOptions:
     threads: int | None
     unknown: str
     near: str
+    encoding: str
     given: frozenset[str]
 
     @property
@@ -85,6 +87,7 @@ class EvalOptions:
 @format_options
 @threads_option
 @scored_unknown_options
+@encoding_option
 @click.pass_context
 def command(ctx: click.Context, /, **values: Any) -> None:
     """Measure how well MODEL predicts a text: a file, a folder, or standard input (-), of any length.
@@ -141,7 +144,15 @@ def command(ctx: click.Context, /, **values: Any) -> None:
         elif options.per_line or options.top:
             per_line(lines(pieces, model.vocabulary, alone=options.alone), model.vocabulary, options.top, form)
         elif options.copied is not None:
-            copied(pieces, model.vocabulary, options.unknown, options.copied, options.copied_run, form, near)
+            copied(
+                pieces,
+                model.vocabulary,
+                options.unknown,
+                (options.copied, options.encoding),
+                options.copied_run,
+                form,
+                near,
+            )
         else:
             whole(pieces, model.vocabulary, options.unknown, form, near)
 
@@ -198,7 +209,14 @@ def _scored(
     from charrnn.text.ingest import name_of, read_stream
 
     rule = options.unknown
-    blocks = read_stream(text, model.vocabulary, unknown=MARK if rule != "error" else rule, near=near, source=source)
+    blocks = read_stream(
+        text,
+        model.vocabulary,
+        unknown=MARK if rule != "error" else rule,
+        near=near,
+        encoding=options.encoding,
+        source=source,
+    )
     return model.score_blocks(blocks, team, name_of(text), rule, alone=options.alone)
 
 

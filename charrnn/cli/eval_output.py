@@ -56,12 +56,15 @@ def copied(
     pieces: "Iterable[Scored]",
     vocabulary: "Vocabulary",
     rule: str,
-    corpus: str,
+    source: tuple[str, str],
     run: int,
     form: str,
     near: "NearForms | None" = None,
 ) -> None:
-    """Print the figures of a text, as `whole` does, and its copied share."""
+    """Print the figures of a text, as `whole` does, and the share that is copied from a source.
+
+    The ``source`` is the path of a corpus and its encoding, if that is named.
+    """
     import numpy as np
 
     from charrnn.display.words import harmless
@@ -70,7 +73,8 @@ def copied(
     from charrnn.reading.scoring import total
     from charrnn.text.ingest import name_of
 
-    compare = comparison(corpus, vocabulary)
+    corpus, encoding = source
+    compare = comparison(corpus, vocabulary, encoding)
     kept: list[Ids] = []
     score = total(keeping(pieces, kept), vocabulary.boundary, vocabulary.unknown_symbol, near=near)
     found = compare([np.concatenate(kept)], run)

@@ -17,6 +17,7 @@ from charrnn.cli.options import (
     Number,
     Whole,
     allow_unknown_option,
+    encoding_option,
     given,
     model_argument,
     note_escapes,
@@ -52,6 +53,7 @@ class FillOptions:
     unknown: str
     near: str
     allow_unknown: bool
+    encoding: str
     given: frozenset[str]
 
     @property
@@ -98,6 +100,7 @@ class FillOptions:
 @format_options
 @unknown_options
 @allow_unknown_option
+@encoding_option
 @click.pass_context
 def command(ctx: click.Context, /, **values: Any) -> None:
     """Fill the gaps in TEXT, or in standard input (-), with a MODEL that was trained with --bidirectional.
@@ -149,6 +152,8 @@ def _check_usage(options: FillOptions) -> str:
         raise click.UsageError("Give --best or --temp, not both; with --temp, --count says how many to draw.")
     if drawn and "beam" in options.given:
         raise click.UsageError("Give --beam or --temp, not both: --beam is for the search, and --temp draws at random.")
+    if options.encoding and not options.from_stdin:
+        raise click.UsageError("--encoding is for a text from standard input.")
     if options.text is None and (sys.stdin is None or sys.stdin.isatty()):
         raise click.UsageError("Give a text with gaps, or - for standard input.")
     return chosen(options.as_json, options.as_tsv)
@@ -164,7 +169,7 @@ def _gapped(options: FillOptions, model: "OpenedModel") -> "Gapped":
 
     vocabulary, text = model.vocabulary, options.text
     if options.from_stdin or text is None:
-        text = read_verbatim("-", byte_level=vocabulary.byte_level)
+        text = read_verbatim("-", byte_level=vocabulary.byte_level, encoding=options.encoding)
     else:
         if options.mark not in text and _is_file(text):
             raise CharrnnError(

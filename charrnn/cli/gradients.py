@@ -10,7 +10,7 @@ import click
 
 from charrnn.cells.table import ACTIVATIONS
 from charrnn.cli.models import compile_noticed, open_model, team_of
-from charrnn.cli.options import Input, Whole, given, threads_option, unknown_options
+from charrnn.cli.options import Input, Whole, encoding_option, given, threads_option, unknown_options
 from charrnn.cli.targets import model_sources, refuse_sources
 from charrnn.errors import CharrnnError
 
@@ -40,6 +40,7 @@ class GradientsOptions:
     threads: int | None
     unknown: str
     near: str
+    encoding: str
     given: frozenset[str]
 
 
@@ -75,6 +76,7 @@ class GradientsOptions:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one object per line, with all measurements.")
 @threads_option
 @unknown_options
+@encoding_option
 @click.pass_context
 def command(ctx: click.Context, /, **values: Any) -> None:
     """Measure how far back a network can learn from TEXT: a file, a folder or standard input (-).
@@ -169,7 +171,8 @@ def _trained(path: str, name: str, options: GradientsOptions, source: BinaryIO |
     """Open a model, and read the text with its vocabulary."""
     from charrnn.cli.gradients_output import Subject
     from charrnn.display.console import note
-    from charrnn.text.ingest import beginning, read_stream
+    from charrnn.text.encoded import beginning
+    from charrnn.text.ingest import read_stream
     from charrnn.training.settings import Settings
 
     model = open_model(path)
@@ -177,7 +180,9 @@ def _trained(path: str, name: str, options: GradientsOptions, source: BinaryIO |
         read = [*model_sources(model), (options.text, "the text that is read")]
         refuse_sources(options.png, read, "--png", byte_level=model.vocabulary.byte_level)
     near = model.vocabulary.near_forms(options.near)
-    blocks = read_stream(options.text, model.vocabulary, unknown=options.unknown, near=near, source=source)
+    blocks = read_stream(
+        options.text, model.vocabulary, unknown=options.unknown, near=near, encoding=options.encoding, source=source
+    )
     ids = beginning(blocks, CHARACTERS_READ)
     try:
         settings = Settings.of(model.checkpoint.training)
@@ -195,11 +200,14 @@ def _untrained(options: GradientsOptions, source: BinaryIO | None) -> "Iterator[
     from charrnn.cli.gradients_output import Subject
     from charrnn.model.network import Network
     from charrnn.text.ingest import read_corpus
+    from charrnn.text.sources import Known
     from charrnn.training.settings import Settings
 
     if source is not None:
         source.seek(0)
-    corpus = read_corpus([options.text if source is None else "-"], stdin=source)
+    corpus = read_corpus(
+        [options.text if source is None else "-"], stdin=source, known=Known(encoding=options.encoding)
+    )
     symbols, ids = len(corpus.vocabulary), corpus.ids[:CHARACTERS_READ]
     for cell in options.cells:
         own = options.activation if "activation" in cell_named(cell).options else None

@@ -89,6 +89,7 @@ def _facts(model: str, checkpoint: "Checkpoint", bytes_on_disk: int) -> Iterator
         yield f"text:        {', '.join(map(str, text['sources']))}: {text['characters']:,} characters"
         if text["sha256"]:  # the text of an online run is not kept
             yield f"             SHA-256 {text['sha256']}"
+        yield from _files_read(text)
         if held := text.get("held_out"):
             yield f"validation:  {held['characters']:,} characters: {held['source']}"
     if training := checkpoint.training:
@@ -97,6 +98,24 @@ def _facts(model: str, checkpoint: "Checkpoint", bytes_on_disk: int) -> Iterator
         for leg in training.get("legs", []):
             changed = (f"{name} {value}" for name, value in leg.items() if name != "epoch")
             yield f"             from epoch {leg['epoch']:.2f} on: {', '.join(changed)}"
+
+
+def _files_read(text: dict[str, Any]) -> Iterator[str]:
+    """Yield lines on the encodings of a text's files, and on files that were left out."""
+    from charrnn.text.decoding import shown_encoding
+
+    counts: dict[str, int] = {}
+    for encoding, count in text.get("encodings", []):
+        if encoding:
+            counts[encoding] = counts.get(encoding, 0) + count
+    if counts:
+        alone = sum(counts.values()) == 1
+        read = (shown_encoding(encoding) + f" ({count:,} files)" * (not alone) for encoding, count in counts.items())
+        yield f"             read as {', '.join(read)}".replace("(1 files)", "(1 file)")
+    if skipped := text.get("skipped"):
+        yield f"left out:    {skipped['files']:,} file{'s' * (skipped['files'] != 1)}"
+        for path, reason in skipped["examples"]:
+            yield f"             {path}: {reason}"
 
 
 def _points(history: list[dict[str, Any]]) -> list[tuple[float, float, float | None]]:

@@ -117,6 +117,31 @@ class EscapedText(click.ParamType):  # type: ignore[type-arg, unused-ignore]
         return re.sub(r"\\([nt\\])", lambda match: self.escapes[match[1]], value)
 
 
+class EncodingName(click.ParamType):  # type: ignore[type-arg, unused-ignore]
+    """The name of an encoding, such as windows-1252. Its value is Python's name."""
+
+    name = "encoding"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return Python's name; raise click.BadParameter for anything else."""
+        from charrnn.text.decoding import codec
+
+        if not value:  # the default
+            return ""
+        try:
+            return codec(value)
+        except CharrnnError as error:
+            self.fail(f"{error}.", param, ctx)
+
+
+encoding_option = click.option(
+    "--encoding",
+    type=EncodingName(),
+    default="",
+    metavar="NAME",
+    help="Encoding of the texts, such as windows-1252, if it is not detected.",
+)
+
 ESCAPES = r"\n is a line break, \t a tab and \\ a backslash"
 
 

@@ -16,6 +16,7 @@ from charrnn.cli.options import (
     allow_unknown_option,
     control_options,
     copied_options,
+    encoding_option,
     given,
     model_argument,
     note_escapes,
@@ -74,6 +75,7 @@ NOVEL = f"Write only samples that are not in CORPUS, which can have up to {MOST_
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per sample.")
 @unknown_options
 @allow_unknown_option
+@encoding_option
 @click.pass_context
 def command(ctx: click.Context, /, **values: Any) -> None:
     """Write text with a trained MODEL, character by character.
@@ -115,7 +117,7 @@ def command(ctx: click.Context, /, **values: Any) -> None:
     compare = _comparison(options, model.vocabulary)
     output = output_for(options, model.vocabulary, compare)
     prime = _read_prime(options, sampler, model.vocabulary, output)
-    accept = None if options.novel is None else novel_to(options.novel, model.vocabulary, prime)
+    accept = None if options.novel is None else novel_to(options.novel, model.vocabulary, prime, options.encoding)
     seed, count = fresh_seed() if options.seed is None else options.seed, options.count
     number = -1
     with Team(min(count, processors())) if count > 1 else nullcontext() as team:
@@ -133,7 +135,7 @@ def _comparison(options: SampleOptions, vocabulary: "Vocabulary") -> "Comparison
         return None
     from charrnn.reading.copying import comparison
 
-    return comparison(options.copied, vocabulary)
+    return comparison(options.copied, vocabulary, options.encoding)
 
 
 def _check_usage(options: SampleOptions) -> None:
@@ -150,6 +152,8 @@ def _check_usage(options: SampleOptions) -> None:
     need(not (options.surprise and options.as_json), "Give --surprise or --json, not both.")
     inputs = [options.prime, options.prime_file, options.novel, options.copied]
     need(inputs.count("-") <= 1, "Standard input (-) can be read only once.")
+    named = [path for path in inputs[1:] if path is not None]
+    need(not options.encoding or bool(named) or options.prime == "-", "--encoding is for a text from a file or a pipe.")
     several = options.count > 1 or options.novel is not None
     need(options.controls.temperature > 0.0 or not several, "At --temp 0, all samples are the same; raise --temp.")
 
@@ -186,13 +190,15 @@ def _read_prime(
     if path is None:
         blocks: Iterable[Ids] = [typed_prime(options.prime or "", vocabulary, options.unknown, options.near)]
     else:
-        blocks = stored_prime(path, vocabulary, options.unknown, options.near)
+        blocks = stored_prime(path, vocabulary, options.unknown, options.near, options.encoding)
     if options.reads_prime_once:
         return read_prime(sampler, vocabulary, blocks, write=None if options.no_prime else output.go_on)
     return read_prime(sampler, vocabulary, blocks, keep=not options.no_prime or options.novel is not None)
 
 
-def novel_to(path: str, vocabulary: "Vocabulary", prime: "Ids", *, most: int = MOST_OF_CORPUS) -> Callable[[str], bool]:
+def novel_to(
+    path: str, vocabulary: "Vocabulary", prime: "Ids", encoding: str = "", *, most: int = MOST_OF_CORPUS
+) -> Callable[[str], bool]:
     """Return a test whether a sample is not in a corpus.
 
     The corpus has at most `most` characters.
@@ -200,6 +206,8 @@ def novel_to(path: str, vocabulary: "Vocabulary", prime: "Ids", *, most: int = M
     from charrnn.text.ingest import read_text
     from charrnn.writing.samples import novelty
 
-    corpus = read_text([path], byte_level=vocabulary.byte_level, separator=vocabulary.separator, most=most)
+    corpus = read_text(
+        [path], byte_level=vocabulary.byte_level, separator=vocabulary.separator, encoding=encoding, most=most
+    )
     text = corpus if isinstance(corpus, str) else corpus.decode("latin-1")
     return novelty(text, vocabulary, vocabulary.spell(prime))

@@ -27,6 +27,7 @@ class SampleOptions:
     unknown: str
     near: str
     allow_unknown: bool
+    encoding: str
     given: frozenset[str]
 
     @property

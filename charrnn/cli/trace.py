@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from charrnn.cli.models import compile_reading, open_model
-from charrnn.cli.options import Input, Whole, model_argument, unknown_options
+from charrnn.cli.options import Input, Whole, encoding_option, model_argument, unknown_options
 from charrnn.cli.records import chosen, format_options
 from charrnn.cli.targets import model_sources, refuse_sources
 from charrnn.errors import CharrnnError
@@ -37,6 +37,7 @@ class TraceOptions:
     as_tsv: bool
     unknown: str
     near: str
+    encoding: str
 
 
 @click.command(short_help="Find units of a model that follow features of a text.")
@@ -65,6 +66,7 @@ class TraceOptions:
 )
 @format_options
 @unknown_options
+@encoding_option
 def command(**values: Any) -> None:
     """Find which of MODEL's units follow features of TEXT, a file or standard input (-).
 
@@ -98,7 +100,7 @@ def command(**values: Any) -> None:
     model = open_model(options.model, left_to_right=True)
     _check_sources(options, model_sources(model), byte_level=model.vocabulary.byte_level)
     unit = None if options.unit_name is None else unit_named(model.architecture, options.unit_name)
-    ids = read_traced(options.text, model.vocabulary, options.length, options.unknown, options.near)
+    ids = read_traced(options.text, model.vocabulary, options.length, options.unknown, options.near, options.encoding)
     compile_reading(model)
     found, left_out = follow(model.network, ids, _seen(ids, model.vocabulary), unit)
     if unit is None and not found:
@@ -146,6 +148,7 @@ def read_traced(
     length: int,
     unknown: str = "error",
     near: str = "none",
+    encoding: str = "",
     *,
     most: int = MOST_TRACED,
 ) -> "Ids":
@@ -153,9 +156,10 @@ def read_traced(
 
     Raises CharrnnError if all are more than `most`.
     """
-    from charrnn.text.ingest import beginning, name_of, read_stream
+    from charrnn.text.encoded import beginning
+    from charrnn.text.ingest import name_of, read_stream
 
-    blocks = read_stream(path, vocabulary, unknown=unknown, near=vocabulary.near_forms(near))
+    blocks = read_stream(path, vocabulary, unknown=unknown, near=vocabulary.near_forms(near), encoding=encoding)
     ids = beginning(blocks, length or most + 1)
     if ids.size > most:
         raise CharrnnError(

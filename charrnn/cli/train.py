@@ -48,7 +48,7 @@ def command(ctx: click.Context, /, **values: Any) -> None:
     options = TrainOptions(given=given(ctx), **values)
     check_usage(options, ctx.command.params)
     from charrnn.cli.train_online import learn
-    from charrnn.cli.train_preparation import new_run, notes, online_run, resumed_run
+    from charrnn.cli.train_preparation import new_run, notes, online_run, resumed_run, tell_skipped
     from charrnn.cli.train_session import train
     from charrnn.model.model_file import require_replaceable
     from charrnn.model.team import Team
@@ -72,6 +72,8 @@ def command(ctx: click.Context, /, **values: Any) -> None:
         else:
             trainer = resumed_run(resume, options, team) if resume else new_run(options, team)
             _check_targets(options, trainer.corpus)
+            if options.quiet:  # what is left out is not silent
+                tell_skipped(trainer.corpus)
             code = train(trainer, options, stack.enter_context(Log(options.log, append=resume is not None)))
     ctx.exit(code)
 

@@ -7,7 +7,17 @@ from typing import Any
 import click
 
 from charrnn.cells.table import ACTIVATIONS, CELLS, MAXIMUM_HIDDEN
-from charrnn.cli.options import ESCAPES, Duration, EscapedText, Input, Number, Whole, layers_option, threads_option
+from charrnn.cli.options import (
+    ESCAPES,
+    Duration,
+    EscapedText,
+    Input,
+    Number,
+    Whole,
+    encoding_option,
+    layers_option,
+    threads_option,
+)
 from charrnn.text.defaults import FRACTION, MOST_RARE, UNKNOWN, USUAL_MOST
 from charrnn.training.rules import GRADIENTS, OPTIMIZERS, SCHEDULES
 
@@ -51,6 +61,7 @@ class TrainOptions:
     seed: int
     threads: int | None
     byte_level: bool
+    encoding: str
     separator: str | None
     rare: int | None
     save_every: float
@@ -238,6 +249,7 @@ OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option(
         "--bytes", "byte_level", is_flag=True, help="Read bytes instead of characters, from files of any kind."
     ),
+    encoding_option,
     click.option(
         "--documents",
         "separator",

@@ -14,7 +14,7 @@ from charrnn.library.keywords import SETTINGS
 
 if TYPE_CHECKING:
     from charrnn.model.team import Team
-    from charrnn.text.ingest import Watch
+    from charrnn.text.ingest import Corpus, Watch
     from charrnn.training.online import OnlineTrainer
     from charrnn.training.trainer import Trainer
 
@@ -31,7 +31,7 @@ def new_run(options: TrainOptions, team: "Team") -> "Trainer":
     if source is not None and "byte_level" in options.given and not source.vocabulary.byte_level:
         raise click.UsageError("With --init-from, the model decides --bytes; leave that out.")
     symbols = Symbols(options.byte_level, _separator(options.separator), options.rare or 0)
-    known = Known((*_outputs(options), *replaced_outputs(options)))
+    known = Known((*_outputs(options), *replaced_outputs(options)), encoding=options.encoding)
     validate, say = () if options.validate is None else (options.validate,), notes(options)
     with _watching(options) as watch:
         texts = Texts(options.corpus, watch=watch, validate=validate, known=known)
@@ -78,7 +78,7 @@ def resumed_run(path: str, options: TrainOptions, team: "Team") -> "Trainer":
 def replaced_outputs(options: TrainOptions) -> tuple[str, ...]:
     """Return what an earlier run wrote into the folders of its text, if its model is replaced now."""
     from charrnn.model.model_file import load
-    from charrnn.text.ingest import written
+    from charrnn.text.sources import written
 
     if any(Path(path).is_dir() for path in options.texts) and Path(options.target).is_file():
         with suppress(CharrnnError):  # it can be damaged
@@ -117,6 +117,15 @@ def notes(options: TrainOptions) -> Callable[[str], None]:
     from charrnn.display.console import note
 
     return (lambda sentence: None) if options.quiet else note
+
+
+def tell_skipped(corpus: "Corpus") -> None:
+    """Print how many files were left out, which --quiet does not silence."""
+    from charrnn.display.console import note
+
+    texts = (corpus, corpus.validation) if corpus.validation else (corpus,)
+    if count := sum(len(text.skipped) for text in texts):
+        note(f"{count:,} file{'s are' if count > 1 else ' is'} left out; charrnn info names them")
 
 
 def _separator(documents: str | None) -> str:

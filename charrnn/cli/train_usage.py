@@ -35,6 +35,7 @@ ENDLESS = {
     "bidirectional",
     "byte_level",
     "dropout",
+    "encoding",
     "epochs",
     "layers",
     "learned_state",
@@ -65,6 +66,8 @@ def check_usage(options: TrainOptions, params: Sequence[click.Parameter]) -> Non
 
     if {"validate", "val_fraction"} <= given:
         raise click.UsageError("Give --validate or --val-fraction, not both.")
+    if {"byte_level", "encoding"} <= given:
+        raise click.UsageError("Give --bytes or --encoding, not both.")
     if {"resume", "init_from"} <= given:
         raise click.UsageError("Give --resume or --init-from, not both.")
     if options.remap and not options.init_from:

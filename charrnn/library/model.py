@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from functools import cached_property
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from charrnn.errors import CharrnnError
 from charrnn.library.keywords import Near, ScoredUnknown, Unknown, WritingOptions, controls_of, seed_of
-from charrnn.library.one_text import Text, read, require_unknown
+from charrnn.library.one_text import Text, read, require_unknown, scored
 from charrnn.library.opened import OpenedModel
 from charrnn.library.saving import whole, write_model
 from charrnn.library.signatures import PathOf, path_of, public
@@ -22,9 +21,6 @@ from charrnn.library.terms import in_terms, quoted, warn
 from charrnn.model import model_file
 from charrnn.model.model_file import Checkpoint
 from charrnn.storage.files import shown
-from charrnn.text.defaults import MARK, SCORED_UNKNOWN
-from charrnn.text.ingest import name_of
-from charrnn.text.near_forms import NearForms
 from charrnn.text.vocabulary import Ids, Vocabulary
 from charrnn.writing.controls import BEAM, Controls
 
@@ -33,8 +29,6 @@ if TYPE_CHECKING:  # what needs the kernels is imported when it is used: opening
     from numpy.typing import NDArray
 
     from charrnn.model.network import Network
-    from charrnn.model.team import Team
-    from charrnn.reading.losses import Scored
     from charrnn.reading.scoring import Character, Score
     from charrnn.writing.completion import Completion
     from charrnn.writing.sampler import Sampler
@@ -151,7 +145,8 @@ class Model:
         allow_unknown=False  after training with ``rare``: also write �, where the model predicts it
         near="forms"        how to read them before: "none", as characters that look like them, or "case": in any case
 
-        `samples` writes several texts. Only the command has prime_file, novel, copied, copied_run, surprise and json.
+        `samples` writes several texts. Only the command has prime_file, novel, copied, copied_run, encoding,
+        surprise and json.
 
         Raises CharrnnError for a value out of range, for an unknown character in the prime, and for a bidirectional
         model; TypeError for an unknown option, and for a value of the wrong type.
@@ -216,7 +211,13 @@ class Model:
 
     @public
     def score(
-        self, text: Text, *, unknown: ScoredUnknown = "error", near: Near = "none", threads: int | None = None
+        self,
+        text: Text,
+        *,
+        unknown: ScoredUnknown = "error",
+        near: Near = "none",
+        encoding: str | None = None,
+        threads: int | None = None,
     ) -> Score:
         """Return how well the model predicts a text: bits and nats per character, and perplexity.
 
@@ -231,7 +232,7 @@ class Model:
 
         with Team.of(threads, warn) as team:
             forms, vocabulary = self.vocabulary.near_forms(near), self.vocabulary
-            pieces = self._scored(text, unknown, forms, team)
+            pieces = scored(self._opened, text, unknown, forms, encoding, team)
             return total(pieces, vocabulary.boundary, vocabulary.unknown_symbol, near=forms)
 
     @public
@@ -252,7 +253,13 @@ class Model:
 
     @public
     def per_character(
-        self, text: Text, *, unknown: ScoredUnknown = "error", near: Near = "none", threads: int | None = None
+        self,
+        text: Text,
+        *,
+        unknown: ScoredUnknown = "error",
+        near: Near = "none",
+        encoding: str | None = None,
+        threads: int | None = None,
     ) -> list[Character]:
         """Return a record of each character of a text: its position and its bits.
 
@@ -262,12 +269,14 @@ class Model:
         from charrnn.reading.scoring import Character, characters
 
         with Team.of(threads, warn) as team:
-            pieces = self._scored(text, unknown, self.vocabulary.near_forms(near), team)
+            pieces = scored(self._opened, text, unknown, self.vocabulary.near_forms(near), encoding, team)
             found = characters(pieces, self.vocabulary)
             return [Character(*fields) for fields in found]
 
     @public
-    def states(self, text: Text, *, unknown: Unknown = "error", near: Near = "forms") -> dict[str, NDArray[np.float32]]:
+    def states(
+        self, text: Text, *, unknown: Unknown = "error", near: Near = "forms", encoding: str | None = None
+    ) -> dict[str, NDArray[np.float32]]:
         """Return all states and gates after each of N characters, as arrays [N, H].
 
         The names are the cell's: an LSTM has h, c, i, f, o and g, and in its second layer 2.h and so on;
@@ -278,7 +287,7 @@ class Model:
         from charrnn.reading import tracing
 
         require_unknown(unknown)
-        blocks = read(text, self.vocabulary, unknown, self.vocabulary.near_forms(near))
+        blocks = read(text, self.vocabulary, unknown, self.vocabulary.near_forms(near), encoding)
         ids = np.concatenate([np.zeros(0, self.vocabulary.dtype), *blocks])
         found = tracing.states(self._opened.network, ids)
         if self.vocabulary.boundary is None:
@@ -342,12 +351,6 @@ class Model:
                 f"the temperature must be more than 0, not {temp:g}; without temp, the best is filled in"
             )
         return [Completion.of(gapped, filling, self.vocabulary) for filling in found]
-
-    def _scored(self, text: Text, unknown: str, near: NearForms | None, team: Team) -> Iterator[Scored]:
-        name = "the text" if isinstance(text, str | bytes) else name_of(os.fspath(text))
-        require_unknown(unknown, SCORED_UNKNOWN)
-        blocks = read(text, self.vocabulary, unknown if unknown == "error" else MARK, near)
-        return self._opened.score_blocks(blocks, team, name, unknown)
 
     def _asked(self, function: str, prime: str, options: WritingOptions) -> tuple[Ending, Sampler, Ids, int]:
         """Return the ending of texts, a sampler that has read the prime, the prime to show, and the seed."""

@@ -18,9 +18,9 @@ from charrnn.model.transfer import common_vocabulary, starting_weights
 from charrnn.storage.files import shown
 from charrnn.text.defaults import MOST_RARE
 from charrnn.text.holding_out import default_fraction
-from charrnn.text.ingest import AnotherTextError, Corpus, Watch, listed, read_corpus, written
+from charrnn.text.ingest import AnotherTextError, Corpus, Listener, Watch, listed, read_corpus
 from charrnn.text.places import ADVICE
-from charrnn.text.sources import NOTHING, Known
+from charrnn.text.sources import NOTHING, Known, files_read, written
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.legs import CHANGEABLE
 from charrnn.training.settings import Settings, default_epochs, default_lr, default_seq_length
@@ -68,9 +68,9 @@ class Texts:
         """Read the texts as `read_corpus` does, with its options."""
         stdin = None if self.data is None else io.BytesIO(self.data)
         watch = self.watch or _said_once(say)
-        return read_corpus(self.paths, stdin=stdin, on_large=watch, known=self.known, **options)
+        return read_corpus(self.paths, stdin=stdin, known=self.known, listener=Listener(say, watch), **options)
 
-    def read_validation(self, vocabulary: Vocabulary | None, symbols: Symbols) -> Corpus | None:
+    def read_validation(self, say: Say, vocabulary: Vocabulary | None, symbols: Symbols) -> Corpus | None:
         """Read the validation text, if there is one.
 
         Its vocabulary is the given one, or its own.
@@ -85,6 +85,7 @@ class Texts:
             separator=symbols.separator,
             vocabulary=vocabulary,
             known=self.known,
+            listener=Listener(say),
         )
 
     def again(self, path: str, record: Mapping[str, Any], *, validate: bool = False) -> "Texts":
@@ -95,9 +96,14 @@ class Texts:
         named = self.validate if validate else self.paths
         paths = named or _remembered(path, record.get("sources"))
         outputs = (*self.known.outputs, path, *written(record, paths))
-        known = Known(outputs, str(record.get("sha256")), record.get("bytes"), safely=not named)
+        sha256, size = str(record.get("sha256")), record.get("bytes")
+        known = Known(outputs, sha256, size, safely=not named, files_read=files_read(record))
         texts = replace(self, known=known)
         return replace(texts, validate=paths) if validate else replace(texts, paths=paths)
+
+
+def nothing(sentence: str) -> None:
+    """Say nothing."""
 
 
 def _said_once(say: Say) -> Watch:
@@ -132,7 +138,7 @@ def new_trainer(
             raise CharrnnError("with --init-from, --rare needs --remap, which adds the other characters")
     if sentence := sentences.meant_lines(symbols.separator):
         say(sentence)
-    validation = texts.read_validation(None, symbols)
+    validation = texts.read_validation(say, None, symbols)
 
     def choose(own: Vocabulary) -> Vocabulary:
         """Return the vocabulary of the text, the validation text and the source."""
@@ -146,13 +152,12 @@ def new_trainer(
     with _advising_remap(source is not None and not remap):
         corpus = texts.read(say, **asdict(symbols), vocabulary=choose)
         if validation is not None:
-            corpus = replace(corpus, validation=texts.read_validation(corpus.vocabulary, symbols))
+            corpus = replace(corpus, validation=texts.read_validation(nothing, corpus.vocabulary, symbols))
     if corpus.documents == 1:
         raise CharrnnError(f"the whole text is one document: {separator[:60]!r} is not between any two parts of it")
-    markup = None if corpus.vocabulary.byte_level else sentences.markup(corpus.sources)
     none_rare = sentences.none_rare(symbols.rare) if symbols.rare and not corpus.vocabulary.rare else None
     many = sentences.many_symbols(len(corpus.vocabulary))
-    for sentence in (sentences.skipped(corpus.skipped), markup, none_rare, many):
+    for sentence in (sentences.markup(corpus.markup), none_rare, many):
         if sentence:
             say(sentence)
     if corpus.validation is not None:
@@ -273,17 +278,17 @@ def _same_corpus(path: str, checkpoint: Checkpoint, texts: Texts, say: Say) -> C
         ) from None
     if corpus.characters != checkpoint.corpus.get("characters"):
         raise CharrnnError(f"{name} has the bytes that {path} was trained on, but divided into other files")
-    return replace(corpus, validation=_same_validation(path, checkpoint, texts))
+    return replace(corpus, validation=_same_validation(path, checkpoint, texts, say))
 
 
-def _same_validation(path: str, checkpoint: Checkpoint, texts: Texts) -> Corpus | None:
+def _same_validation(path: str, checkpoint: Checkpoint, texts: Texts, say: Say) -> Corpus | None:
     """Read the separate validation text of a run, if it had one."""
     record = checkpoint.corpus.get("validation")
     if not isinstance(record, dict):
         return None
     texts = texts.again(path, record, validate=True)
     try:
-        return texts.read_validation(checkpoint.vocabulary, Symbols())
+        return texts.read_validation(say, checkpoint.vocabulary, Symbols())
     except AnotherTextError:
         name = listed(texts.validate)
         raise CharrnnError(

@@ -23,6 +23,7 @@ from charrnn.library.texts import CorpusOf, texts_of
 from charrnn.model.model_file import Checkpoint, check_writable, load, require_replaceable
 from charrnn.model.team import Team
 from charrnn.storage.files import is_same_file, locked, shown
+from charrnn.text.decoding import codec
 from charrnn.training.legs import CHANGEABLE
 from charrnn.training.progress import Progress
 from charrnn.training.trainer import Trainer
@@ -37,6 +38,7 @@ def train(
     remap: bool = False,
     documents: str | None = None,
     validate: PathOf | None = None,
+    encoding: str | None = None,
     epochs: float | None = None,
     time: str | float | None = None,
     threads: int | None = None,
@@ -58,6 +60,7 @@ def train(
     remap=False          with init_from: add the text's unknown characters to the vocabulary
     documents=None       "lines", or the string between two documents: each is a text with a start and an end
     validate=None        validate with this file or folder instead of holding out text
+    encoding=None        encoding of the files, such as "windows-1252"; None detects it
     epochs=None          passes over the text (with resume, in total); None: 3 to 50, fewer for a longer text
     time=None            seconds to train, or "90s", "5m", "2h"; with epochs, only a pause: see `Run`
     threads=None         threads to use, which do not change the result; None: one per processor
@@ -98,10 +101,13 @@ def train(
     texts = None if corpus is None else texts_of(corpus)
     if texts is not None and validate is not None:
         texts = replace(texts, validate=(path_of(validate),))
+    if texts is not None and encoding is not None:
+        texts = replace(texts, known=replace(texts.known, encoding=texts.known.encoding or codec(encoding)))
     seconds = None if time is None else seconds_of(time)
     given: dict[str, Any] = {**options, "epochs": epochs, "seconds": seconds}
     byte_level, rare = given.pop("bytes", False), given.pop("rare", 0)
-    decided = {name for name, value in (("documents", documents), ("validate", validate)) if value is not None}
+    texts_given = (("documents", documents), ("validate", validate), ("encoding", encoding))
+    decided = {name for name, value in texts_given if value is not None}
     decided |= {name for name, value in options.items() if value is not None}
     _check(texts, resume, init_from, decided, remap=remap)
     team = Team.of(threads, warn)

@@ -148,7 +148,7 @@ def write_model(checkpoint: "Checkpoint", path: PathOf, *, slim: bool, force: bo
     that is the text which the model was trained on.
     """
     from charrnn.model.model_file import check_writable, require_replaceable, save
-    from charrnn.text.ingest import written
+    from charrnn.text.sources import written
 
     target, text = path_of(path), checkpoint.corpus
     if checkpoint.vocabulary.byte_level and not (own and is_same_file(target, own)):  # else a model is no text

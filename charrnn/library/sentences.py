@@ -3,12 +3,12 @@
 from typing import TYPE_CHECKING
 
 from charrnn.text.defaults import UNKNOWN_BITS
-from charrnn.text.vocabulary import AS_TEXT, is_document
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from charrnn.reading.copying import Copied
+    from charrnn.text.survey import Skipped
     from charrnn.training.settings import Settings
 
 LARGE_VOCABULARY = 5_000  # symbols; above this, the output layer is larger than the rest of the network
@@ -19,20 +19,12 @@ def reading(size: int) -> str:
     return f"reading {size / 1e9:.1f} GB of text, which takes a while"
 
 
-def skipped(files: "Sequence[str]") -> str | None:
-    """Return a note on files that were left out; None if there are none."""
-    if not files:
+def markup(found: "Sequence[Skipped]") -> str | None:
+    """Return a note on files whose formatting is read as text; None if there are none."""
+    if not found:
         return None
-    count = f"{len(files):,} files are not text and were" if len(files) > 1 else "1 file is not text and was"
-    document = next(filter(is_document, files), None)
-    advice = f", a document with formatting; {AS_TEXT}" if document else ""
-    return f"{count} left out, such as {document or files[0]}{advice}"
-
-
-def markup(files: "Sequence[str]") -> str | None:
-    """Return a note on files whose markup is read as text; None if there are none."""
-    document = next(filter(is_document, files), None)
-    return f"{document} has formatting, which the network learns, too; {AS_TEXT}" if document else None
+    more = f" (and {len(found) - 1:,} more)" if len(found) > 1 else ""
+    return f"{found[0].path}{more} has formatting, which the network learns, too: it is {found[0].reason}"
 
 
 def unknown(count: int, share: float, rule: str) -> str:

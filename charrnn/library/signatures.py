@@ -73,7 +73,7 @@ NAMES = {  # of types, in messages
 # Options of the commands that the functions do without.
 COMMAND_ONLY = {
     "train": ("output", "force", "save_every", "slim", "samples", "quiet", "log", "online", "unknown"),
-    "sample": ("prime_file", "novel", "copied", "copied_run", "surprise", "json"),
+    "sample": ("prime_file", "novel", "copied", "copied_run", "encoding", "surprise", "json"),
 }
 
 

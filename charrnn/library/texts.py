@@ -8,6 +8,8 @@ from charrnn.errors import CharrnnError
 from charrnn.library.preparation import Texts
 from charrnn.library.signatures import is_rather_a_text, names_a_file, path_of
 from charrnn.library.terms import quoted
+from charrnn.text.decoding import UTF_8
+from charrnn.text.sources import Known
 
 CorpusOf: TypeAlias = str | bytes | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 
@@ -36,7 +38,7 @@ def _text_or_path(corpus: str) -> Texts:
     if not is_rather_a_text(corpus):
         raise CharrnnError(f"there is no file {quoted(corpus)}, and this string is too short to train on")
     try:
-        return Texts(("-",), corpus.encode())
+        return Texts(("-",), corpus.encode(), known=Known(encoding=UTF_8))
     except UnicodeEncodeError:
         raise CharrnnError("the text has a lone surrogate, which is not a Unicode character") from None
 

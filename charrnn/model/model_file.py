@@ -16,6 +16,7 @@ from charrnn.errors import CharrnnError
 from charrnn.storage import archive
 from charrnn.storage.archive import Form, UnfitError, check_writable
 from charrnn.storage.files import reason
+from charrnn.text.decoding import is_encoding
 from charrnn.text.sources import MOST_NAMED
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.version import __version__
@@ -303,6 +304,23 @@ def _check_text(where: str, record: dict[str, Any]) -> None:
         raise UnfitError(f"is not a charrnn model: its entry {where!r} has more than {MOST_NAMED:,} sources")
     if min(record["characters"], record.get("bytes", 0), record.get("unknown", 0)) < 0:
         raise UnfitError(f"is not a charrnn model: a size in its entry {where!r} is below 0")
+    _check_files_read(where, record)
+
+
+def _check_files_read(where: str, record: dict[str, Any]) -> None:
+    """Raise UnfitError if what a text's record says about its files has another form."""
+    runs, skipped = record.get("encodings", []), record.get("skipped", {"files": 0, "examples": []})
+    pairs = isinstance(runs, list) and all(isinstance(run, list) and list(map(type, run)) == [str, int] for run in runs)
+    if not (pairs and all(count > 0 and (not encoding or is_encoding(encoding)) for encoding, count in runs)):
+        raise UnfitError(f"is not a charrnn model: the encodings in its entry {where!r} are not names and counts")
+    if not isinstance(skipped, dict):
+        raise UnfitError(f"is not a charrnn model: 'skipped' in its entry {where!r} has the wrong type")
+    _check(f"{where}: skipped", skipped, {"files": int, "examples": list})
+    examples = skipped["examples"]
+    if len(examples) > skipped["files"] or not all(
+        isinstance(example, list) and list(map(type, example)) == [str, str] for example in examples
+    ):
+        raise UnfitError(f"is not a charrnn model: 'examples' in its entry {where!r} are not files and reasons")
 
 
 def _check(where: str, record: dict[str, Any], types: dict[str, type]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.text.ingest import read_corpus
+from charrnn.text.sources import Known
 from charrnn.text.vocabulary import Ids, Vocabulary
 
 LEAST = 32  # symbols; shorter runs are often idioms or chance
@@ -104,14 +105,14 @@ def measure(
     return Copied(int(begins[-1]) - len(texts), copied, longest, text, place - int(begins[text]), at_corpus)
 
 
-def comparison(path: str, vocabulary: Vocabulary) -> Comparison:
+def comparison(path: str, vocabulary: Vocabulary, encoding: str = "") -> Comparison:
     """Read a corpus; return a function that measures texts.
 
-    ``path`` is a file or folder. The function works as `measure` does; its texts are encoded with a model's vocabulary.
-    Each document is a separate text: its end is not a symbol of the corpus, which is read as plain text, including its
-    separators. Raises CharrnnError if the corpus cannot be read.
+    ``path`` is a file or folder; its encoding is detected unless it is named. The function works as `measure` does; its
+    texts are encoded with a model's vocabulary. Each document is a separate text: its end is not a symbol of the
+    corpus, which is read as plain text, including its separators. Raises CharrnnError if the corpus cannot be read.
     """
-    corpus = read_corpus([path], byte_level=vocabulary.byte_level)
+    corpus = read_corpus([path], byte_level=vocabulary.byte_level, known=Known(encoding=encoding))
     if vocabulary.byte_level:
         table = np.arange(257, dtype=np.uint32)  # the last one is for marks of unknown bytes
     else:  # a character that is not in the corpus gets a number that is not in the corpus

@@ -94,6 +94,20 @@ def blocks_of(ids: Ids) -> Iterator[Ids]:
         release(ids)
 
 
+def beginning(blocks: Iterable[Ids], length: int) -> Ids:
+    """Return the first symbols [≤ length] of a text.
+
+    Reads no more blocks than necessary.
+    """
+    parts, size = [], 0
+    for block in blocks:
+        parts.append(block)
+        size += block.size
+        if size >= length:
+            break
+    return np.concatenate(parts)[:length]
+
+
 def release(ids: Ids) -> None:
     """Free the memory that a memory-mapped text has taken.
 

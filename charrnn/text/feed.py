@@ -10,8 +10,10 @@ import time
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from charrnn.text.decoding import decoded
+from charrnn.text.passes import typed
 from charrnn.text.sources import name_of, readable
-from charrnn.text.vocabulary import Ids, Vocabulary, decoded
+from charrnn.text.vocabulary import Ids, Vocabulary
 
 PIECE = 1 << 12  # bytes that are read at once, if that many have arrived
 WAITING = 4  # pieces that are queued for training; a faster pipe has to wait, so memory use stays bounded
@@ -52,8 +54,7 @@ class Feed:
         try:
             with readable("-"):
                 pieces = _pieces()
-                byte_level = vocabulary.byte_level
-                blocks = (p.decode("latin-1") for p in pieces) if byte_level else decoded(pieces, name, newlines=True)
+                blocks = typed(pieces) if vocabulary.byte_level else decoded(pieces, name, newlines=True)
                 for ids in vocabulary.encode_blocks(blocks, unknown=unknown, where=name):
                     self._waiting.put(ids)
         except Exception as error:  # raised again by `next`

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
@@ -17,16 +17,16 @@ import numpy as np
 
 from charrnn.errors import CharrnnError, UnknownWarning
 from charrnn.text import encoded, passes
+from charrnn.text.decoding import UTF_8, decoded
 from charrnn.text.defaults import MARK
 from charrnn.text.near_forms import NearForms
-from charrnn.text.passes import Watch
+from charrnn.text.passes import Listener, Watch
 from charrnn.text.sources import (
     LARGE_TEXT,
     MOST_NAMED,
     NOTHING,
     Known,
     Source,
-    chunks,
     files,
     listed,
     name_of,
@@ -35,11 +35,13 @@ from charrnn.text.sources import (
     sources,
     spooled,
 )
-from charrnn.text.vocabulary import TEXT_BLOCK, Ids, Vocabulary, decoded
+from charrnn.text.survey import BYTES, Say, Skipped, Survey, every, told
+from charrnn.text.vocabulary import TEXT_BLOCK, Ids, Vocabulary
 
 __all__ = [
     "AnotherTextError",
     "Corpus",
+    "Listener",
     "Watch",
     "listed",
     "name_of",
@@ -50,10 +52,10 @@ __all__ = [
     "read_text",
     "read_verbatim",
     "require_learnable",
-    "written",
 ]
 
 
+DEFAULT = Listener()
 MOST_IN_MEMORY = 20_000_000  # characters of a text that has to be in memory as a whole
 
 
@@ -71,9 +73,11 @@ class Corpus:
     sha256: str  # of all bytes read, in order, before any conversion
     files: tuple[int, ...] = ()  # the number of symbols of each file that is not empty
     validation: Corpus | None = None  # a text of the user's to validate with
-    skipped: tuple[str, ...] = ()  # paths in folders that were left out because they are not text files
+    skipped: tuple[Skipped, ...] = ()  # what was left out of folders, and why
     size: int = 0  # bytes read
     outputs: tuple[str, ...] = ()  # files that the run writes: in a folder, they are not read
+    files_read: Mapping[str, Any] = field(default_factory=dict)  # what a model file says about them
+    markup: tuple[Skipped, ...] = ()  # files with formatting that is read as text
 
     @cached_property
     def documents(self) -> int | None:
@@ -113,19 +117,13 @@ class Corpus:
             "bytes": self.size,
             **({"outputs": outputs} if outputs else {}),
             **({"unknown": self.unknown} if self.vocabulary.rare else {}),
+            **self.files_read,
         }
 
     @property
     def characters(self) -> int:
         """The number of characters (or bytes), without the boundaries of documents."""
         return self.ids.size - 2 * (self.documents or 0)
-
-
-def written(record: Mapping[str, Any], folders: Sequence[str]) -> tuple[str, ...]:
-    """Return the files that a run has written into folders of its text, from the text's record."""
-    names = record.get("outputs", {})
-    places = dict(zip(record.get("sources", ()), folders, strict=False))
-    return tuple(str(Path(folder, name)) for source, folder in places.items() for name in names.get(source, ()))
 
 
 def read_corpus(
@@ -138,16 +136,17 @@ def read_corpus(
     unknown: str = "error",
     known: Known = NOTHING,
     stdin: BinaryIO | None = None,
-    on_large: Watch | None = None,
+    listener: Listener = DEFAULT,
     large: int = LARGE_TEXT,
 ) -> Corpus:
     """Read files, folders and standard input as one text.
 
-    The paths are read in this order; ``-`` is standard input. Files are strict UTF-8. A leading byte order mark is
-    removed, and CRLF and lone CR become LF. If a file does not end with a line feed and another file follows, one is
-    added. A folder means the files in it and in its subfolders, sorted by path. Hidden ones are ignored. Files that
-    have a NUL or are not UTF-8 are listed in ``skipped``, as are links to folders, pipes and devices. With
-    ``byte_level``, nothing is changed or added, and every file of a folder is read.
+    The paths are read in this order; ``-`` is standard input. The encoding of each file is detected, unless it is
+    ``known``, and compressed files are read as what is in them; see `Survey`. A leading byte order mark is removed, and
+    CRLF and lone CR become LF. If a file does not end with a line feed and another file follows, one is added. A folder
+    means the files in it and in its subfolders, sorted by path. Hidden ones are ignored. Files that are not text are
+    listed in ``skipped``, as are links to folders, pipes and devices. With ``byte_level``, nothing is changed or added,
+    and every file of a folder is read. The ``listener`` hears of encodings other than UTF-8, and of what is left out.
 
     With a ``separator``, the text is documents with that string between them; the end of a file ends a document.
 
@@ -158,9 +157,9 @@ def read_corpus(
 
     The text is read twice: for its SHA-256 and its characters, then to encode it. A text of more than ``large`` bytes
     is never in memory as a whole: it is encoded into the cache, memory-mapped, and reused the next time. As this takes
-    a while, ``on_large`` is called at first and at each block: with what is done, and the bytes done and in all.
+    a while, the ``listener`` hears at first and at each block what is done, and the bytes done and in all.
 
-    Raises CharrnnError if a path cannot be read, is a device, changes while it is read, is not UTF-8 or has a character
+    Raises CharrnnError if a path cannot be read, is a device, changes while it is read, is not text or has a character
     that is not in the vocabulary; if a folder has no text; and if all files are empty. Raises AnotherTextError if the
     text is not the ``known`` one.
     """
@@ -170,12 +169,12 @@ def read_corpus(
     given = vocabulary if isinstance(vocabulary, Vocabulary) else None
     if given is not None:
         byte_level, separator = given.byte_level, given.separator
-    skipped: list[str] = []
+    survey = Survey(byte_level, known.encoding, None if known.files_read is None else every(known.files_read))
     digest = hashlib.sha256()
     with ExitStack() as stack:
         found: list[Source] = []
         size = 0
-        for source in chain.from_iterable(sources(path, byte_level, skipped, stdin, large, known) for path in paths):
+        for source in chain.from_iterable(sources(path, survey, stdin, large, known) for path in paths):
             stack.callback(source.close)
             found.append(source)
             size += source.size_now()
@@ -183,26 +182,29 @@ def read_corpus(
                 break
         if known.size not in (None, size):
             raise AnotherTextError(f"{listed(paths)} is not the expected text: its size differs")
-        watch = on_large if size > large else None
+        watch = listener.watch if size > large else None
         opened = passes.watched(found, digest, watch, "reading")
         if given is None:
-            own_texts = passes.texts(opened, byte_level, line_feeds=not (byte_level or separator))
+            own_texts = passes.texts(opened, line_feeds=not (byte_level or separator))
             own = passes.vocabulary_of(own_texts, byte_level, separator, rare)
         else:
             own = given
-            for _, data in opened:
+            for _, data, _ in opened:
                 deque(data, maxlen=0)
         with_text = {source.given for source in found if source.size}
         for path in paths:
             if path != "-" and path not in with_text and Path(path).is_dir():
-                raise passes.no_text([path], skipped)
+                raise passes.no_text([path], survey.skipped)
+        survey.tell(listener.say)
         if known.sha256 not in (None, digest.hexdigest()):
             raise AnotherTextError(f"{listed(paths)} is not the expected text: its SHA-256 differs")
         chosen = vocabulary(own) if callable(vocabulary) else own
         unknown = MARK if chosen.rare and unknown == "error" else unknown
         ids, lengths = _encoded(paths, found, chosen, unknown, digest.hexdigest(), large, watch)
     size, sha256 = sum(source.size or 0 for source in found), digest.hexdigest()
-    return Corpus(ids, chosen, tuple(paths), sha256, lengths, None, tuple(skipped), size, known.outputs)
+    corpus = Corpus(ids, chosen, tuple(paths), sha256, lengths, None, tuple(survey.skipped), size, known.outputs)
+    recorded = survey.record if known.files_read is None else known.files_read
+    return replace(corpus, files_read=recorded, markup=tuple(survey.markup))
 
 
 def read_stream(
@@ -210,22 +212,25 @@ def read_stream(
     vocabulary: Vocabulary,
     *,
     unknown: str = "error",
+    encoding: str = "",
     near: NearForms | None = None,
     source: BinaryIO | None = None,
     block: int = TEXT_BLOCK,
+    say: Say = told,
 ) -> Iterator[Ids]:
     """Read a file, folder or standard input in blocks.
 
     Reads as `read_corpus` does, but yields the encoded text as it is read, ``block`` bytes at a time, so a text of any
-    length takes little memory, and even an endless device can be read. If ``source``, which `read_again` kept of
-    ``path``, is given, it is read from its beginning instead. Raises CharrnnError as `read_corpus` does, after all text
-    before the fault.
+    length takes little memory, and even an endless device can be read: its beginning decides its encoding. If
+    ``source``, which `read_again` kept of ``path``, is given, it is read from its beginning instead. Raises
+    CharrnnError as `read_corpus` does, after all text before the fault.
     """
+    survey = Survey(vocabulary.byte_level, encoding)
     if source is None:
-        opened = passes.opened([path], vocabulary.byte_level, block=block)
+        opened = passes.opened([path], survey, block=block, say=say)
     else:
-        source.seek(0)
-        opened = iter([(name_of(path), chunks(source, block=block))])
+        kept = survey.encoding_of(source, name_of(path), in_folder=False)
+        opened = iter([passes.content(source, name_of(path), kept, survey, block)])
     return passes.symbols(opened, vocabulary, unknown, [path], near=near)
 
 
@@ -242,21 +247,8 @@ def read_string(
         raise CharrnnError("the text has a lone surrogate, which is not a Unicode character") from None
     if not data:
         raise CharrnnError("the text is empty")
-    return passes.symbols(iter([("the text", iter([data]))]), vocabulary, unknown, ["the text"], near=near)
-
-
-def beginning(blocks: Iterable[Ids], length: int) -> Ids:
-    """Return the first symbols [≤ length] of a text.
-
-    Reads no more blocks than necessary.
-    """
-    parts, size = [], 0
-    for block in blocks:
-        parts.append(block)
-        size += block.size
-        if size >= length:
-            break
-    return np.concatenate(parts)[:length]
+    coding = BYTES if vocabulary.byte_level else UTF_8
+    return passes.symbols(iter([("the text", iter([data]), coding)]), vocabulary, unknown, ["the text"], near=near)
 
 
 @contextmanager
@@ -270,7 +262,7 @@ def read_again(path: str, times: int = 2) -> Iterator[BinaryIO | None]:
         yield None
         return
     with readable(path):
-        for name, file in files(path, True, []):
+        for name, file, _ in files(path, Survey(byte_level=True)):
             kept = spooled(name, file)
     with kept:
         yield kept
@@ -281,8 +273,10 @@ def read_text(
     *,
     byte_level: bool = False,
     separator: str = "",
+    encoding: str = "",
     most: int | None = None,
     stdin: BinaryIO | None = None,
+    say: Say = told,
 ) -> str | bytes:
     """Return texts as one string, or as bytes.
 
@@ -290,9 +284,9 @@ def read_text(
     CharrnnError as `read_corpus` does, also if all files are empty, and for more than ``most`` characters or bytes.
     """
     _require_once(paths)
-    opened = passes.opened(paths, byte_level, stdin)
+    opened = passes.opened(paths, Survey(byte_level, encoding), stdin, say=say)
     texts, size = [], 0
-    for name, blocks in passes.texts(opened, byte_level, not (byte_level or separator)):
+    for name, blocks in passes.texts(opened, not (byte_level or separator)):
         parts = []
         for block in blocks:
             size += len(block)
@@ -307,17 +301,18 @@ def read_text(
     return separator.join(texts)
 
 
-def read_verbatim(path: str, *, byte_level: bool, most: int = MOST_IN_MEMORY) -> str:
+def read_verbatim(
+    path: str, *, byte_level: bool, encoding: str = "", most: int = MOST_IN_MEMORY, say: Say = told
+) -> str:
     """Return a file or standard input unchanged.
 
-    With ``byte_level``, bytes become U+0000 to U+00FF. Raises CharrnnError if the text cannot be read, is not UTF-8, or
+    With ``byte_level``, bytes become U+0000 to U+00FF. Raises CharrnnError if the text cannot be read, is not text, or
     has more than ``most`` characters.
     """
     parts, size = [], 0
     with readable(path):
-        for name, file in files(path, byte_level, []):
-            blocks = chunks(file)
-            for part in (block.decode("latin-1") for block in blocks) if byte_level else decoded(blocks, name):
+        for name, data, found in passes.opened([path], Survey(byte_level, encoding), say=say):
+            for part in passes.typed(data) if byte_level else decoded(data, name, found):
                 parts.append(part)
                 size += len(part)
                 check_size(name, size, most)
@@ -370,9 +365,11 @@ def _encoded(
         return ids
 
     sizes = [source.size or 0 for source in found]
-    if sum(sizes) <= large:
+    if sum(source.content_size for source in found) <= large:
         return np.concatenate(list(blocks())), tuple(lengths)
     record = [sha256, sizes, asdict(vocabulary), unknown]
+    if not {source.encoding for source in found} <= {BYTES, UTF_8}:
+        record.append([source.encoding for source in found])
     key, key_of_lengths = encoded.key_of(record), encoded.key_of([*record, "lengths of files"])
     key_of_near = encoded.key_of([*record, "near forms"])
     ids, in_near_forms = encoded.find(key, vocabulary.dtype), encoded.find(key_of_near, np.dtype(np.uint64))

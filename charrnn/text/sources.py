@@ -8,7 +8,7 @@ import shutil
 import stat
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -18,7 +18,9 @@ from typing import Any, BinaryIO, cast
 from charrnn.errors import CharrnnError
 from charrnn.storage.caches import private_folder
 from charrnn.storage.files import Place, is_same_file, place_of, reason, redirected, shown
-from charrnn.text.vocabulary import TEXT_BLOCK, decoded
+from charrnn.text.formats import decompressed
+from charrnn.text.survey import BYTES, Skipped, Survey
+from charrnn.text.vocabulary import TEXT_BLOCK
 
 LARGE_TEXT = 64 << 20  # bytes; a longer text is kept on the disk, not in memory
 RESERVE = 1 << 30  # bytes that stay free on the disk: a pipe can be endless
@@ -34,6 +36,8 @@ class Known:
     sha256: str | None = None  # of its bytes, if a run has read it before
     size: int | None = None  # the number of its bytes
     safely: bool = False  # a model file names the files: only regular ones are read, and no more than ``size`` bytes
+    encoding: str = ""  # of its files, if the user names it
+    files_read: Mapping[str, Any] | None = None  # how its files were read, if a run has read it before
 
     def may_have(self, path: Path) -> bool:
         """Return whether a file can be part of the text; if not, it is not even opened."""
@@ -55,24 +59,35 @@ class Source:
     given: str  # the path under which it was found
     name: str  # its name in messages
     path: Path
+    encoding: str  # of its content, BYTES for bytes
     kept: BinaryIO | None = None  # the input of a pipe
     size: int | None = None  # bytes read the first time; what is appended later is not read
+    done: int = 0  # bytes of the file that are read
+    content_size: int = 0  # bytes of the content: more, if the file is compressed
 
     def read(self, digest: Any) -> Iterator[bytes]:
-        """Yield the bytes in blocks and update a digest.
+        """Yield the content in blocks, and update a digest of the file.
 
         Raises CharrnnError if the file cannot be read.
         """
+        data = self._bytes(digest)
+        self.content_size = 0
+        for chunk in data if self.encoding == BYTES else decompressed(data, self.name):
+            self.content_size += len(chunk)
+            yield chunk
+
+    def _bytes(self, digest: Any) -> Iterator[bytes]:
+        """Yield the bytes of the file in blocks."""
         with readable(str(self.path)):
             if self.kept is not None:
                 self.kept.seek(0)
-            count = 0
+            self.done = 0
             with self.path.open("rb") if self.kept is None else nullcontext(self.kept) as file:
                 for chunk in chunks(file, self.size):
                     digest.update(chunk)
-                    count += len(chunk)
+                    self.done += len(chunk)
                     yield chunk
-            self.size = count
+            self.size = self.done
 
     def size_now(self) -> int:
         """Return the current size in bytes."""
@@ -108,27 +123,30 @@ def readable(given: str) -> Iterator[None]:
 
 
 def files(
-    given: str, byte_level: bool, skipped: list[str], stdin: BinaryIO | None = None, known: Known = NOTHING
-) -> Iterator[tuple[str, BinaryIO]]:
-    """Yield each file of a path, with its name.
+    given: str, survey: Survey, stdin: BinaryIO | None = None, known: Known = NOTHING
+) -> Iterator[tuple[str, BinaryIO, str | None]]:
+    """Yield each file of a path, with its name for messages, open, and its encoding.
 
-    The name is for messages; the file is open. Of a folder, only files with text are yielded, and the others are added
-    to ``skipped``. With ``byte_level``, every file counts as text. What is ``known`` of the text can leave out files.
+    Of a folder, only files with text are yielded, as the ``survey`` decides. The encoding is None if a file can be read
+    only once, such as a pipe. What is ``known`` of the text can leave out files.
     """
     if not given:  # Path("") would be the current folder
         raise CharrnnError("the name of the text is empty; give a file, a folder, or - for standard input")
     if given == "-":
-        yield name_of(given), getattr(sys.stdin, "buffer", io.BytesIO()) if stdin is None else stdin  # empty if closed
+        own = getattr(sys.stdin, "buffer", io.BytesIO())  # empty if closed
+        yield name_of(given), own if stdin is None else stdin, None
         return
     folder = Path(given).is_dir()
-    for path in _below(Path(given), skipped, _places(known.outputs)) if folder else [Path(given)]:
+    for path in _below(Path(given), survey.skipped, _places(known.outputs)) if folder else [Path(given)]:
         if not known.may_have(path):
+            survey.pass_over()
             continue
         with path.open("rb") as file:
-            if folder and not byte_level and not _is_text(file):
-                skipped.append(str(path))
-            else:
-                yield name_of(str(path)), file
+            name = name_of(str(path))
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                yield name, file, None
+            elif (encoding := survey.encoding_of(file, name, in_folder=folder)) is not None:
+                yield name, file, encoding
 
 
 def is_read(
@@ -148,7 +166,7 @@ def is_read(
         for path in _below(Path(given), [], _places(outputs)):
             if is_same_file(target, path):
                 with path.open("rb") as file:
-                    return byte_level or _is_text(file)
+                    return Survey(byte_level).encoding_of(file, "", in_folder=True) is not None
     return False
 
 
@@ -163,10 +181,21 @@ def names_within(folder: str, outputs: Sequence[str]) -> list[str]:
     return sorted(names)
 
 
+def files_read(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what the record of a text says about how its files were read."""
+    return {name: record[name] for name in ("encodings", "skipped") if name in record}
+
+
+def written(record: Mapping[str, Any], folders: Sequence[str]) -> tuple[str, ...]:
+    """Return the files that a run has written into folders of its text, from the text's record."""
+    names = record.get("outputs", {})
+    places = dict(zip(record.get("sources", ()), folders, strict=False))
+    return tuple(str(Path(folder, name)) for source, folder in places.items() for name in names.get(source, ()))
+
+
 def sources(
     given: str,
-    byte_level: bool,
-    skipped: list[str],
+    survey: Survey,
     stdin: BinaryIO | None = None,
     large: int = LARGE_TEXT,
     known: Known = NOTHING,
@@ -177,12 +206,12 @@ def sources(
     which can be endless, and if the disk has no room for the input of a pipe.
     """
     with readable(given):
-        for name, file in files(given, byte_level, skipped, stdin, known):
-            mode = stat.S_IFIFO if given == "-" else os.fstat(file.fileno()).st_mode
-            if stat.S_ISFIFO(mode) or file.isatty():
-                yield Source(given, name, Path(given), spooled(name, file, large))
-            elif stat.S_ISREG(mode):
-                yield Source(given, name, Path(file.name))
+        for name, file, encoding in files(given, survey, stdin, known):
+            if encoding is not None:
+                yield Source(given, name, Path(file.name), encoding)
+            elif given == "-" or stat.S_ISFIFO(os.fstat(file.fileno()).st_mode) or file.isatty():
+                kept = spooled(name, file, large)
+                yield Source(given, name, Path(given), survey.encoding_of(kept, name, in_folder=False) or BYTES, kept)
             else:
                 cut = f"head -c 1000000 {name} | charrnn … -"
                 raise CharrnnError(f"{name} is a device, which can be endless; read a part of it with: {cut}")
@@ -225,25 +254,12 @@ def chunks(file: BinaryIO, size: int | None = None, block: int = TEXT_BLOCK) -> 
             yield chunk
 
 
-def _is_text(file: BinaryIO) -> bool:
-    """Return whether a file is UTF-8 without NULs.
-
-    Then goes back to its beginning.
-    """
-    try:
-        return not any("\0" in block for block in decoded(chunks(file), ""))
-    except CharrnnError:
-        return False
-    finally:
-        file.seek(0)
-
-
 def _places(outputs: Sequence[str]) -> set[Place | None]:
     """Return the places of a run's outputs and of standard output, whose text would never end."""
     return {redirected(sys.stdout), *map(place_of, outputs)}
 
 
-def _below(folder: Path, skipped: list[str], outputs: set[Place | None]) -> Iterator[Path]:
+def _below(folder: Path, skipped: list[Skipped], outputs: set[Place | None]) -> Iterator[Path]:
     """Yield the files to read below a folder.
 
     They are sorted by path. What is not a file is added to ``skipped``; an output is left out.
@@ -259,4 +275,4 @@ def _below(folder: Path, skipped: list[str], outputs: set[Place | None]) -> Iter
         elif path.is_file():
             yield path
         else:  # a pipe would block, a device can be endless, a link can be broken
-            skipped.append(str(path))
+            skipped.append(Skipped(shown(path), "not a file"))

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import codecs
-import io
 import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import chain
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from charrnn.errors import CharrnnError, UnknownWarning
+from charrnn.text.decoding import decoded
 from charrnn.text.defaults import MARK, MOST_RARE, NEAR, UNKNOWN
 from charrnn.text.near_forms import NearForms
 from charrnn.text.places import BEGIN, END, Place, code_points, counted, marked
@@ -25,15 +23,6 @@ UNKNOWN_CHARACTER = "\N{REPLACEMENT CHARACTER}"  # what an unknown character is 
 STAND_INS = UNKNOWN_CHARACTER + "? "  # "replace" uses the first of these that is in the vocabulary
 SHOWN = 40  # characters in a `repr`
 TEXT_BLOCK = 1 << 20  # characters or bytes converted at a time, so that memory hardly exceeds text and result
-MARKS = (  # byte order marks of other Unicode encodings; the longer ones first, as a shorter one is their prefix
-    (codecs.BOM_UTF32_LE, "UTF-32"),
-    (codecs.BOM_UTF32_BE, "UTF-32"),
-    (codecs.BOM_UTF16_LE, "UTF-16"),
-    (codecs.BOM_UTF16_BE, "UTF-16"),
-)
-DOCUMENTS = (".doc", ".docx", ".odt", ".rtf", ".pdf", ".epub", ".html", ".htm")  # files of text with formatting
-DOCUMENT_MARKS = (b"%PDF", b"\xd0\xcf\x11\xe0")  # the first bytes of PDF and of old Word files
-AS_TEXT = "save it as plain text (.txt) in UTF-8, with the program that opens it"
 
 
 @dataclass(frozen=True)
@@ -345,53 +334,6 @@ class Vocabulary:
         if self.rare:
             table[ord(UNKNOWN_CHARACTER)] = -1
         return table
-
-
-def decoded(chunks: Iterable[bytes], where: str, *, newlines: bool = False) -> Iterator[str]:
-    """Decode UTF-8 that comes in chunks.
-
-    With ``newlines``, a byte order mark is removed, and CRLF and lone CR become LF. Raises CharrnnError after all text
-    before the first byte that is not UTF-8; the message names that byte, and what the file seems to be.
-    """
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    line_feeds = io.IncrementalNewlineDecoder(None, translate=True)
-    read, first, binary, mark = 0, True, False, b""
-    fault: UnicodeDecodeError | None = None
-    for chunk, last in chain(((chunk, False) for chunk in chunks), [(b"", True)]):
-        mark = mark or chunk[:4]
-        read += len(chunk)
-        binary = binary or b"\0" in chunk
-        try:
-            text = decoder.decode(chunk, last)
-        except UnicodeDecodeError as error:
-            fault, last = error.with_traceback(None), True  # its frames would keep the file open
-            # What comes before it is yielded first, except in a binary file, where it is not text either.
-            text = "" if binary else fault.object[: fault.start].decode()
-        if newlines:
-            if first and text:
-                text, first = text.removeprefix("\ufeff"), False
-            text = line_feeds.decode(text, last)
-        if text:
-            yield text
-        if fault:
-            at = read - len(fault.object) + fault.start
-            instead = "convert it to UTF-8, or use a model trained with --bytes, which reads any bytes"
-            if named := next((name for bom, name in MARKS if mark.startswith(bom)), None):
-                kind = named
-            elif is_document(where) or mark.startswith(DOCUMENT_MARKS):
-                kind, instead = "a document with formatting", AS_TEXT
-            else:
-                end = "cut off within its last character, or " * (not chunk)  # other faults show before the end
-                kind = "a binary file" if binary else f"{end}in another encoding"
-            raise CharrnnError(
-                f"{where} is not UTF-8 text (byte 0x{fault.object[fault.start]:02X} at offset {at}) and seems to be"
-                f" {kind}; {instead}"
-            ) from None
-
-
-def is_document(name: str) -> bool:
-    """Return whether a file has text with formatting, by its name."""
-    return name.lower().endswith(DOCUMENTS)
 
 
 def cut(text: Any, size: int = TEXT_BLOCK) -> Iterator[Any]:

@@ -27,14 +27,20 @@ def typed_prime(text: str, vocabulary: Vocabulary, unknown: str = "error", near:
 
 
 def stored_prime(
-    path: str, vocabulary: Vocabulary, unknown: str = "error", near: str = "none", *, most: int = MOST_IN_MEMORY
+    path: str,
+    vocabulary: Vocabulary,
+    unknown: str = "error",
+    near: str = "none",
+    encoding: str = "",
+    *,
+    most: int = MOST_IN_MEMORY,
 ) -> Iterable[Ids]:
     """Return a prime from a file or standard input.
 
     It comes in blocks. Of several documents, only the last one counts. Raises CharrnnError as `read_stream` does, and
     for a document of more than `most` symbols, as it is kept in memory.
     """
-    blocks = read_stream(path, vocabulary, unknown=unknown, near=vocabulary.near_forms(near))
+    blocks = read_stream(path, vocabulary, unknown=unknown, near=vocabulary.near_forms(near), encoding=encoding)
     return blocks if vocabulary.boundary is None else last_document(blocks, vocabulary.boundary, most=most)
 
 

@@ -195,7 +195,7 @@ def test_several_texts_are_scored_each_by_itself(trained, folder, run):
     Path("more").mkdir()
     Path("more/a.txt").write_text("der Mann\n")
     Path("more/b.txt").write_text("die Frau\n")
-    Path("more/c.bin").write_bytes(b"\0")
+    Path("more/.c.bin").write_bytes(b"\0")
     Path("both.txt").write_text("der Mann\ndie Frau\n")
     told = records(run("eval", trained, "more", "corpus.txt", "both.txt", "--json"))
     alone = [records(run("eval", trained, name, "--json"))[0] for name in ("more", "corpus.txt", "both.txt")]

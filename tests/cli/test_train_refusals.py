@@ -113,7 +113,7 @@ BAD_TEXTS = {
     "too few characters": (b"ab" * 10, ("at least 24 characters",)),
     "bytes that are not UTF-8": (b"a good beginning \xff and a bad end", ("UTF-8", "0xFF", "offset 17", "--bytes")),
     "a cut character": ("what ends in ü".encode()[:-1], ("UTF-8", "offset 13", "--bytes")),
-    "UTF-16": ("\ufefftext in UTF-16 of a good length".encode("utf-16-le"), ("UTF-16", "offset 0")),
+    "damaged UTF-16": (b"\xff\xfea\0b\0\0\xdc\0\xdc", ("is not UTF-16-LE", "offset 6", "--encoding")),
     "a binary file": (bytes(range(256)) * 4, ("UTF-8", "offset 128", "binary", "--bytes")),
 }
 

@@ -4,6 +4,7 @@ import pytest
 
 from charrnn.library import sentences
 from charrnn.reading.copying import SHOWN, Copied
+from charrnn.text.survey import Skipped
 from charrnn.training.settings import Settings
 
 
@@ -18,17 +19,12 @@ def test_many_symbols() -> None:
 
 
 def test_documents_with_formatting() -> None:
-    """What was left out of a folder, or is read with its markup, is to be saved as text."""
-    instead = "save it as plain text (.txt) in UTF-8, with the program that opens it"
-    told = sentences.skipped(["books/a.png", "books/b.docx"])
-    assert (
-        told == f"2 files are not text and were left out, such as books/b.docx, a document with formatting; {instead}"
-    )
-    assert sentences.skipped(["books/a.png"]) == "1 file is not text and was left out, such as books/a.png"
-    assert (
-        sentences.markup(["a.txt", "-", "b.rtf"]) == f"b.rtf has formatting, which the network learns, too; {instead}"
-    )
-    assert sentences.markup(["a.txt", "-"]) is None
+    """The first one is named, with what makes a text of it."""
+    page, other = Skipped("a.html", "a web page; make a text of it with: pandoc"), Skipped("b.rtf", "")
+    said = "has formatting, which the network learns, too: it is a web page; make a text of it with: pandoc"
+    assert sentences.markup([page]) == f"a.html {said}"
+    assert sentences.markup([page, other]) == f"a.html (and 1 more) {said}"
+    assert sentences.markup([]) is None
 
 
 def test_a_large_text_is_told_in_gigabytes() -> None:

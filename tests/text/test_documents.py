@@ -9,9 +9,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from charrnn.errors import CharrnnError
+from charrnn.text.decoding import decoded
 from charrnn.text.ingest import read_corpus
 from charrnn.text.streams import Streams, split
-from charrnn.text.vocabulary import Vocabulary, decoded
+from charrnn.text.vocabulary import Vocabulary
 from tests.helpers.texts import symbols_of
 
 # Vocabulary: separators of one to four characters, and texts in which they, and parts of them, are frequent.

@@ -23,7 +23,7 @@ from charrnn.model.team import Team
 from charrnn.storage import caches
 from charrnn.text import encoded, sources
 from charrnn.text.encoded import blocks_of, release
-from charrnn.text.ingest import AnotherTextError, read_corpus, require_learnable
+from charrnn.text.ingest import AnotherTextError, Listener, read_corpus, require_learnable
 from charrnn.text.sources import LARGE_TEXT, Known
 from charrnn.text.streams import Streams, split
 from charrnn.text.vocabulary import Vocabulary
@@ -347,14 +347,14 @@ def test_training_on_the_disk_is_training_in_memory(cache, path, separator):
 def test_a_long_wait_is_said(cache, path):
     """Of each pass over a large text it is told how far it is, from nothing to its size; a small one says nothing."""
     said = []
-    read(path, on_large=lambda *told: said.append(told))
+    read(path, listener=Listener(watch=lambda *told: said.append(told)))
     size = Path(path).stat().st_size
     for what in ("reading", "encoding"):
         done = [bytes_done for told, bytes_done, of in said if told == what and of == size]
         assert (done[0], done[-1]) == (0, size)
         assert done == sorted(done)
     (Path(path).parent / "small.txt").write_bytes(b"abc" * 10)
-    read(str(Path(path).parent / "small.txt"), on_large=lambda *_: pytest.fail("it is small"))
+    read(str(Path(path).parent / "small.txt"), listener=Listener(watch=lambda *_: pytest.fail("it is small")))
 
 
 def test_a_bar_shows_how_far_a_large_text_is(monkeypatch):

@@ -3,8 +3,9 @@
 import pytest
 
 from charrnn.errors import CharrnnError
+from charrnn.text.decoding import decoded
 from charrnn.text.ingest import read_stream
-from charrnn.text.vocabulary import TEXT_BLOCK, Vocabulary, cut, decoded
+from charrnn.text.vocabulary import TEXT_BLOCK, Vocabulary, cut
 from tests.helpers.files import CHANGES, POSIX
 from tests.helpers.texts import filled
 
@@ -56,21 +57,6 @@ def test_good_text_across_blocks():
     for size in (1, 2, 3, 5, 100):
         chunks = [raw[k : k + size] for k in range(0, len(raw), size)]
         assert "".join(decoded(chunks, "it", newlines=True)) == "a\n\ufeffb\n\nc\n"
-
-
-@pytest.mark.parametrize(
-    ("encoding", "mark", "named"),
-    [
-        ("utf-16-le", b"\xff\xfe", "UTF-16"),
-        ("utf-16-be", b"\xfe\xff", "UTF-16"),
-        ("utf-32-le", b"\xff\xfe\0\0", "UTF-32"),
-        ("utf-32-be", b"\0\0\xfe\xff", "UTF-32"),
-    ],
-)
-def test_other_encodings_of_unicode_are_recognised(encoding, mark, named):
-    """What is marked as UTF-16 or UTF-32 is called so."""
-    with pytest.raises(CharrnnError, match=f"seems to be {named};"):
-        list(decoded([mark + "der Mann".encode(encoding)], "it"))
 
 
 @POSIX
