@@ -11,7 +11,7 @@ import click
 from charrnn.cells.table import ACTIVATIONS
 from charrnn.cli.models import compile_noticed, open_model, team_of
 from charrnn.cli.options import Input, Whole, encoding_option, given, threads_option, unknown_options
-from charrnn.cli.targets import model_sources, refuse_sources
+from charrnn.cli.targets import refuse_model_files, refuse_sources
 from charrnn.errors import CharrnnError
 
 if TYPE_CHECKING:
@@ -177,8 +177,7 @@ def _trained(path: str, name: str, options: GradientsOptions, source: BinaryIO |
 
     model = open_model(path)
     if options.png is not None:
-        read = [*model_sources(model), (options.text, "the text that is read")]
-        refuse_sources(options.png, read, "--png", byte_level=model.vocabulary.byte_level)
+        refuse_model_files(options.png, "--png", model, options.text)
     near = model.vocabulary.near_forms(options.near)
     blocks = read_stream(
         options.text, model.vocabulary, unknown=options.unknown, near=near, encoding=options.encoding, source=source

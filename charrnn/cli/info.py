@@ -10,7 +10,7 @@ import click
 from charrnn.cli.models import open_model
 from charrnn.cli.options import model_argument
 from charrnn.cli.records import ESCAPES
-from charrnn.cli.targets import model_sources, refuse_sources
+from charrnn.cli.targets import refuse_model_files
 from charrnn.errors import CharrnnError
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def command(model: str, as_json: bool, plot: str | None) -> None:
     opened = open_model(model)
     checkpoint = opened.checkpoint
     if plot is not None:
-        refuse_sources(plot, model_sources(opened), "--plot")
+        refuse_model_files(plot, "--plot", opened)
         _plot(model, checkpoint, plot)
     bytes_on_disk = Path(model).stat().st_size
     if as_json:

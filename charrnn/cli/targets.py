@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from charrnn.library.opened import OpenedModel
 
 LONGEST_RECORD = 4096  # bytes of the first line of a log; ours has about 200
+TEXTS = (".svg", ".html", ".htm")  # endings of pages and pictures that are texts
 RECORD = b'{"step": '  # its beginning, also if a fault has cut the line
 
 
@@ -39,13 +40,34 @@ def refuse_sources(
             raise CharrnnError(f"{shown(target)} is {where}; name another file with {option}")
 
 
-def model_sources(model: "OpenedModel") -> list[tuple[str, str]]:
-    """Return a model as a source, with the files that it was trained on, so that its run can still be resumed."""
-    from charrnn.storage.files import shown
+def refuse_model_files(target: str, option: str, model: "OpenedModel", text: str | None = None) -> None:
+    """Raise CharrnnError if a page or picture of a model would replace the model, or a text that is read with it.
 
-    what = f"the text that {shown(model.path)} was trained on"
-    texts = (path for path in model.checkpoint.corpus.get("sources", ()) if path != "-" and not Path(path).is_dir())
-    return [(model.path, "the model that is read"), *((path, what) for path in texts)]
+    Also if it would replace or join the text that the model was trained on: its run could not be resumed.
+    """
+    from charrnn.storage.files import shown
+    from charrnn.text.sources import names_within
+
+    byte_level, name = model.vocabulary.byte_level, shown(model.path)
+    trained_on: list[str] = model.checkpoint.corpus.get("sources", [])
+    read = [(path, f"the text that {name} was trained on") for path in trained_on if path != "-"]
+    folders = [path for path, _ in read if Path(path).is_dir()]
+    read = [(path, what) for path, what in read if path not in folders]
+    read += [(model.path, "the model that is read")] + ([] if text is None else [(text, "the text that is read")])
+    refuse_sources(target, read, option, byte_level=byte_level)
+    if byte_level or Path(target).suffix.lower() in TEXTS:
+        for folder in folders:
+            if any(not part.startswith(".") and "/." not in part for part in names_within(folder, [target])):
+                place = f"in {shown(folder)}, which {name} was trained on, so the run could not be resumed"
+                raise CharrnnError(f"{shown(target)} would be {place}; name another file with {option}")
+
+
+def refuse_messages(target: str, option: str) -> None:
+    """Raise CharrnnError if standard error goes to a file that is written."""
+    from charrnn.storage.files import place_of, redirected, shown
+
+    if redirected(sys.stderr) == place_of(target):
+        raise CharrnnError(f"{shown(target)} gets the messages of standard error; name another file with {option}")
 
 
 def require_log(path: str) -> None:

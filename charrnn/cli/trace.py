@@ -10,7 +10,7 @@ import click
 from charrnn.cli.models import compile_reading, open_model
 from charrnn.cli.options import Input, Whole, encoding_option, model_argument, unknown_options
 from charrnn.cli.records import chosen, format_options
-from charrnn.cli.targets import model_sources, refuse_sources
+from charrnn.cli.targets import refuse_model_files, refuse_sources
 from charrnn.errors import CharrnnError
 
 if TYPE_CHECKING:
@@ -38,6 +38,12 @@ class TraceOptions:
     unknown: str
     near: str
     encoding: str
+
+    @property
+    def targets(self) -> list[tuple[str, str]]:
+        """The files to write, and the options that name them."""
+        named = ((self.html, "--html"), (self.png, "--png"))
+        return [(target, option) for target, option in named if target is not None]
 
 
 @click.command(short_help="Find units of a model that follow features of a text.")
@@ -98,7 +104,8 @@ def command(**values: Any) -> None:
     from charrnn.text.ingest import name_of
 
     model = open_model(options.model, left_to_right=True)
-    _check_sources(options, model_sources(model), byte_level=model.vocabulary.byte_level)
+    for target, option in options.targets:
+        refuse_model_files(target, option, model, options.text)
     unit = None if options.unit_name is None else unit_named(model.architecture, options.unit_name)
     ids = read_traced(options.text, model.vocabulary, options.length, options.unknown, options.near, options.encoding)
     compile_reading(model)
@@ -121,19 +128,14 @@ def command(**values: Any) -> None:
         tell(found, left_out, form)
 
 
-def _check_sources(options: TraceOptions, model: Sequence[tuple[str, str]], *, byte_level: bool = False) -> None:
-    """Raise CharrnnError if an output file is read, too."""
-    for target, option in ((options.html, "--html"), (options.png, "--png")):
-        if target is not None:
-            refuse_sources(target, [*model, (options.text, "the text that is read")], option, byte_level=byte_level)
-
-
 def _check_targets(options: TraceOptions) -> None:
     """Raise an error if an output file cannot be written."""
     from charrnn.display.plots import check_plottable
     from charrnn.storage.files import check_writable, shown
 
-    _check_sources(options, [(options.model, "the model that is read")])
+    read = [(options.model, "the model that is read"), (options.text, "the text that is read")]
+    for target, option in options.targets:
+        refuse_sources(target, read, option)
     if options.html is not None:
         if Path(options.html).suffix.lower() not in (".html", ".htm"):
             raise click.UsageError(f"The file of --html must end in .html, not {shown(options.html)}.")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from charrnn.cli.options import given
-from charrnn.cli.targets import refuse_sources, require_log
+from charrnn.cli.targets import refuse_messages, refuse_sources, require_log
 from charrnn.cli.train_log import Log
 from charrnn.cli.train_options import TrainOptions, train_options
 from charrnn.cli.train_run import orderly
@@ -97,3 +97,4 @@ def _check_targets(options: TrainOptions, corpus: "Corpus | None" = None) -> Non
         models += [(options.resume, "the model that is read")] if options.resume else []
         refuse_sources(options.log, [*models, *read], "--log", byte_level=byte_level, outputs=outputs)
         require_log(options.log)
+        refuse_messages(options.log, "--log")

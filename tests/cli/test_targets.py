@@ -181,6 +181,36 @@ def test_a_picture_is_not_the_text_of_the_model(files, run):
         assert Path(name).read_bytes() == Path("corpus.txt").read_bytes()
 
 
+def test_a_picture_does_not_join_the_text_of_the_model(files, run):
+    """In the folder that a model was trained on, a picture that is a text would be part of it from then on."""
+    pytest.importorskip("matplotlib")
+    Path("books/part").mkdir(parents=True)
+    Path("books/a.txt").write_bytes(Path("corpus.txt").read_bytes())
+    train = ("train", "books", *TINY, "--epochs", 1, "--quiet", "--force", "-o", "m.npz")
+    for options, texts, others in (
+        ((), ("books/x.svg", "books/part/x.svg"), ("books/x.png", "books/.x.svg", "x.svg")),
+        (("--bytes",), ("books/x.svg", "books/x.png"), ("books/.x.png", "x.png")),
+    ):
+        assert run(*train, *options).code == 0
+        for name in texts:
+            for command in (("info", "m.npz", "--plot"), ("trace", "m.npz", "corpus.txt", "--png")):
+                refused(run(*command, name), f"{name} would be in books, which m.npz was trained on, so the run could")
+        for name in others:
+            assert run("info", "m.npz", "--plot", name).code == 0
+            assert run("train", "--resume", "m.npz", "--epochs", 2, "--quiet", "-o", "n.npz", "--force").code == 0
+            Path(name).unlink()
+    refused(run("gradients", "m.npz", "corpus.txt", "--png", "books/x.pdf"), "books/x.pdf would be in books, which")
+    refused(run("trace", "m.npz", "corpus.txt", "--html", "books/x.html"), "books/x.html would be in books, which")
+
+
+def test_a_log_is_not_where_messages_go(files, launch):
+    """`charrnn train corpus.txt --log log 2> log`: its lines would not be whole."""
+    with Path("log").open("wb") as stderr:
+        code, out, _ = processes.finish(launch("train", "corpus.txt", *TINY, "--log", "log", stderr=stderr))
+    assert (code, out) == (1, b"")
+    assert "log gets the messages of standard error; name another file with --log" in Path("log").read_text()
+
+
 def test_a_resumed_run_does_not_write_over_the_text_that_its_model_names(files, run):
     """The text is one that a model could replace: a model, read as bytes."""
     Path("text.npz").write_bytes(Path("model.npz").read_bytes())
