@@ -84,7 +84,7 @@ def _facts(model: str, checkpoint: "Checkpoint", bytes_on_disk: int) -> Iterator
     if vocabulary.rare:
         yield f"             {unknown_symbol(text.get('unknown', 0), text.get('characters', 0), vocabulary.rare)}"
     if vocabulary.separator:
-        yield f"documents:   separated by {vocabulary.separator!r}"
+        yield f"documents:   {vocabulary.documents.removeprefix('documents ')}"
     if text:
         yield f"text:        {', '.join(map(str, text['sources']))}: {text['characters']:,} characters"
         if text["sha256"]:  # the text of an online run is not kept

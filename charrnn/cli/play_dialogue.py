@@ -81,7 +81,7 @@ class Play:
                     break
         finally:
             parts.close()  # type: ignore[attr-defined]
-            screen.end(conversation.vocabulary.separator if conversation.last_ended else None)
+            screen.end(conversation.vocabulary.ending if conversation.last_ended else None)
 
     def _text_before(self) -> bytes:
         """Return the text that the next turn continues.

@@ -60,7 +60,7 @@ class PlainOutput:
         """Start a sample with its prime."""
         if self._begun:
             self._end_text()
-            self._put((self.vocabulary.separator or "\n\n"[not self._line_is_open :]).encode())
+            self._put((self.vocabulary.ending or "\n\n"[not self._line_is_open :]).encode())
         self._begun = self._nothing_written = True
         self.go_on(prime)
 

@@ -254,8 +254,9 @@ OPTIONS: tuple[Callable[[Any], Any], ...] = (
         "--documents",
         "separator",
         type=EscapedText(),
-        metavar="lines|SEPARATOR",
-        help="Treat each line, or each part between SEPARATORs, as a separate text with a start and an end; in "
+        metavar="lines|paragraphs|files|SEPARATOR",
+        help="Treat each line, paragraph (text between empty lines) or file, or each part between SEPARATORs, as a "
+        "separate text with a start and an end; in "
         f"SEPARATOR, {ESCAPES}.",
     ),
     click.option(

@@ -17,7 +17,7 @@ from charrnn.library.one_text import Text, read, require_unknown, scored
 from charrnn.library.opened import OpenedModel
 from charrnn.library.saving import whole, write_model
 from charrnn.library.signatures import PathOf, path_of, public
-from charrnn.library.terms import in_terms, quoted, warn
+from charrnn.library.terms import in_terms, warn
 from charrnn.model import model_file
 from charrnn.model.model_file import Checkpoint
 from charrnn.storage.files import shown
@@ -65,7 +65,7 @@ class Model:
     def __repr__(self) -> str:
         words = [self._opened.architecture.description, f"{len(self.vocabulary):,} symbols"]
         if self.vocabulary.separator:
-            words.append(f"documents separated by {quoted(self.vocabulary.separator)}")
+            words.append(self.vocabulary.documents)
         losses = [record.get("val_loss") for record in self._opened.checkpoint.history]
         if known := [loss for loss in losses if isinstance(loss, int | float)]:
             words.append(f"validation {min(known):.3f}")
@@ -205,7 +205,7 @@ class Model:
             raise CharrnnError(f"k must be 1 or more, not {k}")
         sampler, _ = self._primed(self._opened.network, text, unknown, near, Controls())
         chances = sampler.probabilities()[0]
-        names = [*self.vocabulary.symbol_names[: self.vocabulary.boundary], self.vocabulary.separator]
+        names = [*self.vocabulary.symbol_names[: self.vocabulary.boundary], self.vocabulary.ending]
         best = np.argsort(-chances, kind="stable")[:k]
         return [(names[symbol], float(chances[symbol])) for symbol in best.tolist()]
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from charrnn.cells.architecture import Architecture
 from charrnn.errors import CharrnnError
 from charrnn.model.model_file import Checkpoint
 from charrnn.storage.files import shown
-from charrnn.text.defaults import MARK
+from charrnn.text.defaults import FILES, MARK
 from charrnn.text.vocabulary import Ids, Vocabulary
 
 if TYPE_CHECKING:  # what needs the kernels is imported when it is used: opening a model does not take the compiler
@@ -136,14 +137,15 @@ class OpenedModel:
         from charrnn.text.ingest import read_string
 
         vocabulary, end = self.vocabulary, self.vocabulary.separator or "\n"
-        if any(end in line or (vocabulary.separator and not line) for line in lines):
+        if any((end in line and end != FILES) or (vocabulary.separator and not line) for line in lines):
             raise CharrnnError(f"a line to score contains {end!r}, which ends it, or is an empty document")
         if scoring.end_of_line(vocabulary) < 0:
             raise CharrnnError("the model does not know line feeds, so it cannot score lines")
         if not lines:
             return []
-        text = "".join(line + end for line in lines)
-        blocks = read_string(text, vocabulary, unknown=unknown if unknown == "error" else MARK)
+        texts = lines if vocabulary.separator == FILES else ["".join(line + end for line in lines)]
+        rule = unknown if unknown == "error" else MARK
+        blocks = chain.from_iterable(read_string(text, vocabulary, unknown=rule) for text in texts)
         pieces = self.score_blocks(blocks, team, "the text", unknown, alone=True)
         found = scoring.lines(pieces, vocabulary, alone=True)
         return [

@@ -16,7 +16,7 @@ from charrnn.model.model_file import LONGEST_SEPARATOR, Checkpoint, load
 from charrnn.model.team import Team
 from charrnn.model.transfer import common_vocabulary, starting_weights
 from charrnn.storage.files import shown
-from charrnn.text.defaults import MOST_RARE
+from charrnn.text.defaults import FILES, LINES, MOST_RARE
 from charrnn.text.holding_out import default_fraction
 from charrnn.text.ingest import AnotherTextError, Corpus, Listener, Watch, listed, read_corpus
 from charrnn.text.places import ADVICE
@@ -136,8 +136,6 @@ def new_trainer(
         symbols = Symbols(source.vocabulary.byte_level, source.vocabulary.separator, symbols.rare)
         if symbols.rare and not remap:
             raise CharrnnError("with --init-from, --rare needs --remap, which adds the other characters")
-    if sentence := sentences.meant_lines(symbols.separator):
-        say(sentence)
     validation = texts.read_validation(say, None, symbols)
 
     def choose(own: Vocabulary) -> Vocabulary:
@@ -153,8 +151,10 @@ def new_trainer(
         corpus = texts.read(say, **asdict(symbols), vocabulary=choose)
         if validation is not None:
             corpus = replace(corpus, validation=texts.read_validation(nothing, corpus.vocabulary, symbols))
-    if corpus.documents == 1:
-        raise CharrnnError(f"the whole text is one document: {separator[:60]!r} is not between any two parts of it")
+    if corpus.documents is not None:
+        _require_documents(corpus)
+        if meant := sentences.meant_documents(separator):
+            say(f"documents are separated by {separator!r}{meant}")
     none_rare = sentences.none_rare(symbols.rare) if symbols.rare and not corpus.vocabulary.rare else None
     many = sentences.many_symbols(len(corpus.vocabulary))
     for sentence in (sentences.markup(corpus.markup), none_rare, many):
@@ -244,14 +244,26 @@ def inheriting(given: Given, source: Checkpoint) -> Given:
 def separator_of(documents: str | None) -> str:
     """Return the separator of documents, or "".
 
-    "lines" stands for line feeds. Raises CharrnnError if it is not valid.
+    "lines", "paragraphs" and "files" stand for their separators. Raises CharrnnError if it is not valid.
     """
-    separator = "\n" if documents == "lines" else documents or ""
+    separator = sentences.DOCUMENTS.get(documents or "", documents or "")
     if len(separator) > LONGEST_SEPARATOR:
         raise CharrnnError(f"the separator of documents has more than {LONGEST_SEPARATOR:,} characters")
     if not separator.isprintable() and any("\ud800" <= c <= "\udfff" for c in separator):
         raise CharrnnError("the separator of documents is not UTF-8")
     return separator
+
+
+def _require_documents(corpus: Corpus) -> None:
+    """Raise CharrnnError if a text has only one document, or no separator within any of its files."""
+    separator, files = corpus.vocabulary.separator, len(corpus.files)
+    if separator == FILES and files == 1:
+        raise CharrnnError("the text is one file, so --documents files makes one document of it; name several files")
+    # Lines and files can be the same; with any other separator, files are what is meant.
+    if corpus.documents == 1 or (separator not in (LINES, FILES) and corpus.documents == files):
+        usual = "; to make each file a document, use --documents files" if files > 1 else ""
+        meant = sentences.meant_documents(separator) or usual
+        raise CharrnnError(f"{separator[:60]!r} is not between any two parts of the text{meant}")
 
 
 def _same_corpus(path: str, checkpoint: Checkpoint, texts: Texts, say: Say) -> Corpus:

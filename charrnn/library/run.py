@@ -58,7 +58,8 @@ def train(
     resume=None          continue the run in this model file, on the text that the file names if none is given
     init_from=None       start from the weights of this model file or Model
     remap=False          with init_from: add the text's unknown characters to the vocabulary
-    documents=None       "lines", or the string between two documents: each is a text with a start and an end
+    documents=None       "lines", "paragraphs", "files", or the string between two documents: each is a text with a
+                         start and an end
     validate=None        validate with this file or folder instead of holding out text
     encoding=None        encoding of the files, such as "windows-1252"; None detects it
     epochs=None          passes over the text (with resume, in total); None: 3 to 50, fewer for a longer text

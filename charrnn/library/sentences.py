@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from charrnn.text.defaults import UNKNOWN_BITS
+from charrnn.text.defaults import FILES, LINES, PARAGRAPHS, UNKNOWN_BITS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from charrnn.text.survey import Skipped
     from charrnn.training.settings import Settings
 
+DOCUMENTS = {"lines": LINES, "paragraphs": PARAGRAPHS, "files": FILES}  # the separators that words stand for
 LARGE_VOCABULARY = 5_000  # symbols; above this, the output layer is larger than the rest of the network
 
 
@@ -57,11 +58,10 @@ def none_rare(rare: int) -> str:
     return f"no character occurs fewer than {rare} times, so the model has no unknown symbol"
 
 
-def meant_lines(separator: str) -> str | None:
-    """Return a note on a separator that looks like the word lines; None if it does not."""
-    if separator.strip().lower() not in ("line", "lines"):
-        return None
-    return f"documents are separated by {separator!r}; to make each line a document, use --documents lines"
+def meant_documents(separator: str) -> str:
+    """Return the end of a sentence on a separator that looks like lines, paragraphs or files; "" if it does not."""
+    word = f"{separator.strip().lower().removesuffix('s')}s"
+    return f"; to make each {word[:-1]} a document, use --documents {word}" if word in DOCUMENTS else ""
 
 
 def short_text(characters: int, asked: "Settings", fitted: "Settings") -> str | None:

@@ -21,7 +21,8 @@ FLAGS = (
     "no_prime",
     "remap",
 )  # options that are True or False
-VALUE = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[0-9.]++(?:[smhd]|e[+-]?[0-9]+)?|skip|replace|forms|rtrl|bptt|lines"""
+WORDS = "skip|replace|forms|rtrl|bptt|lines|paragraphs|files"
+VALUE = rf"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[0-9.]++(?:[smhd]|e[+-]?[0-9]+)?|{WORDS}"""
 
 Replacement = str | Callable[[re.Match[str]], str]
 

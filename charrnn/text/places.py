@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.errors import CharrnnError
+from charrnn.text.defaults import FILES
 
 # The start and the end of a document while a text is converted: code points that no UTF-8 text can contain.
 BEGIN, END = "\ud800", "\ud801"
@@ -21,7 +22,7 @@ class Place:
     """The position in a text that comes in blocks, for messages about a character."""
 
     def __init__(self, where: str, separator: str) -> None:
-        self.where, self.separator = where, separator
+        self.where, self.separator = where, "" if separator == FILES else separator
         self.line, self.column = 1, 1  # of the first character of `text`
         self.text = ""
         self.characters = self.unknown = 0  # of all blocks
@@ -76,10 +77,11 @@ def marked(
 ) -> Iterator[str]:
     """Yield a text with marks instead of its separators.
 
-    The marks are where its documents start and end. Without a separator, the text is unchanged. ``hold`` returns how
-    many last characters of a block to keep for the next one.
+    The marks are where its documents start and end. Without a separator, the text is unchanged; with `FILES`, it is one
+    document. ``hold`` returns how many last characters of a block to keep for the next one.
     """
-    if separator:
+    documents, separator = bool(separator), "" if separator == FILES else separator
+    if documents:
         yield BEGIN
     rest = ""  # possibly the first part of a separator, or of what else is read together
     for block in chain(blocks, [""]):
@@ -93,7 +95,7 @@ def marked(
         if place is not None:
             place.read(whole[: len(whole) - held])
         yield found[: len(found) - held]
-    if separator:
+    if documents:
         yield END
 
 

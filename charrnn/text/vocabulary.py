@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from charrnn.errors import CharrnnError, UnknownWarning
 from charrnn.text.decoding import decoded
-from charrnn.text.defaults import MARK, MOST_RARE, NEAR, UNKNOWN
+from charrnn.text.defaults import FILES, MARK, MOST_RARE, NEAR, UNKNOWN
 from charrnn.text.near_forms import NearForms
 from charrnn.text.places import BEGIN, END, Place, code_points, counted, marked
 
@@ -35,7 +35,8 @@ class Vocabulary:
 
     If ``separator`` is not empty, texts are documents with that string between them, and there is one more symbol,
     ``boundary``: a network reads it before the first character of a document, and predicts it after the last one. An
-    encoded text has both: ``boundary`` where a document starts, ``boundary + 1`` where it ends.
+    encoded text has both: ``boundary`` where a document starts, ``boundary + 1`` where it ends. With the separator
+    `FILES`, each file is a document.
 
     With ``byte_level``, ``seen`` has the bytes that occur in the training text, as U+0000 to U+00FF, in order; all
     others are unknown, but they are symbols, too. If it is empty, which bytes occur is not known.
@@ -65,7 +66,7 @@ class Vocabulary:
         some = repr(self.characters[:SHOWN]) + "…" * (len(self.characters) > SHOWN)
         symbols = "256 bytes" if self.byte_level else f"{len(self.characters):,} characters: {some}"
         symbols += f", {len(self.seen)} of them seen" * bool(self.seen) + ", � is for all others" * bool(self.rare)
-        documents = f", documents separated by {self.separator[:SHOWN]!r}" if self.separator else ""
+        documents = f", {self.documents}" if self.separator else ""
         return f"<Vocabulary: {symbols}{documents}>"
 
     @classmethod
@@ -109,6 +110,18 @@ class Vocabulary:
         return self._alphabet.size if self.separator else None
 
     @property
+    def ending(self) -> str:
+        """What is written at the end of a document, if texts are documents: the separator, or a line feed for files."""
+        return "\n" if self.separator == FILES else self.separator
+
+    @property
+    def documents(self) -> str:
+        """What documents are, in words."""
+        if self.separator == FILES:
+            return "each file is a document"
+        return f"documents separated by {self.separator[:SHOWN]!r}"
+
+    @property
     def start_symbol(self) -> int:
         """The symbol that is read before a text: the boundary of documents, else the line feed, else symbol 0."""
         if self.boundary is not None:
@@ -139,7 +152,7 @@ class Vocabulary:
         names = list(self.spell(np.arange(self._alphabet.size)))
         if self.byte_level:
             names[128:] = [f"\\x{byte:02x}" for byte in range(128, 256)]
-        return tuple(names) if self.boundary is None else (*names, "", self.separator)
+        return tuple(names) if self.boundary is None else (*names, "", self.ending)
 
     @property
     def dtype(self) -> np.dtype[np.unsignedinteger[Any]]:
@@ -288,7 +301,7 @@ class Vocabulary:
     def decode(self, ids: ArrayLike) -> str:
         """Return symbols, shape [N], as text.
 
-        The separator is put where a document ends. Raises ValueError as `spell` does, and for bytes (``byte_level``)
+        The `ending` is put where a document ends. Raises ValueError as `spell` does, and for bytes (``byte_level``)
         that are not complete UTF-8.
         """
         return self.decode_bytes(ids).decode()
@@ -300,7 +313,7 @@ class Vocabulary:
         """
         spelt = self.spell(ids)
         if self.separator:
-            spelt = spelt.replace(BEGIN, "").replace(END, self.typed(self.separator))
+            spelt = spelt.replace(BEGIN, "").replace(END, self.typed(self.ending))
         return spelt.encode("latin-1" if self.byte_level else "utf-8")
 
     def typed(self, text: str) -> str:

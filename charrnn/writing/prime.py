@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 from charrnn.errors import CharrnnError
+from charrnn.text.defaults import FILES
 from charrnn.text.ingest import MOST_IN_MEMORY, check_size, read_stream
 from charrnn.text.vocabulary import Ids, Vocabulary
 from charrnn.writing.sampler import Sampler
@@ -17,7 +18,7 @@ def typed_prime(text: str, vocabulary: Vocabulary, unknown: str = "error", near:
     `Vocabulary.near_forms`. Raises CharrnnError as `Vocabulary.encode` does, and if the prime has only unknown
     characters.
     """
-    if vocabulary.separator:
+    if vocabulary.separator not in ("", FILES):
         text = text.removesuffix(vocabulary.separator).rsplit(vocabulary.separator, 1)[-1]
     forms = vocabulary.near_forms(near)
     ids = vocabulary.encode(text, unknown=unknown, near=forms, where="the prime", documents=False)

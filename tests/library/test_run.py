@@ -385,7 +385,7 @@ def test_what_a_user_should_know_is_a_warning(folder, text):
         ({"lr": 0.0}, "learning rate"),
         ({"dropout": 1.5}, "dropout"),
         ({"bidirectional": True, "documents": "lines"}, "documents"),
-        ({"documents": "@"}, "one document"),
+        ({"documents": "@"}, "is not between any two parts"),
         ({"remap": True}, "remap needs init_from"),
         ({"resume": "a.npz", "init_from": "b.npz"}, "not both"),
         ({"resume": "a.npz", "cell": "gru"}, "keeps its own cell"),
