@@ -67,8 +67,9 @@ class NearForms:
         at = len(text) - 1
         while at > 0 and _extends(text[at]):
             at -= 1
-        alone = at < 0 or text[at] in BEGIN + END or (text[at] in self.known and text[at] not in self._bases)
-        return 0 if alone or len(text) - at > HELD else len(text) - at
+        last = "" if at < 0 or text[at] in BEGIN + END else text[at:]
+        alone = self.known.issuperset(last) and self._bases.isdisjoint(last)
+        return 0 if alone or len(last) > HELD else len(last)
 
     def read(self, text: str, known: NDArray[np.bool_]) -> str:
         """Return a block with its unknown characters in their near forms; those without one are unchanged."""
@@ -80,6 +81,8 @@ class NearForms:
                 continue
             begin, end, form = self._replacement(text, at, done, "".join(parts[-1:]) or self._before)
             if form is not None:
+                while form[0] == text[begin] and len(form) > 1 and begin < at:  # known, and stays as it is
+                    begin, form = begin + 1, form[1:]
                 parts += text[done:begin], form
                 size += begin - done + len(form)
                 done = end
@@ -87,7 +90,7 @@ class NearForms:
                 self.read_as[text[begin:end], form] += 1
         parts.append(text[done:])
         whole = "".join(parts)
-        self._before = (self._before + whole)[-HELD:]
+        self._before = (self._before + whole[-HELD:])[-HELD:]
         return whole
 
     def origin(self, at: int) -> int:
@@ -144,9 +147,9 @@ class NearForms:
             if single in self.known and text.startswith(sequence, at):
                 return at, at + len(sequence), single
         begin, end = at, at + 1
-        while begin > done and _extends(text[begin]):
+        while begin > max(done, at - HELD) and _extends(text[begin]):
             begin -= 1
-        while end < len(text) and _extends(text[end]):
+        while end < min(len(text), at + HELD) and _extends(text[end]):
             end += 1
         between = text[max(done, begin - HELD) : begin]
         before = between if begin - done >= HELD else before + between
@@ -200,8 +203,9 @@ def _beginnings(text: str) -> list[str]:
 
 
 def _extends(character: str) -> bool:
-    """Return whether a character belongs to the one before it: a mark, or the second part of a Korean syllable."""
-    return character > "\x7f" and (unicodedata.category(character)[0] == "M" or "\u1160" <= character <= "\u11ff")
+    """Return whether a character belongs to the one before it: a mark, or a later part of a Korean syllable."""
+    part = "\u1160" <= character <= "\u11ff" or character in "\uff9e\uff9f"  # voicing marks of half width are letters
+    return character > "\x7f" and (part or unicodedata.category(character)[0] == "M")
 
 
 def _ends(before: str) -> bool:

@@ -246,8 +246,8 @@ class Vocabulary:
         begun = False  # whether the last block ended with the start of a document
         for block in marked(blocks, separator, place, near.held if near else None):
             found = self._numbers(block)
-            if near is not None:
-                found = self._numbers(near.read(block, found >= 0))
+            if near is not None and (read := near.read(block, found >= 0)) != block:
+                found = self._numbers(read)
             known, fault = found >= 0, None
             if not known.all():
                 if (

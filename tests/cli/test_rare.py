@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import charrnn
+from charrnn.cli.train_session import _sample
 from charrnn.errors import UnknownWarning
 from charrnn.model.model_file import load, save
 from charrnn.text.vocabulary import Vocabulary
@@ -143,7 +144,7 @@ def test_a_resumed_run_reads_the_same(folder, run, text, options):
     """The text is encoded with the vocabulary of the run, and as many characters are unknown."""
     Path("corpus.txt").write_text(text, encoding="utf-8")
     common = ("train", "corpus.txt", *TINY, "--rare", 3, *options, "--quiet")
-    assert run(*common, "--epochs", 1, "--threads", 2, "-o", "whole.npz").code == 0
+    assert run(*common, "--epochs", 1, "--threads", 2, "-o", "whole.npz").said == ""
     assert run(*common, "--epochs", 0.4, "--threads", 1, "-o", "half.npz").code == 0
     assert run("train", "--resume", "half.npz", "--epochs", 1, "--quiet", "-o", "resumed.npz").code == 0
     first, second = load("whole.npz"), load("resumed.npz")
@@ -209,3 +210,17 @@ def test_wrong_use(model, folder, run):
     misused(run("train", "--resume", model, "--rare", 3), "keeps its own --rare")
     with pytest.raises(charrnn.CharrnnError, match="rare must be 0 or from 2"):
         charrnn.train("corpus.txt", rare=1)
+
+
+def test_samples_of_a_run_do_not_show_the_symbol(text):
+    """What is shown during training is written as by ``sample``; the run itself is not changed."""
+    run_of = charrnn.train(text, hidden=8, rare=3, epochs=0.1)
+    next(run_of)
+    trainer = run_of._trainer
+    bias = trainer.network.weights.named["output.c"]
+    bias[trainer.corpus.vocabulary.unknown_symbol] = 50.0
+    trainer.network.pack()
+    before = bias.copy()
+    assert "�" not in _sample(trainer)
+    assert np.array_equal(bias, before)
+    run_of.close()

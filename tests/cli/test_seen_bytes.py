@@ -118,3 +118,14 @@ def test_bytes_of_documents(folder, run):
     assert meta_of("lines.npz")["vocabulary"]["seen"] == "ab"
     assert run("sample", "lines.npz", "--prime", "ab\\nb", "--length", 3).code == 0
     refused(run("sample", "lines.npz", "--lines", 3), "can never end a text")
+
+
+def test_any_byte_can_arrive(folder, run):
+    """Online learning from a model of bytes has no bytes that are unknown, as its text has no end."""
+    Path("corpus.txt").write_text(TEXT, encoding="utf-8")
+    options = ("--bytes", "--hidden", 8, "--epochs", 1, "--quiet", "-o", "bytes.npz")
+    assert run("train", "corpus.txt", *options).code == 0
+    start = ("train", "-", "--online", "--gradient", "rtrl", "--init-from", "bytes.npz", "--quiet", "-o", "online.npz")
+    assert run(*start, stdin=TEXT.encode("latin-1")).code == 0
+    assert "seen" not in meta_of("online.npz")["vocabulary"]
+    assert run("sample", "online.npz", "--prime", "ß", "--length", 3).code == 0

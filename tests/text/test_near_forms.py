@@ -41,6 +41,8 @@ def read(known, text, *, cuts=(), kind="forms", **options):
         ("ABC1", "ＡＢＣ１", "ABC1", 4),
         ("ＡＢＣ！", "ABC!", "ＡＢＣ！", 4),
         ("カ", "ｶ", "カ", 1),
+        ("ガパ", "ｶﾞﾊﾟ", "ガパ", 2),
+        ("볬\u0d4a", "볬\u0d46\u0d3e", "볬\u0d4a", 1),  # the first part of the vowel is a mark itself
         ("fi", "ﬁ", "fi", 1),
         ("a.", "a…", "a...", 1),
         ("a…", "a......", "a……", 2),
@@ -55,6 +57,7 @@ def read(known, text, *, cuts=(), kind="forms", **options):
         ("“” a", '"a" " a', "“a” “ a", 3),
         ("\"'a", "“a”‘a’„a“«a»", '"a"\'a\'"a""a"', 8),
         ("„a“ ‚‘", "\"a\" 'a'", "„a“ ‚a‘", 4),  # German
+        ('"‘’Hi', "\"'Hi'\"", '"‘Hi’"', 2),
         ("«a» ", '"a" “a”', "«a» «a»", 4),
     ],
 )
@@ -94,6 +97,13 @@ def test_an_error_names_the_place_in_the_text(text, cuts, separator):
         warnings.simplefilter("ignore", UnknownWarning)
         said = failure(lambda: list(vocabulary.encode_blocks(filter(None, blocks), near=near)))
     assert f"(U+{ord(text[at]):04X}) on line {line}, column {column} of the text is" in said
+
+
+def test_the_place_of_a_mark_that_is_read_elsewhere():
+    """A mark that was composed before is not the one that has no form."""
+    vocabulary = Vocabulary.of("éx ")
+    said = failure(vocabulary.encode, "e\u0301 x\u0301", near=vocabulary.near_forms("forms"))
+    assert "(U+0301) on line 1, column 5 of the text" in said
 
 
 def test_the_other_case_only_if_asked():
