@@ -815,7 +815,17 @@ def odd() -> Iterator[tuple[str, object]]:
         yield f"history-{name}", put("history", value=[record] * 3)
     yield "history-of-many", put("history", value=[{"epoch": 1, "seconds": 1, "loss": 1, "val_loss": 1}] * 10**4)
     for name, value in VALUES.items():
-        for field in ("sources", "sha256", "characters", "bytes", "outputs", "unknown", "held_out", "validation"):
+        for field in (
+            "sources",
+            "sha256",
+            "characters",
+            "bytes",
+            "outputs",
+            "unknown",
+            "near",
+            "held_out",
+            "validation",
+        ):
             yield f"corpus-{field}-{name}", put("corpus", field, value=value)
         yield f"validation-of-{name}", put("corpus", "validation", value={"sources": value, "sha256": value})
         yield f"held-out-of-{name}", put("corpus", "held_out", value={"characters": value, "source": value})

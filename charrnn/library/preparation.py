@@ -97,7 +97,9 @@ class Texts:
         paths = named or _remembered(path, record.get("sources"))
         outputs = (*self.known.outputs, path, *written(record, paths))
         sha256, size = str(record.get("sha256")), record.get("bytes")
-        known = Known(outputs, sha256, size, safely=not named, files_read=files_read(record))
+        known = Known(
+            outputs, sha256, size, safely=not named, files_read=files_read(record), near=bool(record.get("near"))
+        )
         texts = replace(self, known=known)
         return replace(texts, validate=paths) if validate else replace(texts, paths=paths)
 
@@ -136,6 +138,7 @@ def new_trainer(
         symbols = Symbols(source.vocabulary.byte_level, source.vocabulary.separator, symbols.rare)
         if symbols.rare and not remap:
             raise CharrnnError("with --init-from, --rare needs --remap, which adds the other characters")
+        texts = replace(texts, known=replace(texts.known, near=not remap))
     validation = texts.read_validation(say, None, symbols)
 
     def choose(own: Vocabulary) -> Vocabulary:

@@ -61,7 +61,7 @@ _OPTIONS = {"activation": str, "projection": int, "periods": list, "bidirectiona
 _VOCABULARY = {"byte_level": bool, "characters": str, "separator": str}
 _VOCABULARY_OPTIONS = {"seen": str, "rare": int}  # which a file has only if they are set
 _TEXT = {"sources": list, "sha256": str, "characters": int}
-_TEXT_OPTIONS = {"bytes": int, "outputs": dict, "unknown": int}
+_TEXT_OPTIONS = {"bytes": int, "outputs": dict, "unknown": int, "near": bool}
 _HELD_OUT = {"characters": int, "source": str}
 
 

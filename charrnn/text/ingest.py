@@ -77,6 +77,7 @@ class Corpus:
     size: int = 0  # bytes read
     outputs: tuple[str, ...] = ()  # files that the run writes: in a folder, they are not read
     files_read: Mapping[str, Any] = field(default_factory=dict)  # what a model file says about them
+    near: bool = False  # whether near forms were read, if there were any
     markup: tuple[Skipped, ...] = ()  # files with formatting that is read as text
 
     @cached_property
@@ -117,6 +118,7 @@ class Corpus:
             "bytes": self.size,
             **({"outputs": outputs} if outputs else {}),
             **({"unknown": self.unknown} if self.vocabulary.rare else {}),
+            **({"near": True} if self.near else {}),
             **self.files_read,
         }
 
@@ -153,7 +155,7 @@ def read_corpus(
     A given ``vocabulary`` encodes the text, with ``unknown`` as in `Vocabulary.encode`, and decides whether symbols are
     bytes and what separates documents. Otherwise the vocabulary is made from the text; if ``vocabulary`` is a function,
     it gets this one and returns the one to encode with. Characters that occur fewer than ``rare`` times are then
-    unknown: see `Vocabulary`. An unknown symbol encodes all unknown characters; without it, near forms are read first.
+    unknown: see `Vocabulary`. An unknown symbol encodes all unknown characters.
 
     The text is read twice: for its SHA-256 and its characters, then to encode it. A text of more than ``large`` bytes
     is never in memory as a whole: it is encoded into the cache, memory-mapped, and reused the next time. As this takes
@@ -200,11 +202,12 @@ def read_corpus(
             raise AnotherTextError(f"{listed(paths)} is not the expected text: its SHA-256 differs")
         chosen = vocabulary(own) if callable(vocabulary) else own
         unknown = MARK if chosen.rare and unknown == "error" else unknown
-        ids, lengths = _encoded(paths, found, chosen, unknown, digest.hexdigest(), large, watch)
+        near = chosen.near_forms("forms") if known.near and not chosen.rare else None
+        ids, lengths = _encoded(paths, found, chosen, unknown, digest.hexdigest(), large, watch, near)
     size, sha256 = sum(source.size or 0 for source in found), digest.hexdigest()
     corpus = Corpus(ids, chosen, tuple(paths), sha256, lengths, None, tuple(survey.skipped), size, known.outputs)
     recorded = survey.record if known.files_read is None else known.files_read
-    return replace(corpus, files_read=recorded, markup=tuple(survey.markup))
+    return replace(corpus, files_read=recorded, markup=tuple(survey.markup), near=known.near)
 
 
 def read_stream(
@@ -343,13 +346,13 @@ def _encoded(
     sha256: str,
     large: int,
     watch: Watch | None,
+    near: NearForms | None,
 ) -> tuple[Ids, tuple[int, ...]]:
     """Read all sources again; return them encoded, and the number of symbols of each file.
 
     A large text that is in the cache is not read again.
     """
     lengths: list[int] = []
-    near = None if vocabulary.rare else vocabulary.near_forms("forms")
 
     def blocks() -> Iterator[Ids]:
         digest = hashlib.sha256()

@@ -37,6 +37,7 @@ class Known:
     size: int | None = None  # the number of its bytes
     safely: bool = False  # a model file names the files: only regular ones are read, and no more than ``size`` bytes
     encoding: str = ""  # of its files, if the user names it
+    near: bool = False  # whether characters that the vocabulary lacks are read in near forms
     files_read: Mapping[str, Any] | None = None  # how its files were read, if a run has read it before
 
     def may_have(self, path: Path) -> bool:

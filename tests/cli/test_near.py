@@ -8,6 +8,7 @@ import pytest
 import charrnn
 from charrnn.errors import UnknownWarning
 from charrnn.text.ingest import read_corpus
+from charrnn.text.sources import Known
 from charrnn.text.vocabulary import Vocabulary
 from tests.helpers.commands import enter, refused
 from tests.helpers.model_files import assert_same_bits, meta_of, untrained
@@ -146,6 +147,6 @@ def test_near_forms_of_a_large_text(tmp_path):
     path.write_text(f"{TYPED}\n" * 9, encoding="utf-8")
     for _ in range(2):
         with pytest.warns(UnknownWarning, match="36 characters of .* read in"):
-            corpus = read_corpus([str(path)], vocabulary=vocabulary, large=10)
+            corpus = read_corpus([str(path)], vocabulary=vocabulary, known=Known(near=True), large=10)
         assert vocabulary.decode(corpus.ids) == f"{READ}\n" * 9
         assert corpus.files == (corpus.ids.size,)
