@@ -150,6 +150,19 @@ def files(
                 yield name, file, encoding
 
 
+def surveyed(paths: Sequence[str], survey: Survey | None = None) -> Survey:
+    """Find how each file of some paths would be read, or why it would be left out, without reading the text.
+
+    Pipes and devices are not examined. Raises CharrnnError if a path cannot be read.
+    """
+    survey = survey or Survey()
+    for path in paths:
+        with readable(path):
+            for _ in files(path, survey):
+                pass
+    return survey
+
+
 def is_read(
     target: str | os.PathLike[str], given: str, *, byte_level: bool = False, outputs: Sequence[str] = ()
 ) -> bool:

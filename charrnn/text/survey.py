@@ -43,7 +43,7 @@ class Survey:
     recorded: Iterator[str | None] | None = None
     skipped: list[Skipped] = field(default_factory=list)
     markup: list[Skipped] = field(default_factory=list)  # texts with formatting
-    _found: list[tuple[str, str | None]] = field(default_factory=list)  # each file's name and encoding
+    found: list[tuple[str, str | None]] = field(default_factory=list)  # each file's name and encoding; None: left out
     _told: set[str] = field(default_factory=set)  # notes
 
     def __post_init__(self) -> None:
@@ -65,7 +65,7 @@ class Survey:
             self.skipped.append(Skipped(name, str(error).removeprefix(f"{name} is ")))
             encoding = None
         file.seek(0)
-        self._found.append((name, encoding))
+        self.found.append((name, encoding))
         return encoding
 
     def beginning(self, blocks: Iterator[bytes], name: str) -> tuple[str, Iterator[bytes]]:
@@ -78,7 +78,7 @@ class Survey:
         blocks = decompressed(blocks, name)
         first = next(blocks, b"")
         encoding = self._of_one(examine([first], name, whole=False), name)
-        self._found.append((name, encoding))
+        self.found.append((name, encoding))
         return encoding, chain([first], blocks) if first else blocks
 
     def _decided(self, file: BinaryIO, name: str, in_folder: bool) -> str | None:
@@ -120,7 +120,7 @@ class Survey:
         ``encodings`` are those of the files one after another, each with the number of files, `LEFT_OUT` for some of
         them; they are missing if all are UTF-8. ``skipped`` has the number of files that were left out, and examples.
         """
-        encodings = [LEFT_OUT if encoding is None else encoding for _, encoding in self._found]
+        encodings = [LEFT_OUT if encoding is None else encoding for _, encoding in self.found]
         record: dict[str, Any] = {}
         if not set(encodings) <= {UTF_8, LEFT_OUT}:
             record["encodings"] = [[encoding, len(list(group))] for encoding, group in groupby(encodings)]
@@ -138,7 +138,7 @@ class Survey:
     def _notes(self) -> Iterator[str]:
         if self.recorded is None:
             others: dict[str, list[str]] = {}
-            for name, encoding in self._found:
+            for name, encoding in self.found:
                 if encoding not in (None, self.encoding or UTF_8):
                     others.setdefault(encoding, []).append(name)
             for encoding, names in others.items():

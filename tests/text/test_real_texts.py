@@ -1,12 +1,18 @@
 """Texts as the world has them: broken, endless, of any script, and changing while they are read."""
 
+import hashlib
+import re
+
 import pytest
 
 from charrnn.errors import CharrnnError
+from charrnn.library.preparation import separator_of
 from charrnn.text.decoding import decoded
-from charrnn.text.ingest import read_stream
+from charrnn.text.ingest import Listener, read_corpus, read_stream
 from charrnn.text.vocabulary import TEXT_BLOCK, Vocabulary, cut
+from tests.helpers import ROOT
 from tests.helpers.files import CHANGES, POSIX
+from tests.helpers.kinds import KINDS
 from tests.helpers.texts import filled
 
 BROKEN = {
@@ -76,3 +82,34 @@ def test_a_file_that_changes_while_it_is_read(tmp_path, change):
         said = str(error)
     # A fault ends the reading before the sum of what came before it is known.
     assert (said is None and read == size) if fault is None else fault in str(said)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_kind_of_file(tmp_path, name):
+    """Its text comes back from the numbers, as a whole and in blocks; the vocabulary and the documents are right."""
+    kind, path = KINDS[name], tmp_path / "text"
+    path.write_bytes(kind.data)
+    said = []
+    corpus = read_corpus([str(path)], listener=Listener(said.append))
+    assert corpus.vocabulary.characters == "".join(sorted(set(kind.text)))
+    assert corpus.vocabulary.decode(corpus.ids) == kind.text
+    assert corpus.sha256 == hashlib.sha256(kind.data).hexdigest()
+    assert bool(said) == (kind.encoding != "utf-8")
+    for block in (1, 7):
+        stream = read_stream(str(path), corpus.vocabulary, block=block, say=said.append)
+        assert "".join(map(corpus.vocabulary.decode, stream)) == kind.text
+    what, count = kind.documents
+    separator = separator_of(what)
+    divided = read_corpus([str(path)], separator=separator, listener=Listener(said.append))
+    assert divided.documents == (count or kind.text.count("\n"))
+    documents = [document for document in kind.text.split(separator) if document]
+    assert divided.vocabulary.decode(divided.ids) == "".join(document + separator for document in documents)
+    as_bytes = read_corpus([str(path)], byte_level=True)
+    assert as_bytes.vocabulary.decode_bytes(as_bytes.ids) == kind.data
+
+
+def test_the_page_lists_these_files():
+    """The table on the page has a row for each, in this order."""
+    page = (ROOT / "tests" / "README.md").read_text(encoding="utf-8")
+    table = page.split("## Files of all kinds")[1].split("\n## ")[0]
+    assert re.findall(r"^\| ([^|]+) \| [^|]+ \|$", table, re.M)[1:] == list(KINDS)

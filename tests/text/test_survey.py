@@ -11,7 +11,7 @@ import pytest
 from charrnn.errors import CharrnnError
 from charrnn.text.detection import UNCERTAIN
 from charrnn.text.ingest import Listener, read_corpus, read_stream, read_text, read_verbatim
-from charrnn.text.sources import Known
+from charrnn.text.sources import Known, surveyed
 from charrnn.text.vocabulary import Vocabulary
 from tests.helpers.encodings import TEXTS
 from tests.helpers.errors import failure
@@ -220,3 +220,12 @@ def test_any_bytes_are_a_text_or_one_sentence(tmp_path: Path) -> None:
                 assert "".join(map(known.decode, read_stream(str(path), known, say=lambda _: None))) == found
     assert 20 < len(refusals) < 110
     assert not any("\n" in said for said in refusals)
+
+
+def test_a_survey_alone(mixed: str) -> None:
+    """It finds the same without reading a text."""
+    survey = surveyed([mixed, f"{mixed}/b.txt"])
+    assert [encoding for _, encoding in survey.found[:3]] == ["utf-8", "cp1252", "iso8859-2"]
+    assert survey.found[-1] == (f"{mixed}/b.txt", "cp1252")
+    assert survey.skipped == list(read_corpus([mixed], listener=Listener(lambda _: None)).skipped)
+    assert failure(surveyed, ["none.txt"]) == "none.txt cannot be read: no such file or directory"
