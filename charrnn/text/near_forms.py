@@ -170,7 +170,10 @@ class NearForms:
         """Return the near form of a character after a text, or None."""
         cases = (character, character.swapcase()) if self.case else (character,)
         for cased in cases:
-            for form in dict.fromkeys((cased, *(unicodedata.normalize(name, cased) for name in FORMS))):
+            forms = [unicodedata.normalize(name, cased) for name in FORMS]
+            if canonical := next(filter(self.known.issuperset, forms[:2]), None):
+                return canonical
+            for form in dict.fromkeys((cased, *forms)):
                 spelled = [c if c in self.known else self._other(c, before) for c in form]
                 if all(spelled):
                     return "".join(spelled)

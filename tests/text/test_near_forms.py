@@ -50,6 +50,7 @@ def read(known, text, *, cuts=(), kind="forms", **options):
         ("a–", "a-a", "a–a", 1),
         ("a-", "a–a—a−a", "a-a-a-a", 3),
         ("a ", "a\u00a0a\u2009a\u3000a", "a a a a", 3),
+        ("a \u2002", "a\u2000a\u2001a", "a\u2002a a", 2),  # what is canonically the same comes first
         ("a\u00a0", "a a", "a\u00a0a", 1),
         ("I can’t", "I can't", "I can’t", 1),
         ("“I can’t.” a‘", '"I can\'t." "a"', "“I can’t.” “a”", 5),
