@@ -31,6 +31,7 @@ LEAST_CONFIDENCE = 0.1  # below it, chardet is often wrong; 99 % of its right an
 JAPANESE = "iso2022_jp_2"
 ESCAPES = re.compile(rb"\x1b\$[@B]")  # of Japanese in seven bits
 BEGINNING = 1 << 16  # bytes that show what a file is if it has NULs
+BEYOND_ASCII = re.compile(rb"[\x80-\xff]")
 PORTION = 1 << 12  # bytes of a sample from one block, at most
 PORTIONS = 64  # of them, at most
 BINARY = "a binary file"
@@ -147,8 +148,8 @@ def _striking(lines: Sequence[bytes]) -> bytes:
     size = 0
     for line in lines:
         if not line.isascii():
-            begin = next(k for k, byte in enumerate(line) if byte > 127)
-            found.append(line if len(line) <= PORTION else line[max(0, begin - 100) :][:PORTION])
+            begin = max(0, next(BEYOND_ASCII.finditer(line)).start() - 100)
+            found.append(line if len(line) <= PORTION else line[begin:][:PORTION])
             size += len(found[-1])
             if size >= PORTION:
                 break

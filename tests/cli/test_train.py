@@ -170,7 +170,7 @@ def test_several_texts(folder, run):
     characters = len(Path("corpus.txt").read_text(encoding="utf-8")) + len("a text in a folder\n") + len(stdin)
     assert corpus["characters"] == characters
     Path("story.rtf").write_text(r"{\rtf1 a text}")
-    markup = "charrnn: story.rtf has formatting, which the network learns, too; save it as plain text (.txt) in UTF-8"
+    markup = "charrnn: story.rtf has formatting, which the network learns, too: it is a file with RTF formatting; make"
     for option, noted in ((), True), (("--bytes",), False):
         result = run("train", "corpus.txt", "story.rtf", *TINY, *option, "--epochs", 0.1, "--force")
         assert (result.code, markup in result.err) == (0, noted)
