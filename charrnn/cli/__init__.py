@@ -17,7 +17,11 @@ from charrnn.display.standard_streams import Stream, standard_streams
 from charrnn.errors import CharrnnError, TextWarning, UnknownWarning
 from charrnn.version import __version__
 
-COMMANDS = ("train", "sample", "play", "fill", "eval", "info", "trace", "gradients", "corpus", "cells", "bench")
+COMMANDS = (
+    *("train", "sample", "play", "fill", "eval", "info", "trace", "gradients"),
+    *("corpus", "vocabulary", "cells", "bench"),
+)
+FILES = {"vocabulary": "characters"}  # of commands whose name is that of a file elsewhere
 COMPLETE = "_CHARRNN_COMPLETE"  # environment variable, set by the README's lines for completion with Tab
 CLOSED_PIPE = 141  # exit code after the reader of a pipe has gone: 128 + SIGPIPE
 INTERRUPTED = 130  # 128 + SIGINT
@@ -34,7 +38,7 @@ class LazyGroup(click.Group):
         """Import and return a command, or None."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"charrnn.cli.{cmd_name}").command
+        command: click.Command = importlib.import_module(f"charrnn.cli.{FILES.get(cmd_name, cmd_name)}").command
         return command
 
 

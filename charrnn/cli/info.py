@@ -89,7 +89,7 @@ def _facts(model: str, checkpoint: "Checkpoint", bytes_on_disk: int) -> Iterator
         yield f"text:        {', '.join(map(str, text['sources']))}: {text['characters']:,} characters"
         if text["sha256"]:  # the text of an online run is not kept
             yield f"             SHA-256 {text['sha256']}"
-        yield from _files_read(text)
+        yield from files_read(text)
         if held := text.get("held_out"):
             yield f"validation:  {held['characters']:,} characters: {held['source']}"
     if training := checkpoint.training:
@@ -100,7 +100,7 @@ def _facts(model: str, checkpoint: "Checkpoint", bytes_on_disk: int) -> Iterator
             yield f"             from epoch {leg['epoch']:.2f} on: {', '.join(changed)}"
 
 
-def _files_read(text: dict[str, Any]) -> Iterator[str]:
+def files_read(text: dict[str, Any]) -> Iterator[str]:
     """Yield lines on the encodings of a text's files, and on files that were left out."""
     from charrnn.text.decoding import shown_encoding
 

@@ -6,7 +6,7 @@ import codecs
 import difflib
 import io
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from encodings.aliases import aliases
 from itertools import chain
@@ -61,10 +61,18 @@ def shown_encoding(name: str) -> str:
     return _SHOWN.get(name, name.upper().replace("ISO8859", "ISO-8859").replace("_", "-"))
 
 
-def decoded(chunks: Iterable[bytes], where: str, encoding: str = UTF_8, *, newlines: bool = False) -> Iterator[str]:
+def decoded(
+    chunks: Iterable[bytes],
+    where: str,
+    encoding: str = UTF_8,
+    *,
+    newlines: bool = False,
+    hear: Callable[[str], None] | None = None,
+) -> Iterator[str]:
     """Decode a text that comes in chunks.
 
-    With ``newlines``, a byte order mark is removed, and CRLF and lone CR become LF. Raises CharrnnError after all text
+    With ``newlines``, a byte order mark is removed, and CRLF and lone CR become LF. ``hear`` gets the text before that.
+    Raises CharrnnError after all text
     before the first byte that is not in the encoding; the message names that byte and, for UTF-8, what the file seems
     to be.
     """
@@ -84,6 +92,8 @@ def decoded(chunks: Iterable[bytes], where: str, encoding: str = UTF_8, *, newli
             if isinstance(fault, UnicodeDecodeError) and not (binary and encoding == UTF_8):
                 text = fault.object[: fault.start].decode(encoding, "ignore")
         wide = wide or not text.isascii()
+        if hear is not None:
+            hear(text)
         if newlines:
             if first and text:
                 text, first = text.removeprefix("\ufeff"), False

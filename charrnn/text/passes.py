@@ -63,11 +63,14 @@ def _blocks(file: BinaryIO, name: str, block: int) -> Iterator[bytes]:
         yield from chunks(file, block=block)
 
 
-def texts(opened: Iterable[Content], line_feeds: bool) -> Iterator[tuple[str, Iterator[str]]]:
+def texts(
+    opened: Iterable[Content], line_feeds: bool, hear: Callable[[str], None] | None = None
+) -> Iterator[tuple[str, Iterator[str]]]:
     """Yield each file's name and its text in blocks.
 
     Take the blocks of a file before the next file. Empty files are left out. With ``line_feeds``, one is added between
-    two files if the first does not end with it. Bytes become U+0000 to U+00FF.
+    two files if the first does not end with it. Bytes become U+0000 to U+00FF. ``hear`` gets the text as `decoded`
+    says.
     """
     last = ""
 
@@ -78,7 +81,7 @@ def texts(opened: Iterable[Content], line_feeds: bool) -> Iterator[tuple[str, It
             yield block
 
     for name, data, encoding in opened:
-        blocks = typed(data) if encoding == BYTES else decoded(data, name, encoding, newlines=True)
+        blocks = typed(data) if encoding == BYTES else decoded(data, name, encoding, newlines=True, hear=hear)
         first = next(blocks, "")
         if first:
             if line_feeds and last not in ("", "\n"):

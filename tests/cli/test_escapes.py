@@ -53,6 +53,7 @@ ROWS = (
     ("gradients", MODEL, TEXT),
     ("gradients", DOCUMENTS, TEXT, "--json"),
     ("corpus", "fables", "-o", TEXT),
+    *(("vocabulary", TEXT, "--documents", WORD, *form) for form in (("--all",), ("--tsv",), ("--json",))),
     (WORD,),
     ("--debug", "info", f"{WORD}.npz"),
     *((name, f"--{WORD}") for name in COMMANDS),

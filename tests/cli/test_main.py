@@ -3,7 +3,6 @@
 All of it runs in this process; ``test_shell.py`` holds what only a process of its own can show.
 """
 
-import importlib
 import os
 import re
 import subprocess
@@ -24,7 +23,7 @@ from tests.helpers.model_files import rewrite
 # Help
 def every_command():
     """Return each command by its name."""
-    return {name: importlib.import_module(f"charrnn.cli.{name}").command for name in COMMANDS}
+    return {name: charrnn.cli.group.get_command(None, name) for name in COMMANDS}
 
 
 @pytest.mark.parametrize(

@@ -131,6 +131,7 @@ def test_an_output_is_not_standard_input(files, launch, case):
         ("fill", "model.npz"),
         ("trace", "model.npz", "x.txt"),
         ("gradients", "model.npz", "x.txt"),
+        ("vocabulary", "x.txt"),
         ("bench", "x.txt", "--cells"),
         ("train", "x.txt"),
     ],
