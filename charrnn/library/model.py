@@ -51,9 +51,10 @@ def load(path: PathOf) -> Model:
 class Model:
     """A network with its vocabulary, as `load` opens it or a `Run` trains it.
 
-    A text is a string, or the `pathlib.Path` of a file. It is read as the command line reads a file: CRLF counts as a
-    line feed. A character that is not in the vocabulary is read in a near form, as `charrnn sample` does; if it has
-    none, it is an error unless ``unknown`` is "skip" or "replace". A score is of the text as it is: ``near`` is "none".
+    A text is a string, or the `pathlib.Path` of a file, whose encoding is detected unless ``encoding`` names it. It is
+    read as the command line reads a file: CRLF counts as a line feed. A character that is not in the vocabulary is read
+    in a near form, as `charrnn sample` does; if it has none, it is an error unless ``unknown`` is "skip" or "replace".
+    A score is of the text as it is: ``near`` is "none".
 
     Threads can share a model: nothing in it changes, and each call has its own state.
     """
