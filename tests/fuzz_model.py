@@ -1,4 +1,4 @@
-"""Fuzz the reading of model files: none may make it crash, hang, take much memory or say more than a sentence.
+"""Fuzz the reading of models and encoded texts: none may make it crash, hang, take much memory or say too much.
 
     pip install -e '.[fuzz]'
     python tests/fuzz_model.py -max_total_time=600
@@ -34,15 +34,17 @@ with watched:
 
     from charrnn.errors import CharrnnError
     from charrnn.model.model_file import load, save
+    from charrnn.text import corpus_file
     from tests import hostile
 
+RECORDS = ("meta.npy", "text.npy")  # the JSON of a model, and of an encoded text
 LONGEST = 1 << 16  # bytes of an input
 UNPACKED = 1 << 20  # bytes of entries that are worth to be changed one by one
 POOL = [*hostile.VALUES.values(), {}, "", "\ud800", 10**30, -(10**30), 1e-300, "é" * 9, [0] * 9]
 
 
 def one_input(data: bytes, folder: Path) -> int:
-    """Load bytes as a model file, with its state and without; return how often that worked.
+    """Load bytes as a model file, with its state and without, and as an encoded text; return how often that worked.
 
     Raises AssertionError unless each time it is one printable sentence that names the file, or a model that comes back
     when it is saved and loaded again; any other exception is a fault as well.
@@ -51,18 +53,28 @@ def one_input(data: bytes, folder: Path) -> int:
     path.write_bytes(data)
     loaded = 0
     for resume in (False, True):
-        try:
-            model = load(path, resume=resume)
-        except CharrnnError as error:
-            said = str(error)
-            assert said.isprintable()
-            assert str(path) in said
-            assert len(said) < 400 + len(str(path))
-            continue
+        model = loaded_or_refused(path, partial(load, resume=resume))
+        if model is not None:
+            loaded += 1
+            save(again, model)
+            assert contents(load(again, resume=resume)) == contents(model)
+    text = loaded_or_refused(path, lambda path: corpus_file.load(str(path)))
+    if text is not None:
         loaded += 1
-        save(again, model)
-        assert contents(load(again, resume=resume)) == contents(model)
+        assert sum(len(data) for _, parts, _ in text.contents(byte_level=True) for data in parts) or not text.ids.size
     return loaded
+
+
+def loaded_or_refused(path, load):
+    """Load a file; return None if it is refused in one printable sentence that names it."""
+    try:
+        return load(path)
+    except CharrnnError as error:
+        said = str(error)
+    assert said.isprintable()
+    assert str(path) in said
+    assert len(said) < 400 + len(str(path))
+    return None
 
 
 def contents(model) -> list:
@@ -89,6 +101,7 @@ def good() -> dict[str, bytes]:
     found["rare-documents"] = hostile.model(rare=2, separator="\n")
     found["documents"] = hostile.model(separator="\n")
     found["packed"] = hostile.packed(hostile.unpacked(hostile.model()), zipfile.ZIP_DEFLATED)
+    found["encoded-text"] = hostile.encoded_text(hostile.encoded_entries())
     found["wide"] = hostile.wide(hostile.model())
     return found
 
@@ -108,13 +121,13 @@ def mutated(data: bytes, most: int, seed: int, *, change) -> bytes:
     entries = opened(data) if rng.random() < 0.7 else None
     if not entries:
         return change(data, most)
-    name = rng.choice([*entries, *["meta.npy"] * (len(entries) if "meta.npy" in entries else 0)])
+    name = rng.choice([*entries, *[part for part in RECORDS if part in entries] * len(entries)])
     other, how = rng.choice([*entries]), rng.random()
     if how < 0.1:
         entries[other] = entries.pop(name)
     elif how < 0.2:
         entries[name] = entries[other]
-    elif how < 0.8 and name == "meta.npy":
+    elif how < 0.8 and name in RECORDS:
         entries[name] = changed_meta(entries[name], rng, change)
     else:
         entries[name] = change(entries[name], len(entries[name]) + 64)

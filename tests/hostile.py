@@ -89,6 +89,25 @@ def packed(entries, method=zipfile.ZIP_STORED) -> bytes:
     return buffer.getvalue()
 
 
+def encoded_entries() -> dict:
+    """Return the entries of a good encoded text of two documents: arrays, and a record for the JSON."""
+    text = {"sources": ["naïve.txt"], "sha256": "ab" * 32, "characters": 3, "bytes": 5}
+    vocabulary = {"byte_level": False, "characters": "ab", "separator": "\n"}
+    return {
+        "text.npy": {"format": 1, "charrnn": "1", "vocabulary": vocabulary, "text": text},
+        "files.npy": np.array([4, 3], "<u8"),
+        "counts.npy": np.array([1, 2, 2], "<u8"),
+        "symbols.npy": np.array([2, 0, 1, 3, 2, 1, 3], np.uint8),
+    }
+
+
+def encoded_text(entries) -> bytes:
+    """Return the file of an encoded text with these entries."""
+    json_of = {name: json.dumps(value).encode() for name, value in entries.items() if isinstance(value, dict)}
+    arrays = entries | {name: np.frombuffer(written, np.uint8) for name, written in json_of.items()}
+    return packed({name: stored(values) for name, values in arrays.items()})
+
+
 def meta_of(data) -> dict:
     """Return the meta of a model file's bytes."""
     return json.loads(np.lib.format.read_array(io.BytesIO(unpacked(data)["meta.npy"])).tobytes())

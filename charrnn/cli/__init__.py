@@ -19,7 +19,7 @@ from charrnn.version import __version__
 
 COMMANDS = (
     *("train", "sample", "play", "fill", "eval", "info", "trace", "gradients"),
-    *("corpus", "vocabulary", "cells", "bench"),
+    *("corpus", "vocabulary", "encode", "cells", "bench"),
 )
 FILES = {"vocabulary": "characters"}  # of commands whose name is that of a file elsewhere
 COMPLETE = "_CHARRNN_COMPLETE"  # environment variable, set by the README's lines for completion with Tab

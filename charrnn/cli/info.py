@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from charrnn.errors import CharrnnError
 
 if TYPE_CHECKING:
     from charrnn.model.model_file import Checkpoint
+    from charrnn.text.vocabulary import Vocabulary
 
 WIDE_SCREEN = 60  # columns of a terminal with room for nats and bits
 LONGEST_LINE = 5000  # characters; a model can name any number of sources
@@ -38,6 +40,8 @@ SETTINGS = (
 def command(model: str, as_json: bool, plot: str | None) -> None:
     """Show what MODEL is, how large it is, how it was trained, and how its loss fell.
 
+    MODEL can also be an encoded text, which charrnn encode has written.
+
     The learning curve shows the loss in nats per character during training (lower is better; 1 nat is 1.44 bits): the
     loss on the text that the model trained on, and on the text held out for validation.
 
@@ -46,6 +50,13 @@ def command(model: str, as_json: bool, plot: str | None) -> None:
       charrnn info model.npz
       charrnn info model.npz --plot curve.png
     """
+    from charrnn.text.corpus_file import is_encoded_text
+
+    if is_encoded_text(model):
+        if plot is not None:
+            raise CharrnnError(f"{model} is an encoded text, which has no learning curve")
+        _encoded_text(model, as_json)
+        return
     opened = open_model(model)
     checkpoint = opened.checkpoint
     if plot is not None:
@@ -98,6 +109,49 @@ def _facts(model: str, checkpoint: "Checkpoint", bytes_on_disk: int) -> Iterator
         for leg in training.get("legs", []):
             changed = (f"{name} {value}" for name, value in leg.items() if name != "epoch")
             yield f"             from epoch {leg['epoch']:.2f} on: {', '.join(changed)}"
+
+
+def _symbols(vocabulary: "Vocabulary", text: dict[str, Any]) -> Iterator[str]:
+    """Yield lines on the vocabulary of a text."""
+    from charrnn.display.words import unknown_symbol
+
+    count = len(vocabulary.characters) - bool(vocabulary.rare)
+    symbols = f"{count:,} characters: {_shown(vocabulary.characters)}"
+    seen = f", {len(vocabulary.seen)} of them in the text" * bool(vocabulary.seen)
+    yield f"vocabulary:  {f'256 byte values{seen}' if vocabulary.byte_level else symbols}"
+    if vocabulary.rare:
+        yield f"             {unknown_symbol(text.get('unknown', 0), text.get('characters', 0), vocabulary.rare)}"
+    if vocabulary.separator:
+        yield f"documents:   separated by {vocabulary.separator!r}"
+
+
+def _text(text: dict[str, Any]) -> Iterator[str]:
+    """Yield lines on a text."""
+    yield f"text:        {', '.join(map(str, text['sources']))}: {text['characters']:,} characters"
+    if text["sha256"]:  # the text of an online run is not kept
+        yield f"             SHA-256 {text['sha256']}"
+    yield from files_read(text)
+
+
+def _encoded_text(path: str, as_json: bool) -> None:
+    """Print what an encoded text is."""
+    from charrnn.display.words import harmless, size
+    from charrnn.text.corpus_file import load
+
+    file = load(path)
+    vocabulary, boundary = file.vocabulary, file.vocabulary.boundary
+    documents = None if boundary is None else int(file.counts[boundary])
+    if as_json:
+        record = {"file": path, "bytes": file.size, "sha256": file.sha256, "vocabulary": asdict(vocabulary)}
+        record |= {"symbols": len(vocabulary), "documents": documents, "files": len(file.files), "corpus": file.record}
+        click.echo(json.dumps(record))
+        return
+    lines = [f"file:        {path}, {size(file.size)}", f"             SHA-256 {file.sha256}"]
+    lines.append(f"encoded:     {file.ids.size:,} symbols as {file.ids.dtype}, of {len(vocabulary):,} kinds")
+    lines += [f"             {documents:,} documents"] if documents is not None else []
+    for line in (*lines, *_symbols(vocabulary, file.record), *_text(file.record)):
+        line = harmless(line.translate(ESCAPES))
+        click.echo(line if len(line) <= LONGEST_LINE else line[: LONGEST_LINE - 1] + "…")
 
 
 def files_read(text: dict[str, Any]) -> Iterator[str]:

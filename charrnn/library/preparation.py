@@ -16,6 +16,7 @@ from charrnn.model.model_file import LONGEST_SEPARATOR, Checkpoint, load
 from charrnn.model.team import Team
 from charrnn.model.transfer import common_vocabulary, starting_weights
 from charrnn.storage.files import shown
+from charrnn.text.corpus_file import is_encoded_text, vocabulary_of
 from charrnn.text.defaults import FILES, LINES, MOST_RARE
 from charrnn.text.holding_out import default_fraction
 from charrnn.text.ingest import AnotherTextError, Corpus, Listener, Watch, listed, read_corpus
@@ -88,6 +89,14 @@ class Texts:
             listener=Listener(say),
         )
 
+    def symbols(self, asked: Symbols) -> Symbols:
+        """Return the symbols of the texts: those of an encoded text, or else those that are ``asked`` for."""
+        if len(self.paths) != 1 or not is_encoded_text(self.paths[0]):
+            return asked
+        own = vocabulary_of(self.paths[0])
+        separator = asked.separator or own.separator
+        return Symbols(asked.byte_level or own.byte_level, separator, asked.rare or own.rare)
+
     def again(self, path: str, record: Mapping[str, Any], *, validate: bool = False) -> "Texts":
         """Return the texts that a run has read before, as the ``record`` in its model file describes them.
 
@@ -139,6 +148,8 @@ def new_trainer(
         if symbols.rare and not remap:
             raise CharrnnError("with --init-from, --rare needs --remap, which adds the other characters")
         texts = replace(texts, known=replace(texts.known, near=not remap))
+    else:
+        symbols = texts.symbols(symbols)
     validation = texts.read_validation(say, None, symbols)
 
     def choose(own: Vocabulary) -> Vocabulary:

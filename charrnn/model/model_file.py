@@ -1,8 +1,6 @@
 """The model file: a checkpoint, and the arrays and the JSON that store it."""
 
 import json
-import math
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,9 +13,8 @@ from charrnn.cells.real_time import influence_shape, why_not_in_real_time
 from charrnn.errors import CharrnnError
 from charrnn.storage import archive
 from charrnn.storage.archive import Form, UnfitError, check_writable
-from charrnn.storage.files import reason
-from charrnn.text.decoding import is_encoding
-from charrnn.text.sources import MOST_NAMED
+from charrnn.storage.json_record import check, decode, format_of, of_kind
+from charrnn.text.text_record import LONGEST_SEPARATOR, VOCABULARY, VOCABULARY_OPTIONS, check_text, check_vocabulary
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.version import __version__
 
@@ -41,10 +38,6 @@ _PLAIN = 3  # of a file with neither, which older versions can read
 _FLOATS = "<f4"
 # Room for a vocabulary of all existing characters, each as twelve bytes of escapes, and for 10,000 validations.
 _META = Form("|u1", (None,), limit=16 << 20)
-_VALUES = 500_000  # in the JSON: as objects, short values take many times their size in the file
-_DEPTH = 8  # levels of nested lists and records; ours has four
-LONGEST_SEPARATOR = 4096  # characters: the time to search for a separator grows with the square of its length
-_NAME = slice(30, 38)  # bytes of a model file with the name of its first entry, meta.npy
 _CHUNK = 1 << 20  # numbers to test for NaN and infinity at a time
 
 _FIELDS = {
@@ -58,10 +51,6 @@ _FIELDS = {
 }
 _NETWORK = {"cell": str, "hidden": int, "layers": int}
 _OPTIONS = {"activation": str, "projection": int, "periods": list, "bidirectional": bool, "learned_state": bool}
-_VOCABULARY = {"byte_level": bool, "characters": str, "separator": str}
-_VOCABULARY_OPTIONS = {"seen": str, "rare": int}  # which a file has only if they are set
-_TEXT = {"sources": list, "sha256": str, "characters": int}
-_TEXT_OPTIONS = {"bytes": int, "outputs": dict, "unknown": int, "near": bool}
 _HELD_OUT = {"characters": int, "source": str}
 
 
@@ -105,17 +94,7 @@ def require_storable(architecture: Architecture, moments: int) -> None:
 
 def require_replaceable(path: str | Path) -> None:
     """Raise CharrnnError if a file exists that is not a model, so that no other file is lost."""
-    if not Path(path).is_file():
-        return
-    try:
-        with Path(path).open("rb") as file:
-            head = file.read(_NAME.stop)
-    except OSError as fault:
-        raise CharrnnError(f"{archive.shown(path)} cannot be read: {reason(fault)}") from None
-    if head and head[_NAME] != b"meta.npy":  # an empty file has nothing to lose, a damaged model can be replaced
-        raise CharrnnError(
-            f"{archive.shown(path)} exists and is not a charrnn model, so it is not replaced; name another file"
-        )
+    archive.require_replaceable(path, "meta", archive.MODEL)
 
 
 def save(path: str | Path, checkpoint: Checkpoint) -> None:
@@ -220,12 +199,12 @@ def _forms(architecture: Architecture, moments: int | None, *, influence: bool) 
 
 def _encode(path: str | Path, checkpoint: Checkpoint) -> bytes:
     network, vocabulary = checkpoint.architecture, checkpoint.vocabulary
-    options = {name: value for name in _VOCABULARY_OPTIONS if (value := getattr(vocabulary, name))}
+    options = {name: value for name in VOCABULARY_OPTIONS if (value := getattr(vocabulary, name))}
     meta = {
         "format": FORMAT if options else _PLAIN,
         "charrnn": __version__,
         "network": {name: getattr(network, name) for name in _NETWORK} | network.options,
-        "vocabulary": {name: getattr(vocabulary, name) for name in _VOCABULARY} | options,
+        "vocabulary": {name: getattr(vocabulary, name) for name in VOCABULARY} | options,
         "training": checkpoint.training,
         "history": checkpoint.history,
         "corpus": checkpoint.corpus,
@@ -248,119 +227,30 @@ def _encode(path: str | Path, checkpoint: Checkpoint) -> bytes:
 
 def _decode(encoded: bytes) -> dict[str, Any]:
     """Return ``meta``'s JSON, with exactly this format's fields."""
-    # Each value except the first follows one of these. Those in strings count too, but there are few.
-    if sum(map(encoded.count, (b"[", b"{", b",", b":"))) > _VALUES:
-        raise UnfitError(f"is not a charrnn model: its entry 'meta' has more than {_VALUES:,} values")
-    hooks: dict[str, Any] = {"parse_constant": _finite_float, "parse_float": _finite_float}
-    try:
-        meta = json.loads(encoded.decode(), object_pairs_hook=_record, **hooks)
-    except (ValueError, RecursionError):
-        raise UnfitError("is not a charrnn model: its entry 'meta' is not JSON with finite numbers") from None
-    if _is_deeper(meta, _DEPTH):
-        raise UnfitError("is not a charrnn model: its entry 'meta' is nested too deep")
-    version = meta.get("format") if isinstance(meta, dict) else None
-    if type(version) is not int or version < 1:
-        raise UnfitError("is not a charrnn model: its entry 'meta' has no valid format number")
-    if version > FORMAT:
-        raise UnfitError(f"was written by a newer charrnn (format {version}); this one reads formats up to {FORMAT}")
-    fields = _check("meta", meta, _FIELDS | ({"progress": dict} if "progress" in meta else {}))
+    meta = decode("meta", encoded)
+    version = format_of("meta", meta, FORMAT)
+    fields = check("meta", meta, _FIELDS | ({"progress": dict} if "progress" in meta else {}))
     if version == 1 and "separator" not in fields["vocabulary"]:
         fields["vocabulary"]["separator"] = ""
     network = fields["network"]
     options = {name: kind for name, kind in _OPTIONS.items() if name in network}
-    _check("meta: network", network, _NETWORK | options)
+    check("meta: network", network, _NETWORK | options)
     if "periods" in options:
         if not all(type(period) is int for period in network["periods"]):
             raise UnfitError("is not a charrnn model: its periods are not whole numbers")
         network["periods"] = tuple(network["periods"])
-    options = {name: kind for name, kind in _VOCABULARY_OPTIONS.items() if name in fields["vocabulary"]}
-    _check("meta: vocabulary", fields["vocabulary"], _VOCABULARY | options)
-    for name, most in (("characters", sys.maxunicode), ("separator", LONGEST_SEPARATOR), ("seen", 256)):
-        if len(fields["vocabulary"].get(name, "")) > most:
-            raise UnfitError(f"is not a charrnn model: {name!r} in its entry 'meta: vocabulary' is too long")
+    check_vocabulary("meta: vocabulary", fields["vocabulary"])
     if not all(isinstance(record, dict) for record in fields["history"]):
         raise UnfitError("is not a charrnn model: the history in its entry 'meta' is not a list of records")
     if text := fields["corpus"]:  # empty if the text is not known
-        _check_text("meta: corpus", text)
+        check_text("meta: corpus", text)
         if "validation" in text:
-            _check_text("meta: corpus: validation", _of_kind("meta: corpus", text, "validation", dict))
+            check_text("meta: corpus: validation", of_kind("meta: corpus", text, "validation", dict))
         if "held_out" in text:
-            held_out = _of_kind("meta: corpus", text, "held_out", dict)
+            held_out = of_kind("meta: corpus", text, "held_out", dict)
             for name, kind in _HELD_OUT.items():
-                _of_kind("meta: corpus: held_out", held_out, name, kind)
+                of_kind("meta: corpus: held_out", held_out, name, kind)
     return fields
-
-
-def _check_text(where: str, record: dict[str, Any]) -> None:
-    """Raise UnfitError if the record of a text is not one."""
-    for name, kind in (_TEXT | _TEXT_OPTIONS).items():
-        if name in _TEXT or name in record:
-            _of_kind(where, record, name, kind)
-    sources, outputs = record["sources"], record.get("outputs", {})
-    names = [sources, *outputs.values()]
-    if not all(type(part) is list and all(type(name) is str for name in part) for part in names):
-        raise UnfitError(f"is not a charrnn model: the files in its entry {where!r} are not names")
-    if len(sources) > MOST_NAMED:
-        raise UnfitError(f"is not a charrnn model: its entry {where!r} has more than {MOST_NAMED:,} sources")
-    if min(record["characters"], record.get("bytes", 0), record.get("unknown", 0)) < 0:
-        raise UnfitError(f"is not a charrnn model: a size in its entry {where!r} is below 0")
-    _check_files_read(where, record)
-
-
-def _check_files_read(where: str, record: dict[str, Any]) -> None:
-    """Raise UnfitError if what a text's record says about its files has another form."""
-    runs, skipped = record.get("encodings", []), record.get("skipped", {"files": 0, "examples": []})
-    pairs = isinstance(runs, list) and all(isinstance(run, list) and list(map(type, run)) == [str, int] for run in runs)
-    if not (pairs and all(count > 0 and (not encoding or is_encoding(encoding)) for encoding, count in runs)):
-        raise UnfitError(f"is not a charrnn model: the encodings in its entry {where!r} are not names and counts")
-    if not isinstance(skipped, dict):
-        raise UnfitError(f"is not a charrnn model: 'skipped' in its entry {where!r} has the wrong type")
-    _check(f"{where}: skipped", skipped, {"files": int, "examples": list})
-    examples = skipped["examples"]
-    if len(examples) > skipped["files"] or not all(
-        isinstance(example, list) and list(map(type, example)) == [str, str] for example in examples
-    ):
-        raise UnfitError(f"is not a charrnn model: 'examples' in its entry {where!r} are not files and reasons")
-
-
-def _check(where: str, record: dict[str, Any], types: dict[str, type]) -> dict[str, Any]:
-    """Return the record; raise UnfitError if its fields are wrong.
-
-    They are if one is missing, has another type, or is not in ``types``.
-    """
-    for name, kind in types.items():
-        _of_kind(where, record, name, kind)
-    for name in record:
-        if name not in types:  # it could change what the others mean
-            raise UnfitError(f"is not a charrnn model: it has an unexpected field {name[:60]!r} in its entry {where!r}")
-    return record
-
-
-def _of_kind(where: str, record: dict[str, Any], name: str, kind: type) -> Any:
-    """Return a field of a record; raise UnfitError if it is missing or has another type."""
-    if type(record.get(name)) is not kind:  # not isinstance, as True is not a size
-        raise UnfitError(f"is not a charrnn model: {name!r} in its entry {where!r} is missing or has the wrong type")
-    return record[name]
-
-
-def _record(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    record = dict(pairs)
-    if len(record) < len(pairs):  # another reader could take the other one
-        raise ValueError("a name appears twice")
-    return record
-
-
-def _is_deeper(value: Any, most: int) -> bool:
-    """Return whether lists and records are nested deeper than `most`."""
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
-    return inner is not None and (most == 0 or any(_is_deeper(item, most - 1) for item in inner))
-
-
-def _finite_float(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        raise ValueError("not finite")
-    return number
 
 
 def _finite(values: NDArray[Any]) -> bool:

@@ -1,12 +1,13 @@
 """A ``.npz`` file that is written atomically, and read without trusting its contents."""
 
+import hashlib
 import io
 import math
 import stat
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from charrnn.storage.files import check_writable, other_kind, reason, shown
 
 __all__ = ["MAXIMUM_BYTES", "Form", "Reader", "UnfitError", "check_writable", "reading", "shown", "write"]
 
+MODEL = "a charrnn model"
 MAXIMUM_BYTES = 8 << 30  # of all arrays in a file together
 
 _DIRECTORY = 1 << 20  # largest zip directory, in bytes; ours has about 100 bytes for each array
@@ -31,6 +33,8 @@ _EXPANSION = 16  # the arrays can have this many times the size of the file; wei
 _ALLOWANCE = 64 << 20  # bytes that the arrays can have in addition: a small network of zeros is not a zip bomb
 _WIDE = 0xFFFFFFFF  # in place of a size: the size has 64 bits and is in another field
 _ENCRYPTED_OR_PATCHED = 0x61
+_MAGIC = b"PK\x03\x04"
+_NAME = slice(30, 38)  # bytes of a file of ours with the name of its first entry, such as meta.npy
 _CHUNK = 1 << 20  # bytes read or written at a time
 _DOUBTS = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, RuntimeError, ValueError, OverflowError)
 
@@ -75,6 +79,7 @@ class Reader:
     def __init__(self, file: BinaryIO, size: int, most: int = MAXIMUM_BYTES) -> None:
         with _doubting("its list of entries"):
             self._zipped = zipfile.ZipFile(file)
+        self._file = file
         self._entries: dict[str, zipfile.ZipInfo] = {}
         end = total = 0
         for info in sorted(self._zipped.infolist(), key=lambda info: info.header_offset):
@@ -136,6 +141,28 @@ class Reader:
                 piece[:] = entry.read(len(piece))  # raises ValueError if fewer bytes arrive
         return array
 
+    def blocks(self, name: str, form: Form) -> Iterator[NDArray[Any]]:
+        """Yield an array [N] of this form in blocks, read-only.
+
+        Raises UnfitError if it has another form or is damaged.
+        """
+        with self._values(name, form) as (shape, entry):
+            left = math.prod(shape) * np.dtype(form.dtype).itemsize
+            while left:
+                piece = entry.read(min(left, _CHUNK))
+                if len(piece) < min(left, _CHUNK):
+                    raise ValueError("fewer bytes arrive")
+                left -= len(piece)
+                yield np.frombuffer(piece, form.dtype)
+
+    def sha256(self) -> str:
+        """Return the SHA-256 of the whole file."""
+        digest = hashlib.sha256()
+        self._file.seek(0)
+        for piece in iter(lambda: self._file.read(_CHUNK), b""):
+            digest.update(piece)
+        return digest.hexdigest()
+
     @contextmanager
     def _values(self, name: str, form: Form) -> Iterator[tuple[tuple[int, ...], IO[bytes]]]:
         """Yield the shape and the values of an array.
@@ -159,8 +186,8 @@ class Reader:
 
 
 @contextmanager
-def reading(path: str | Path, most: int = MAXIMUM_BYTES) -> Iterator[Reader]:
-    """Open a ``.npz`` file for reading.
+def reading(path: str | Path, most: int = MAXIMUM_BYTES, kind: str = MODEL) -> Iterator[Reader]:
+    """Open a ``.npz`` file of some kind for reading.
 
     Its arrays can have at most ``most`` bytes together. Raises CharrnnError with the name of the file, also for an
     UnfitError that the block raises.
@@ -171,7 +198,7 @@ def reading(path: str | Path, most: int = MAXIMUM_BYTES) -> Iterator[Reader]:
         if not stat.S_ISREG(found.st_mode):  # opening a pipe would block until a program writes to it
             raise UnfitError(other_kind(found.st_mode))
         with _Bounded(io.FileIO(path)) as file:
-            if file.read(4) != b"PK\x03\x04":
+            if file.read(4) != _MAGIC:
                 raise UnfitError("is not a charrnn model: it is not an .npz file")
             yield Reader(file, found.st_size, most)
     except FileNotFoundError:
@@ -181,11 +208,41 @@ def reading(path: str | Path, most: int = MAXIMUM_BYTES) -> Iterator[Reader]:
     except MemoryError:
         raise CharrnnError(f"{name} cannot be read: out of memory") from None
     except UnfitError as fault:  # cut off, as a hostile file decides how long the message is
-        raise CharrnnError(f"{name} {fault!s:.300}") from None
+        raise CharrnnError(f"{name} {str(fault).replace(f'is not {MODEL}', f'is not {kind}', 1):.300}") from None
 
 
-def write(path: str | Path, arrays: Mapping[str, NDArray[Any]], most: int = MAXIMUM_BYTES) -> None:
-    """Write C-ordered arrays to a ``.npz`` file atomically.
+def begins_with(path: str | Path, entry: str) -> bool:
+    """Return whether a file is a zip file whose first entry has this name of four letters; can raise OSError."""
+    if not stat.S_ISREG(Path(path).stat().st_mode):  # opening a pipe would block
+        return False
+    head = _head(path)
+    return head.startswith(_MAGIC) and head[_NAME] == f"{entry}.npy".encode()
+
+
+def require_replaceable(path: str | Path, entry: str, kind: str) -> None:
+    """Raise CharrnnError if a file exists that is not of a kind, which begins with an ``entry``: it would be lost."""
+    if not Path(path).is_file():
+        return
+    try:
+        head = _head(path)
+    except OSError as fault:
+        raise CharrnnError(f"{shown(path)} cannot be read: {reason(fault)}") from None
+    if head and head[_NAME] != f"{entry}.npy".encode():  # an empty file has nothing to lose, a damaged one little
+        raise CharrnnError(f"{shown(path)} exists and is not {kind}, so it is not replaced; name another file")
+
+
+def _head(path: str | Path) -> bytes:
+    with Path(path).open("rb") as file:
+        return file.read(_NAME.stop)
+
+
+def write(
+    path: str | Path,
+    arrays: Mapping[str, NDArray[Any]],
+    most: int = MAXIMUM_BYTES,
+    watch: Callable[[int], None] | None = None,
+) -> None:
+    """Write C-ordered arrays to a ``.npz`` file atomically; ``watch`` hears how many bytes of one are written.
 
     Replaces the file at ``path`` if one exists. At any time, even after a power failure, a reader of ``path`` finds the
     complete old file or the complete new one. A symbolic link stays, and its target is replaced. Raises CharrnnError if
@@ -195,7 +252,7 @@ def write(path: str | Path, arrays: Mapping[str, NDArray[Any]], most: int = MAXI
     if sum(array.nbytes for array in arrays.values()) > most - (_HEADER * len(arrays)):
         raise CharrnnError(f"{name} cannot be written: it would be larger than {most >> 30} GiB")
     with files.replacing(path) as file:
-        _write_zip(file, arrays)
+        _write_zip(file, arrays, watch)
 
 
 class _Bounded(io.BufferedReader):
@@ -266,7 +323,7 @@ def _header(dtype: str, shape: tuple[int, ...]) -> bytes:
     return buffer.getvalue()
 
 
-def _write_zip(file: BinaryIO, arrays: Mapping[str, NDArray[Any]]) -> None:
+def _write_zip(file: BinaryIO, arrays: Mapping[str, NDArray[Any]], watch: Callable[[int], None] | None = None) -> None:
     with zipfile.ZipFile(file, "w") as zipped:
         for name, array in arrays.items():
             header = _header(array.dtype.str, array.shape)
@@ -277,3 +334,5 @@ def _write_zip(file: BinaryIO, arrays: Mapping[str, NDArray[Any]]) -> None:
                 values = memoryview(array.data).cast("B")
                 for begin in range(0, len(values), _CHUNK):
                     entry.write(values[begin : begin + _CHUNK])
+                    if watch is not None:
+                        watch(begin)

@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.text import passes
+from charrnn.text.corpus_file import EncodedText, is_encoded_text, load
 from charrnn.text.passes import Listener
-from charrnn.text.places import BEGIN, END, counted, marked
+from charrnn.text.places import BEGIN, END, code_points, counted, marked
 from charrnn.text.sources import LARGE_TEXT, Known, Source, sources
 from charrnn.text.survey import Survey
 from charrnn.text.vocabulary import Vocabulary
@@ -114,6 +115,8 @@ def take_census(
     Memory is bounded, whatever the size of the text. Raises CharrnnError as `read_corpus` does.
     """
     listener = listener or Listener()
+    if len(paths) == 1 and is_encoded_text(paths[0]):
+        return _of_encoded_text(load(paths[0], large=large, watch=listener.watch))
     survey, digest, writing = Survey(byte_level, encoding), hashlib.sha256(), Writing()
     counts = counted(())
     parting = Vocabulary("", byte_level).typed(separator)
@@ -131,3 +134,21 @@ def take_census(
         raise passes.no_text(paths, survey.skipped)
     size = sum(source.size or 0 for source in found)
     return Census(counts, byte_level, separator, tuple(paths), digest.hexdigest(), size, writing, survey)
+
+
+def _of_encoded_text(file: EncodedText) -> Census:
+    """Return the census of an encoded text, which no longer shows how its text was written."""
+    vocabulary, counts = file.vocabulary, counted(())
+    symbols = np.arange(len(vocabulary) - bool(vocabulary.separator))
+    counts[code_points(vocabulary.spell(symbols))] = file.counts[: symbols.size]
+    writing = Writing(documents=0 if vocabulary.boundary is None else int(file.counts[vocabulary.boundary]))
+    return Census(
+        counts,
+        vocabulary.byte_level,
+        vocabulary.separator,
+        (file.path,),
+        file.sha256,
+        file.size,
+        writing,
+        Survey(vocabulary.byte_level),
+    )

@@ -35,6 +35,7 @@ DOCUMENTS = {
 MARKUP = {".rtf": b"{\\rtf", ".html": b"<!doctype html", ".htm": b"<html"}  # text that can be read, and its beginning
 STARTS = {b"%PDF-": ".pdf", b"\xd0\xcf\x11\xe0": ".doc"}
 ZIP = b"PK\x03\x04"
+ENCODED = b"text.npy"  # the first entry of an encoded text
 IN_ZIP = {b"word/": ".docx", b"application/vnd.oasis.opendocument.text": ".odt", b"application/epub+zip": ".epub"}
 
 
@@ -44,6 +45,8 @@ def formatted(name: str, head: bytes) -> str | None:
     ``head`` is the beginning of the file. Returns None for text, and for other files.
     """
     ending = next((ending for start, ending in STARTS.items() if head.startswith(start)), "")
+    if head.startswith(ZIP) and head[30:38] == ENCODED:
+        return "an encoded text; name it by itself"
     if head.startswith(ZIP):
         ending = next((ending for part, ending in IN_ZIP.items() if part in head), PurePath(name).suffix.lower())
         if ending not in DOCUMENTS:

@@ -7,8 +7,7 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, field, replace
-from functools import cached_property
+from dataclasses import asdict, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -16,9 +15,11 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from charrnn.errors import CharrnnError, UnknownWarning
-from charrnn.text import encoded, passes
+from charrnn.text import corpus_file, encoded, passes
+from charrnn.text.corpus_file import EncodedText
 from charrnn.text.decoding import UTF_8, decoded
 from charrnn.text.defaults import MARK
+from charrnn.text.encoded_corpus import AnotherTextError, Corpus
 from charrnn.text.near_forms import NearForms
 from charrnn.text.passes import Listener, Watch
 from charrnn.text.sources import (
@@ -30,12 +31,11 @@ from charrnn.text.sources import (
     files,
     listed,
     name_of,
-    names_within,
     readable,
     sources,
     spooled,
 )
-from charrnn.text.survey import BYTES, Say, Skipped, Survey, every, told
+from charrnn.text.survey import BYTES, Say, Survey, every, told
 from charrnn.text.vocabulary import TEXT_BLOCK, Ids, Vocabulary
 
 __all__ = [
@@ -57,75 +57,6 @@ __all__ = [
 
 DEFAULT = Listener()
 MOST_IN_MEMORY = 20_000_000  # characters of a text that has to be in memory as a whole
-
-
-class AnotherTextError(CharrnnError):
-    """The text is not the expected one."""
-
-
-@dataclass(frozen=True, eq=False)
-class Corpus:
-    """An encoded text and its sources."""
-
-    ids: Ids  # shape [N], in the vocabulary's dtype; for a large text, a read-only view of a file
-    vocabulary: Vocabulary
-    sources: tuple[str, ...]  # the paths as given; "-" is standard input
-    sha256: str  # of all bytes read, in order, before any conversion
-    files: tuple[int, ...] = ()  # the number of symbols of each file that is not empty
-    validation: Corpus | None = None  # a text of the user's to validate with
-    skipped: tuple[Skipped, ...] = ()  # what was left out of folders, and why
-    size: int = 0  # bytes read
-    outputs: tuple[str, ...] = ()  # files that the run writes: in a folder, they are not read
-    files_read: Mapping[str, Any] = field(default_factory=dict)  # what a model file says about them
-    near: bool = False  # whether near forms were read, if there were any
-    markup: tuple[Skipped, ...] = ()  # files with formatting that is read as text
-
-    @cached_property
-    def documents(self) -> int | None:
-        """The number of documents, or None if the text is not divided into documents."""
-        boundary = self.vocabulary.boundary
-        if boundary is None:
-            return None
-        return sum(int(np.count_nonzero(ids == boundary)) for ids in encoded.blocks_of(self.ids))
-
-    @cached_property
-    def unknown(self) -> int:
-        """The number of characters that are encoded as the unknown symbol."""
-        if not self.vocabulary.rare:
-            return 0
-        symbol = self.vocabulary.unknown_symbol
-        return sum(int(np.count_nonzero(ids == symbol)) for ids in encoded.blocks_of(self.ids))
-
-    @property
-    def all_sources(self) -> tuple[str, ...]:
-        """The paths as given, with those of the text to validate with."""
-        return self.sources + (self.validation.sources if self.validation else ())
-
-    def writing(self, output: str) -> Corpus:
-        """Return the same texts of a run that writes one more file."""
-        validation = self.validation and self.validation.writing(output)
-        return replace(self, outputs=(*self.outputs, output), validation=validation)
-
-    @property
-    def record(self) -> dict[str, Any]:
-        """What a model file says about the text; ``outputs`` are paths in a folder."""
-        folders = {source: names_within(source, self.outputs) for source in self.sources if Path(source).is_dir()}
-        outputs = {source: names for source, names in folders.items() if names}
-        return {
-            "sources": list(self.sources),
-            "sha256": self.sha256,
-            "characters": self.characters,
-            "bytes": self.size,
-            **({"outputs": outputs} if outputs else {}),
-            **({"unknown": self.unknown} if self.vocabulary.rare else {}),
-            **({"near": True} if self.near else {}),
-            **self.files_read,
-        }
-
-    @property
-    def characters(self) -> int:
-        """The number of characters (or bytes), without the boundaries of documents."""
-        return self.ids.size - 2 * (self.documents or 0)
 
 
 def read_corpus(
@@ -152,6 +83,8 @@ def read_corpus(
 
     With a ``separator``, the text is documents with that string between them; the end of a file ends a document.
 
+    One path can lead to an encoded text, which decides about its symbols: see `corpus_file`.
+
     A given ``vocabulary`` encodes the text, with ``unknown`` as in `Vocabulary.encode`, and decides whether symbols are
     bytes and what separates documents. Otherwise the vocabulary is made from the text; if ``vocabulary`` is a function,
     it gets this one and returns the one to encode with. Characters that occur fewer than ``rare`` times are then
@@ -169,6 +102,9 @@ def read_corpus(
     if len(paths) > MOST_NAMED:
         raise CharrnnError(f"the text has more than {MOST_NAMED:,} names; put the files in a folder and name that")
     given = vocabulary if isinstance(vocabulary, Vocabulary) else None
+    if any(corpus_file.is_encoded_text(path) for path in paths if not known.safely or known.may_have(Path(path))):
+        asked = None if given else {"bytes": byte_level, "documents": separator, "rare": rare}
+        return _of_encoded_text(_loaded(paths, known, large, listener, asked), vocabulary, unknown, known, large)
     if given is not None:
         byte_level, separator = given.byte_level, given.separator
     survey = Survey(byte_level, known.encoding, None if known.files_read is None else every(known.files_read))
@@ -229,7 +165,12 @@ def read_stream(
     CharrnnError as `read_corpus` does, after all text before the fault.
     """
     survey = Survey(vocabulary.byte_level, encoding)
-    if source is None:
+    if source is None and corpus_file.is_encoded_text(path):
+        file = corpus_file.load(path)
+        if file.vocabulary == vocabulary:
+            return encoded.blocks_of(file.ids)
+        opened = file.contents(byte_level=vocabulary.byte_level)
+    elif source is None:
         opened = passes.opened([path], survey, block=block, say=say)
     else:
         kept = survey.encoding_of(source, name_of(path), in_folder=False)
@@ -287,7 +228,10 @@ def read_text(
     CharrnnError as `read_corpus` does, also if all files are empty, and for more than ``most`` characters or bytes.
     """
     _require_once(paths)
-    opened = passes.opened(paths, Survey(byte_level, encoding), stdin, say=say)
+    if any(map(corpus_file.is_encoded_text, paths)):
+        opened = _loaded(paths).contents(byte_level=byte_level)
+    else:
+        opened = passes.opened(paths, Survey(byte_level, encoding), stdin, say=say)
     texts, size = [], 0
     for name, blocks in passes.texts(opened, not (byte_level or separator)):
         parts = []
@@ -336,6 +280,50 @@ def require_learnable(corpus: Corpus) -> None:
     if all(bool((ids == corpus.ids[0]).all()) for ids in encoded.blocks_of(corpus.ids)):
         where = listed(corpus.sources)
         raise CharrnnError(f"the text in {where} has only one distinct character; there is nothing to learn")
+
+
+def _loaded(
+    paths: Sequence[str],
+    known: Known = NOTHING,
+    large: int = LARGE_TEXT,
+    listener: Listener = DEFAULT,
+    asked: Mapping[str, Any] | None = None,
+) -> EncodedText:
+    """Read an encoded text; raise CharrnnError if its symbols are not those that are ``asked`` for by options."""
+    path = next(filter(corpus_file.is_encoded_text, paths))
+    if len(paths) > 1:
+        raise CharrnnError(f"{name_of(path)} is an encoded text; it cannot be read together with other texts")
+    if known.size not in (None, Path(path).stat().st_size):
+        raise AnotherTextError(f"{name_of(path)} is not the expected text: its size differs")
+    file = corpus_file.load(path, large=large, watch=listener.watch if Path(path).stat().st_size > large else None)
+    if known.sha256 not in (None, file.sha256):
+        raise AnotherTextError(f"{name_of(path)} is not the expected text: its SHA-256 differs")
+    own = file.vocabulary
+    for name, value in {"bytes": own.byte_level, "documents": own.separator, "rare": own.rare}.items():
+        if asked and asked[name] and asked[name] != value:
+            raise CharrnnError(f"{name_of(path)} was encoded with another --{name}; encode its text again")
+    return file
+
+
+def _of_encoded_text(
+    file: EncodedText,
+    vocabulary: Vocabulary | Callable[[Vocabulary], Vocabulary] | None,
+    unknown: str,
+    known: Known,
+    large: int,
+) -> Corpus:
+    """Return the corpus in a file, in its own vocabulary or in another one, as `read_corpus` does."""
+    chosen = vocabulary(file.vocabulary) if callable(vocabulary) else vocabulary or file.vocabulary
+    ids, lengths, paths = file.ids, [*file.files], [file.path]
+    if chosen != file.vocabulary:
+        unknown = MARK if chosen.rare and unknown == "error" else unknown
+        near = chosen.near_forms("forms") if known.near and not chosen.rare else None
+        lengths.clear()
+        blocks = passes.symbols(file.contents(byte_level=chosen.byte_level), chosen, unknown, paths, lengths, near)
+        key = encoded.key_of([file.sha256, asdict(chosen), unknown, known.near])
+        ids = np.concatenate(list(blocks)) if file.size <= large else encoded.keep(key, chosen.dtype, blocks)
+    corpus = Corpus(ids, chosen, (file.path,), file.sha256, tuple(lengths), size=file.size, outputs=known.outputs)
+    return replace(corpus, near=known.near)
 
 
 def _encoded(

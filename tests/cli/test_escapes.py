@@ -24,6 +24,7 @@ DOCUMENT = f"the {WORD} sat on a mat"
 # and from both sides.
 NAME = f"a{WORD}\rb"
 TEXT, MODEL, DOCUMENTS, BOTH = f"{NAME}.txt", f"{NAME}.npz", f"{NAME}-documents.npz", f"{NAME}-both.npz"
+ENCODED = f"{NAME}-encoded.npz"
 ROWS = (
     ("train", TEXT, "--documents", WORD, *TINY, "--epochs", 1, "-o", f"new{WORD}.npz", "--force"),
     ("train", TEXT, *TINY, "--epochs", 9, "-o", f"new{WORD}.npz", "--force"),
@@ -53,6 +54,8 @@ ROWS = (
     ("gradients", MODEL, TEXT),
     ("gradients", DOCUMENTS, TEXT, "--json"),
     ("corpus", "fables", "-o", TEXT),
+    ("encode", TEXT, "--documents", WORD, "-o", f"encoded{WORD}.npz", "--force"),
+    ("info", ENCODED),
     *(("vocabulary", TEXT, "--documents", WORD, *form) for form in (("--all",), ("--tsv",), ("--json",))),
     (WORD,),
     ("--debug", "info", f"{WORD}.npz"),
@@ -71,6 +74,7 @@ def hostile(tmp_path_factory):
     text.write_text(WORD.join([DOCUMENT + "!" * (k % 3) for k in range(99)]), encoding="utf-8")
     assert enter(*train, "--epochs", 20, "-o", folder / MODEL) == 0
     assert enter(*train, "--documents", WORD, "--epochs", 3, "-o", folder / DOCUMENTS) == 0
+    assert enter("encode", text, "--documents", WORD, "-o", folder / ENCODED) == 0
     assert enter(*train, "--bidirectional", "--epochs", 1, "-o", folder / BOTH) == 0
     return folder
 
