@@ -100,6 +100,8 @@ def command(
         raise click.UsageError("Give --all or --most, not both.")
     options = SymbolOptions.of(values)
     census = _census(options)
+    if rare is not None and census.given is not None:
+        raise CharrnnError(f"--rare is for a text that is not encoded yet, and {options.texts[0]} is encoded")
     from charrnn.cli.characters_output import as_object, listed, summary, write_list
 
     rows = listed(census, sort)

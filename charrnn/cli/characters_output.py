@@ -80,11 +80,12 @@ def as_object(census: "Census", rows: Sequence[Row], rare: int | None) -> None:
         }
         for row in rows
     ]
+    line_ends = {name: census.writing.line_ends[name] for name in ("LF", "CRLF", "CR")}
     record = {
         "text": census.record,
         "distinct": int((census.counts > 0).sum()),
         "documents": census.writing.documents if census.separator else None,
-        "line_ends": None if census.byte_level else {k: census.writing.line_ends[k] for k in ("LF", "CRLF", "CR")},
+        "line_ends": None if census.byte_level or census.given else line_ends,
         "rare": [
             dict(zip(("rare", "characters", "count", "symbols"), row, strict=True)) for row in _rare(census, rare)
         ],
@@ -147,7 +148,7 @@ def _kinds(census: "Census") -> Iterator[str]:
 
 def _rare(census: "Census", rare: int | None) -> Iterator[tuple[int, int, int, int]]:
     """Yield numbers for --rare, how many characters each makes unknown, how often they occur, and what it leaves."""
-    if not census.byte_level:
+    if not census.byte_level and census.given is None:  # what is encoded already stays as it is
         for number in sorted({*RARE, rare or RARE[0]}):
             yield number, *census.rare(number), len(census.vocabulary(number))
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -74,6 +75,7 @@ class Census:
     size: int  # bytes
     writing: Writing
     survey: Survey  # which encodings the files have, and which ones are left out
+    given: Vocabulary | None = None  # of a text that is encoded already
 
     @property
     def characters(self) -> int:
@@ -93,6 +95,8 @@ class Census:
 
     def vocabulary(self, rare: int = 0) -> Vocabulary:
         """Return the vocabulary of the text, in which characters that occur fewer than ``rare`` times are unknown."""
+        if self.given is not None:
+            return self.given
         return Vocabulary.of_counts(self.counts, byte_level=self.byte_level, separator=self.separator, rare=rare)
 
     def rare(self, rare: int) -> tuple[int, int]:
@@ -116,7 +120,9 @@ def take_census(
     """
     listener = listener or Listener()
     if len(paths) == 1 and is_encoded_text(paths[0]):
-        return _of_encoded_text(load(paths[0], large=large, watch=listener.watch))
+        file = load(paths[0], large=large, watch=listener.watch if Path(paths[0]).stat().st_size > large else None)
+        file.require(bytes=byte_level, documents=separator)
+        return _of_encoded_text(file)
     survey, digest, writing = Survey(byte_level, encoding), hashlib.sha256(), Writing()
     counts = counted(())
     parting = Vocabulary("", byte_level).typed(separator)
@@ -151,4 +157,5 @@ def _of_encoded_text(file: EncodedText) -> Census:
         file.size,
         writing,
         Survey(vocabulary.byte_level),
+        vocabulary,
     )

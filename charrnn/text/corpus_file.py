@@ -47,6 +47,13 @@ class EncodedText:
     counts: NDArray[np.uint64]  # [V] how often each symbol occurs
     record: dict[str, Any]  # JSON: of the text that was encoded, as `Corpus.record` has it
 
+    def require(self, **asked: Any) -> None:
+        """Raise CharrnnError if ``bytes``, ``documents`` or ``rare`` are asked for that are not those of this text."""
+        own = self.vocabulary
+        for name, value in {"bytes": own.byte_level, "documents": own.separator, "rare": own.rare}.items():
+            if asked.get(name) and asked[name] != value:
+                raise CharrnnError(f"{shown(self.path)} was encoded with another --{name}; encode its text again")
+
     def contents(self, *, byte_level: bool) -> Iterator[Content]:
         """Yield the text of each file that was encoded, for another vocabulary."""
         begin = 0
@@ -196,7 +203,7 @@ def _checked(
                 raise UnfitError("is damaged: its documents do not start and end one after another")
         size += ids.size
         yield ids
-    if size != int(ends[-1]) or last != end:
+    if size != int(ends[-1]):
         raise UnfitError("is damaged: its files do not end where its symbols do")
     if not np.array_equal(found[: len(vocabulary)].astype(np.uint64), counts):
         raise UnfitError("is damaged: its counts are not those of its symbols")

@@ -298,10 +298,7 @@ def _loaded(
     file = corpus_file.load(path, large=large, watch=listener.watch if Path(path).stat().st_size > large else None)
     if known.sha256 not in (None, file.sha256):
         raise AnotherTextError(f"{name_of(path)} is not the expected text: its SHA-256 differs")
-    own = file.vocabulary
-    for name, value in {"bytes": own.byte_level, "documents": own.separator, "rare": own.rare}.items():
-        if asked and asked[name] and asked[name] != value:
-            raise CharrnnError(f"{name_of(path)} was encoded with another --{name}; encode its text again")
+    file.require(**(asked or {}))
     return file
 
 

@@ -135,6 +135,23 @@ def test_info_tells_what_it_is(books, run):
     refused(run("info", "books.npz", "--plot", "x.png"), "books.npz is an encoded text, which has no learning curve")
 
 
+def test_the_vocabulary_of_an_encoded_text(books, run):
+    """The counts of the text, with the symbols that a run has, also those that do not occur."""
+    assert run("train", "corpus.txt", *TRAIN, "-o", "m.npz").code == 0
+    Path("other.txt").write_text("Haus und Garten\n" * 20, encoding="utf-8")
+    run("encode", "other.txt", "--vocabulary-of", "m.npz", "-o", "other.npz")
+    run("encode", "corpus.txt", "--documents", "lines", "--rare", 20, "-o", "rare.npz")
+    for name in ("other.npz", "rare.npz"):
+        (told,) = json_lines(run("vocabulary", name, "--json"))
+        assert run("train", name, "--threads", 1, "--time", "0.1s", "--quiet", "-o", "new.npz", "--force").code == 0
+        assert told["training"]["parameters"] == json_lines(run("info", "new.npz", "--json"))[0]["parameters"]
+        assert (told["rare"], told["line_ends"]) == ([], None)
+        assert told["text"]["characters"] == sum(row["count"] for row in told["characters"])
+        assert told["documents"] == json_lines(run("info", name, "--json"))[0]["documents"]
+    refused(run("vocabulary", "rare.npz", "--rare", 5), "rare.npz is encoded")
+    refused(run("vocabulary", "rare.npz", "--bytes"), "with another --bytes")
+
+
 def test_what_is_refused(books, run):
     """One line says why, and no file is changed."""
     run("encode", "corpus.txt", "-o", "encoded.npz")
@@ -154,6 +171,11 @@ def test_what_is_refused(books, run):
     )
     piped = run("eval", "m.npz", "-", stdin=Path("encoded.npz").read_bytes())
     refused(piped, "standard input is an encoded text; name it by itself")
+    shutil.copy("encoded.npz", "-")  # the name of standard input, too
+    assert run("encode", "-", "-o", "new.npz", stdin=b"a text").code == 0
+    assert json_lines(run("info", "new.npz", "--json"))[0]["corpus"]["characters"] == 6
+    Path("-").unlink()
+    Path("new.npz").unlink()
     refused(run("sample", "encoded.npz"), "encoded.npz is not a charrnn model")
     misused(run("encode"), "Missing argument")
     damaged = bytearray(Path("encoded.npz").read_bytes())
