@@ -219,7 +219,7 @@ def _read(paths: tuple[str, ...]) -> "Corpus":
     from charrnn.text.vocabulary import Vocabulary
 
     if paths:
-        return read_corpus(paths)
+        return read_corpus(paths, vocabulary=Vocabulary.as_one_text)
     text = fables()
     vocabulary = Vocabulary.of(text)
     return Corpus(vocabulary.encode(text), vocabulary, ("fables",), "")

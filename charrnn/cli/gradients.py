@@ -200,13 +200,13 @@ def _untrained(options: GradientsOptions, source: BinaryIO | None) -> "Iterator[
     from charrnn.model.network import Network
     from charrnn.text.ingest import read_corpus
     from charrnn.text.sources import Known
+    from charrnn.text.vocabulary import Vocabulary
     from charrnn.training.settings import Settings
 
     if source is not None:
         source.seek(0)
-    corpus = read_corpus(
-        [options.text if source is None else "-"], stdin=source, known=Known(encoding=options.encoding)
-    )
+    paths, known = [options.text if source is None else "-"], Known(encoding=options.encoding)
+    corpus = read_corpus(paths, vocabulary=Vocabulary.as_one_text, stdin=source, known=known)
     symbols, ids = len(corpus.vocabulary), corpus.ids[:CHARACTERS_READ]
     for cell in options.cells:
         own = options.activation if "activation" in cell_named(cell).options else None

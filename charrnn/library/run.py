@@ -51,9 +51,9 @@ def train(
             print(f"epoch {record.epoch:.2f}, loss {record.loss:.3f}")
         run.save("model.npz")
 
-    The corpus is the path of a file or folder, a list of paths, or the text itself: a string that is not the name of an
-    existing file or folder. The options are those of ``charrnn train``, and give the same model; for some, None is a
-    default that depends on others:
+    The corpus is the path of a file or folder (or of what ``charrnn encode`` has made of them), a list of paths, or the
+    text itself: a string that is not the name of an existing file or folder. The options are those of ``charrnn
+    train``, and give the same model; for some, None is a default that depends on others:
 
     resume=None          continue the run in this model file, on the text that the file names if none is given
     init_from=None       start from the weights of this model file or Model

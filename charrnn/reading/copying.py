@@ -15,7 +15,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.text.ingest import read_corpus
+from charrnn.errors import CharrnnError
+from charrnn.text.ingest import name_of, read_corpus
 from charrnn.text.sources import Known
 from charrnn.text.vocabulary import Ids, Vocabulary
 
@@ -112,13 +113,16 @@ def comparison(path: str, vocabulary: Vocabulary, encoding: str = "") -> Compari
     texts are encoded with a model's vocabulary. Each document is a separate text: its end is not a symbol of the
     corpus, which is read as plain text, including its separators. Raises CharrnnError if the corpus cannot be read.
     """
-    corpus = read_corpus([path], byte_level=vocabulary.byte_level, known=Known(encoding=encoding))
+    known = Known(encoding=encoding)
+    corpus = read_corpus([path], byte_level=vocabulary.byte_level, vocabulary=Vocabulary.as_one_text, known=known)
+    if corpus.vocabulary.byte_level != vocabulary.byte_level:
+        raise CharrnnError(f"{name_of(path)} was encoded with another --bytes; encode its text again")
     if vocabulary.byte_level:
         table = np.arange(257, dtype=np.uint32)  # the last one is for marks of unknown bytes
     else:  # a character that is not in the corpus gets a number that is not in the corpus
         places = {character: place for place, character in enumerate(corpus.vocabulary.characters)}
-        known = [places.get(character, len(places)) for character in vocabulary.characters]
-        table = np.array([*known, len(places)], np.uint32)  # the last one is for marks of unknown characters
+        numbers = [places.get(character, len(places)) for character in vocabulary.characters]
+        table = np.array([*numbers, len(places)], np.uint32)  # the last one is for marks of unknown characters
 
     def compare(texts: Sequence[Ids], least: int = LEAST) -> Copied:
         if vocabulary.boundary is not None:

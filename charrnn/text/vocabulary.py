@@ -96,6 +96,13 @@ class Vocabulary:
         """Return the vocabulary with an unknown symbol, for characters that occur fewer than ``rare`` times."""
         return replace(self, characters="".join(sorted({*self.characters, UNKNOWN_CHARACTER})), rare=rare)
 
+    def as_one_text(self) -> Vocabulary:
+        """Return the vocabulary for a text with its separators, not in documents."""
+        if not self.separator:
+            return self
+        characters = "" if self.byte_level else "".join(sorted({*self.characters, *self.separator}))
+        return replace(self, characters=characters, separator="", seen="")
+
     @classmethod
     def of_bytes(cls) -> Vocabulary:
         """Return the vocabulary of the 256 byte values."""

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import charrnn
+from charrnn.cli.bench import _read
 from tests.helpers.commands import TINY, contents, json_lines, misused, refused
 from tests.helpers.model_files import assert_same_bits, meta_of
 
@@ -88,6 +89,20 @@ def test_every_command_reads_it(books, run):
             made = ("--threads", 1, "--epochs", 1, "--quiet", "-o", f"new-{name}.npz", "--force")
             assert run("train", source, *texts, *given, *made).code == 0
         assert_same_bits(*(f"new-{name}.npz" for name in names))
+
+
+def test_what_reads_a_text_as_one_reads_documents_so(books, run, text):
+    """Copying is found in it, and new networks read no numbers that they do not have."""
+    Path("corpus.txt").write_text(text.rstrip(), encoding="utf-8")  # the end of a file ends a document
+    run("encode", "corpus.txt", "--documents", "lines", "-o", "documents.npz")
+    run("encode", "corpus.txt", "--bytes", "-o", "bytes.npz")
+    assert run("train", "corpus.txt", *TRAIN, "-o", "m.npz").code == 0
+    copied = ("eval", "m.npz", "corpus.txt", "--copied")
+    assert "100.0 % copied" in run(*copied, "documents.npz").out
+    refused(run(*copied, "bytes.npz"), "bytes.npz was encoded with another --bytes; encode its text again")
+    gradients = ("gradients", "--cell", "rnn", "--hidden", 8, "--samples", 2, "--lags", 4, "--json")
+    assert run(*gradients, "documents.npz").out == run(*gradients, "corpus.txt").out
+    assert _read(("documents.npz",)).ids.tobytes() == _read(("corpus.txt",)).ids.tobytes()
 
 
 def test_other_texts_validate(books, run):
