@@ -384,11 +384,9 @@ print(json.dumps({"code": code, "MB": peak // (1000 if sys.platform != "darwin" 
 """
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(sys.platform == "win32", reason="needs resource")
-@pytest.mark.parametrize("through", ["file", "pipe"])
-def test_a_text_of_two_gigabytes(tmp_path, monkeypatch, through):
-    """Training on 2 GB takes less than 600 MB of memory, with the text from a file or through a pipe."""
+@pytest.fixture
+def two_gigabytes(tmp_path, monkeypatch):
+    """Return the path of a text of 2 GB, with a cache of its own."""
     choose = random.Random(5)
     block = " ".join(choose.choices(["the cat", "a wolf", "was", "were", "Über", "Bäume", "said", ".\n"], k=400_000))
     place = tmp_path / "large.txt"
@@ -396,6 +394,15 @@ def test_a_text_of_two_gigabytes(tmp_path, monkeypatch, through):
         while file.tell() < 2_000_000_000:
             file.write(block.encode())
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return place
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="needs resource")
+@pytest.mark.parametrize("through", ["file", "pipe"])
+def test_a_text_of_two_gigabytes(tmp_path, two_gigabytes, through):
+    """Training on 2 GB takes less than 600 MB of memory, with the text from a file or through a pipe."""
+    place = two_gigabytes
     arguments = ["train", str(place) if through == "file" else "-", "--hidden", "32", "--time", "15s", "-o", "m.npz"]
     seen = []
     for _ in range(2 if through == "file" else 1):
@@ -407,3 +414,21 @@ def test_a_text_of_two_gigabytes(tmp_path, monkeypatch, through):
         seen.append(json.loads(done.stdout))
         sys.stdout.write(f"\npeak memory of training on 2 GB from a {through}: {seen[-1]['MB']} MB\n")
     assert all(found["code"] == 0 and found["MB"] < 600 for found in seen)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="needs resource")
+def test_an_encoded_text_of_two_gigabytes(tmp_path, two_gigabytes):
+    """So do its vocabulary, encoding it, and training on what is encoded."""
+    for arguments in (
+        ["vocabulary", two_gigabytes, "--json"],
+        ["encode", two_gigabytes, "-o", "large.npz"],
+        ["train", "large.npz", "--hidden", "32", "--time", "5s", "--quiet", "-o", "m.npz"],
+        ["vocabulary", "large.npz", "--json"],
+    ):
+        run = [sys.executable, "-c", TRAIN, *map(str, arguments)]
+        done = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, check=False)
+        found = json.loads(done.stdout.splitlines()[-1])
+        assert found["code"] == 0, done.stderr
+        sys.stdout.write(f"\npeak memory of {arguments[0]} on 2 GB: {found['MB']} MB\n")
+        assert found["MB"] < 600
