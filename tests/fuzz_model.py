@@ -100,6 +100,7 @@ def good() -> dict[str, bytes]:
     found["rare"] = hostile.model(rare=5)
     found["rare-documents"] = hostile.model(rare=2, separator="\n")
     found["documents"] = hostile.model(separator="\n")
+    found["embedding"] = hostile.model(embedding=2)
     found["packed"] = hostile.packed(hostile.unpacked(hostile.model()), zipfile.ZIP_DEFLATED)
     found["encoded-text"] = hostile.encoded_text(hostile.encoded_entries())
     found["wide"] = hostile.wide(hostile.model())

@@ -77,6 +77,8 @@ def networks():
         found[f"{cell}, both sides"] = ("--cell", cell, "--bidirectional")
         found[f"{cell}, both sides, 2 layers"] = ("--cell", cell, "--bidirectional", "--layers", 2)
         found[f"{cell}, learned state"] = ("--cell", cell, "--learned-state", "--documents", "lines")
+    found["lstm, embedding"] = ("--cell", "lstm", "--embedding", 6)
+    found["gru, both sides, embedding"] = ("--cell", "gru", "--bidirectional", "--embedding", 6)
     found["gru, bytes"] = ("--cell", "gru", "--bytes")
     return found
 
@@ -98,6 +100,8 @@ def trainings():
     found["lstm, runs away"] = ("lstm", "--lr", 100, "--clip", 0, "--epochs", 1, "--optimizer", "sgd")
     for network in ("lstm", "lstm-fgr, 2 layers", "clockwork (1, 2, 5)", "lstm-projection 4", "gru, both sides"):
         found[f"{network}, {NEW}"] = (network,)
+    for network in ("lstm, embedding", "gru, both sides, embedding", "lstm, 2 layers"):
+        found[f"{network}, sampled softmax"] = (network, "--sampled-softmax", 8, "--dropout", 0.3)
     found["gru, online"] = ("gru, bytes", "--gradient", "rtrl", "--online")
     return found
 

@@ -40,11 +40,11 @@ HEADER = b"{'descr': '<f4', 'fortran_order': False, 'shape': (3, 5), }"
 
 
 @cache
-def model(cell="lstm", *, moments=2, slim=False, byte_level=False, separator="", seen="", rare=0) -> bytes:
+def model(cell="lstm", *, moments=2, slim=False, byte_level=False, separator="", seen="", rare=0, embedding=0) -> bytes:
     """Return a small model file, with some value everywhere."""
     characters = "" if byte_level else "\n aé\ufffd" if rare else "\n aé\U0001f600"
     vocabulary = Vocabulary(characters[bool(separator) :], byte_level, separator, seen, rare)
-    architecture = Architecture(cell, len(vocabulary), 3)
+    architecture = Architecture(cell, len(vocabulary), 3, embedding=embedding)
     rng = np.random.default_rng(0)
     flats = rng.standard_normal((1 + moments, architecture.parameter_count())).astype(np.float32)
     carried = rng.standard_normal((1, len(architecture.row.states), 2, 3)).astype(np.float32)
@@ -563,6 +563,10 @@ META = {
     "cell-of-a-million-letters": (put("network", "cell", value="x" * 1_000_000), "unknown cell 'xxx"),
     "an-option-of-another-cell": (put("network", "periods", value=[1, 2]), "the cell lstm has no periods"),
     "an-option-that-is-no-truth-value": (put("network", "bidirectional", value=1), "'bidirectional'"),
+    "an-embedding-that-is-not-there": (put("network", "embedding", value=2), ODD_FORM),
+    "an-embedding-below-zero": (put("network", "embedding", value=-2), "the embedding must have"),
+    "an-embedding-of-a-trillion": (put("network", "embedding", value=1 << 40), "the embedding must have"),
+    "an-embedding-true": (put("network", "embedding", value=True), "'embedding'"),
     "a-learned-state-that-is-not-there": (put("network", "learned_state", value=True), "no entry"),
     "a-second-direction-that-is-not-there": (put("network", "bidirectional", value=True), "no entry"),
     "documents-from-both-sides": (

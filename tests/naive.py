@@ -312,6 +312,8 @@ def read(
     handed_up: list[list[Array]] = [[] for _ in layers]
     for t, x in enumerate(ids_or_x):
         gap = (x == -1)[:, np.newaxis] if are_ids(x) else np.zeros((len(x), 1), bool)
+        if "embedding.E" in parameters and are_ids(x):
+            x = parameters["embedding.E"][x]
         for layer, p in enumerate(layers):
             now[layer] = step(p, x, now[layer])
             if gap.any():
@@ -355,6 +357,34 @@ def cross_entropy(logits: Array, targets: Array) -> Any:
     if not counted:
         raise ValueError("no target is counted, so there is no mean")
     return -sum(log_y[index][target] for target, index in counted) / len(counted)
+
+
+def sampled_cross_entropy(logits: Array, targets: Array, drawn: Array, chances: Array) -> Any:
+    """Mean over the counted targets of log Z − o_target, with an estimate of Z from a sample of the symbols.
+
+    Z = Σ_j exp(o_j) is estimated by exp(o_target) + Σ exp(o_j)/π_j over the symbols j that are `drawn` [V] and not the
+    target (Horvitz & Thompson 1952); symbol j is drawn with the chance π_j [V].
+    """
+    losses = []
+    for index, target in np.ndenumerate(targets):
+        if target != -1:
+            others = [j for j in np.flatnonzero(drawn) if j != target]
+            o = logits[index]
+            shift = o.real.max()
+            Z = np.exp(o[target] - shift) + sum(np.exp(o[j] - shift) / chances[j] for j in others)
+            losses.append(np.log(Z) - (o[target] - shift))
+    return sum(losses) / len(losses)
+
+
+def inclusion_chances(counts: Array, size: int) -> Array:
+    """Return chances [V] in proportion to counts, but at most 1, of sum `size`: what is over goes to the rest."""
+    certain = np.zeros(len(counts), bool)
+    while True:
+        share = (size - certain.sum()) / counts[~certain].sum() if not certain.all() else 0.0
+        more = ~certain & (counts * share >= 1.0)
+        if not more.any():
+            return np.where(certain, 1.0, counts * share)
+        certain |= more
 
 
 def loss(

@@ -1,9 +1,9 @@
 """The same network, text, optimizer and clipping in PyTorch, in each variant that can be its fastest.
 
-The variants: one thread or all; a learned embedding as wide as the network, or one-hot input; for training, Adam in one
-call for all parameters (``foreach``) or in one kernel (``fused``); for sampling from an LSTM, oneDNN's kernels, which
-are PyTorch's default and the fastest in training, or PyTorch's own. Every variant flushes denormal numbers to zero, as
-this program does, and reads windows that are already in memory.
+The variants: one thread or all; a learned embedding, as wide as ours or else as the network, or one-hot input; for
+training, Adam in one call for all parameters (``foreach``) or in one kernel (``fused``); for sampling from an LSTM,
+oneDNN's kernels, which are PyTorch's default and the fastest in training, or PyTorch's own. Every variant flushes
+denormal numbers to zero, as this program does, and reads windows that are already in memory.
 """
 
 from typing import Any
@@ -87,8 +87,9 @@ def _network(architecture: Architecture, *, one_hot: bool) -> tuple[Any, Any, An
         def forward(self, ids: Any) -> Any:
             return torch.nn.functional.one_hot(ids, symbols).float()
 
-    inputs = OneHot() if one_hot else torch.nn.Embedding(symbols, hidden)
-    layers = kind(symbols if one_hot else hidden, hidden, architecture.layers)
+    numbers = architecture.embedding or hidden
+    inputs = OneHot() if one_hot else torch.nn.Embedding(symbols, numbers)
+    layers = kind(symbols if one_hot else numbers, hidden, architecture.layers)
     return inputs, layers, torch.nn.Linear(hidden, symbols)
 
 

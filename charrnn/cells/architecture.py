@@ -9,6 +9,7 @@ from typing import Any
 from charrnn.cells.table import (
     ACTIVATIONS,
     CELLS,
+    MAXIMUM_EMBEDDING,
     MAXIMUM_HIDDEN,
     MAXIMUM_LAYERS,
     MAXIMUM_PERIOD,
@@ -31,6 +32,8 @@ def gate_name(letter: str, gate: str) -> str:
 class Architecture:
     """A character-level network: one-hot input, `layers` layers of a cell, a softmax over `vocabulary` symbols.
 
+    With an `embedding` of M numbers (0: none), the input is x_t E, and the first layer's U has M rows (Bengio et al.
+    2003).
     `activation`, `projection` (R) and `periods` are options of some cells; None stands for the cell's default. A
     `bidirectional` network has two stacks of layers, of which one reads the text from its end; they meet only at the
     output. With `learned_state`, the initial state is learned. Raises CharrnnError for a size out of range, and for an
@@ -46,6 +49,7 @@ class Architecture:
     periods: tuple[int, ...] | None = None
     bidirectional: bool = False
     learned_state: bool = False
+    embedding: int = 0
 
     def __post_init__(self) -> None:
         row = cell_named(self.cell)
@@ -55,6 +59,10 @@ class Architecture:
             raise CharrnnError(f"the hidden size must be from 1 to {MAXIMUM_HIDDEN:,}, not {self.hidden:,}")
         if not 1 <= self.layers <= MAXIMUM_LAYERS:
             raise CharrnnError(f"the number of layers must be from 1 to {MAXIMUM_LAYERS}, not {self.layers:,}")
+        if not 0 <= self.embedding <= MAXIMUM_EMBEDDING:
+            raise CharrnnError(
+                f"the embedding must have from 0 to {MAXIMUM_EMBEDDING:,} numbers, not {self.embedding:,}"
+            )
         usual = {"activation": ACTIVATIONS[0], "projection": max(1, self.hidden // 2), "periods": PERIODS}
         for option, value in usual.items():
             if option not in row.options:
@@ -109,7 +117,8 @@ class Architecture:
         chosen: dict[str, Any] = {name: getattr(self, name) for name in self.row.options}
         if self.periods is not None:
             chosen["periods"] = list(self.periods)
-        return chosen | {name: True for name in ("bidirectional", "learned_state") if getattr(self, name)}
+        chosen |= {name: True for name in ("bidirectional", "learned_state") if getattr(self, name)}
+        return chosen | ({"embedding": self.embedding} if self.embedding else {})
 
     @property
     def directions(self) -> int:
@@ -131,9 +140,9 @@ class Architecture:
     def inputs(self, layer: int, direction: int = 0) -> int:
         """Return N, the number of inputs of a layer.
 
-        It is the number of symbols for the first layer, else H, or R if projected.
+        For the first layer it is the number of symbols, or of the embedding's numbers; else H, or R if projected.
         """
-        return self.symbols(direction) if layer == 0 else self.outputs
+        return self.outputs if layer else self.embedding or self.symbols(direction)
 
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the shape of every parameter by name, in stored order.
@@ -141,7 +150,8 @@ class Architecture:
         For each layer, by gates: ``layer0.U_i`` [N, H], ``layer0.W_i`` [H, H] ([R, H] with a projection), the cell's
         extra matrices (``R_if`` [H, H], ``P`` [H, R]), ``layer0.b_i`` [H], peepholes ``layer0.p_i`` [H], and learned
         initial states ``layer0.h0`` [H]. Then the same of a right stack, with the prefix ``reverse.``; ``output.V``
-        [H, V] or [R, V], ``output.V_reverse``, ``output.c`` [V].
+        [H, V] or [R, V], ``output.V_reverse``, ``output.c`` [V]; ``embedding.E`` [V, M], in a bidirectional network
+        with one more row, for the gap.
         """
         return dict(self._parameters())
 
@@ -171,6 +181,8 @@ class Architecture:
         if self.bidirectional:
             yield "output.V_reverse", (outputs, self.vocabulary)
         yield "output.c", (self.vocabulary,)
+        if self.embedding:
+            yield "embedding.E", (self.symbols(self.directions - 1), self.embedding)
 
     @property
     def extra_size(self) -> int:
@@ -194,12 +206,12 @@ class Architecture:
     def multiply_adds(self) -> int:
         """Return the number of multiply-adds per character.
 
-        It is one for each weight. A first layer's U does not count, as it is only looked up. A clockwork network
-        computes each unit only once in its period.
+        It is one for each weight. What is only looked up does not count: the embedding, or without one the first
+        layer's U. A clockwork network computes each unit only once in its period.
         """
-        count = 0.0
+        count, looked_up = 0.0, "embedding." if self.embedding else "layer0.U"
         for name, shape in self._parameters():
-            if len(shape) == 2 and not name.removeprefix("reverse.").startswith("layer0.U"):
+            if len(shape) == 2 and not name.removeprefix("reverse.").startswith(looked_up):
                 rests = self.periods is not None and name.endswith(".W")
                 columns = sum(1.0 / period for period in self.unit_periods()) if rests else shape[1]
                 count += shape[0] * columns
@@ -215,6 +227,8 @@ class Architecture:
             words.append(f"projected to {self.projection}")
         if self.periods is not None:
             words.append(f"periods {','.join(map(str, self.periods))}")
+        if self.embedding:
+            words.append(f"embedding of {self.embedding}")
         if self.bidirectional:
             words.append("bidirectional")
         if self.learned_state:

@@ -30,12 +30,12 @@ def first_values(architecture: Architecture, seed: int) -> Iterator[tuple[str, V
     W and every other matrix that multiplies a state: orthogonal (Saxe, McClelland & Ganguli 2014), so that a state
     neither grows nor shrinks; or the identity (Le, Jaitly & Hinton 2015). In a clockwork network, W is 0 where a group
     would read a faster one. U and V: uniform in ±√(3/N), which is variance 1/N, for N rows; a first layer's U, of which
-    a character reads one row: uniform in ±√(3/H). Biases: 0, or the value in the cell's row (1 for an LSTM's forget
-    gate). Peepholes and learned initial states: 0.
+    a character reads one row: uniform in ±√(3/H); an embedding, likewise: in ±√(3/M). Biases: 0, or the value in the
+    cell's row (1 for an LSTM's forget gate). Peepholes and learned initial states: 0.
     """
     generator = np.random.default_rng([seed, 0x1A17])
     row = architecture.row
-    bias_start = dict(row.bias_start)
+    bias_start, embedding = dict(row.bias_start), architecture.embedding
     for name, shape in architecture.parameter_shapes().items():
         where, _, own = name.rpartition(".")
         letter, _, gate = own.partition("_")
@@ -43,8 +43,9 @@ def first_values(architecture: Architecture, seed: int) -> Iterator[tuple[str, V
             values = np.eye(*shape, dtype=np.float32)
         elif letter in ("W", "R", "P"):
             values = _orthogonal(generator, shape)
-        elif letter in ("U", "V"):
-            inputs = architecture.hidden if letter == "U" and where.endswith("layer0") else shape[0]
+        elif letter in ("U", "V", "E"):
+            looked_up = name == "embedding.E" or (where.endswith("layer0") and letter == "U" and not embedding)
+            inputs = (embedding or architecture.hidden) if looked_up else shape[0]
             values = generator.random(shape, np.float32)
             values -= np.float32(0.5)
             values *= np.float32(2.0 * math.sqrt(3.0 / inputs))

@@ -6,6 +6,7 @@ from charrnn.errors import CharrnnError
 
 MAXIMUM_HIDDEN = 16_384
 MAXIMUM_LAYERS = 64
+MAXIMUM_EMBEDDING = 4096
 MAXIMUM_PERIOD = 1 << 20  # steps of a clockwork network, which a float counts
 ACTIVATIONS = ("tanh", "relu", "sigmoid")
 PERIODS = (1, 2, 4, 8)

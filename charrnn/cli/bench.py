@@ -23,6 +23,7 @@ TAKEN = {
     "suite": ("corpus", *SPEED, "against"),
     "growth": ("corpus", *SIZES, *SPEED),
     "rtrl": ("corpus", "cell", *SPEED),
+    "vocabulary": ("corpus", *SIZES, *SPEED, "against"),
     "cells": (
         *("corpus", "cell", "layers", "seq_length", "batch_size", "threads", "as_json"),
         *("parameters", "epochs", "seconds", "rates", "dropout", "seed"),
@@ -67,6 +68,11 @@ TAKEN = {
 @click.option("--suite", is_flag=True, help="Measure a list of networks instead; takes minutes.")
 @click.option("--growth", is_flag=True, help="Measure how training time grows with each size instead.")
 @click.option("--rtrl", is_flag=True, help="Measure the cost of --gradient rtrl instead, with 16 to 128 units.")
+@click.option(
+    "--vocabulary",
+    is_flag=True,
+    help="Measure training with and without --embedding and --sampled-softmax instead, for a text of many characters.",
+)
 @click.option(
     "--memory", is_flag=True, help="Measure how far back each cell remembers instead, with 64 units; takes minutes."
 )
@@ -154,6 +160,7 @@ def command(ctx: click.Context, /, **values: Any) -> None:
       charrnn bench --suite --against torch
       charrnn bench --growth
       charrnn bench --rtrl --cell gru
+      charrnn bench poems.txt --vocabulary --against torch
       charrnn bench corpus.txt --cells --parameters 50000 --time 30s
       charrnn bench --memory --cell rnn --cell lstm
     """
@@ -208,7 +215,7 @@ def _check_usage(options: BenchOptions, way: str) -> None:
         if not set(cells) <= set(LAYERS):
             raise click.UsageError(f"PyTorch has no {cells[0]}; --against is for the cells {', '.join(LAYERS)}.")
     if options.against and only and not {"training", "sampling"} & only:
-        raise click.UsageError("--against is for training, sampling and --suite.")
+        raise click.UsageError("--against is for training, sampling, --suite and --vocabulary.")
     if options.threads == 1 and only == {"threads"}:
         raise click.UsageError("--only threads compares one thread with several; leave out --threads 1.")
 

@@ -20,6 +20,7 @@ class BenchOptions:
     suite: bool
     growth: bool
     rtrl: bool
+    vocabulary: bool
     memory: bool
     cells: bool
     parameters: int

@@ -177,6 +177,20 @@ class Bench:
         if not self.as_json:
             click.echo(click.wrap_text(rtrl_cost.COUNTED, PAGE_COLUMNS))
 
+    def large_vocabulary(self) -> None:
+        """Measure the ways to train on a text of many characters."""
+        from dataclasses import replace
+
+        from charrnn.benchmark import large_vocabulary
+
+        for more in large_vocabulary.ways(len(self.text.vocabulary)).values():
+            self.compile(replace(self.settings, **more))
+        found = large_vocabulary.measured(
+            self.text, self.settings, self.team, turns=self.turns, against_torch=self.torch
+        )
+        self.show([large_vocabulary.table(found)])
+        self.results["vocabulary"] = found.as_dict()
+
     def compile(self, settings: "Settings") -> None:
         """Compile what the training of a network needs."""
         compile_training(settings, self.text, self.team, quiet=self.as_json)
@@ -221,10 +235,12 @@ def speed(options: "BenchOptions", way: str, text: "Corpus", team: "Team", turns
         bench.growth()
     elif way == "rtrl":
         bench.real_time()
+    elif way == "vocabulary":
+        bench.large_vocabulary()
     else:
         bench.parts([part for part in PARTS if part in (options.only or PARTS)])
     if options.as_json:
         about = {"versions": report.versions(), "threads": team.size, "rounds": options.rounds, "flop": COUNTED}
         click.echo(json.dumps({**about, "results": bench.results}))
-    elif way not in ("growth", "rtrl") and (not options.only or "training" in options.only):
+    elif way not in ("growth", "rtrl", "vocabulary") and (not options.only or "training" in options.only):
         click.echo(click.wrap_text(COUNTED, PAGE_COLUMNS))

@@ -123,9 +123,12 @@ def _summary(census: "Census", rare: int | None) -> Iterator[str]:
         found += [f"{path} has formatting: it is {reason}" for path, reason in census.survey.markup]
         yield from _labeled("look at", found)
     chosen = _training(census, rare or 0)
+    large = f", embedding of {chosen['embedding']}" if chosen["embedding"] else ""
+    if chosen["sampled_softmax"]:
+        large += f", sampled softmax of {chosen['sampled_softmax']}"
     yield (
         f"train:       {chosen['symbols']:,} symbols, {chosen['parameters']:,} parameters with the default sizes, "
-        f"{chosen['epochs']:.4g} epochs"
+        f"{chosen['epochs']:.4g} epochs{large}"
     )
 
 
@@ -164,9 +167,14 @@ def _training(census: "Census", rare: int) -> dict[str, Any]:
     from charrnn.library.preparation import settings_of
 
     symbols = len(census.vocabulary(rare))
-    settings = settings_of({}, census.characters + 2 * census.writing.documents)
-    parameters = settings.architecture(symbols).parameter_count()
-    return {"symbols": symbols, "parameters": parameters, "epochs": settings.epochs}
+    settings = settings_of({}, census.characters + 2 * census.writing.documents, symbols)
+    return {
+        "symbols": symbols,
+        "parameters": settings.architecture(symbols).parameter_count(),
+        "epochs": settings.epochs,
+        "embedding": settings.embedding,
+        "sampled_softmax": settings.sampled_softmax,
+    }
 
 
 def _code(row: Row) -> str:

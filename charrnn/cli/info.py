@@ -104,7 +104,9 @@ def _facts(model: str, checkpoint: "Checkpoint", bytes_on_disk: int) -> Iterator
         if held := text.get("held_out"):
             yield f"validation:  {held['characters']:,} characters: {held['source']}"
     if training := checkpoint.training:
-        settings = (f"{name} {training[name]}" for name in SETTINGS if training.get(name) is not None)
+        settings = [f"{name} {training[name]}" for name in SETTINGS if training.get(name) is not None]
+        if sample := training.get("sampled_softmax"):
+            settings.append(f"sampled_softmax {sample}")
         yield f"training:    {', '.join(settings)}"
         for leg in training.get("legs", []):
             changed = (f"{name} {value}" for name, value in leg.items() if name != "epoch")

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from charrnn.cells.table import ACTIVATIONS, CELLS, MAXIMUM_HIDDEN
+from charrnn.cells.table import ACTIVATIONS, CELLS, MAXIMUM_EMBEDDING, MAXIMUM_HIDDEN
 from charrnn.cli.options import (
     ESCAPES,
     Duration,
@@ -40,6 +40,8 @@ class TrainOptions:
     periods: str | None
     bidirectional: bool
     learned_state: bool
+    embedding: int | None
+    sampled_softmax: int | None
     gradient: str
     online: bool
     unknown: str
@@ -132,6 +134,20 @@ OPTIONS: tuple[Callable[[Any], Any], ...] = (
     ),
     click.option(
         "--learned-state", is_flag=True, help="Learn the initial state of the network instead of starting from zeros."
+    ),
+    click.option(
+        "--embedding",
+        type=Whole(0, MAXIMUM_EMBEDDING),
+        metavar="M",
+        help="Numbers that stand for a character at the input, to be learned; 0 for none.  [default: 0; 64 if the "
+        "text has 1,000 different characters or more]",
+    ),
+    click.option(
+        "--sampled-softmax",
+        type=Whole(0),
+        metavar="N",
+        help="Learn to tell the next character from about N others at a time, drawn at random, instead of from all; 0 "
+        "is all.  [default: 0; 384 if the text has 2,000 different characters or more]",
     ),
     click.option(
         "--gradient",

@@ -124,6 +124,7 @@ def _check_real_time(options: TrainOptions) -> None:
         options.layers,
         bidirectional=options.bidirectional,
         learned_state=options.learned_state,
+        embedding=options.embedding or 0,
     )
     if reason := why_not_in_real_time(architecture):
         raise click.UsageError(f"{reason[0].upper()}{reason[1:]}.")

@@ -87,12 +87,13 @@ class TrainingDisplay(Screen):
             else f"{settings.epochs:g} epoch{'s' * (settings.epochs != 1)}"
         )
         threads = f"{trainer.team.size} thread{'s' * (trainer.team.size > 1)}"
+        sampled = f", softmax over about {settings.sampled_softmax:,} at a time" if settings.sampled_softmax else ""
         rows = [
             ("text", f"{names}: {corpus.characters:,} characters{documents}, {distinct:,} {symbol}; {held}"),
             ("model", f"{architecture.description}, {architecture.parameter_count():,} parameters"),
             (
                 "training",
-                f"{length}, {_pace(settings)}, {settings.optimizer}, peak learning rate {settings.lr:g}",
+                f"{length}, {_pace(settings)}, {settings.optimizer}, peak learning rate {settings.lr:g}{sampled}",
             ),
             ("machine", f"{threads}, {size(trainer.nbytes)} of memory for weights and buffers"),
         ]

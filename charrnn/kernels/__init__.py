@@ -2,8 +2,9 @@
 
 Reading order: ``arguments`` (what kernels take), ``activations``, ``product`` (of matrices), then the families of
 cells, ``rnn``, ``lstm`` and ``gru``: each has a forward and a backward scan over time, with signatures in ``scans``.
-Around them: ``inputs`` (of a layer, and dropout), ``states``, ``softmax`` (and its loss), ``weight_gradients``,
-``update`` (norm, clipping, optimizers), ``barrier`` (for threads). Python calls ``forward_pass``, ``backward_pass``,
+Around them: ``inputs`` (of a layer, and dropout), ``states``, ``softmax`` (and its loss),
+``sampled_softmax``, ``weight_gradients``, ``update`` (norm, clipping, optimizers), ``picked_rows`` (of an embedding and
+of a large V), ``barrier`` (for threads). Python calls ``forward_pass``, ``backward_pass``,
 ``training_loop`` (many steps), ``rtrl`` (the same in real time) and ``drawing`` (a block of characters). The layer
 below is ``llvm``. Buffers are padded to whole vectors (see `padded`), so no vector loop needs a remainder.
 """

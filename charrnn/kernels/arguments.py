@@ -2,8 +2,8 @@
 
 Sizes: D stacks of L layers (two stacks in a bidirectional network, else one; arrays hold the layers of one stack after
 those of the other), T steps, B rows of the batch, H units, Z columns of all gates, G columns of the gates that the
-input feeds, R columns of the gates that the state feeds, V symbols, I outputs of a layer, S states. H, I and V are
-padded to whole vectors.
+input feeds, R columns of the gates that the state feeds, V symbols, M numbers of an embedding, I outputs of a layer, S
+states. H, I, M and V are padded to whole vectors.
 """
 
 from typing import Any, NamedTuple
@@ -28,15 +28,16 @@ def _type(of: type[Any], *fields: Any) -> Any:
 class Weights(NamedTuple):
     """A network's parameters or their gradient, as views into one flat vector, and the periods of its units."""
 
-    first_U: Floats  # [D, N, G]: of the first layers, which read N symbols
+    first_U: Floats  # [D, N, G]: of the first layers, which read N symbols, or an embedding; see `picked_rows`
     U: Floats  # [D·(L−1), I, G]: of the layers above
     W: Floats  # [D·L, I, R]
     extra: Floats  # [D·L, n, H, C]: matrices that only some cells have
     peepholes: Floats  # [D·L, n, H]
     b: Floats  # [D·L, Z]
     initial: Floats  # [D·L, n, H]: learned initial states
-    V: Floats  # [D, I, V]
     c: Floats  # [V]
+    V: Floats  # [D, V, I]: transposed, so that a symbol's weights are a row, and some rows can be taken
+    E: Floats  # [N, M]: the embedding of each symbol that is read; or empty
     periods: Floats  # [H]: steps from one computation of a unit to the next; 0 in the padding; not learned
 
 
@@ -47,6 +48,7 @@ class Packed(NamedTuple):
     W: Floats  # [D·L, ·]
     extra: Floats  # [D·L, n, ·]
     V: Floats  # [D, ·]
+    first_U: Floats  # [D, ·]: with an embedding
 
 
 class LayerWeights(NamedTuple):
@@ -138,6 +140,18 @@ class Dropout(NamedTuple):
     keys: Integers  # [D·L]: a seed for each layer's mask
 
 
+class Sample(NamedTuple):
+    """What the softmax over a sample of the symbols needs; without addresses if it is over all."""
+
+    loss: int  # address of its code; 0 if it is over all symbols
+    go_back: int  # address of the code of its backward pass, if there are others
+    offsets: Floats  # [≥V]: −log π of the symbols in the sample
+    others: Integers  # [n]: targets that are not in the sample
+    V: Floats  # [D, V, I]: of all symbols
+    c: Floats  # [V]
+    own: Floats  # [T, B]: each target's own logit, then its gradient
+
+
 class Step(NamedTuple):
     """The input of a training step."""
 
@@ -147,6 +161,7 @@ class Step(NamedTuple):
     scale: float  # factor of the sum of losses
     dropout: Dropout
     fresh: NDArray[np.bool_]  # [B]: rows that start from the initial states
+    sample: Sample
 
 
 class Windows(NamedTuple):
@@ -157,6 +172,45 @@ class Windows(NamedTuple):
     lengths: NDArray[np.int64]  # [N]: steps
 
 
+class Picked(NamedTuple):
+    """The symbols of N windows whose rows of large matrices are read and updated."""
+
+    read: Integers  # [N, ·]: the symbols that a window reads, in order; [N, 0] without an embedding
+    reads: NDArray[np.int64]  # [N]: how many they are
+    places: Integers  # [N, D·T, B]: the window's `ids`, as places among them
+    drawn: Integers  # [N, ·]: the symbols that a window's softmax is over, in order; [N, 0]: over all
+    draws: NDArray[np.int64]  # [N]: how many they are
+    offsets: Floats  # [N, ·]: see `Sample`
+    others: Integers  # [N, ·]: targets that are not among them
+    misses: NDArray[np.int64]  # [N]: how many they are
+
+
+class Rooms(NamedTuple):
+    """The moments of E and V, and room for the rows of them that a step picks; empty if each step updates all."""
+
+    squares_E: Floats  # [N, M]: the last moment of E
+    squares_V: Floats  # [D, V, I]
+    E: Floats  # [·, M]: the rows that were read
+    dE: Floats  # [·, M]: their gradient
+    U: Floats  # [·]: the rows of E U that were read
+    dU: Floats  # [·]
+    V: Floats  # [·]: the rows of V that were drawn
+    dV: Floats  # [·]
+    c: Floats  # [·]
+    dc: Floats  # [·]
+    own: Floats  # [T, B]: see `Sample`
+    d_others: Floats  # [D, ·, I]: the gradient of the other targets' rows of V
+
+
+class Rows(NamedTuple):
+    """Some rows of a matrix, and their gradient."""
+
+    matrix: Floats  # [·, N]
+    squares: Floats  # [·, N]: the moment of its squared gradients
+    picked: Integers  # [n]: which rows
+    gradient: Floats  # [≥n, N]: of these rows
+
+
 class Plan(NamedTuple):
     """The plan of N training steps, one for each window, and room for their results."""
 
@@ -165,6 +219,7 @@ class Plan(NamedTuple):
     updates: NDArray[np.float64]  # [N]: the update's number since the optimizer's moments were zero, from 1 on
     keep: float  # the share that dropout keeps
     keys: Integers  # [N, D·L]: dropout's seeds, or [N, 0] if nothing is dropped
+    sample: Sample  # what all steps have of it
     fresh: NDArray[np.bool_]  # [N, B]: rows that start from the initial states
     full_rows: NDArray[np.int64]  # [N]: how many of the first rows take all steps; the others take one less
     losses: NDArray[np.float64]  # [N], a result: the sum of each window's losses, in nats
@@ -177,7 +232,8 @@ class OptimizerArguments(NamedTuple):
     weights: Floats  # [P], flat, in whole blocks
     gradient: Floats  # [P]
     moments: Floats  # [n, P]
-    sums: NDArray[np.float64]  # [P / BLOCK]: room for the sums of squares
+    sums: NDArray[np.float64]  # [≥blocks]: room for the sums of squares of blocks, then of picked rows
+    blocks: int  # of the flat vector that each step updates; after them are matrices of which it picks rows
     rule: int  # which optimizer, by its number in `update`
     momentum: float  # μ of sgd, β₁ of adam
     decay: float  # ρ of rmsprop, β₂ of adam
@@ -241,8 +297,8 @@ class Drawing(NamedTuple):
     drawn: Drawn
 
 
-WEIGHTS = _type(Weights, *(FLOATS[n] for n in (3, 3, 3, 4, 3, 2, 3, 3, 1, 1)))
-PACKED = _type(Packed, *(FLOATS[n] for n in (2, 2, 3, 2)))
+WEIGHTS = _type(Weights, *(FLOATS[n] for n in (3, 3, 3, 4, 3, 2, 3, 1, 3, 2, 1)))
+PACKED = _type(Packed, *(FLOATS[n] for n in (2, 2, 3, 2, 2)))
 LAYER_WEIGHTS = _type(LayerWeights, *(FLOATS[n] for n in (1, 2, 2, 1)))
 SCAN = _type(Scan, INTEGER, INTEGER)
 NET = _type(Net, SCAN, WEIGHTS, PACKED, INTEGER)
@@ -252,11 +308,14 @@ TILE = _type(Tile, *[INTEGER] * 9)
 PART = _type(Part, *[INTEGER] * 4)
 MEMBER = _type(Member, INTEGER, INTEGER, types.int64[::1])
 DROPOUT = _type(Dropout, NUMBER, INTEGERS[1])
-STEP = _type(Step, INTEGERS[2], INTEGERS[2], INTEGER, NUMBER, DROPOUT, types.boolean[::1])
+SAMPLE = _type(Sample, INTEGER, INTEGER, FLOATS[1], INTEGERS[1], FLOATS[3], FLOATS[1], FLOATS[2])
+STEP = _type(Step, INTEGERS[2], INTEGERS[2], INTEGER, NUMBER, DROPOUT, types.boolean[::1], SAMPLE)
+ROOMS = _type(Rooms, *(FLOATS[n] for n in (2, 3, 2, 2, 1, 1, 1, 1, 1, 1, 2, 3)))
+ROWS = _type(Rows, FLOATS[2], FLOATS[2], INTEGERS[1], FLOATS[2])
 OPTIMIZER_ARGUMENTS = _type(
     OptimizerArguments,
     *(FLOATS[1], FLOATS[1], FLOATS[2], types.float64[::1]),
-    *(types.int64, NUMBER, NUMBER, NUMBER, NUMBER, NUMBER),
+    *(types.int64, types.int64, NUMBER, NUMBER, NUMBER, NUMBER, NUMBER),
 )
 INFLUENCE = _type(Influence, FLOATS[2], INTEGERS[2])
 PROBES = _type(Probes, *(FLOATS[n] for n in (3, 5, 4, 5, 2, 3, 2)))

@@ -21,7 +21,7 @@ from charrnn.kernels.arguments import (
     Part,
 )
 from charrnn.kernels.forward_pass import handed_up, layers_forward, logits_forward, read_by, steps_at_once
-from charrnn.kernels.llvm.compiler import call, entry, shared
+from charrnn.kernels.llvm.compiler import call, entry, jit, shared
 from charrnn.kernels.llvm.vector import LANES, load, store
 from charrnn.kernels.states import clear, gap_before
 
@@ -45,6 +45,19 @@ def forget_gradients(d_initial, dh, d_others, layer, slot, b):
             store(d_others, (k, layer, 0, b, j), 0.0)
 
 
+@jit
+def predict(net, buffers, step, first, last):
+    """Run the forward pass for some rows, write their losses, and turn their logits into gradients."""
+    whole = Part(first, last, 0, step.length)
+    layers_forward(net, buffers, step.ids, step.dropout, whole)
+    logits_forward(net, buffers, step.dropout.keys.size, whole)
+    if step.sample.loss:
+        call(step.sample.loss, (net, buffers, step, first, last, 0))
+    else:
+        logits, targets, scale, steps = buffers.logits, step.targets, step.scale, step.length
+        softmax.softmax_cross_entropy(logits, targets, buffers.losses, net.symbols, scale, first, last, steps)
+
+
 @shared(types.void(NET, BACK, BUFFERS, STEP, INTEGER, INTEGER))
 def forward_backward(net, back, buffers, step, first, last):
     """Run the forward and the backward pass for some rows.
@@ -55,21 +68,21 @@ def forward_backward(net, back, buffers, step, first, last):
     """
     steps, is_dropped = step.length, step.dropout.keys.size
     whole = Part(first, last, 0, steps)
-    layers_forward(net, buffers, step.ids, step.dropout, whole)
-    logits_forward(net, buffers, is_dropped, whole)
+    predict(net, buffers, step, first, last)
     # Single arrays from here on, as in `layers_forward`.
     logits, ids, fresh, scan, flags = buffers.logits, step.ids, step.fresh, back.scan, net.scan.flags
-    softmax.softmax_cross_entropy(logits, step.targets, buffers.losses, net.symbols, step.scale, first, last, steps)
+    go_back = step.sample.go_back
     gates, states, dh, d_others = buffers.z, buffers.states, buffers.dh, buffers.d_others
     d_initial, masks, peepholes, periods = buffers.d_initial, buffers.masks, net.weights.peepholes, net.weights.periods
     U, W, extra, V = back.transposed.U, back.transposed.W, back.transposed.extra, back.transposed.V
-    stacks, fed, inner = net.weights.first_U.shape[0], net.weights.first_U.shape[2], net.weights.V.shape[1]
+    stacks, fed, inner = net.weights.first_U.shape[0], net.weights.first_U.shape[2], net.weights.V.shape[2]
     layers, depth = gates.shape[0], gates.shape[0] // stacks
     if stacks == 2:
         softmax.backward_both(dh[depth - 1], dh[layers - 1], logits, V, inner, whole)
+        for stack in range(2 if go_back else 0):
+            call(go_back, (dh[(stack + 1) * depth - 1], step, stack, whole, 0))
     for k in range(d_initial.shape[0]):
-        for layer in range(layers):
-            clear(d_initial[k, layer : layer + 1], first, last, 0, 1)
+        clear(d_initial[k], first, last, 0, layers)
     stretch = steps_at_once(last - first)
     for layer in range(layers - 1, -1, -1):
         is_top, stack = layer % depth == depth - 1, layer // depth
@@ -87,6 +100,8 @@ def forward_backward(net, back, buffers, step, first, last):
                 inputs.feed_back(dh[layer], gates[layer + 1], fed, U[layer - stack], above)
             elif stacks == 1:
                 softmax.backward(dh[layer], logits, V[0], inner, above)
+                if go_back:
+                    call(go_back, (dh[layer], step, 0, above, 0))
             if is_dropped:
                 inputs.drop_gradient(dh[layer], masks[layer], above)
             there = above.begin
@@ -105,7 +120,7 @@ def forward_backward(net, back, buffers, step, first, last):
 
 @shared(types.void(NET, BACK, BUFFERS, INTEGERS[2], INTEGER, INTEGER, MEMBER, FLOATS[1]))
 def add_gradients(net, back, buffers, ids, is_dropped, steps, member, scratch):
-    """Add a member's columns of every weight's gradient.
+    """Add a member's share of every weight's gradient.
 
     The gradient is that over the window; the backward pass of all rows must be done.
     """
@@ -129,16 +144,14 @@ def add_gradients(net, back, buffers, ids, is_dropped, steps, member, scratch):
         for k in range(d_initial.shape[0]):
             weight_gradients.add_row_sums(gradient.initial[layer, k], d_initial[k, layer], batch, member)
     d_logits = buffers.logits.reshape(-1, buffers.logits.shape[2])
-    # Here the last worker takes the first panels: where shares are uneven, it has the larger one above.
+    # Here the last worker takes the first symbols: where shares are uneven, it has the larger one above.
     mirrored = Member(member.workers - 1 - member.worker, member.workers, member.barrier)
     for stack in range(stacks):
         dV, top = gradient.V[stack], handed_up(states, dropped, (stack + 1) * depth - 1, is_dropped)
-        if stacks == 1:
-            weight_gradients.add_product(dV, top, 1, d_logits, 0, rows, mirrored, scratch)
-        elif stack == 0:
-            weight_gradients.add_product(dV, top, 0, d_logits, 0, rows, mirrored, scratch)
+        if stack == 0:
+            weight_gradients.add_output_product(dV, d_logits, top, 2 - stacks, rows, mirrored, scratch)
         else:
-            weight_gradients.add_reversed_product(dV, top, d_logits, steps, batch, mirrored, scratch)
+            weight_gradients.add_reversed_output_product(dV, d_logits, top, steps, batch, mirrored, scratch)
     weight_gradients.add_row_sums(gradient.c, d_logits, rows, member)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from charrnn.kernels.llvm.atomics import atomic_add, atomic_load, nap, pause
-from charrnn.kernels.llvm.compiler import entry
+from charrnn.kernels.llvm.compiler import entry, jit
 from charrnn.kernels.llvm.float_mode import FLUSH_TO_ZERO, float_control, set_float_control
 
 COUNT, GENERATION, BROKEN, SIZE = 0, 8, 16, 24  # entries of a barrier's array, a cache line apart
@@ -40,6 +40,12 @@ def wait(member):
             pause()
         else:
             nap()
+
+
+@jit
+def share_of(count, member):
+    """Return a member's share of `count` rows, blocks or the like: [first, last)."""
+    return member.worker * count // member.workers, (member.worker + 1) * count // member.workers
 
 
 @entry

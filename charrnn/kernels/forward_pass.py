@@ -24,7 +24,7 @@ from charrnn.kernels.arguments import (
 )
 from charrnn.kernels.llvm.compiler import call, entry, jit, shared
 from charrnn.kernels.product import pack as pack_matrix
-from charrnn.kernels.product import pack_shares, panels
+from charrnn.kernels.product import pack_shares, pack_transposed_shares, panels
 from charrnn.kernels.states import begin_layer, gap_after
 
 ROWS_AT_ONCE = 64  # of a layer's gates: 256 kB with 256 units of four gates, a quarter of a second-level cache
@@ -104,7 +104,7 @@ def logits_forward(net, buffers, is_dropped, part):
     `end`.
     """
     logits, states, dropped, top = buffers.logits, buffers.states, buffers.dropped, buffers.z.shape[0] - 1
-    V, c, inner = net.packed.V, net.weights.c, net.weights.V.shape[1]
+    V, c, inner = net.packed.V, net.weights.c, net.weights.V.shape[2]
     inputs.fill_biases(logits, c, part)
     if V.shape[0] == 1:
         softmax.add(logits, V[0], handed_up(states, dropped, top, is_dropped), inner, 1, part)
@@ -155,13 +155,14 @@ def forward_numbers(net, buffers, x, U, packed_U, steps):
 
 @shared(types.void(WEIGHTS, PACKED, PACKED, MEMBER))
 def pack(weights, packed, transposed, member):
-    """Pack a member's share of the weights.
+    """Pack a member's share of the layers' weights.
 
     It packs their transposes too, if there is room.
     """
-    U, W, extra, V = weights.U, weights.W, weights.extra, weights.V
-    for stack in range(V.shape[0]):
-        pack_shares(packed.V[stack], transposed.V[stack], V[stack], member)
+    U, W, extra, first_U = weights.U, weights.W, weights.extra, weights.first_U
+    if weights.E.size:
+        for stack in range(first_U.shape[0]):
+            pack_shares(packed.first_U[stack], transposed.first_U[stack], first_U[stack], member)
     for layer in range(W.shape[0]):
         pack_shares(packed.W[layer], transposed.W[layer], W[layer], member)
         for k in range(extra.shape[1]):
@@ -170,7 +171,15 @@ def pack(weights, packed, transposed, member):
         pack_shares(packed.U[layer], transposed.U[layer], U[layer], member)
 
 
+@shared(types.void(WEIGHTS, PACKED, PACKED, MEMBER))
+def pack_output(weights, packed, transposed, member):
+    """Pack a member's share of V, and its transpose if there is room."""
+    for stack in range(weights.V.shape[0]):
+        pack_transposed_shares(packed.V[stack], transposed.V[stack], weights.V[stack], member)
+
+
 @entry
 def pack_all(weights, packed, transposed, barrier):
     """Pack all weights on one thread."""
     pack(weights, packed, transposed, Member(0, 1, barrier))
+    pack_output(weights, packed, transposed, Member(0, 1, barrier))

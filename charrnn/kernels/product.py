@@ -77,6 +77,19 @@ def pack_shares(packed, packed_transposed, matrix, member):
         pack_transposed(packed_transposed, matrix, first, last)
 
 
+@jit
+def pack_transposed_shares(packed, packed_matrix, matrix, member):
+    """Pack a member's share of a matrix's transpose.
+
+    It packs the matrix itself too, if there is room.
+    """
+    first, last = share(matrix.shape[0], member)
+    pack_transposed(packed, matrix, first, last)
+    if packed_matrix.size:
+        first, last = share(matrix.shape[1], member)
+        pack(packed_matrix, matrix, first, last)
+
+
 @shared(types.void(STEPS_OF_ROWS, STEPS_OF_ROWS, FLOATS[1], INTEGER))
 def multiply_add(c, a, packed, backwards):
     """Add the product of some rows and a packed matrix.

@@ -35,14 +35,14 @@ from charrnn.kernels.arguments import (
     Part,
     Tile,
 )
-from charrnn.kernels.barrier import wait
+from charrnn.kernels.barrier import share_of, wait
 from charrnn.kernels.forward_pass import layers_forward
 from charrnn.kernels.llvm.compiler import call, entry, jit, shared
 from charrnn.kernels.llvm.tile import TILE_ROWS
 from charrnn.kernels.llvm.vector import LANES, address, load, store
 from charrnn.kernels.product import PANEL, multiply_tile
 from charrnn.kernels.states import clear, gap_before
-from charrnn.kernels.training_loop import begin_step, end_step, rows_of, step_of
+from charrnn.kernels.training_loop import begin_step, end_step, step_of
 
 
 class Span(NamedTuple):
@@ -254,8 +254,8 @@ def train(net, back, buffers, influence, probes, optimizer, windows, plan, membe
     The network has one layer, whose influence takes the gradient beyond the window.
     """
     batch, count = windows.ids.shape[2], probes.z.shape[1]
-    first, last = rows_of(batch, member)
-    first_probe, last_probe = rows_of(count, member)
+    first, last = share_of(batch, member)
+    first_probe, last_probe = share_of(count, member)
     for k in range(windows.lengths.size):
         ids, steps = windows.ids[k], windows.lengths[k]
         begin_step(net, back, buffers, step_of(windows, plan, k), member, scratch)

@@ -10,8 +10,8 @@ import math
 from charrnn.kernels import softmax, states, update
 from charrnn.kernels.arguments import Dropout, Step
 from charrnn.kernels.backward_pass import add_gradients, forward_backward
-from charrnn.kernels.barrier import wait
-from charrnn.kernels.forward_pass import pack
+from charrnn.kernels.barrier import share_of, wait
+from charrnn.kernels.forward_pass import pack, pack_output
 from charrnn.kernels.llvm.compiler import entry, jit
 
 
@@ -19,13 +19,8 @@ from charrnn.kernels.llvm.compiler import entry, jit
 def step_of(windows, plan, k):
     """Return the input of step k."""
     dropout = Dropout(plan.keep, plan.keys[k])
-    return Step(windows.ids[k], windows.targets[k], windows.lengths[k], plan.scales[k], dropout, plan.fresh[k])
-
-
-@jit
-def rows_of(batch, member):
-    """Return a member's rows [first, last) of a batch."""
-    return member.worker * batch // member.workers, (member.worker + 1) * batch // member.workers
+    ids, targets, scale = windows.ids[k], windows.targets[k], plan.scales[k]
+    return Step(ids, targets, windows.lengths[k], scale, dropout, plan.fresh[k], plan.sample)
 
 
 @jit
@@ -34,7 +29,7 @@ def begin_step(net, back, buffers, step, member, scratch):
 
     It runs the forward and the backward pass for the member's rows, then adds its columns of the gradient.
     """
-    first, last = rows_of(step.fresh.size, member)
+    first, last = share_of(step.fresh.size, member)
     for b in range(first, last):
         if step.fresh[b]:
             states.begin_row(buffers.states, net.weights.initial, b)
@@ -50,16 +45,28 @@ def end_step(net, back, buffers, optimizer, windows, plan, k, member):
 
     Returns whether the gradient norm was finite; if not, weights and states stay unchanged.
     """
-    steps = windows.lengths[k]
-    if member.worker == 0:
-        plan.losses[k] = softmax.total(buffers.losses, steps)
     norm = 0.0
     if plan.scales[k] > 0.0:  # else nothing was predicted: moments alone must not move the weights
         norm = update.step(optimizer, plan.rates[k], plan.updates[k], member)
+    if not carry_on(net, back, buffers, windows, plan, k, norm, member):
+        return False
+    pack_output(net.weights, net.packed, back.transposed, member)
+    return True
+
+
+@jit
+def carry_on(net, back, buffers, windows, plan, k, norm, member):
+    """Note a step's loss and norm; unless that is not finite, carry the states and pack the layers, a member's share.
+
+    Returns whether it is.
+    """
+    steps = windows.lengths[k]
+    if member.worker == 0:
+        plan.losses[k] = softmax.total(buffers.losses, steps)
     plan.norms[k] = norm
     if not math.isfinite(norm):
         return False
-    first, last = rows_of(plan.fresh.shape[1], member)
+    first, last = share_of(plan.fresh.shape[1], member)
     ended = min(max(plan.full_rows[k], first), last)
     states.carry(buffers.states, first, ended, steps)
     states.carry(buffers.states, ended, last, steps - 1)

@@ -8,8 +8,8 @@ import math
 
 from numba import types
 
-from charrnn.kernels.arguments import MEMBER, NUMBER, OPTIMIZER_ARGUMENTS
-from charrnn.kernels.barrier import wait
+from charrnn.kernels.arguments import INTEGER, MEMBER, NUMBER, OPTIMIZER_ARGUMENTS
+from charrnn.kernels.barrier import share_of, wait
 from charrnn.kernels.llvm.compiler import jit, shared
 from charrnn.kernels.llvm.vector import BLOCK, LANES, fma, lane_sum, load, maximum, minimum, splat, square_root, store
 
@@ -119,6 +119,25 @@ def adam(optimizer, first, last, factor, rate, count):
 SGD, RMSPROP, ADAGRAD, ADAM = range(4)
 
 
+@jit
+def clipping(optimizer, length):
+    """Return the factor that clips a gradient of some norm."""
+    return optimizer.clip / length if 0.0 < optimizer.clip < length else 1.0
+
+
+@shared(types.void(OPTIMIZER_ARGUMENTS, NUMBER, NUMBER, NUMBER, INTEGER, INTEGER))
+def update_blocks(optimizer, factor, rate, count, first, last):
+    """Update the blocks `first` to `last` with the gradient times `factor`, and clear it."""
+    if optimizer.rule == SGD:
+        sgd(optimizer, first, last, factor, rate)
+    elif optimizer.rule == RMSPROP:
+        rmsprop(optimizer, first, last, factor, rate)
+    elif optimizer.rule == ADAGRAD:
+        adagrad(optimizer, first, last, factor, rate)
+    else:
+        adam(optimizer, first, last, factor, rate, count)
+
+
 @shared(types.float64(OPTIMIZER_ARGUMENTS, NUMBER, NUMBER, MEMBER))
 def step(optimizer, rate, count, member):
     """Update a member's share of the weights; return the gradient norm.
@@ -127,8 +146,7 @@ def step(optimizer, rate, count, member):
     share of the gradient is cleared. `count` is the number of updates since the moments were zero, including this one.
     If the norm is not finite, weights and moments do not change.
     """
-    blocks = optimizer.sums.size
-    first, last = member.worker * blocks // member.workers, (member.worker + 1) * blocks // member.workers
+    first, last = share_of(optimizer.blocks, member)
     whole = norm(optimizer.gradient, optimizer.sums, first, last, member)
     length = whole
     if optimizer.clip_value > 0.0:
@@ -138,13 +156,5 @@ def step(optimizer, rate, count, member):
     if not math.isfinite(length):
         optimizer.gradient[first * BLOCK : last * BLOCK] = 0.0
         return length
-    factor = optimizer.clip / length if 0.0 < optimizer.clip < length else 1.0
-    if optimizer.rule == SGD:
-        sgd(optimizer, first, last, factor, rate)
-    elif optimizer.rule == RMSPROP:
-        rmsprop(optimizer, first, last, factor, rate)
-    elif optimizer.rule == ADAGRAD:
-        adagrad(optimizer, first, last, factor, rate)
-    else:
-        adam(optimizer, first, last, factor, rate, count)
+    update_blocks(optimizer, clipping(optimizer, length), rate, count, first, last)
     return whole if math.isfinite(whole) else length

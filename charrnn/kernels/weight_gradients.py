@@ -6,7 +6,7 @@ from charrnn.kernels.arguments import FLOATS, INTEGER, Tile
 from charrnn.kernels.llvm.compiler import jit, shared
 from charrnn.kernels.llvm.tile import TILE_ROWS
 from charrnn.kernels.llvm.vector import LANES, address, fma, load, store
-from charrnn.kernels.product import PANEL, multiply_tile, share
+from charrnn.kernels.product import PANEL, multiply_tile, panels, share
 
 BLOCK_ROWS = 256  # of a window at a time: a packed panel of them is 48 kB, the tiles of 512 units half a megabyte
 # One vector is left free after each packed tile and panel: a store can run over the end, and addresses that differ by a
@@ -55,13 +55,13 @@ def add_picked_rows(dU, ids, dz, member, rows):
             store(dU, (symbol, j), load(dU, (symbol, j)) + load(dz, (r, j)))
 
 
-@shared(types.void(FLOATS[2], FLOATS[2], INTEGER, FLOATS[2], *[INTEGER] * 4, FLOATS[1]))
-def multiply_transposed_add(c, a, skipped, b, skip, rows, first, last, scratch):
+@shared(types.void(FLOATS[2], FLOATS[2], INTEGER, INTEGER, FLOATS[2], *[INTEGER] * 4, FLOATS[1]))
+def multiply_transposed_add(c, a, skipped, shift, b, skip, rows, first, last, scratch):
     """Add a weight gradient, c += aᵀ b, to some panels of columns.
 
-    The panels are `first` to `last` of c [M, N]. a [≥skipped + rows, M] is read after `skipped` rows, and
-    b [≥rows, ≥skip + N] from column `skip` on; M and N are whole vectors. Both are packed into scratch (of
-    `scratch_size`), BLOCK_ROWS rows at a time: a into tiles of TILE_ROWS columns, b into panels.
+    The panels are `first` to `last` of c [M, N]. a [≥skipped + rows, ≥shift + M] is read after `skipped` rows and from
+    column `shift` on, and b [≥rows, ≥skip + N] from column `skip` on; M and N are whole vectors. Both are packed into
+    scratch (of `scratch_size`), BLOCK_ROWS rows at a time: a into tiles of TILE_ROWS columns, b into panels.
     """
     height, columns = c.shape
     begin, end = first * PANEL, min(last * PANEL, columns)
@@ -71,7 +71,8 @@ def multiply_transposed_add(c, a, skipped, b, skip, rows, first, last, scratch):
         size = min(BLOCK_ROWS, rows - block)
         for k in range(size):
             for tile in range(tiles):  # a vector is wider than a tile; the next row's overwrites the excess
-                store(scratch, (tile * TILE_STRIDE + k * TILE_ROWS,), load(a, (skipped + block + k, tile * TILE_ROWS)))
+                values = load(a, (skipped + block + k, shift + tile * TILE_ROWS))
+                store(scratch, (tile * TILE_STRIDE + k * TILE_ROWS,), values)
         for k in range(size):
             place = panels_begin
             for left in range(begin, end, PANEL):
@@ -101,7 +102,7 @@ def multiply_transposed_add(c, a, skipped, b, skip, rows, first, last, scratch):
 def scratch_size(height: int, columns: int) -> int:
     """Return the size of scratch for `multiply_transposed_add`, in floats.
 
-    `height` is M, and `columns` is one worker's share of N.
+    `height` is M, and `columns` is N, or one worker's share of them.
     """
     return -(-height // TILE_ROWS) * TILE_STRIDE + (-(-columns // PANEL) + 1) * PANEL_STRIDE
 
@@ -114,17 +115,35 @@ def add_product(dW, x, slot, dz, skip, rows, member, scratch):
     """
     first, last = share(dW.shape[1], member)
     flat = x.reshape(-1, x.shape[2])
-    multiply_transposed_add(dW, flat, slot * x.shape[1], dz, skip, rows, first, last, scratch)
+    multiply_transposed_add(dW, flat, slot * x.shape[1], 0, dz, skip, rows, first, last, scratch)
 
 
 @jit
-def add_reversed_product(dV, x, dz, steps, rows, member, scratch):
-    """Add a member's columns of Σ x_{steps−1−t}ᵀ δ_t.
+def rows_of_symbols(symbols, member):
+    """Return a member's share of the rows of V, whole vectors [first, last)."""
+    vectors = symbols // LANES
+    return member.worker * vectors // member.workers * LANES, (member.worker + 1) * vectors // member.workers * LANES
 
-    x [T+1, B, ≥I] holds x_t in slot t; the rows of dz [≥steps·B, V] hold δ_t.
+
+@jit
+def add_output_product(dV, d_logits, x, slot, rows, member, scratch):
+    """Add a member's rows of ∇V, transposed: Σ δ_tᵀ x_t.
+
+    dV [V, I]; the rows of d_logits [≥rows, V] hold δ_t; x [·, B, I] holds x_0 in `slot`.
     """
-    first, last = share(dV.shape[1], member)
-    flat = x.reshape(-1, x.shape[2])
+    first, last = rows_of_symbols(dV.shape[0], member)
+    flat = x.reshape(-1, x.shape[2])[slot * x.shape[1] :]
+    multiply_transposed_add(dV[first:last], d_logits, 0, first, flat, 0, rows, 0, panels(dV.shape[1]), scratch)
+
+
+@jit
+def add_reversed_output_product(dV, d_logits, x, steps, rows, member, scratch):
+    """Add a member's rows of Σ δ_tᵀ x_{steps−1−t}.
+
+    dV [V, I]; the rows of d_logits [≥steps·B, V] hold δ_t; x [T+1, B, I] holds x_t in slot t.
+    """
+    first, last = rows_of_symbols(dV.shape[0], member)
+    flat, share_of_dV = x.reshape(-1, x.shape[2]), dV[first:last]
     for t in range(steps):
-        skipped = (steps - 1 - t) * rows
-        multiply_transposed_add(dV, flat, skipped, dz[t * rows : (t + 1) * rows], 0, rows, first, last, scratch)
+        read = flat[(steps - 1 - t) * rows :]
+        multiply_transposed_add(share_of_dV, d_logits, t * rows, first, read, 0, rows, 0, panels(dV.shape[1]), scratch)

@@ -69,12 +69,14 @@ class NetworkOptions(TypedDict, total=False):
     periods: str | Sequence[int] | None
     bidirectional: bool
     learned_state: bool
+    embedding: int | None
 
 
 class SettingOptions(NetworkOptions, total=False):
     """Settings of a run, as in `charrnn.training.settings.Settings`, except its length."""
 
     gradient: Gradient
+    sampled_softmax: int | None
     dropout: float | None
     seq_length: int | None
     batch_size: int | None

@@ -24,7 +24,14 @@ from charrnn.text.places import ADVICE
 from charrnn.text.sources import NOTHING, Known, files_read, written
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.legs import CHANGEABLE
-from charrnn.training.settings import Settings, default_epochs, default_lr, default_seq_length
+from charrnn.training.settings import (
+    Settings,
+    default_embedding,
+    default_epochs,
+    default_lr,
+    default_sampled_softmax,
+    default_seq_length,
+)
 from charrnn.training.trainer import Trainer
 
 IN_REAL_TIME = {"hidden": 32, "batch_size": 1, "dropout": 0.0}  # the cost grows with the fourth power of the units
@@ -176,7 +183,7 @@ def new_trainer(
             say(sentence)
     if corpus.validation is not None:
         given = {**given, "val_fraction": 0.0}
-    settings = settings_of(given, corpus.ids.size)
+    settings = settings_of(given, corpus.ids.size, len(corpus.vocabulary))
     initial = None if source is None else starting_weights(source, corpus.vocabulary, seed=settings.seed)
     trainer = Trainer(settings, corpus, team, initial)
     if shortened := sentences.short_text(trainer.streams.text.size, settings, trainer.settings):
@@ -223,10 +230,10 @@ def resumed_trainer(path: str, texts: Texts, team: Team, say: Say, *, given: Giv
     return trainer
 
 
-def settings_of(given: Given, characters: int = 1) -> Settings:
+def settings_of(given: Given, characters: int = 1, symbols: int = 1) -> Settings:
     """Return the given settings, and defaults for the others.
 
-    Some defaults depend on the number of `characters` in the text.
+    Some defaults depend on the number of `characters` in the text, and of `symbols` in the vocabulary.
     """
     chosen = {name: value for name, value in given.items() if value is not None}
     gradient, online = chosen.get("gradient", Settings.gradient), chosen.get("online", False)
@@ -241,6 +248,9 @@ def settings_of(given: Given, characters: int = 1) -> Settings:
     chosen.setdefault("shuffle", not online)
     if chosen["shuffle"]:
         chosen.setdefault("val_fraction", default_fraction(characters))
+    if gradient == "bptt":
+        chosen.setdefault("embedding", default_embedding(symbols))
+        chosen.setdefault("sampled_softmax", default_sampled_softmax(symbols))
     chosen.setdefault("lr", default_lr(chosen.get("cell", Settings.cell)))
     chosen.setdefault("seq_length", default_seq_length(chosen.get("bidirectional", False)))
     if not isinstance(chosen.get("periods", ""), str):

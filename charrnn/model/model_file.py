@@ -32,8 +32,8 @@ __all__ = [
 
 FORMAT = 4  # of the file; raise it whenever a reader of the old format would misunderstand the new one
 # Formats 1 to 3 are still read: format 1 had no vocabularies of documents, 1 and 2 no options of the network, and 1 to
-# 3 neither the bytes that were seen nor an unknown symbol.
-_PLAIN = 3  # of a file with neither, which older versions can read
+# 3 neither the bytes that were seen, nor an unknown symbol, nor an embedding.
+_PLAIN = 3  # of a file with none of these, which older versions can read
 
 _FLOATS = "<f4"
 # Room for a vocabulary of all existing characters, each as twelve bytes of escapes, and for 10,000 validations.
@@ -50,7 +50,14 @@ _FIELDS = {
     "corpus": dict,
 }
 _NETWORK = {"cell": str, "hidden": int, "layers": int}
-_OPTIONS = {"activation": str, "projection": int, "periods": list, "bidirectional": bool, "learned_state": bool}
+_OPTIONS = {
+    "activation": str,
+    "projection": int,
+    "periods": list,
+    "bidirectional": bool,
+    "learned_state": bool,
+    "embedding": int,
+}
 _HELD_OUT = {"characters": int, "source": str}
 
 
@@ -201,7 +208,7 @@ def _encode(path: str | Path, checkpoint: Checkpoint) -> bytes:
     network, vocabulary = checkpoint.architecture, checkpoint.vocabulary
     options = {name: value for name in VOCABULARY_OPTIONS if (value := getattr(vocabulary, name))}
     meta = {
-        "format": FORMAT if options else _PLAIN,
+        "format": FORMAT if options or network.embedding else _PLAIN,
         "charrnn": __version__,
         "network": {name: getattr(network, name) for name in _NETWORK} | network.options,
         "vocabulary": {name: getattr(vocabulary, name) for name in VOCABULARY} | options,

@@ -19,12 +19,16 @@ from charrnn.kernels.arguments import (
     OptimizerArguments,
     Packed,
     Part,
+    Picked,
     Plan,
+    Rooms,
+    Sample,
     Scan,
     Step,
     Windows,
 )
 from charrnn.kernels.llvm.cache import cache_folder, has_compiled
+from charrnn.kernels.llvm.vector import padded
 from charrnn.model.parameters import Array, Parameters, aligned, nbytes_of
 from charrnn.model.team import Team
 from charrnn.model.window import Window
@@ -48,9 +52,15 @@ class Network:
         self._packed = self._room(full=True)
         self._transposed = self._room(full=False)  # allocated in `prepare_training`
         self.gradient: Parameters | None = None
-        self._in_real_time = False
+        self._loop: tuple[str, str] | None = None  # the module and the name of the kernel that trains
         self._packing = threading.Lock()
         self._is_packed = False  # packed when first needed, as packing may have to compile
+        # What training leaves to be done before the network reads: all of V is packed, and the embedding times U known.
+        self._is_whole = False
+        self._looked_up = self.weights.blocks.first_U
+        if architecture.embedding:
+            stacks, _, fed = self._looked_up.shape
+            self._looked_up = aligned(stacks, len(self.weights.blocks.E), fed)
         if parameters is not None:
             self.assign((name, parameters[name]) for name in self.weights.named)
 
@@ -72,8 +82,10 @@ class Network:
     def _room(self, *, full: bool) -> Packed:
         """Allocate packed matrices; they are empty unless `full`."""
         weights = self.weights.blocks
-        matrices = weights.U, weights.W, weights.extra, weights.V
+        matrices = weights.U, weights.W, weights.extra, weights.V, weights.first_U
         shapes = [(*block.shape[:-2], block.shape[-2] * block.shape[-1] if full else 0) for block in matrices]
+        if not weights.E.size:  # rows of a first U are only looked up
+            shapes[-1] = (len(weights.first_U), 0)
         return Packed(*(aligned(*shape) for shape in shapes))
 
     @property
@@ -82,23 +94,28 @@ class Network:
         gradient = [self.gradient.flat, self._scratch] if self.gradient else []
         return nbytes_of([self.weights.flat, self._packed, self._transposed, gradient])
 
-    def prepare_training(self, workers: int, influence: Any = None) -> Parameters:
+    def prepare_training(self, workers: int, influence: Any = None, *, picking: bool = False) -> Parameters:
         """Allocate what the backward pass needs; return the gradient.
 
-        It is for a team of `workers`. With an `Influence`, `train` learns in real time.
+        It is for a team of `workers`. With an `Influence`, `train` learns in real time; if `picking`, it picks rows of
+        an embedding and of V.
         """
         # Imported here, as a network that only reads does not need these modules.
         self._backward: Any = importlib.import_module("charrnn.kernels.backward_pass")
-        loop: Any = importlib.import_module("charrnn.kernels.training_loop")
-        self._train, self._influence, self._in_real_time = loop.train, (), influence is not None
+        name = "rtrl" if influence is not None else "picked_loop" if picking else "training_loop"
+        loop: Any = importlib.import_module(f"charrnn.kernels.{name}")
+        self._loop, self._train = (name, "train"), loop.train
+        self._influence = ()
         if influence is not None:
-            rtrl: Any = importlib.import_module("charrnn.kernels.rtrl")
-            self._train, self._influence = rtrl.train, influence.arguments
+            self._influence = influence.arguments
         scratch_size: Any = importlib.import_module("charrnn.kernels.weight_gradients").scratch_size
         weights = self.weights.blocks
-        heights = [block.shape[-2] for block in (weights.U, weights.W, weights.V, weights.extra)]
-        widths = [block.shape[-1] for block in (weights.first_U, weights.U, weights.W, weights.V, weights.extra)]
+        first = [weights.first_U] if weights.E.size else []
+        heights = [block.shape[-2] for block in (weights.U, weights.W, weights.extra, *first)]
+        widths = [block.shape[-1] for block in (weights.first_U, weights.U, weights.W, weights.extra)]
         size = max(scratch_size(max(heights), -(-width // workers)) for width in widths)
+        _, symbols, inner = weights.V.shape  # of which a worker takes some rows, and all columns
+        size = max(size, scratch_size(padded(-(-symbols // workers)), inner))
         self._scratch = [aligned(size) for _ in range(workers)]
         self.gradient = Parameters(self.architecture)
         self._transposed = self._room(full=True)
@@ -111,7 +128,7 @@ class Network:
         They are the cell's, and those that sampling or training in real time needs.
         """
         scan = self.kernels.backward if training else self.kernels.forward
-        others = sampling and ("drawing", "sample"), training and self._in_real_time and ("rtrl", "train")
+        others = sampling and ("drawing", "sample"), training and self._loop
         return scan.is_compiled(self.flags) and all(has_compiled(*other) for other in others if other)
 
     def compile(self) -> None:
@@ -127,18 +144,24 @@ class Network:
     def pack(self) -> None:
         """Pack the weights after a change (`train` does so itself)."""
         forward_pass.pack_all(self.weights.blocks, self._packed, self._transposed, barrier.new())
-        self._is_packed = True
+        self._is_packed, self._is_whole = True, False
 
-    def _pack_once(self) -> None:
+    def _prepare(self, *, reading: bool = True) -> None:
+        """Pack the weights if they have changed, for reading or for training."""
         with self._packing:
-            if not self._is_packed:
+            if not self._is_packed or (reading and not self._is_whole):
                 self.pack()
+            if reading and not self._is_whole and self.architecture.embedding:
+                kernels: Any = importlib.import_module("charrnn.kernels.picked_rows")
+                kernels.embed_all(self._looked_up, self.weights.blocks, self._packed)
+            self._is_whole = self._is_whole or reading
 
     @property
     def _net(self) -> Net:
         """The network as kernels of the forward pass take it."""
         scan = Scan(self.kernels.forward.address(self.flags), self.flags)
-        return Net(scan, self.weights.blocks, self._packed, self.architecture.vocabulary)
+        weights = self.weights.blocks._replace(first_U=self._looked_up)
+        return Net(scan, weights, self._packed, self.architecture.vocabulary)
 
     @property
     def _back(self) -> Back:
@@ -152,7 +175,7 @@ class Network:
 
         The pass goes from the carried states to the logits.
         """
-        self._pack_once()
+        self._prepare()
         forward_pass.forward(self._net, window.buffers, window.ids, NO_DROPOUT, Part(first, last, 0, steps))
 
     def forward_numbers(self, window: Window, U: Array, numbers: Array) -> None:
@@ -160,7 +183,7 @@ class Network:
 
         numbers [T, B, N]; the layers start from the carried states. U [≥N, G] is the first layer's, padded.
         """
-        self._pack_once()
+        self._prepare()
         steps, rows, inputs = numbers.shape
         x = aligned(steps + 1, rows, len(U))
         x[1:, :, :inputs] = numbers
@@ -168,8 +191,8 @@ class Network:
 
     def logits(self, h: Array) -> Array:
         """Return the logits [B, V] for outputs [B, H] of the top layer. The network must have one stack of layers."""
-        self._pack_once()
-        padded_h = aligned(1, len(h), self.weights.blocks.V.shape[1])
+        self._prepare()
+        padded_h = aligned(1, len(h), self.weights.blocks.V.shape[2])
         padded_h[0, :, : h.shape[1]] = h
         logits = aligned(1, len(h), self.weights.blocks.c.size)
         forward_pass.output(self._net, logits, padded_h)
@@ -195,11 +218,20 @@ class Network:
 
         It is -1 if predictions are not finite: see `kernels.drawing.sample`.
         """
-        self._pack_once()
+        self._prepare()
         kernels: Any = importlib.import_module("charrnn.kernels.drawing")
         arguments = window.buffers, window.ids, NO_DROPOUT, drawing, slot, first, last
         next_slot: int = kernels.sample(self._net, *arguments)
         return next_slot
+
+    def softmax_sample(self, own: Array | None = None) -> Sample:
+        """Return what steps have of a softmax over a sample, with room for targets' `own` logits; or over all."""
+        weights, none, addresses = self.weights.blocks, np.zeros(0, np.float32), (0, 0)
+        if own is not None:
+            kernels: Any = importlib.import_module("charrnn.kernels.sampled_softmax")
+            addresses = kernels.loss.address(0), kernels.go_back.address(0)
+        own = none.reshape(0, 0) if own is None else own
+        return Sample(*addresses, none, np.zeros(0, np.int32), weights.V, weights.c, own)
 
     def forward_backward(
         self,
@@ -219,10 +251,10 @@ class Network:
         the initial states, it is cleared, and if the initial states are learned, added to theirs. `dropout_keys`, one
         per layer, are the seeds of this step's masks; without them nothing is dropped.
         """
-        self._pack_once()
+        self._prepare()
         dropout = Dropout(1.0 - window.dropout, np.array(dropout_keys, np.int32))
         fresh = np.zeros(window.batch_size, np.bool_) if fresh is None else fresh
-        step = Step(window.ids, window.targets, steps, scale, dropout, fresh)
+        step = Step(window.ids, window.targets, steps, scale, dropout, fresh, self.softmax_sample())
         self._backward.forward_backward_rows(self._net, self._back, window.buffers, step, first, last)
 
     def add_gradients(self, window: Window, team: Team, worker: int, steps: int, *, dropped: bool = False) -> None:
@@ -233,18 +265,28 @@ class Network:
         arguments = window.ids, int(dropped), steps, team.member(worker), self._scratch[worker]
         self._backward.add_gradients_of_rows(self._net, self._back, window.buffers, *arguments)
 
-    def train(self, team: Team, window: Window, optimizer: OptimizerArguments, windows: Windows, plan: Plan) -> int:
-        """Train on each window; return the number of steps.
+    def train(
+        self,
+        team: Team,
+        window: Window,
+        optimizer: OptimizerArguments,
+        windows: Windows,
+        plan: Plan,
+        picking: tuple[Rooms, Picked] | tuple[()] = (),
+    ) -> int:
+        """Train on each window, by `picking` rows if the network was prepared so; return the number of steps.
 
         All threads of the team take part. It ends after a step whose gradient norm is not finite. Losses and norms are
         written to the plan.
         """
-        self._pack_once()
-        net, back, taken = self._net, self._back, [0] * team.size
+        self._prepare(reading=False)
+        net = self._net._replace(weights=self.weights.blocks)
+        back, taken = self._back, [0] * team.size
 
         def job(worker: int) -> None:
             arguments = optimizer, windows, plan, team.member(worker), self._scratch[worker]
-            taken[worker] = self._train(net, back, window.buffers, *self._influence, *arguments)
+            taken[worker] = self._train(net, back, window.buffers, *self._influence, *picking, *arguments)
 
         team.run(job)
+        self._is_whole = False
         return taken[0]

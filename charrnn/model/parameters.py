@@ -32,9 +32,9 @@ def nbytes_of(values: Sequence[object]) -> int:
 class Parameters:
     """All parameters of a network, or their gradient, or a moment of it: one flat vector and views into it.
 
-    ``blocks`` are the padded views that kernels read. ``named`` maps the names of ``Architecture.parameter_shapes()``
-    to views without the padding. The padding is zero and stays zero: nothing flows into it, so its gradient is zero
-    too.
+    ``blocks`` are the padded views that kernels read, and ``begins`` the places where they begin. ``named`` maps the
+    names of ``Architecture.parameter_shapes()`` to views without the padding. The padding is zero and stays zero:
+    nothing flows into it, so its gradient is zero too.
     """
 
     def __init__(self, architecture: Architecture, flat: Array | None = None) -> None:
@@ -42,27 +42,32 @@ class Parameters:
         self.architecture = architecture
         cell, size, stacks = architecture.row, padded(architecture.hidden), architecture.directions
         inner, symbols = padded(architecture.outputs), padded(architecture.vocabulary)
+        read, embedding = architecture.symbols(stacks - 1), architecture.embedding
         layers = stacks * architecture.layers
         fed, gates = len(cell.input_gates) * size, len(cell.gates) * size
         columns = len(cell.extra[0]) * padded(architecture.extra_size) if cell.extra else 0
         learned = len(cell.learnable_states) if architecture.learned_state else 0
         shapes: dict[str, tuple[int, ...]] = {
-            "first_U": (stacks, architecture.symbols(stacks - 1), fed),
+            "first_U": (stacks, padded(embedding) if embedding else read, fed),
             "U": (layers - stacks, inner, fed),
             "W": (layers, inner, len(cell.recurrent_gates) * size),
             "b": (layers, gates),
-            "V": (stacks, inner, symbols),
             "c": (symbols,),
             "extra": (layers, len(cell.extra), size, columns),
             "peepholes": (layers, len(cell.peepholes), size),
             "initial": (layers, learned, size),
+            "V": (stacks, symbols, inner),
+            "E": (read, padded(embedding)) if embedding else (0, 0),
         }
-        sizes = [int(np.prod(shape)) for shape in shapes.values()]
-        self.flat = aligned(whole_blocks(sum(sizes))) if flat is None else flat
-        views, begin = {}, 0
-        for (name, shape), length in zip(shapes.items(), sizes, strict=True):
-            views[name] = self.flat[begin : begin + length].reshape(shape)
-            begin += length
+        places, end = {}, 0
+        for name, shape in shapes.items():
+            if name in ("V", "E"):  # steps that do not update all of it leave out whole blocks
+                end = whole_blocks(end)
+            places[name] = slice(end, end + int(np.prod(shape)))
+            end = places[name].stop
+        self.flat = aligned(whole_blocks(end)) if flat is None else flat
+        self.begins = {name: place.start for name, place in places.items()}
+        views = {name: self.flat[places[name]].reshape(shape) for name, shape in shapes.items()}
         periods = aligned(size)
         periods[: architecture.hidden] = architecture.unit_periods()
         self.blocks = Weights(**views, periods=periods)
@@ -96,8 +101,10 @@ class Parameters:
             for vector, state in zip(views["initial"][layer], learned, strict=True):
                 yield f"{prefix}{state}0", vector[: architecture.width(state)]
         for stack in range(architecture.directions):
-            yield f"output.V{'_reverse' * stack}", views["V"][stack][:outputs, : architecture.vocabulary]
+            yield f"output.V{'_reverse' * stack}", views["V"][stack][: architecture.vocabulary, :outputs].T
         yield "output.c", views["c"][: architecture.vocabulary]
+        if architecture.embedding:
+            yield "embedding.E", views["E"][:, : architecture.embedding]
 
     def assign(self, values: Mapping[str, Array]) -> None:
         """Copy the values of named arrays."""

@@ -50,8 +50,9 @@ def starting_weights(model: Checkpoint, vocabulary: Vocabulary, *, seed: int) ->
     places = np.array([vocabulary.characters.index(character) for character in model.vocabulary.characters], np.int64)
     if vocabulary.boundary is not None:
         places = np.append(places, vocabulary.boundary)
+    looked_up = not model.architecture.embedding
     for name, values in model.parameters.items():
-        if name.removeprefix("reverse.").startswith("layer0.U"):
+        if name == "embedding.E" or (looked_up and name.removeprefix("reverse.").startswith("layer0.U")):
             gap = len(values) - model.architecture.vocabulary  # 1 in a bidirectional network's right stack
             parameters[name][places] = values[: len(places)]
             parameters[name][len(vocabulary) :] = values[len(values) - gap :]

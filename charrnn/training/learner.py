@@ -1,6 +1,6 @@
 """A network in training, as used by runs on a text, online runs and measurements of gradients."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from charrnn.cells.architecture import Architecture
 from charrnn.cells.initial import first_values
 from charrnn.kernels.arguments import Plan, Windows
+from charrnn.kernels.llvm.vector import padded
 from charrnn.model.influence import Influence
 from charrnn.model.model_file import Resume
 from charrnn.model.network import Network
@@ -17,6 +18,7 @@ from charrnn.model.parameters import Array, Parameters
 from charrnn.model.team import Team
 from charrnn.model.window import Window
 from charrnn.training.optimizer import Optimizer
+from charrnn.training.picks import Draw, picked
 from charrnn.training.settings import Settings
 
 Numbers = NDArray[np.float64]
@@ -74,12 +76,25 @@ class Learner:
         clip: float = 0.0,
         clip_value: float = 0.0,
         dropout: float = 0.0,
+        sampled: bool = False,
         influence: Influence | None = None,
     ) -> None:
+        """Prepare to train a network; if `sampled`, each step's softmax is over a `Draw`."""
+        architecture = network.architecture
         self.network, self.team, self.influence = network, team, influence
-        self.gradient = network.prepare_training(team.size, influence)
-        self.window = Window(network.architecture, batch_size, seq_length, dropout=dropout, training=True)
-        self.optimizer = Optimizer(optimizer, network.weights, self.gradient, clip=clip, clip_value=clip_value)
+        self._sampled, self._picks = sampled, sampled or architecture.embedding > 0
+        self.gradient = network.prepare_training(team.size, influence, picking=self._picks)
+        self.window = Window(architecture, batch_size, seq_length, dropout=dropout, training=True)
+        self.optimizer = Optimizer(
+            optimizer,
+            network.weights,
+            self.gradient,
+            clip=clip,
+            clip_value=clip_value,
+            read=self.window.ids.size if architecture.embedding else 0,
+            candidates=padded(architecture.vocabulary) if sampled else 0,
+            targets=self.window.targets.shape,
+        )
 
     @classmethod
     def of(cls, settings: Settings, architecture: Architecture, team: Team) -> "Learner":
@@ -100,6 +115,7 @@ class Learner:
             clip=settings.clip,
             clip_value=settings.clip_value,
             dropout=settings.dropout,
+            sampled=settings.sampled_softmax > 0,
             influence=influence,
         )
 
@@ -111,8 +127,7 @@ class Learner:
     def nbytes(self) -> int:
         """The bytes of weights, moments and buffers."""
         influence = 0 if self.influence is None else self.influence.nbytes
-        moments = sum(moment.flat.nbytes for moment in self.optimizer.moments)
-        return self.network.nbytes + self.window.nbytes + influence + moments
+        return self.network.nbytes + self.window.nbytes + influence + self.optimizer.nbytes
 
     def compile(self) -> None:
         """Compile all that a step needs, by taking no steps."""
@@ -128,6 +143,7 @@ class Learner:
         *,
         fresh: NDArray[np.bool_],
         updates: int = 0,
+        draws: Sequence[Draw] = (),
         dropout_keys: NDArray[np.int32] | None = None,
         full_rows: NDArray[np.int64] | None = None,
         scales: Numbers | None = None,
@@ -135,9 +151,9 @@ class Learner:
         """Take one training step per window, at its learning rate [N].
 
         A step uses the gradient of the mean loss, or of the sum of the losses times its scale [N]. Streams that are
-        `fresh` [N, B] start from the initial state. `updates` counts the updates since the moments were zero. By
-        default there is no dropout, and all streams take all steps of a window; `Plan` explains the rest. Stops after a
-        step whose gradient norm is not finite.
+        `fresh` [N, B] start from the initial state. `updates` counts the updates since the moments were zero. A
+        learner whose softmax is `sampled` needs `draws` [N]. By default there is no dropout, and all streams take all
+        steps of a window; `Plan` explains the rest. Stops after a step whose gradient norm is not finite.
         """
         count = windows.lengths.size
         predictions = np.count_nonzero(windows.targets >= 0, axis=(1, 2))
@@ -148,12 +164,19 @@ class Learner:
             updates=np.arange(1.0, count + 1.0) + updates,
             keep=1.0 - self.window.dropout,
             keys=np.zeros((count, 0), np.int32) if dropout_keys is None else dropout_keys,
+            sample=self.network.softmax_sample(self.optimizer.rooms.own if self._sampled else None),
             fresh=fresh,
             full_rows=np.full(count, self.window.batch_size) if full_rows is None else full_rows,
             losses=np.zeros(count),
             norms=np.zeros(count),
         )
-        done = self.network.train(self.team, self.window, self.optimizer.arguments, windows, plan)
+        rooms, optimizer = self.optimizer.rooms, self.optimizer.arguments
+        picking = (
+            (rooms, picked(windows, draws, embedded=self.network.architecture.embedding > 0)) if self._picks else ()
+        )
+        if draws:
+            windows = windows._replace(targets=np.array([draw.targets for draw in draws]))
+        done = self.network.train(self.team, self.window, optimizer, windows, plan, picking)
         return Advance(plan.losses[:done], predictions[:done], rates[:done], plan.norms[:done])
 
     def next_epoch(self) -> None:
@@ -178,8 +201,7 @@ class Learner:
         All other state is reset.
         """
         self.network.weights.flat[:] = weights
-        for values in (self.gradient, *self.optimizer.moments):
-            values.flat[:] = 0.0
+        self.optimizer.start_over()
         self.window.states[:] = 0.0  # no NaN must remain in any slot
         self.network.begin(self.window, 0, self.window.batch_size)
         if self.influence is not None:

@@ -24,7 +24,8 @@ class Settings:
     it. The result of a run in `epochs` does not depend on the clock. An `online` run has no end, and a constant
     learning rate. With `shuffle`, each epoch reads documents in another order, and the held-out text comes from all
     parts of the text; without it, as in older model files, the end of the text is held out. `clip` bounds the
-    gradient's norm, `clip_value` each entry of the gradient; 0 is no bound.
+    gradient's norm, `clip_value` each entry of the gradient; 0 is no bound. With `sampled_softmax`, the softmax of a
+    training step is over about so many characters instead of the whole vocabulary (see `picks`); 0 is over all.
     """
 
     cell: str = "lstm"
@@ -35,6 +36,8 @@ class Settings:
     periods: str | None = None
     bidirectional: bool = False
     learned_state: bool = False
+    embedding: int = 0
+    sampled_softmax: int = 0
     gradient: str = "bptt"
     online: bool = False
     dropout: float = 0.2
@@ -69,6 +72,7 @@ class Settings:
             periods=None if self.periods is None else periods_of(self.periods),
             bidirectional=self.bidirectional,
             learned_state=self.learned_state,
+            embedding=self.embedding,
         )
 
     @classmethod
@@ -135,6 +139,11 @@ class Settings:
             0.0 <= self.val_fraction <= 0.9,
             f"the validation fraction must be from 0 to 0.9, not {self.val_fraction:g}",
         )
+        need(self.sampled_softmax >= 0, f"the sampled softmax must be over 0 or more, not {self.sampled_softmax}")
+        need(
+            not self.sampled_softmax or self.gradient == "bptt",
+            "real-time recurrent learning (--gradient rtrl) has no sampled softmax",
+        )
         need(self.patience >= 0, f"the patience must be 0 or more, not {self.patience}")
         need(0 <= self.seed < 2**63, f"the seed must be from 0 to 2^63 − 1, not {self.seed}")
 
@@ -161,6 +170,16 @@ def periods_of(text: str) -> tuple[int, ...]:
         raise CharrnnError(
             f"periods must be whole numbers separated by commas, such as 1,2,4,8, not {text[:60]!r}"
         ) from None
+
+
+def default_embedding(symbols: int) -> int:
+    """Return the default size of the embedding for a vocabulary: 0, which is none, unless it is large."""
+    return 64 if symbols >= 1000 else 0
+
+
+def default_sampled_softmax(symbols: int) -> int:
+    """Return the default number of characters that a training step's softmax is over: 0, which is all, for most."""
+    return 384 if symbols >= 2000 else 0
 
 
 def default_lr(cell: str) -> float:

@@ -12,6 +12,7 @@ from charrnn.kernels.arguments import Windows
 from charrnn.model.bidirectional import made_gaps, read_both
 from charrnn.text.streams import Streams
 from charrnn.training.pace import Pace
+from charrnn.training.picks import Draw, Sample
 from charrnn.training.rules import learning_rate
 from charrnn.training.settings import Settings
 
@@ -38,6 +39,9 @@ class Steps:
     def __init__(self, settings: Settings, architecture: Architecture, streams: Streams, pace: Pace) -> None:
         self.settings, self.architecture, self.streams, self.pace = settings, architecture, streams, pace
         self._number, self._streams = 0, streams.epoch(0)
+        self.sample: Sample | None = None
+        if settings.sampled_softmax:
+            self.sample = Sample(streams.text.counts(architecture.vocabulary), settings.sampled_softmax)
         # With real-time recurrent learning, a window is only the text between two updates.
         self._carries = architecture.carries or settings.gradient == "rtrl"
 
@@ -86,6 +90,14 @@ class Steps:
             both[k] = read_both(inputs[k], size, self.architecture.vocabulary, hidden)
             targets[k] = np.where(beyond, -1, inputs[k])
         return Windows(both, targets, lengths)
+
+    def draws(self, begin: int, windows: Windows) -> list[Draw]:
+        """Draw the candidates of steps, if the softmax is sampled."""
+        if self.sample is None:
+            return []
+        seed, symbols = self.settings.seed, self.architecture.vocabulary
+        bits = (random_bits(seed, begin + k, symbols, purpose=4) for k in range(windows.lengths.size))
+        return [self.sample.draw(*both) for both in zip(bits, windows.targets, strict=True)]
 
     def _epoch(self, step: int) -> Streams:
         """Return the streams of a step's epoch."""

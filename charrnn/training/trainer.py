@@ -127,6 +127,8 @@ class Trainer:
             trainer.state = state = State.of(progress)
             trainer._begun = state.has_best or state.last_is_best  # else it could go back to the first values
             trainer.learner.restore(legs.fitted(resume, trainer.learner) if changes else resume)
+            before = resume.progress["step"] - resume.progress["moments_begin"]
+            trainer.learner.optimizer.recount(before, state.step - state.moments_begin)
         except (KeyError, TypeError, ValueError, OverflowError):  # the file is intact, but no run can have this state
             raise CharrnnError("the state of the run does not fit its settings") from None
         if state.last_is_best:  # the last weights are the model; those for rollbacks are in their place
@@ -232,10 +234,12 @@ class Trainer:
         state, begin = self.state, self.state.step
         if begin and begin % self.streams.windows == 0:
             self.learner.next_epoch()
+        windows = self.steps.windows(begin, steps)
         done = self.learner.advance(
-            self.steps.windows(begin, steps),
+            windows,
             np.array([self._rate(step) for step in range(begin + 1, begin + steps + 1)]),
             updates=begin - state.moments_begin,
+            draws=self.steps.draws(begin, windows),
             dropout_keys=self.steps.dropout_keys(begin, steps),
             fresh=self.steps.fresh(begin, steps),
             full_rows=self.steps.full_rows(begin, steps),

@@ -229,7 +229,9 @@ def _stack(network: Network, direction: int) -> Network:
     alone = replace(both, vocabulary=both.symbols(direction), bidirectional=False)
     parameters = {name: np.zeros(shape, np.float32) for name, shape in alone.parameter_shapes().items()}
     for name, values in parameters.items():
-        if not name.startswith("output."):
+        if name == "embedding.E":
+            values[...] = network.weights.named[name][: alone.vocabulary]
+        elif not name.startswith("output."):
             values[...] = network.weights.named["reverse." * direction + name]
     # The logits of both stacks are added up before the softmax. No character is predicted to be a gap.
     V, c = network.weights.named["output.V" + "_reverse" * direction], network.weights.named["output.c"]

@@ -25,8 +25,8 @@ def _multiply_add(c, a, packed, backwards):
 
 
 @jit
-def _multiply_transposed_add(c, a, skipped, b, skip, rows, first, last, scratch):
-    weight_gradients.multiply_transposed_add(c, a, skipped, b, skip, rows, first, last, scratch)
+def _multiply_transposed_add(c, a, skipped, shift, b, skip, rows, first, last, scratch):
+    weight_gradients.multiply_transposed_add(c, a, skipped, shift, b, skip, rows, first, last, scratch)
 
 
 def member(worker, workers):
@@ -80,21 +80,22 @@ def test_products_with_the_transpose_equal_numpy(rows, inner, columns, skipped):
     """A weight gradient is added to what c holds, over more rows than a block too, after rows that are skipped."""
     rng = np.random.default_rng([rows, inner, columns, skipped])
     width = padded(inner)
-    left = aligned(skipped + rows + 1, width)
-    left[:, :inner] = rng.standard_normal((len(left), inner))
+    shift = 16 * (skipped % 2)
+    left = aligned(skipped + rows + 1, shift + width)
+    left[:, shift : shift + inner] = rng.standard_normal((len(left), inner))
     right, total = _random(rng, rows + 1, 16 + columns), _random(rng, width, columns)
-    expected = total + left[skipped : skipped + rows].T.astype(np.float64) @ right[:rows, 16:]
+    expected = total + left[skipped : skipped + rows, shift:].T.astype(np.float64) @ right[:rows, 16:]
     shares = total.copy()
     size = weight_gradients.scratch_size(width, columns)
     scratch = aligned(size + 64)
     scratch[:] = np.nan  # what another product left there does not matter
-    _multiply_transposed_add(total, left, skipped, right, 16, rows, 0, product.panels(columns), scratch[:size])
+    _multiply_transposed_add(total, left, skipped, shift, right, 16, rows, 0, product.panels(columns), scratch[:size])
     np.testing.assert_allclose(total, expected, rtol=1e-5, atol=2e-5 * np.sqrt(rows))
     assert np.isnan(scratch[size:]).all()
     for worker in range(3):
         first, last = product.share(columns, member(worker, 3))
         scratch = aligned(weight_gradients.scratch_size(width, -(-columns // 3)))
-        _multiply_transposed_add(shares, left, skipped, right, 16, rows, first, last, scratch)
+        _multiply_transposed_add(shares, left, skipped, shift, right, 16, rows, first, last, scratch)
     assert shares.tobytes() == total.tobytes()
 
 

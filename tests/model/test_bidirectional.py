@@ -9,78 +9,15 @@ import pytest
 from charrnn.model.bidirectional import LONGEST_GAP, MEAN_GAP, made_gaps, read_both
 from charrnn.model.model_file import Checkpoint, load, save
 from charrnn.model.team import Team
-from charrnn.model.window import Window
 from charrnn.text.ingest import Corpus
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.settings import Settings
 from charrnn.training.trainer import Trainer
 from tests import naive
 from tests.helpers.model_files import assert_same_bits, steps_of
-from tests.helpers.networks import H, V, assert_close, bidirectional, wide
+from tests.helpers.networks import Both, H, V, assert_close, bidirectional, wide
 from tests.helpers.runs import set_pace
 from tests.rows import KINDS
-
-
-class Both:
-    """A bidirectional network over a window with gaps."""
-
-    def __init__(self, cell, layers, batch=3, steps=5, *, dropout=0.0, hidden=H, vocabulary=V):
-        self.network, self.options = bidirectional(cell, layers=layers, hidden=hidden, vocabulary=vocabulary)
-        rng = np.random.default_rng(5)
-        self.ids = rng.integers(0, vocabulary, (steps, batch)).astype(np.int32)
-        hidden_ones = rng.random((steps, batch)) < 0.4
-        self.seen = np.where(hidden_ones, vocabulary, self.ids)
-        self.targets = self.ids.copy()
-        self.targets[-1, -1] = -1
-        self.steps, self.batch = steps, batch
-        self.window = Window(self.network.architecture, batch, steps + 2, dropout=dropout, training=True)
-        inputs = np.zeros((steps + 2, batch), np.int32)
-        inputs[:steps] = self.ids
-        there = np.zeros((steps + 2, batch), np.bool_)
-        there[:steps] = hidden_ones
-        self.window.ids[:] = read_both(inputs, steps, vocabulary, there)
-        self.window.targets[:steps] = self.targets
-        stacks = 2 * layers
-        self.keys = tuple(range(17, 17 + stacks)) if dropout else ()
-        self.counted = max(1, int((self.targets >= 0).sum()))
-
-    def predict(self):
-        """Return the logits [T, B, V]."""
-        self.network.begin(self.window, 0, self.batch)
-        self.network.forward(self.window, 0, self.batch, self.steps)
-        return self.window.logits[: self.steps, :, : self.network.architecture.vocabulary].copy()
-
-    def learn(self, threads=1):
-        """Go forward and back; return the gradient of every parameter, by its name."""
-        network, window = self.network, self.window
-        network.prepare_training(threads)
-        for array in (window.z, window.states[:, :, 1:], *window.buffers[2:]):
-            array[:] = 7.0  # what an earlier window left behind must not matter
-        network.begin(window, 0, self.batch)
-        fresh = np.ones(self.batch, np.bool_)
-        with Team(threads) as team:
-
-            def job(worker):
-                share = team.share(self.batch, worker)
-                network.forward_backward(window, *share, self.steps, 1.0 / self.counted, self.keys, fresh)
-                team.wait()
-                network.add_gradients(window, team, worker, self.steps, dropped=bool(self.keys))
-
-            team.run(job)
-        return {name: values.copy() for name, values in network.gradient.named.items()}
-
-    @property
-    def masks(self):
-        """The masks that were drawn, as the twin has them: for what goes up to each position, in the text's order."""
-        if not self.keys:
-            return None
-        size = self.network.architecture.outputs
-        nothing = np.ones((1, self.batch, size))
-        drawn = [
-            np.concatenate([nothing, mask[: self.steps - 1, :, :size].astype(np.float64)]) for mask in self.window.masks
-        ]
-        layers = len(drawn) // 2
-        return drawn[:layers], [mask[::-1] for mask in drawn[layers:]]
 
 
 @pytest.mark.parametrize("cell", KINDS)

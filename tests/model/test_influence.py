@@ -60,18 +60,19 @@ class Case:
         inputs = np.zeros((1, self.capacity, self.batch), np.int32)
         outputs = np.full_like(inputs, -1)
         inputs[0, :steps], outputs[0, :steps] = ids, targets
+        windows = Windows(inputs, outputs, np.array([steps]))
         plan = Plan(
             np.array([1.0 / (counted or (targets >= 0).sum())]),
             np.zeros(1),
             np.ones(1),
             1.0,
             np.zeros((1, 0), np.int32),
+            self.network.softmax_sample(),
             np.zeros((1, self.batch), np.bool_) if anew is None else np.array([anew]),
             np.array([self.batch if whole is None else whole]),
             np.zeros(1),
             np.zeros(1),
         )
-        windows = Windows(inputs, outputs, np.array([steps]))
         with Team(self.threads) as team:
             self.network.train(team, self.window, optimizer.arguments, windows, plan)
         return {name: view.copy() for name, view in optimizer.moments[0].named.items()}  # at first it is the gradient

@@ -10,16 +10,9 @@ from charrnn.model.team import Team
 from charrnn.training.optimizer import Optimizer
 from charrnn.training.rules import OPTIMIZERS, SCHEDULES, learning_rate
 from tests import naive
+from tests.helpers.optimizers import CONSTANTS
 
 ARCHITECTURE = Architecture("gru", 11, 20)
-
-# What the twin calls the constants of each rule.
-NAMES = {
-    "adam": {"momentum": "beta1", "decay": "beta2", "epsilon": "epsilon"},
-    "rmsprop": {"decay": "rho", "epsilon": "epsilon"},
-    "adagrad": {"epsilon": "epsilon"},
-    "sgd": {"momentum": "momentum"},
-}
 
 
 def _step(optimizer, gradient, values, rate, step, threads=2):
@@ -50,7 +43,7 @@ def test_an_optimizer_equals_its_twin(name, clip, clip_value):
     twin = {key: view.astype(np.float64) for key, view in weights.named.items()}
     optimizer = Optimizer(name, weights, gradient, clip=clip, clip_value=clip_value)
     memory = {key: {} for key in twin}
-    constants = {its: getattr(OPTIMIZERS[name], own) for own, its in NAMES[name].items()}
+    constants = {its: getattr(OPTIMIZERS[name], own) for own, its in CONSTANTS[name].items()}
     for step in range(1, 6):
         values = _random(rng, weights)
         gradients = {key: value.astype(np.float64) for key, value in zip(twin, values, strict=True)}

@@ -71,6 +71,8 @@ def vary(choose, cell, optimizer):
         optimizer=optimizer,
         lr=rate * choose.choice((0.5, 1.0)),
         layers=choose.choice((1, 1, 2, 3)),
+        embedding=choose.choice((0, 0, 5)),
+        sampled_softmax=choose.choice((0, 0, 6)),
         dropout=choose.choice((0.0, 0.3)),
         epochs=choose.choice((2.0, 2.3, 3.0)),
         schedule=choose.choice(("cosine", "exponential", "constant")),
