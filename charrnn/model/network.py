@@ -92,7 +92,8 @@ class Network:
     def nbytes(self) -> int:
         """The size of weights, gradient and packed weights in bytes."""
         gradient = [self.gradient.flat, self._scratch] if self.gradient else []
-        return nbytes_of([self.weights.flat, self._packed, self._transposed, gradient])
+        looked_up = [self._looked_up] if self.architecture.embedding else []
+        return nbytes_of([self.weights.flat, self._packed, self._transposed, gradient, looked_up])
 
     def prepare_training(self, workers: int, influence: Any = None, *, picking: bool = False) -> Parameters:
         """Allocate what the backward pass needs; return the gradient.
