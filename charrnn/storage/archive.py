@@ -3,6 +3,7 @@
 import hashlib
 import io
 import math
+import re
 import stat
 import struct
 import zipfile
@@ -33,6 +34,11 @@ _EXPANSION = 16  # the arrays can have this many times the size of the file; wei
 _ALLOWANCE = 64 << 20  # bytes that the arrays can have in addition: a small network of zeros is not a zip bomb
 _WIDE = 0xFFFFFFFF  # in place of a size: the size has 64 bits and is in another field
 _ENCRYPTED_OR_PATCHED = 0x61
+_ANY_HEADER = re.compile(
+    r"\{'descr': '(\|O|[<>|][a-zA-Z][0-9]{1,9})', 'fortran_order': (True|False), 'shape': \(([0-9, ]*)\), \}\s*"
+)
+_PLAIN = re.compile(r"[<>|](b1|[iu][1248]|f[248]|[US][1-9][0-9]*)")  # numbers and strings, as ``.npy`` spells dtypes
+_MOST_AXES = 8
 _MAGIC = b"PK\x03\x04"
 _NAME = slice(30, 38)  # bytes of a file of ours with the name of its first entry, such as meta.npy
 _CHUNK = 1 << 20  # bytes read or written at a time
@@ -116,6 +122,11 @@ class Reader:
     def __contains__(self, name: str) -> bool:
         return name in self._entries
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all arrays."""
+        return tuple(self._entries)
+
     def require(self, forms: Mapping[str, Form]) -> None:
         """Raise UnfitError unless the file has exactly these arrays.
 
@@ -135,11 +146,33 @@ class Reader:
         """
         with self._values(name, form) as (shape, entry):
             array = np.empty(shape, form.dtype)
-            room = memoryview(array.data).cast("B")
-            for begin in range(0, len(room), _CHUNK):
-                piece = room[begin : begin + _CHUNK]
-                piece[:] = entry.read(len(piece))  # raises ValueError if fewer bytes arrive
+            _fill(memoryview(array.data).cast("B"), entry)
         return array
+
+    def array(self, name: str) -> NDArray[Any]:
+        """Return an array of numbers or strings, of any shape, in this processor's byte order and in C order.
+
+        Raises UnfitError if it is of another type, such as Python objects, or is damaged.
+        """
+        if name not in self._entries:
+            raise UnfitError(f"is not {MODEL}: it has no entry {name!r}")
+        with _doubting(f"its entry {name!r}"), self._zipped.open(self._entries[name]) as entry:
+            width = _width(entry, name)
+            length = int.from_bytes(entry.read(width), "little")
+            found = _ANY_HEADER.fullmatch(entry.read(length).decode("latin-1")) if length <= _HEADER else None
+            dtype, fortran, axes = found.groups() if found else ("a record", "False", "")
+            if not _PLAIN.fullmatch(dtype):
+                kind = "Python objects" if dtype == "|O" else f"values of the type {dtype}"
+                raise UnfitError(f"is not {MODEL}: its entry {name!r} has {kind}, not numbers or strings")
+            shape = tuple(int(axis) for axis in axes.replace(",", " ").split())
+            size = math.prod(shape) * np.dtype(dtype).itemsize
+            if size != self._entries[name].file_size - len(npy.MAGIC_PREFIX) - 2 - width - length:
+                raise ValueError("the shape is not that of the values")
+            if len(shape) > _MOST_AXES:
+                raise UnfitError(f"is not {MODEL}: its entry {name!r} has {len(shape)} axes")
+            array = np.empty(shape, dtype, order="F" if fortran == "True" else "C")
+            _fill(memoryview(array.reshape(-1, order="A").view(np.uint8).data), entry)
+        return np.ascontiguousarray(array, array.dtype.newbyteorder("=")).reshape(shape)
 
     def blocks(self, name: str, form: Form) -> Iterator[NDArray[Any]]:
         """Yield an array [N] of this form in blocks, read-only.
@@ -172,12 +205,9 @@ class Reader:
         if name not in self._entries:
             raise UnfitError(f"is not a charrnn model: it has no entry {name!r}")
         with _doubting(f"its entry {name!r}"), self._zipped.open(self._entries[name]) as entry:
-            start = entry.read(len(npy.MAGIC_PREFIX) + 2)
-            widths = {npy.magic(1, 0): 2, npy.magic(2, 0): 4}
-            if start not in widths:
-                raise UnfitError(f"is not a charrnn model: its entry {name!r} is not an array")
-            length = int.from_bytes(entry.read(widths[start]), "little")
-            size = self._entries[name].file_size - len(start) - widths[start] - length
+            width = _width(entry, name)
+            length = int.from_bytes(entry.read(width), "little")
+            size = self._entries[name].file_size - len(npy.MAGIC_PREFIX) - 2 - width - length
             shape = form.filled(size) if length <= _HEADER else None
             # Only one header text is right, so the header is compared with it and never parsed.
             if shape is None or entry.read(length).rstrip() != _header(form.dtype, shape)[10:].rstrip():
@@ -311,6 +341,22 @@ def _check_ending(file: BinaryIO, size: int, count: int, begin: int) -> None:
     expected += struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, counted, counted, *capped, 0)
     if not ending.endswith(expected):
         raise ValueError("the directory does not fill the file's end")
+
+
+def _width(entry: IO[bytes], name: str) -> int:
+    """Read how an array begins; return the number of bytes of its header's length."""
+    widths = {npy.magic(1, 0): 2, npy.magic(2, 0): 4}
+    start = entry.read(len(npy.MAGIC_PREFIX) + 2)
+    if start not in widths:
+        raise UnfitError(f"is not {MODEL}: its entry {name!r} is not an array")
+    return widths[start]
+
+
+def _fill(room: memoryview, entry: IO[bytes]) -> None:
+    """Read bytes until a room is full; raise ValueError if fewer arrive."""
+    for begin in range(0, len(room), _CHUNK):
+        piece = room[begin : begin + _CHUNK]
+        piece[:] = entry.read(len(piece))
 
 
 def _header(dtype: str, shape: tuple[int, ...]) -> bytes:

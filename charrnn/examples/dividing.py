@@ -1,0 +1,84 @@
+"""Dividing examples into those to train on and those that validate."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charrnn.examples.dataset import Examples
+from charrnn.text.holding_out import default_fraction
+
+Keys = NDArray[np.uint64]
+
+
+def divide(examples: Examples, fraction: float | None = None, seed: int = 0) -> tuple[Examples, Examples]:
+    """Return a share of the examples to train on, and the others to validate with.
+
+    The share that validates is ``fraction``, by default a tenth, but not more than a few hundred thousand steps. It is
+    taken from each class (for tags and values, from all): at least one example, if the class has two that differ, and
+    never all. A hash of an example's input and of the seed decides, so the order of the files makes no difference, and
+    equal inputs of a class stay together. The order of the examples is that of their hashes.
+
+    Of a series, the end validates. The part to train on keeps no target from it: its last ``ahead`` steps have NaN.
+    """
+    if fraction is None:
+        fraction = default_fraction(examples.steps)
+    if examples.series:
+        return _ends(examples, fraction)
+    keys = _keys(examples, seed)
+    held = np.zeros(examples.count, np.bool_)
+    groups = examples.classes if examples.classes is not None and not examples.per_step else np.zeros_like(held)
+    order = np.lexsort((_target_keys(examples), keys))
+    for group in np.unique(groups).tolist():
+        members = order[groups[order] == group]
+        held[members[: _wanted(keys[members], fraction)]] = True
+    return examples.take(order[~held[order]]), examples.take(order[held[order]])
+
+
+def _wanted(keys: Keys, fraction: float) -> int:
+    """Return how many of the first examples validate, of which equal ones have equal keys [n], in order."""
+    ends = np.flatnonzero(np.append(keys[1:] != keys[:-1], True)) + 1  # after the first 1, 2, … different examples
+    if not fraction or ends.size < 2:
+        return 0
+    wanted = max(1, round(keys.size * fraction))
+    return int(ends[:-1][np.argmin(np.abs(ends[:-1] - wanted))])
+
+
+def _ends(examples: Examples, fraction: float) -> tuple[Examples, Examples]:
+    assert examples.values is not None
+    ahead = int(np.isnan(examples.values[:, -1]).sum())
+    size = examples.steps
+    held = min(max(round(size * fraction), ahead + 1), size - ahead - 1) if fraction else 0
+    train, validation = examples.span(0, size - held), examples.span(size - held, size)
+    assert train.values is not None
+    train.values[-ahead:] = np.nan
+    return train, validation
+
+
+def _keys(examples: Examples, seed: int) -> Keys:
+    """Return a key for each example [N], which depends on its input and the seed."""
+    salt = hashlib.sha256(str(seed).encode()).digest()[:16]
+    if examples.texts is not None:
+        inputs = (text.encode("utf-8", "surrogatepass") for text in examples.texts)
+    else:
+        assert examples.numbers is not None
+        numbers = np.ascontiguousarray(examples.numbers.astype("<f4", copy=False) + np.float32(0))  # no negative zero
+        ends = (examples.starts + examples.lengths).tolist()
+        inputs = (numbers[begin:end].tobytes() for begin, end in zip(examples.starts.tolist(), ends, strict=True))
+    digests = b"".join(hashlib.blake2b(data, digest_size=8, salt=salt).digest() for data in inputs)
+    return np.frombuffer(digests, "<u8").astype(np.uint64)
+
+
+def _target_keys(examples: Examples) -> Keys:
+    """Return a key for each example [N], which depends on its targets."""
+    targets = np.ascontiguousarray(examples.targets)
+    if not examples.per_step:
+        rows = [row.tobytes() for row in targets]
+    else:
+        ends = (examples.starts + examples.lengths).tolist()
+        rows = [targets[a:b].tobytes() for a, b in zip(examples.starts.tolist(), ends, strict=True)]
+    return np.frombuffer(b"".join(hashlib.blake2b(row, digest_size=8).digest() for row in rows), "<u8").astype(
+        np.uint64
+    )

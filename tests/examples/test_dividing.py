@@ -1,0 +1,91 @@
+"""Which examples validate."""
+
+import numpy as np
+import pytest
+
+from charrnn.examples.dataset import Examples
+from charrnn.examples.dividing import divide
+from charrnn.examples.input_files import Request
+from charrnn.examples.number_series import series_of
+
+
+def examples_of(texts, classes):
+    """Return texts with a class each."""
+    lengths = np.array(list(map(len, texts)), np.int64)
+    labels = tuple(map(str, range(max(classes) + 1)))
+    return Examples(lengths=lengths, texts=tuple(texts), labels=labels, classes=np.array(classes, np.int32))
+
+
+def drawn(sizes, seed=0):
+    """Return different texts: so many of each class."""
+    rng = np.random.default_rng(seed)
+    texts = [f"{k:05d}" + "x" * rng.integers(0, 9) for k in range(sum(sizes))]
+    return examples_of(texts, np.repeat(np.arange(len(sizes)), sizes))
+
+
+def test_a_tenth_of_each_class_validates():
+    """And all others train: none is lost, and none is in both parts."""
+    whole = drawn([500, 50, 7, 2])
+    train, held_out = divide(whole)
+    assert np.bincount(held_out.classes).tolist() == [50, 5, 1, 1]
+    assert sorted(train.texts + held_out.texts) == sorted(whole.texts)
+    assert train.labels == held_out.labels == whole.labels
+    assert [np.bincount(divide(whole, share)[1].classes).tolist() for share in (0.5, 1.0)] == [
+        [250, 25, 4, 1],
+        [499, 49, 6, 1],
+    ]
+    assert divide(whole, 0.0)[1].count == 0
+
+
+def test_the_order_of_the_file_makes_no_difference():
+    """The parts are the same, in the same order."""
+    whole = drawn([80, 20])
+    shuffled = whole.take(np.random.default_rng(1).permutation(whole.count))
+    for one, other in zip(divide(whole, seed=3), divide(shuffled, seed=3), strict=True):
+        assert one.texts == other.texts
+        assert one.classes.tolist() == other.classes.tolist()
+    assert divide(whole, seed=3)[1].texts != divide(whole, seed=4)[1].texts
+
+
+def test_equal_examples_of_a_class_stay_together():
+    """A network is never validated on what it has learned by heart."""
+    texts = [f"name {k % 40}" for k in range(400)]
+    whole = examples_of(texts, [k % 2 for k in range(400)])
+    train, held_out = divide(whole)
+    assert held_out.count == 40
+    assert not {*train.texts} & {*held_out.texts}
+    same = examples_of(["aa", "aa", "bb", "cc"], [0, 0, 1, 1])
+    assert divide(same)[1].classes.tolist() == [1]
+
+
+def test_vectors_and_values_are_divided_too():
+    """Negative zero is zero; the rows of an example stay with it."""
+    rng = np.random.default_rng(5)
+    numbers = rng.standard_normal((100, 3, 2)).astype(np.float32)
+    numbers[1] = numbers[0] = 0
+    numbers[1] *= -1
+    whole = Examples(
+        lengths=np.full(100, 3), numbers=numbers.reshape(300, 2), values=numbers.sum((1, 2))[:, np.newaxis]
+    )
+    train, held_out = divide(whole, 0.25)
+    assert (train.count, held_out.count) == (75, 25)
+    for part in (train, held_out):
+        sums = np.add.reduceat(part.numbers.sum(1), part.starts)
+        np.testing.assert_allclose(sums, part.values[:, 0], atol=1e-5)
+    zeros = [np.count_nonzero(part.values == 0) for part in (train, held_out)]
+    assert sorted(zeros) == [0, 2]
+
+
+@pytest.mark.parametrize("ahead", [1, 3])
+def test_the_end_of_a_series_validates(ahead):
+    """What trains has no target from it, and both parts have targets."""
+    column = np.arange(40, dtype=np.float32)
+    series = series_of({"t": column}, Request(("t.csv",), "predict", ahead=ahead), "t.csv")
+    train, held_out = divide(series)
+    size = max(4, ahead + 1)
+    assert held_out.numbers[:, 0].tolist() == column[-size:].tolist()
+    assert train.numbers[:, 0].tolist() == column[:-size].tolist()
+    assert np.nanmax(train.values) == column[-size - 1]
+    assert np.isnan(train.values[-ahead:]).all()
+    assert not np.isnan(train.values[:-ahead]).any()
+    assert held_out.values[0].tolist() == column[-size + 1 : 40 - size + 1 + ahead].tolist()
