@@ -442,6 +442,71 @@ def fill_loss(
     return cross_entropy(fill_logits(cell, parameters, ids, seen_from_the_right, masks, **options), targets)
 
 
+# ---- Whole examples --------------------------------------------------------------------------------------
+
+
+def example_outputs(
+    cell: str,
+    parameters: Mapping[str, Array],
+    x: Array,
+    masks: Sequence[Array] | None = None,
+    *,
+    pooling: str = "each",
+    joined: bool = False,
+    **options: Any,
+) -> Array:
+    """Return what a network predicts of one example, ids [T] or numbers [T, N]: outputs [T, K], or [K] if pooled.
+
+    With `reverse.` layers it is bidirectional (Schuster & Paliwal 1997): y_t = →h_t V + ←h_t V_reverse + c. Layers of
+    both directions read [→h_t; ←h_t] of the level below if they are `joined`, else their own direction's. The last
+    states are →h_T and ←h_1. Masks [T, H], those of all layers of one direction, then of the other, are in the order in
+    which a layer reads.
+    """
+    stacks = [""] if "output.V_reverse" not in parameters else ["", "reverse."]
+    layers = {stack: layers_of(parameters, stack) for stack in stacks}
+    depth = len(layers[""])
+    begin = {stack: initial_state(cell, parameters, 1, stack) for stack in stacks}
+    read: dict[str, Array] = dict.fromkeys(stacks, x)  # what each direction's next layer reads, in the text's order
+    if "embedding.E" in parameters:
+        read = dict.fromkeys(stacks, parameters["embedding.E"][x])
+    step = step_of(cell, **options)
+    for level in range(depth):
+        outputs = {}
+        for place, stack in enumerate(stacks):
+            order = list(range(len(x))) if stack == "" else list(range(len(x)))[::-1]
+            now, found = begin[stack][level], {}
+            for k, t in enumerate(order):
+                now = step(layers[stack][level], read[stack][t : t + 1], now)
+                up = now[states_of(cell)[0]][0]
+                found[t] = up if masks is None else up * masks[place * depth + level][k]
+            outputs[stack] = np.stack([found[t] for t in range(len(x))])
+        both = np.concatenate([outputs[stack] for stack in stacks], axis=1)
+        read = {stack: both if joined else outputs[stack] for stack in stacks}
+    matrices = {"": parameters["output.V"]}
+    if len(stacks) == 2:
+        matrices["reverse."] = parameters["output.V_reverse"]
+    seen = {
+        "each": lambda h, stack: h,
+        "last": lambda h, stack: h[0 if stack else -1],
+        "mean": lambda h, stack: h.sum(axis=0) / len(h),
+    }[pooling]
+    predicted: Array = sum(seen(outputs[stack], stack) @ matrices[stack] for stack in stacks) + parameters["output.c"]
+    return predicted
+
+
+def example_loss(outputs: Array, target: Array, head: str) -> Any:
+    """Return the loss of outputs [K] or [T, K]: of classes (−1: none), or of numbers, summed over steps."""
+    o = np.atleast_2d(outputs)
+    if head == "softmax":
+        log_y = log_softmax(o)
+        return -sum(log_y[t, int(y)] for t, y in enumerate(np.atleast_1d(target)) if y != -1)
+    y = np.atleast_2d(target)
+    if head == "linear":
+        return 0.5 * ((o - y) ** 2).sum()
+    p = logistic(o)
+    return -(y * np.log(p) + (1 - y) * np.log(1 - p)).sum()
+
+
 # ---- Derivatives -----------------------------------------------------------------------------------------
 
 

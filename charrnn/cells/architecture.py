@@ -17,7 +17,11 @@ from charrnn.cells.table import (
     Cell,
     cell_named,
 )
+from charrnn.cells.tasks import TASKS, Task, task_named
 from charrnn.errors import CharrnnError
+
+MAXIMUM_FEATURES = 65_536  # numbers that are read at a step
+MAXIMUM_TARGETS = 65_536  # classes or numbers that are predicted
 
 
 def gate_name(letter: str, gate: str) -> str:
@@ -36,8 +40,12 @@ class Architecture:
     2003).
     `activation`, `projection` (R) and `periods` are options of some cells; None stands for the cell's default. A
     `bidirectional` network has two stacks of layers, of which one reads the text from its end; they meet only at the
-    output. With `learned_state`, the initial state is learned. Raises CharrnnError for a size out of range, and for an
-    option that the cell does not have.
+    output. With `learned_state`, the initial state is learned.
+
+    A network for another `task` reads whole examples: texts, or with `features`, that many numbers at each step. It has
+    `targets` outputs, K: classes or numbers. `head` says which, and `pooling` from what they are predicted. If such a
+    network is bidirectional, its stacks meet at the output, and if they are `joined`, each layer reads both layers
+    below. Raises CharrnnError for a size out of range, and for an option that the cell or the task does not have.
     """
 
     cell: str
@@ -50,10 +58,17 @@ class Architecture:
     bidirectional: bool = False
     learned_state: bool = False
     embedding: int = 0
+    task: str = ""  # generate, or fill if bidirectional
+    features: int = 0
+    targets: int = 0
+    head: str = ""
+    pooling: str = ""
+    joined: bool = False
 
     def __post_init__(self) -> None:
         row = cell_named(self.cell)
-        if self.vocabulary < 1:
+        self._check_task()
+        if self.vocabulary < 1 and not self.features:
             raise CharrnnError("a network needs a vocabulary of at least one symbol")
         if not 1 <= self.hidden <= MAXIMUM_HIDDEN:
             raise CharrnnError(f"the hidden size must be from 1 to {MAXIMUM_HIDDEN:,}, not {self.hidden:,}")
@@ -72,6 +87,30 @@ class Architecture:
             elif getattr(self, option) is None:
                 object.__setattr__(self, option, value)
         self._check_options()
+
+    def _check_task(self) -> None:
+        """Choose the task and its usual head and pooling; raise CharrnnError for what it does not have."""
+        if not self.task:
+            object.__setattr__(self, "task", "fill" if self.bidirectional else "generate")
+        task = task_named(self.task)
+        for option, choices in (("head", task.heads), ("pooling", task.poolings)):
+            if not getattr(self, option):
+                object.__setattr__(self, option, choices[0])
+            elif getattr(self, option) not in choices:
+                raise CharrnnError(
+                    f"the task {self.task} has no {option} {getattr(self, option)!r:.60}; it has {', '.join(choices)}"
+                )
+        if task.reads_examples:
+            if not 1 <= self.targets <= MAXIMUM_TARGETS:
+                raise CharrnnError(f"the task {self.task} needs from 1 to {MAXIMUM_TARGETS:,} targets")
+            if not 0 <= self.features <= MAXIMUM_FEATURES:
+                raise CharrnnError(f"a network reads at most {MAXIMUM_FEATURES:,} numbers at a step")
+            if self.features and (self.vocabulary or self.embedding):
+                raise CharrnnError("a network reads symbols or numbers, not both")
+            if self.joined and not self.bidirectional:
+                raise CharrnnError("only a bidirectional network can join its directions")
+        elif self.targets or self.features or self.joined or self.bidirectional != (self.task == "fill"):
+            raise CharrnnError(f"a network for the task {self.task} cannot have these options")
 
     def _check_options(self) -> None:
         if self.activation is not None and self.activation not in ACTIVATIONS:
@@ -101,6 +140,16 @@ class Architecture:
         return cell_named(self.cell)
 
     @property
+    def task_row(self) -> Task:
+        """The task's row of its table."""
+        return TASKS[self.task]
+
+    @property
+    def predicted(self) -> int:
+        """The number of outputs of the network: symbols, classes or numbers."""
+        return self.targets or self.vocabulary
+
+    @property
     def flags(self) -> tuple[str, ...]:
         """How the network's cell differs from the plain cell of its family."""
         activation = () if self.activation in (None, ACTIVATIONS[0]) else (self.activation,)
@@ -109,7 +158,7 @@ class Architecture:
     @property
     def carries(self) -> bool:
         """Whether training carries the state between windows: not if bidirectional, nor with relu (it can diverge)."""
-        return not self.bidirectional and "relu" not in self.flags
+        return not (self.bidirectional or self.task_row.reads_examples) and "relu" not in self.flags
 
     @property
     def options(self) -> dict[str, Any]:
@@ -117,8 +166,11 @@ class Architecture:
         chosen: dict[str, Any] = {name: getattr(self, name) for name in self.row.options}
         if self.periods is not None:
             chosen["periods"] = list(self.periods)
-        chosen |= {name: True for name in ("bidirectional", "learned_state") if getattr(self, name)}
-        return chosen | ({"embedding": self.embedding} if self.embedding else {})
+        chosen |= {name: True for name in ("bidirectional", "learned_state", "joined") if getattr(self, name)}
+        chosen |= {name: getattr(self, name) for name in ("embedding", "features", "targets") if getattr(self, name)}
+        if self.task_row.reads_examples:
+            chosen |= {name: getattr(self, name) for name in ("task", "head", "pooling")}
+        return chosen
 
     @property
     def directions(self) -> int:
@@ -133,16 +185,19 @@ class Architecture:
     def symbols(self, direction: int) -> int:
         """Return the number of symbols that a stack reads.
 
-        The right stack also reads the gap, which stands for a missing character.
+        To fill gaps, the right stack also reads the gap, which stands for a missing character.
         """
-        return self.vocabulary + direction
+        return self.vocabulary + (direction if self.task == "fill" else 0)
 
     def inputs(self, layer: int, direction: int = 0) -> int:
         """Return N, the number of inputs of a layer.
 
-        For the first layer it is the number of symbols, or of the embedding's numbers; else H, or R if projected.
+        For the first layer it is the number of symbols, or of the numbers that are read; else H, or R if projected, and
+        twice that if the stacks are joined.
         """
-        return self.outputs if layer else self.embedding or self.symbols(direction)
+        if layer:
+            return self.outputs * (2 if self.joined else 1)
+        return self.features or self.embedding or self.symbols(direction)
 
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the shape of every parameter by name, in stored order.
@@ -150,8 +205,8 @@ class Architecture:
         For each layer, by gates: ``layer0.U_i`` [N, H], ``layer0.W_i`` [H, H] ([R, H] with a projection), the cell's
         extra matrices (``R_if`` [H, H], ``P`` [H, R]), ``layer0.b_i`` [H], peepholes ``layer0.p_i`` [H], and learned
         initial states ``layer0.h0`` [H]. Then the same of a right stack, with the prefix ``reverse.``; ``output.V``
-        [H, V] or [R, V], ``output.V_reverse``, ``output.c`` [V]; ``embedding.E`` [V, M], in a bidirectional network
-        with one more row, for the gap.
+        [H, V] or [R, V], ``output.V_reverse``, ``output.c`` [V], or [K] for K targets; ``embedding.E`` [V, M], to fill
+        gaps with one more row, for the gap.
         """
         return dict(self._parameters())
 
@@ -177,10 +232,10 @@ class Architecture:
                     yield f"{prefix}p_{gate}", (size,)
                 for state in cell.learnable_states if self.learned_state else ():
                     yield f"{prefix}{state}0", (self.width(state),)
-        yield "output.V", (outputs, self.vocabulary)
+        yield "output.V", (outputs, self.predicted)
         if self.bidirectional:
-            yield "output.V_reverse", (outputs, self.vocabulary)
-        yield "output.c", (self.vocabulary,)
+            yield "output.V_reverse", (outputs, self.predicted)
+        yield "output.c", (self.predicted,)
         if self.embedding:
             yield "embedding.E", (self.symbols(self.directions - 1), self.embedding)
 
@@ -206,10 +261,10 @@ class Architecture:
     def multiply_adds(self) -> int:
         """Return the number of multiply-adds per character.
 
-        It is one for each weight. What is only looked up does not count: the embedding, or without one the first
-        layer's U. A clockwork network computes each unit only once in its period.
+        It is one for each weight. What is only looked up does not count: the embedding, or without one, if symbols are
+        read, the first layer's U. A clockwork network computes each unit only once in its period.
         """
-        count, looked_up = 0.0, "embedding." if self.embedding else "layer0.U"
+        count, looked_up = 0.0, "embedding." if self.embedding or self.features else "layer0.U"
         for name, shape in self._parameters():
             if len(shape) == 2 and not name.removeprefix("reverse.").startswith(looked_up):
                 rests = self.periods is not None and name.endswith(".W")
@@ -230,7 +285,7 @@ class Architecture:
         if self.embedding:
             words.append(f"embedding of {self.embedding}")
         if self.bidirectional:
-            words.append("bidirectional")
+            words.append("bidirectional" + ", joined" * self.joined)
         if self.learned_state:
             words.append("learned initial state")
         return ", ".join(words)

@@ -44,7 +44,8 @@ def first_values(architecture: Architecture, seed: int) -> Iterator[tuple[str, V
         elif letter in ("W", "R", "P"):
             values = _orthogonal(generator, shape)
         elif letter in ("U", "V", "E"):
-            looked_up = name == "embedding.E" or (where.endswith("layer0") and letter == "U" and not embedding)
+            dense = embedding or architecture.features
+            looked_up = name == "embedding.E" or (where.endswith("layer0") and letter == "U" and not dense)
             inputs = (embedding or architecture.hidden) if looked_up else shape[0]
             values = generator.random(shape, np.float32)
             values -= np.float32(0.5)

@@ -28,7 +28,9 @@ def _type(of: type[Any], *fields: Any) -> Any:
 class Weights(NamedTuple):
     """A network's parameters or their gradient, as views into one flat vector, and the periods of its units."""
 
-    first_U: Floats  # [D, N, G]: of the first layers, which read N symbols, or an embedding; see `picked_rows`
+    first_U: (
+        Floats  # [D, N, G]: of the first layers, which read N symbols, an embedding (see `picked_rows`), or numbers
+    )
     U: Floats  # [D·(L−1), I, G]: of the layers above
     W: Floats  # [D·L, I, R]
     extra: Floats  # [D·L, n, H, C]: matrices that only some cells have
@@ -48,7 +50,7 @@ class Packed(NamedTuple):
     W: Floats  # [D·L, ·]
     extra: Floats  # [D·L, n, ·]
     V: Floats  # [D, ·]
-    first_U: Floats  # [D, ·]: with an embedding
+    first_U: Floats  # [D, ·]: with an embedding, or if numbers are read
 
 
 class LayerWeights(NamedTuple):
@@ -170,6 +172,50 @@ class Windows(NamedTuple):
     ids: Integers  # [N, D·T, B]
     targets: Integers  # [N, T, B]
     lengths: NDArray[np.int64]  # [N]: steps
+
+
+class Batches(NamedTuple):
+    """N batches of B examples of up to T steps.
+
+    The first stack reads each example from its beginning, at step 0. The second one reads from the example's end to its
+    beginning, and ends with the batch's last step: before an example that is shorter, it reads gaps.
+    """
+
+    ids: Integers  # [N, D·T, B]: symbols to read; where numbers are read, 0; below 0 in a gap
+    numbers: Floats  # [N, D·T, B, M]: numbers to read instead; or [N, 0, 0, 0]
+    ends: Integers  # [N, B]: steps of each example; 0 where there is none
+    targets: Integers  # [N, P, B]: classes to predict, or 0 for numbers; −1 where there is none. P is T, or 1 if pooled
+    values: Floats  # [N, P, B, V]: numbers to predict; or [N, 0, 0, 0]
+    weights: Floats  # [N, P, B]: of each prediction
+    lengths: NDArray[np.int64]  # [N]: steps of each batch
+
+
+class Batch(NamedTuple):
+    """One of `Batches`, as a training step takes it."""
+
+    ids: Integers  # [D·T, B]
+    numbers: Floats  # [D·T, B, M]
+    ends: Integers  # [B]
+    targets: Integers  # [P, B]
+    values: Floats  # [P, B, V]
+    weights: Floats  # [P, B]
+    length: int
+    scale: float  # factor of the sum of losses
+    dropout: Dropout
+
+
+class Head(NamedTuple):
+    """What a network that reads whole examples has besides its layers: its loss, and room."""
+
+    loss: int  # address of the code of the loss; see `heads`
+    pooling: int  # what the output reads: the states of each step, the last ones, or their mean; see `joining`
+    size: int  # I without padding
+    x: Floats  # [D, T+1, B, M]: what is read of an embedding, at step t in slot t+1; or empty
+    dx: Floats  # its gradient
+    joined: Floats  # [D·(L−1), T+1, B, J]: the outputs of both stacks, for layers that read both; or empty
+    d_joined: Floats  # [D, T+1, B, J]: their gradient, of one level of layers
+    pooled: Floats  # [D, 1, B, I]: what the output reads if it is not each step; or empty
+    d_pooled: Floats  # [D, 1, B, I]
 
 
 class Picked(NamedTuple):
@@ -310,6 +356,12 @@ MEMBER = _type(Member, INTEGER, INTEGER, types.int64[::1])
 DROPOUT = _type(Dropout, NUMBER, INTEGERS[1])
 SAMPLE = _type(Sample, INTEGER, INTEGER, FLOATS[1], INTEGERS[1], FLOATS[3], FLOATS[1], FLOATS[2])
 STEP = _type(Step, INTEGERS[2], INTEGERS[2], INTEGER, NUMBER, DROPOUT, types.boolean[::1], SAMPLE)
+BATCH = _type(
+    Batch,
+    *(INTEGERS[2], FLOATS[3], INTEGERS[1], INTEGERS[2], FLOATS[3], FLOATS[2]),
+    *(INTEGER, NUMBER, DROPOUT),
+)
+HEAD = _type(Head, INTEGER, INTEGER, INTEGER, *(FLOATS[n] for n in (4, 4, 4, 4, 4, 4)))
 ROOMS = _type(Rooms, *(FLOATS[n] for n in (2, 3, 2, 2, 1, 1, 1, 1, 1, 1, 2, 3)))
 ROWS = _type(Rows, FLOATS[2], FLOATS[2], INTEGERS[1], FLOATS[2])
 OPTIMIZER_ARGUMENTS = _type(

@@ -19,6 +19,7 @@ from charrnn.kernels.arguments import (
     LayerWeights,
     Member,
     Part,
+    Scan,
 )
 from charrnn.kernels.forward_pass import handed_up, layers_forward, logits_forward, read_by, steps_at_once
 from charrnn.kernels.llvm.compiler import call, entry, jit, shared
@@ -58,6 +59,19 @@ def predict(net, buffers, step, first, last):
         softmax.softmax_cross_entropy(logits, targets, buffers.losses, net.symbols, scale, first, last, steps)
 
 
+@jit
+def scan_back(scan, z, states, dh, d_others, layer, own, d_initial, read, part):
+    """Run a layer's backward scan over the steps of a part; the initial states after a gap depend on nothing."""
+    first, last, begin, end = part
+    while end > begin:
+        for row in range(first, last):
+            if read[end - 1, row] < 0:
+                forget_gradients(d_initial, dh[layer], d_others, layer, end, row)
+        t = gap_before(read, first, last, begin, end - 1) + 1
+        call(scan.address, (z, states, dh, d_others, layer, own, Part(first, last, t, end), scan.flags))
+        end = t
+
+
 @shared(types.void(NET, BACK, BUFFERS, STEP, INTEGER, INTEGER))
 def forward_backward(net, back, buffers, step, first, last):
     """Run the forward and the backward pass for some rows.
@@ -70,7 +84,7 @@ def forward_backward(net, back, buffers, step, first, last):
     whole = Part(first, last, 0, steps)
     predict(net, buffers, step, first, last)
     # Single arrays from here on, as in `layers_forward`.
-    logits, ids, fresh, scan, flags = buffers.logits, step.ids, step.fresh, back.scan, net.scan.flags
+    logits, ids, fresh, scan = buffers.logits, step.ids, step.fresh, Scan(back.scan, net.scan.flags)
     go_back = step.sample.go_back
     gates, states, dh, d_others = buffers.z, buffers.states, buffers.dh, buffers.d_others
     d_initial, masks, peepholes, periods = buffers.d_initial, buffers.masks, net.weights.peepholes, net.weights.periods
@@ -105,17 +119,24 @@ def forward_backward(net, back, buffers, step, first, last):
             if is_dropped:
                 inputs.drop_gradient(dh[layer], masks[layer], above)
             there = above.begin
-            end = stop
-            while end > t:
-                for row in range(first, last):
-                    if read[end - 1, row] < 0:  # the initial states after a gap depend on nothing
-                        forget_gradients(d_initial, dh[layer], d_others, layer, end, row)
-                begin = gap_before(read, first, last, t, end - 1) + 1
-                call(scan, (gates[layer], states, dh, d_others, layer, own, Part(first, last, begin, end), flags))
-                end = begin
+            some = Part(first, last, t, stop)
+            scan_back(scan, gates[layer], states, dh, d_others, layer, own, d_initial, read, some)
         for row in range(first, last):
             if fresh[row]:
                 forget_gradients(d_initial, dh[layer], d_others, layer, 0, row)
+
+
+@jit
+def add_recurrent_gradients(back, buffers, layer, dz, steps, member, scratch, flags):
+    """Add a member's share of the gradient of all weights of a layer except U; dz [T·B, Z] is the layer's."""
+    gradient, states, d_initial = back.gradient, buffers.states, buffers.d_initial
+    dW, batch = gradient.W[layer], states.shape[3]
+    rows = steps * batch
+    weight_gradients.add_product(dW, states[0, layer], 0, dz, dz.shape[1] - dW.shape[1], rows, member, scratch)
+    call(back.extra_gradients, (gradient, buffers, layer, member, steps, scratch, flags))
+    weight_gradients.add_row_sums(gradient.b[layer], dz, rows, member)
+    for k in range(d_initial.shape[0]):
+        weight_gradients.add_row_sums(gradient.initial[layer, k], d_initial[k, layer], batch, member)
 
 
 @shared(types.void(NET, BACK, BUFFERS, INTEGERS[2], INTEGER, INTEGER, MEMBER, FLOATS[1]))
@@ -124,13 +145,12 @@ def add_gradients(net, back, buffers, ids, is_dropped, steps, member, scratch):
 
     The gradient is that over the window; the backward pass of all rows must be done.
     """
-    gradient, gates, states = back.gradient, buffers.z, buffers.states
-    dropped, d_initial = buffers.dropped, buffers.d_initial
+    gradient, gates, states, dropped = back.gradient, buffers.z, buffers.states, buffers.dropped
     layers, length, batch, width = gates.shape
     stacks = gradient.first_U.shape[0]
     depth, rows = layers // stacks, steps * batch
     for layer in range(layers):
-        stack, dW = layer // depth, gradient.W[layer]
+        stack = layer // depth
         dz = gates[layer].reshape(-1, width)
         if layer % depth == 0:
             read = read_by(ids, length, stack)
@@ -138,11 +158,7 @@ def add_gradients(net, back, buffers, ids, is_dropped, steps, member, scratch):
         else:
             below = handed_up(states, dropped, layer - 1, is_dropped)
             weight_gradients.add_product(gradient.U[layer - 1 - stack], below, 1, dz, 0, rows, member, scratch)
-        weight_gradients.add_product(dW, states[0, layer], 0, dz, width - dW.shape[1], rows, member, scratch)
-        call(back.extra_gradients, (gradient, buffers, layer, member, steps, scratch, net.scan.flags))
-        weight_gradients.add_row_sums(gradient.b[layer], dz, rows, member)
-        for k in range(d_initial.shape[0]):
-            weight_gradients.add_row_sums(gradient.initial[layer, k], d_initial[k, layer], batch, member)
+        add_recurrent_gradients(back, buffers, layer, dz, steps, member, scratch, net.scan.flags)
     d_logits = buffers.logits.reshape(-1, buffers.logits.shape[2])
     # Here the last worker takes the first symbols: where shares are uneven, it has the larger one above.
     mirrored = Member(member.workers - 1 - member.worker, member.workers, member.barrier)

@@ -59,6 +59,22 @@ def read_by(ids, steps, stack):
     return ids[stack * steps : (stack + 1) * steps]
 
 
+@jit
+def scan_steps(scan, z, states, layer, own, initial, read, part):
+    """Run a layer's scan over the steps of a part; after a gap in what it `read` [T, B], a row has the initial states.
+
+    The next document does not depend on the one before the gap.
+    """
+    first, last, t, stop = part
+    while t < stop:
+        gap = gap_after(read, first, last, t, stop)
+        call(scan.address, (z, states, layer, own, Part(first, last, t, gap + 1), scan.flags))
+        for row in range(first, last):
+            if read[gap, row] < 0:
+                begin_layer(states, initial, layer, gap + 1, row)
+        t = gap + 1
+
+
 @shared(types.void(NET, BUFFERS, INTEGERS[2], DROPOUT, PART))
 def layers_forward(net, buffers, ids, dropout, part):
     """Run a part of a window through all layers.
@@ -85,13 +101,7 @@ def layers_forward(net, buffers, ids, dropout, part):
             else:
                 below, U = handed_up(states, dropped, layer - 1, keys.size), packed_U[layer - 1 - stack]
                 inputs.feed_below(z, first_U.shape[2], U, b[layer], below, Part(first, last, t, stop))
-            while t < stop:
-                gap = gap_after(read, first, last, t, stop)
-                call(scan.address, (z, states, layer, own, Part(first, last, t, gap + 1), scan.flags))
-                for row in range(first, last):
-                    if read[gap, row] < 0:  # the next document does not depend on this one
-                        begin_layer(states, initial, layer, gap + 1, row)
-                t = gap + 1
+            scan_steps(scan, z, states, layer, own, initial, read, Part(first, last, t, stop))
         if keys.size:
             inputs.drop(dropped[layer], states[0, layer], masks[layer], dropout.keep, keys[layer], part)
 
@@ -160,7 +170,7 @@ def pack(weights, packed, transposed, member):
     It packs their transposes too, if there is room.
     """
     U, W, extra, first_U = weights.U, weights.W, weights.extra, weights.first_U
-    if weights.E.size:
+    if packed.first_U.size:
         for stack in range(first_U.shape[0]):
             pack_shares(packed.first_U[stack], transposed.first_U[stack], first_U[stack], member)
     for layer in range(W.shape[0]):

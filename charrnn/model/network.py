@@ -13,8 +13,11 @@ from charrnn.cells.initial import heard
 from charrnn.kernels import barrier, forward_pass, softmax
 from charrnn.kernels.arguments import (
     Back,
+    Batch,
+    Batches,
     Drawing,
     Dropout,
+    Head,
     Net,
     OptimizerArguments,
     Packed,
@@ -29,6 +32,7 @@ from charrnn.kernels.arguments import (
 )
 from charrnn.kernels.llvm.cache import cache_folder, has_compiled
 from charrnn.kernels.llvm.vector import padded
+from charrnn.model.example_window import ExampleWindow
 from charrnn.model.parameters import Array, Parameters, aligned, nbytes_of
 from charrnn.model.team import Team
 from charrnn.model.window import Window
@@ -58,7 +62,8 @@ class Network:
         # What training leaves to be done before the network reads: all of V is packed, and the embedding times U known.
         self._is_whole = False
         self._looked_up = self.weights.blocks.first_U
-        if architecture.embedding:
+        self._looks_up = architecture.embedding > 0 and not architecture.task_row.reads_examples
+        if self._looks_up:
             stacks, _, fed = self._looked_up.shape
             self._looked_up = aligned(stacks, len(self.weights.blocks.E), fed)
         if parameters is not None:
@@ -84,15 +89,20 @@ class Network:
         weights = self.weights.blocks
         matrices = weights.U, weights.W, weights.extra, weights.V, weights.first_U
         shapes = [(*block.shape[:-2], block.shape[-2] * block.shape[-1] if full else 0) for block in matrices]
-        if not weights.E.size:  # rows of a first U are only looked up
+        if not self._multiplies:  # rows of a first U are only looked up
             shapes[-1] = (len(weights.first_U), 0)
         return Packed(*(aligned(*shape) for shape in shapes))
+
+    @property
+    def _multiplies(self) -> bool:
+        """Whether the first layers multiply what they read: numbers, or an embedding."""
+        return self.architecture.embedding > 0 or self.architecture.features > 0
 
     @property
     def nbytes(self) -> int:
         """The size of weights, gradient and packed weights in bytes."""
         gradient = [self.gradient.flat, self._scratch] if self.gradient else []
-        looked_up = [self._looked_up] if self.architecture.embedding else []
+        looked_up = [self._looked_up] if self._looks_up else []
         return nbytes_of([self.weights.flat, self._packed, self._transposed, gradient, looked_up])
 
     def prepare_training(self, workers: int, influence: Any = None, *, picking: bool = False) -> Parameters:
@@ -104,6 +114,8 @@ class Network:
         # Imported here, as a network that only reads does not need these modules.
         self._backward: Any = importlib.import_module("charrnn.kernels.backward_pass")
         name = "rtrl" if influence is not None else "picked_loop" if picking else "training_loop"
+        if self.architecture.task_row.reads_examples:
+            name = "examples_loop"
         loop: Any = importlib.import_module(f"charrnn.kernels.{name}")
         self._loop, self._train = (name, "train"), loop.train
         self._influence = ()
@@ -111,7 +123,7 @@ class Network:
             self._influence = influence.arguments
         scratch_size: Any = importlib.import_module("charrnn.kernels.weight_gradients").scratch_size
         weights = self.weights.blocks
-        first = [weights.first_U] if weights.E.size else []
+        first = [weights.first_U] if self._multiplies else []
         heights = [block.shape[-2] for block in (weights.U, weights.W, weights.extra, *first)]
         widths = [block.shape[-1] for block in (weights.first_U, weights.U, weights.W, weights.extra)]
         size = max(scratch_size(max(heights), -(-width // workers)) for width in widths)
@@ -152,7 +164,7 @@ class Network:
         with self._packing:
             if not self._is_packed or (reading and not self._is_whole):
                 self.pack()
-            if reading and not self._is_whole and self.architecture.embedding:
+            if reading and not self._is_whole and self._looks_up:
                 kernels: Any = importlib.import_module("charrnn.kernels.picked_rows")
                 kernels.embed_all(self._looked_up, self.weights.blocks, self._packed)
             self._is_whole = self._is_whole or reading
@@ -162,7 +174,7 @@ class Network:
         """The network as kernels of the forward pass take it."""
         scan = Scan(self.kernels.forward.address(self.flags), self.flags)
         weights = self.weights.blocks._replace(first_U=self._looked_up)
-        return Net(scan, weights, self._packed, self.architecture.vocabulary)
+        return Net(scan, weights, self._packed, self.architecture.predicted)
 
     @property
     def _back(self) -> Back:
@@ -178,6 +190,12 @@ class Network:
         """
         self._prepare()
         forward_pass.forward(self._net, window.buffers, window.ids, NO_DROPOUT, Part(first, last, 0, steps))
+
+    def forward_examples(self, window: ExampleWindow, batch: Batch, first: int, last: int) -> None:
+        """Run rows `first` to `last` of a batch of whole examples forward, from the initial states to the outputs."""
+        self._prepare()
+        kernels: Any = importlib.import_module("charrnn.kernels.examples_forward")
+        kernels.forward(self._net, window.buffers, window.head, batch, Part(first, last, 0, batch.length))
 
     def forward_numbers(self, window: Window, U: Array, numbers: Array) -> None:
         """Run a window's layers over numbers instead of symbols.
@@ -271,11 +289,13 @@ class Network:
         team: Team,
         window: Window,
         optimizer: OptimizerArguments,
-        windows: Windows,
+        windows: Windows | Batches,
         plan: Plan,
-        picking: tuple[Rooms, Picked] | tuple[()] = (),
+        more: tuple[Rooms, Picked] | tuple[Head] | tuple[()] = (),
     ) -> int:
-        """Train on each window, by `picking` rows if the network was prepared so; return the number of steps.
+        """Train on each window, with what `more` its kernel takes; return the number of steps.
+
+        That is what a network picks if it was prepared so, or what it has for whole examples.
 
         All threads of the team take part. It ends after a step whose gradient norm is not finite. Losses and norms are
         written to the plan.
@@ -286,7 +306,7 @@ class Network:
 
         def job(worker: int) -> None:
             arguments = optimizer, windows, plan, team.member(worker), self._scratch[worker]
-            taken[worker] = self._train(net, back, window.buffers, *self._influence, *picking, *arguments)
+            taken[worker] = self._train(net, back, window.buffers, *self._influence, *more, *arguments)
 
         team.run(job)
         self._is_whole = False

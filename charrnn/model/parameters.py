@@ -41,22 +41,23 @@ class Parameters:
         """Allocate the flat vector, or use an existing one."""
         self.architecture = architecture
         cell, size, stacks = architecture.row, padded(architecture.hidden), architecture.directions
-        inner, symbols = padded(architecture.outputs), padded(architecture.vocabulary)
+        inner, predicted = padded(architecture.outputs), padded(architecture.predicted)
         read, embedding = architecture.symbols(stacks - 1), architecture.embedding
+        dense = embedding or architecture.features
         layers = stacks * architecture.layers
         fed, gates = len(cell.input_gates) * size, len(cell.gates) * size
         columns = len(cell.extra[0]) * padded(architecture.extra_size) if cell.extra else 0
         learned = len(cell.learnable_states) if architecture.learned_state else 0
         shapes: dict[str, tuple[int, ...]] = {
-            "first_U": (stacks, padded(embedding) if embedding else read, fed),
-            "U": (layers - stacks, inner, fed),
+            "first_U": (stacks, padded(dense) if dense else read, fed),
+            "U": (layers - stacks, padded(architecture.inputs(1)), fed),
             "W": (layers, inner, len(cell.recurrent_gates) * size),
             "b": (layers, gates),
-            "c": (symbols,),
+            "c": (predicted,),
             "extra": (layers, len(cell.extra), size, columns),
             "peepholes": (layers, len(cell.peepholes), size),
             "initial": (layers, learned, size),
-            "V": (stacks, symbols, inner),
+            "V": (stacks, predicted, inner),
             "E": (read, padded(embedding)) if embedding else (0, 0),
         }
         places, end = {}, 0
@@ -101,8 +102,8 @@ class Parameters:
             for vector, state in zip(views["initial"][layer], learned, strict=True):
                 yield f"{prefix}{state}0", vector[: architecture.width(state)]
         for stack in range(architecture.directions):
-            yield f"output.V{'_reverse' * stack}", views["V"][stack][: architecture.vocabulary, :outputs].T
-        yield "output.c", views["c"][: architecture.vocabulary]
+            yield f"output.V{'_reverse' * stack}", views["V"][stack][: architecture.predicted, :outputs].T
+        yield "output.c", views["c"][: architecture.predicted]
         if architecture.embedding:
             yield "embedding.E", views["E"][:, : architecture.embedding]
 

@@ -27,14 +27,15 @@ class Window:
         dropout: float = 0.0,
         training: bool = False,
     ) -> None:
-        cell, size, symbols = architecture.row, padded(architecture.hidden), padded(architecture.vocabulary)
+        cell, size, symbols = architecture.row, padded(architecture.hidden), padded(architecture.predicted)
         B, T, L = batch_size, seq_length, architecture.directions * architecture.layers
+        P = T if architecture.pooling == "each" else 1  # predictions of a row
         self.batch_size, self.seq_length, self.dropout = B, T, dropout
         self.hidden, self._carried = architecture.hidden, len(cell.states)
         kept = self._carried + len(cell.kept)
         learned = len(cell.learnable_states) if architecture.learned_state and training else 0
         self.ids = np.zeros((architecture.directions * T, B), np.int32)
-        self.targets = np.zeros((T, B), np.int32)
+        self.targets = np.zeros((P, B), np.int32)
         self.losses = np.zeros((T, B), np.float32)
         self.z = aligned(L, T, B, len(cell.gates) * size)
         self.states = aligned(kept, L, T + 1, B, size)
@@ -43,7 +44,7 @@ class Window:
         self.d_others = aligned(kept - 1, L, 1 if training else 0, B, size)
         self.dropped = aligned(L, T + 1 if dropout else 0, B, size)
         self.masks = aligned(L, T if dropout else 0, B, size)
-        self.logits = aligned(T, B, symbols)
+        self.logits = aligned(P, B, symbols)
         self.d_initial = aligned(learned, L, B, size)
         self.buffers = Buffers(
             self.z,

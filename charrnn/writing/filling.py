@@ -226,7 +226,7 @@ def _stack(network: Network, direction: int) -> Network:
     ``direction`` is 0 for the left stack and 1 for the right one.
     """
     both = network.architecture
-    alone = replace(both, vocabulary=both.symbols(direction), bidirectional=False)
+    alone = replace(both, vocabulary=both.symbols(direction), bidirectional=False, task="generate")
     parameters = {name: np.zeros(shape, np.float32) for name, shape in alone.parameter_shapes().items()}
     for name, values in parameters.items():
         if name == "embedding.E":
