@@ -12,6 +12,7 @@ from charrnn.errors import CharrnnError
 from charrnn.model.team import Team
 from charrnn.text.ingest import Corpus
 from charrnn.training.settings import Settings, default_lr
+from charrnn.training.text_data import TextData
 from charrnn.training.trainer import Trainer
 
 TOLERANCE = 0.1  # largest deviation from the number of parameters, as a share; networks grow by whole units
@@ -128,17 +129,17 @@ def compare(
             epochs=settings.epochs,
             trials=tuple(trials),
             timed_loss=loss,
-            timed_epochs=trainer.state.step / trainer.streams.windows,
+            timed_epochs=trainer.state.step / trainer.steps.per_epoch,
             chars_per_second=speed,
         )
 
 
-def _run(settings: Settings, corpus: Corpus, team: Team) -> tuple[Trainer, float | None, float]:
+def _run(settings: Settings, corpus: Corpus, team: Team) -> tuple[Trainer[TextData], float | None, float]:
     """Train to the end.
 
     Returns the run, its best loss (None if the run diverged and gave up), and its median speed.
     """
-    trainer = Trainer(settings, corpus, team)
+    trainer = Trainer(TextData(settings, corpus), team)
     trainer.compile()
     speeds = [0.0]
     try:

@@ -12,6 +12,7 @@ from charrnn.cells.architecture import Architecture
 from charrnn.model.team import Team
 from charrnn.text.ingest import Corpus
 from charrnn.training.settings import Settings, default_embedding, default_sampled_softmax
+from charrnn.training.text_data import TextData
 from charrnn.training.trainer import Trainer
 
 LEAST = 2000  # characters of a vocabulary that counts as large where a smaller one is measured
@@ -76,7 +77,7 @@ def ways(symbols: int) -> Mapping[str, dict[str, Any]]:
 def measured(corpus: Corpus, plain: Settings, team: Team, *, turns: Turns, against_torch: bool = False) -> Ways:
     """Measure each way of training with the other settings of a `plain` run; all take turns."""
     found = ways(len(corpus.vocabulary))
-    trainers = {name: Trainer(replace(plain, **more), corpus, team) for name, more in found.items()}
+    trainers = {name: Trainer(TextData(replace(plain, **more), corpus), team) for name, more in found.items()}
     sides = {name: training_side(trainer) for name, trainer in trainers.items()}
     theirs: dict[str, Side] = {}
     for threads in sorted({1, team.size}) if against_torch else ():

@@ -13,6 +13,7 @@ import numpy as np
 from charrnn.benchmark.timing import Side
 from charrnn.cells.architecture import Architecture
 from charrnn.errors import CharrnnError
+from charrnn.training.text_data import TextData
 from charrnn.training.trainer import Trainer
 
 WINDOWS = 256  # windows in memory, at most
@@ -33,7 +34,7 @@ def require() -> Any:
     return torch
 
 
-def training_sides(trainer: Trainer, threads: int) -> dict[str, Side]:
+def training_sides(trainer: Trainer[TextData], threads: int) -> dict[str, Side]:
     """Return sides that take training steps in PyTorch, by variant.
 
     They count characters. Raises CharrnnError if PyTorch is not installed.
@@ -63,10 +64,10 @@ def _way(threads: int, one_hot: bool) -> str:
     return f"PyTorch, {'one-hot' if one_hot else 'embedding'}, {threads} thread{'s' * (threads > 1)}"
 
 
-def _windows(trainer: Trainer) -> list[tuple[Any, Any]]:
+def _windows(trainer: Trainer[TextData]) -> list[tuple[Any, Any]]:
     """Return inputs and targets [T, B] of the first whole windows."""
     torch = require()
-    streams = trainer.streams
+    streams = trainer.data.streams
     whole = streams.steps // streams.batch_size // streams.seq_length
     windows = []
     for w in range(min(whole, WINDOWS)):
@@ -93,7 +94,9 @@ def _network(architecture: Architecture, *, one_hot: bool) -> tuple[Any, Any, An
     return inputs, layers, torch.nn.Linear(hidden, symbols)
 
 
-def _training_side(trainer: Trainer, windows: list[tuple[Any, Any]], threads: int, one_hot: bool, adam: str) -> Side:
+def _training_side(
+    trainer: Trainer[TextData], windows: list[tuple[Any, Any]], threads: int, one_hot: bool, adam: str
+) -> Side:
     torch = require()
     settings = trainer.settings
     torch.manual_seed(settings.seed)

@@ -27,6 +27,7 @@ from charrnn.reading.losses import score_pieces
 from charrnn.text.ingest import Corpus
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.settings import Settings
+from charrnn.training.text_data import TextData
 from charrnn.training.trainer import Trainer
 
 PLAIN = (
@@ -190,9 +191,9 @@ def recall(cell: str, team: Team, seed: int, task: Task = TASK) -> Iterator[Reca
         text = corpus(distance, task.sentences, seed)
         plan = settings(cell, distance, seed, task)
         try:
-            trainer = Trainer(plan, text, team, weights)
+            trainer = Trainer(TextData(plan, text), team, weights)
         except CharrnnError:  # its state diverges on longer sentences: start over
-            trainer = Trainer(plan, text, team)
+            trainer = Trainer(TextData(plan, text), team)
         with suppress(CharrnnError):  # if the run diverges and gives up, the best weights so far count
             for _ in trainer.run():
                 pass

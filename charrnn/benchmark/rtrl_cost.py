@@ -12,6 +12,7 @@ from charrnn.cells.real_time import influence_shape
 from charrnn.model.team import Team
 from charrnn.text.ingest import Corpus
 from charrnn.training.settings import Settings
+from charrnn.training.text_data import TextData
 from charrnn.training.trainer import Trainer
 
 HIDDEN = (16, 32, 64, 128)
@@ -74,7 +75,7 @@ def costs(
         plain = Settings(cell=cell, hidden=hidden, batch_size=1, seq_length=WINDOW, dropout=0.0, epochs=1e3, patience=0)
         runs = {"bptt": plain}
         runs |= {f"rtrl {updates}": replace(plain, gradient="rtrl", seq_length=updates) for updates in UPDATES}
-        trainers = {name: Trainer(settings, corpus, team) for name, settings in runs.items()}
+        trainers = {name: Trainer(TextData(settings, corpus), team) for name, settings in runs.items()}
         timings = alternate({name: training_side(trainer) for name, trainer in trainers.items()}, turns)
         measured = {updates: timings[f"rtrl {updates}"] for updates in UPDATES}
         yield Cost(trainers["bptt"].architecture, timings["bptt"], measured)

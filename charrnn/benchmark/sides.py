@@ -6,16 +6,17 @@ from numpy.typing import NDArray
 from charrnn.benchmark.timing import Side
 from charrnn.model.network import Network
 from charrnn.model.team import Team
+from charrnn.training.text_data import TextData
 from charrnn.training.trainer import Trainer
 from charrnn.writing.controls import Controls
 from charrnn.writing.sampler import Sampler
 
 
-def training_side(trainer: Trainer) -> Side:
+def training_side(trainer: Trainer[TextData]) -> Side:
     """Return a side that takes training steps; it counts characters."""
 
     def side(steps: int) -> int:
-        characters, windows = 0, trainer.streams.windows
+        characters, windows = 0, trainer.steps.per_epoch
         while steps:  # a run advances within an epoch
             part = min(steps, windows - trainer.state.step % windows)
             characters += trainer.advance(part).characters

@@ -18,6 +18,7 @@ from charrnn.model.network import Network
 from charrnn.model.team import Team
 from charrnn.text.ingest import Corpus
 from charrnn.training.settings import Settings
+from charrnn.training.text_data import TextData
 from charrnn.training.trainer import Trainer
 from charrnn.writing.controls import Controls
 
@@ -97,7 +98,9 @@ class Speed:
         return result
 
 
-def training_speed(trainer: Trainer, *, turns: Turns, against_torch: bool = False, products: bool = True) -> Speed:
+def training_speed(
+    trainer: Trainer[TextData], *, turns: Turns, against_torch: bool = False, products: bool = True
+) -> Speed:
     """Measure the speed of training.
 
     The machine's peak, NumPy's products and PyTorch take turns, if asked for. Raises CharrnnError if PyTorch is asked
@@ -157,7 +160,9 @@ def thread_speed(corpus: Corpus, settings: Settings, team: Team, *, turns: Turns
     """Compare training on all threads of a team and on one thread."""
     with Team(1) as alone:
         sides = {
-            f"{members.size} thread{'s' * (members.size > 1)}": training_side(Trainer(settings, corpus, members))
+            f"{members.size} thread{'s' * (members.size > 1)}": training_side(
+                Trainer(TextData(settings, corpus), members)
+            )
             for members in (team, alone)
         }
         all_threads, one = alternate(sides, turns).values()

@@ -15,6 +15,7 @@ from charrnn.model.team import Team
 from charrnn.text.ingest import Corpus
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.settings import Settings, default_lr
+from charrnn.training.text_data import TextData
 from charrnn.training.trainer import Trainer
 
 ALL, GATED = ("lstm", "gru", "rnn"), ("lstm", "gru")
@@ -71,12 +72,12 @@ def suite(
                 yield sampling_speed(architecture, streams=number, turns=turns, team=team, against_torch=against_torch)
 
 
-def _trainer(settings: Settings, corpus: Corpus, team: Team) -> Trainer:
+def _trainer(settings: Settings, corpus: Corpus, team: Team) -> Trainer[TextData]:
     """Return a run of exactly these sizes.
 
     Raises CharrnnError if the text is too short for them.
     """
-    trainer = Trainer(settings, corpus, team)
+    trainer = Trainer(TextData(settings, corpus), team)
     if trainer.settings != settings:  # the sizes were reduced to fit the text
         raise CharrnnError(
             f"the text is too short to measure {settings.batch_size} streams of {settings.seq_length} characters"

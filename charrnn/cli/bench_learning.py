@@ -80,10 +80,11 @@ def _note_if_short(settings: "Settings", text: "Corpus", team: "Team") -> None:
     """Print a note if the text is too short."""
     from charrnn.display.console import note
     from charrnn.library import sentences
+    from charrnn.training.text_data import TextData
     from charrnn.training.trainer import Trainer
 
-    trainer = Trainer(settings, text, team)
-    if shortened := sentences.short_text(trainer.streams.text.size, settings, trainer.settings):
+    trainer = Trainer(TextData(settings, text), team)
+    if shortened := sentences.short_text(trainer.data.streams.text.size, settings, trainer.settings):
         note(shortened)
 
 

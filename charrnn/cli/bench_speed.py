@@ -23,9 +23,10 @@ PAGE_COLUMNS = 110  # width of a caption, in columns
 
 def compile_training(settings: "Settings", text: "Corpus", team: "Team", *, quiet: bool) -> None:
     """Compile what training needs, with a message if it takes time."""
+    from charrnn.training.text_data import TextData
     from charrnn.training.trainer import Trainer
 
-    trainer = Trainer(settings, text, team)
+    trainer = Trainer(TextData(settings, text), team)
     compile_noticed(trainer.network, trainer.compile, training=True, quiet=quiet)
 
 
@@ -60,10 +61,11 @@ class Bench:
         from charrnn.benchmark import report
         from charrnn.benchmark.speed import training_speed
         from charrnn.library import sentences
+        from charrnn.training.text_data import TextData
         from charrnn.training.trainer import Trainer
 
-        trainer = Trainer(self.settings, self.text, self.team)
-        self.note(sentences.short_text(trainer.streams.text.size, self.settings, trainer.settings))
+        trainer = Trainer(TextData(self.settings, self.text), self.team)
+        self.note(sentences.short_text(trainer.data.streams.text.size, self.settings, trainer.settings))
         speed = training_speed(trainer, turns=self.turns, against_torch=self.torch)
         self.show(report.training(speed))
         return speed.as_dict()

@@ -71,9 +71,9 @@ def command(ctx: click.Context, /, **values: Any) -> None:
             code = learn(run, options, stack.enter_context(Log(options.log, append=resume is not None)))
         else:
             trainer = resumed_run(resume, options, team) if resume else new_run(options, team)
-            _check_targets(options, trainer.corpus)
+            _check_targets(options, trainer.data.corpus)
             if options.quiet:  # what is left out is not silent
-                tell_skipped(trainer.corpus)
+                tell_skipped(trainer.data.corpus)
             code = train(trainer, options, stack.enter_context(Log(options.log, append=resume is not None)))
     ctx.exit(code)
 

@@ -16,12 +16,13 @@ if TYPE_CHECKING:
     from charrnn.model.team import Team
     from charrnn.text.ingest import Corpus, Watch
     from charrnn.training.online import OnlineTrainer
+    from charrnn.training.text_data import TextData
     from charrnn.training.trainer import Trainer
 
 RUN_SETTINGS = (*SETTINGS, "online", "epochs", "seconds")
 
 
-def new_run(options: TrainOptions, team: "Team") -> "Trainer":
+def new_run(options: TrainOptions, team: "Team") -> "Trainer[TextData]":
     """Prepare a new run, perhaps from another model's weights."""
     from charrnn.library.preparation import Symbols, Texts, new_trainer
     from charrnn.model.model_file import load
@@ -65,7 +66,7 @@ def online_run(options: TrainOptions, team: "Team") -> "OnlineTrainer":
     return OnlineTrainer(settings, vocabulary, team, source.parameters)
 
 
-def resumed_run(path: str, options: TrainOptions, team: "Team") -> "Trainer":
+def resumed_run(path: str, options: TrainOptions, team: "Team") -> "Trainer[TextData]":
     """Resume a run on the text that it was trained on."""
     from charrnn.library.preparation import Texts, resumed_trainer
     from charrnn.text.sources import Known

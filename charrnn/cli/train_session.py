@@ -15,6 +15,7 @@ from charrnn.library.saving import Store
 if TYPE_CHECKING:
     from charrnn.display.training_screen import TrainingDisplay
     from charrnn.training.progress import Progress
+    from charrnn.training.text_data import TextData
     from charrnn.training.trainer import Trainer
 
 SAMPLE_SECONDS = 20.0  # between two samples by the model, at least
@@ -22,7 +23,9 @@ SAMPLE_LENGTH = 240
 SAMPLE_DOCUMENTS = 4
 
 
-def train(trainer: "Trainer", options: TrainOptions, log: Log, *, sample_seconds: float = SAMPLE_SECONDS) -> int:
+def train(
+    trainer: "Trainer[TextData]", options: TrainOptions, log: Log, *, sample_seconds: float = SAMPLE_SECONDS
+) -> int:
     """Train until the run ends; save; return the exit code.
 
     The run's end, a pause, an error or a signal ends it. Raises CharrnnError if the run gives up, or cannot be saved at
@@ -52,7 +55,12 @@ class _Session:
     """A run in progress: its records are shown and logged, and it is saved."""
 
     def __init__(
-        self, trainer: "Trainer", options: TrainOptions, log: Log, display: "TrainingDisplay", sample_seconds: float
+        self,
+        trainer: "Trainer[TextData]",
+        options: TrainOptions,
+        log: Log,
+        display: "TrainingDisplay",
+        sample_seconds: float,
     ) -> None:
         from charrnn.display.console import note
 
@@ -68,7 +76,7 @@ class _Session:
         self.store = Store(trainer, options.target, options.save_every, inform=display.say)
         if options.resume is not None:
             state = trainer.state
-            log.write_resumed(state.seconds, step=state.step, epoch=round(state.step / trainer.streams.windows, 6))
+            log.write_resumed(state.seconds, step=state.step, epoch=round(state.step / trainer.steps.per_epoch, 6))
 
     def follow(self) -> CharrnnError | None:
         """Train to the end; return the error that ended it, if any."""
@@ -120,23 +128,23 @@ def _conclude(session: _Session) -> None:
         display.say(f"no validation was better than {trainer.best_loss:.4f}, that of the weights at the start")
         display.say(f"{output} has these old weights; try a lower --lr")
     elif trainer.best_loss is not None:
-        epoch = trainer.best_step / trainer.streams.windows
+        epoch = trainer.best_step / trainer.steps.per_epoch
         display.say(f"the best validation loss was {trainer.best_loss:.4f}, at epoch {epoch:.2f}")
     if trainer.architecture.bidirectional:
         display.say(f"saved in {output}; fill gaps with: charrnn fill {place} 'th_s and t__t'")
     else:
-        options = "--temp 0.8" if trainer.corpus.documents is None else "--count 20"
+        options = "--temp 0.8" if trainer.data.corpus.documents is None else "--count 20"
         display.say(f"saved in {output}; write text with: charrnn sample {place} {options}")
 
 
-def _sample(trainer: "Trainer") -> str:
+def _sample(trainer: "Trainer[TextData]") -> str:
     """Return a few lines that the model writes now."""
     from charrnn.writing.controls import Controls
     from charrnn.writing.prime import read_prime
     from charrnn.writing.sampler import Sampler
     from charrnn.writing.samples import Ending, samples
 
-    vocabulary = trainer.corpus.vocabulary
+    vocabulary = trainer.data.vocabulary
     network = trainer.network.without(vocabulary.unknown_symbol) if vocabulary.rare else trainer.network
     sampler = Sampler(network, controls=Controls(temperature=0.8))
     read_prime(sampler, vocabulary, ())

@@ -15,6 +15,7 @@ from charrnn.text.sources import listed
 if TYPE_CHECKING:
     from charrnn.training.progress import Progress as Record
     from charrnn.training.settings import Settings
+    from charrnn.training.text_data import TextData
     from charrnn.training.trainer import Trainer
 
 VALIDATION_SECONDS = 1.5  # between two validations that are shown: small networks validate several times a second
@@ -23,12 +24,12 @@ WIDE = 100  # columns from which everything is shown
 NARROW = 60  # columns below which only the most important is shown
 
 
-def held_out(trainer: "Trainer") -> str:
+def held_out(trainer: "Trainer[TextData]") -> str:
     """Return the validation text in words."""
-    size, source = trainer.validation.size, trainer.held_out.source
+    size, source = trainer.data.validation.size, trainer.data.held_out.source
     if not size:
         return "none held out"
-    if trainer.corpus.validation is not None:
+    if trainer.data.corpus.validation is not None:
         return f"validated with {source}: {size:,}"
     return f"{size:,} held out for validation ({source})"
 
@@ -39,7 +40,9 @@ class TrainingDisplay(Screen):
     Use it in a ``with`` statement. With ``quiet``, it shows nothing.
     """
 
-    def __init__(self, trainer: "Trainer", *, quiet: bool = False, plain_seconds: float = PLAIN_SECONDS) -> None:
+    def __init__(
+        self, trainer: "Trainer[TextData]", *, quiet: bool = False, plain_seconds: float = PLAIN_SECONDS
+    ) -> None:
         super().__init__(quiet=quiet, plain_seconds=plain_seconds)
         self.trainer = trainer
         self.bar: Progress | None = None
@@ -72,7 +75,7 @@ class TrainingDisplay(Screen):
     def header(self) -> None:
         """Print the text, the model and the settings."""
         trainer = self.trainer
-        settings, corpus, architecture = trainer.settings, trainer.corpus, trainer.architecture
+        settings, corpus, architecture = trainer.settings, trainer.data.corpus, trainer.architecture
         names = listed(corpus.sources)
         vocabulary = corpus.vocabulary
         distinct = len(vocabulary.seen or vocabulary.characters or range(256)) - bool(vocabulary.rare)

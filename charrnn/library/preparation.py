@@ -32,6 +32,7 @@ from charrnn.training.settings import (
     default_sampled_softmax,
     default_seq_length,
 )
+from charrnn.training.text_data import TextData
 from charrnn.training.trainer import Trainer
 
 IN_REAL_TIME = {"hidden": 32, "batch_size": 1, "dropout": 0.0}  # the cost grows with the fourth power of the units
@@ -143,7 +144,7 @@ def new_trainer(
     *,
     source: Checkpoint | None = None,
     remap: bool = False,
-) -> Trainer:
+) -> Trainer[TextData]:
     """Prepare a new run on a text.
 
     It starts from the weights of a ``source``, if there is one. Raises CharrnnError for an unusable text, and for
@@ -185,8 +186,8 @@ def new_trainer(
         given = {**given, "val_fraction": 0.0}
     settings = settings_of(given, corpus.ids.size, len(corpus.vocabulary))
     initial = None if source is None else starting_weights(source, corpus.vocabulary, seed=settings.seed)
-    trainer = Trainer(settings, corpus, team, initial)
-    if shortened := sentences.short_text(trainer.streams.text.size, settings, trainer.settings):
+    trainer = Trainer(TextData(settings, corpus), team, initial)
+    if shortened := sentences.short_text(trainer.data.streams.text.size, settings, trainer.settings):
         say(shortened)
     return trainer
 
@@ -202,7 +203,7 @@ def _advising_remap(advised: bool) -> Iterator[None]:
         raise CharrnnError(f"{str(error).removesuffix(ADVICE)}; add --remap to extend it") from None
 
 
-def resumed_trainer(path: str, texts: Texts, team: Team, say: Say, *, given: Given) -> Trainer:
+def resumed_trainer(path: str, texts: Texts, team: Team, say: Say, *, given: Given) -> Trainer[TextData]:
     """Resume the run of a model file, on the text that it was trained on.
 
     If the texts have no paths, the file names them. A larger ``epochs`` or ``seconds`` makes the run longer, and other
@@ -221,8 +222,8 @@ def resumed_trainer(path: str, texts: Texts, team: Team, say: Say, *, given: Giv
         elif seconds is not None and settings.seconds is not None:
             settings = replace(settings, seconds=float(seconds))
         leg = {name: given[name] for name in CHANGEABLE if given.get(name) is not None}
-        trainer = Trainer.resumed(checkpoint, corpus, team, replace(settings, **leg))
-        if settings.shuffle and trainer.held_out.record(corpus)["held_out"] != checkpoint.corpus.get("held_out"):
+        trainer = Trainer.resumed(checkpoint, TextData(replace(settings, **leg), corpus), team)
+        if settings.shuffle and trainer.data.held_out.record(corpus)["held_out"] != checkpoint.corpus.get("held_out"):
             raise CharrnnError("the text is divided into other files, so other parts of it would be held out")
     except CharrnnError as error:
         raise CharrnnError(f"{path} cannot be resumed: {error}") from None
@@ -354,7 +355,7 @@ def _remembered(path: str, sources: Any) -> tuple[str, ...]:
     return tuple(sources)
 
 
-def _require_unfinished(path: str, trainer: Trainer, given: Given) -> None:
+def _require_unfinished(path: str, trainer: Trainer[TextData], given: Given) -> None:
     """Raise CharrnnError if a resumed run has nothing left to do."""
     state, in_time = trainer.state, trainer.settings.seconds is not None
     asked = given.get("seconds" if in_time else "epochs")
@@ -365,7 +366,7 @@ def _require_unfinished(path: str, trainer: Trainer, given: Given) -> None:
     if in_time:
         (_, done), (more, total) = spelled(_rounded(state.seconds)), spelled(_rounded(2.0 * state.seconds))
     else:
-        epochs = state.step / trainer.streams.windows
+        epochs = state.step / trainer.steps.per_epoch
         more = f"{math.ceil(2.0 * epochs)}"
         done, total = f"{epochs:.4g} epoch{'s' * (epochs != 1.0)}", f"{more} epoch{'s' * (more != '1')}"
     so_far = "is complete: it has been trained" if asked is None else "has already been trained"

@@ -26,6 +26,7 @@ from charrnn.storage.files import is_same_file, locked, shown
 from charrnn.text.decoding import codec
 from charrnn.training.legs import CHANGEABLE
 from charrnn.training.progress import Progress
+from charrnn.training.text_data import TextData
 from charrnn.training.trainer import Trainer
 
 
@@ -149,7 +150,9 @@ class Run(Iterator[Progress]):
     longer used. It cannot be pickled.
     """
 
-    def __init__(self, trainer: Trainer, team: Team, pause: float = math.inf, init_from: PathOf | None = None) -> None:
+    def __init__(
+        self, trainer: Trainer[TextData], team: Team, pause: float = math.inf, init_from: PathOf | None = None
+    ) -> None:
         self._trainer, self._init_from = trainer, init_from
         self._pause, self._trained = pause, 0.0  # seconds between two pauses, and since the last one
         self._records: Iterator[Progress] | None = None
@@ -160,7 +163,7 @@ class Run(Iterator[Progress]):
     def __repr__(self) -> str:
         trainer, settings = self._trainer, self._trainer.settings
         length = f" of {settings.epochs:g}" if settings.epochs is not None else ""
-        words = [trainer.architecture.description, f"epoch {trainer.state.step / trainer.streams.windows:.2f}{length}"]
+        words = [trainer.architecture.description, f"epoch {trainer.state.step / trainer.steps.per_epoch:.2f}{length}"]
         if settings.seconds is not None:
             words.append(f"{trainer.state.seconds:.0f} of {settings.seconds:g} seconds")
         if trainer.best_loss is not None:
@@ -300,12 +303,12 @@ class Run(Iterator[Progress]):
 
         Raises CharrnnError if the run reads that file.
         """
-        target, corpus = path_of(path), self._trainer.corpus
+        target, corpus = path_of(path), self._trainer.data.corpus
         require_unread(target, corpus.all_sources, byte_level=corpus.vocabulary.byte_level, outputs=corpus.outputs)
         if self._init_from is not None and is_same_file(target, self._init_from):
             raise CharrnnError(f"{shown(target)} is the model that the run started from; name another file")
         if not any(is_same_file(target, output) for output in corpus.outputs):
-            self._trainer.corpus = corpus.writing(target)
+            self._trainer.data.corpus = corpus.writing(target)
         return target
 
     @property

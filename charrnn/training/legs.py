@@ -6,7 +6,6 @@ from typing import Any
 
 from charrnn.errors import CharrnnError
 from charrnn.model.model_file import Checkpoint, Resume
-from charrnn.text.streams import Streams
 from charrnn.training.learner import Learner
 from charrnn.training.settings import Settings
 
@@ -28,12 +27,6 @@ def stored_legs(training: Mapping[str, Any]) -> list[dict[str, Any]]:
 def changes(old: Settings, new: Settings) -> dict[str, Any]:
     """Return the settings of a new leg that differ from those of the leg before."""
     return {name: getattr(new, name) for name in CHANGEABLE if getattr(new, name) != getattr(old, name)}
-
-
-def windows_before(streams: Streams, old: Settings) -> int:
-    """Return how many windows an epoch had with the old batch size."""
-    text, boundary, seed = streams.text, streams.boundary, streams.seed
-    return Streams.plan(text, old.batch_size, old.seq_length, boundary, seed=seed).windows
 
 
 def fitted(resume: Resume, learner: Learner) -> Resume:

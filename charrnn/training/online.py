@@ -16,7 +16,7 @@ from charrnn.model.parameters import Array, Parameters
 from charrnn.model.team import Team
 from charrnn.text.vocabulary import Ids, Vocabulary
 from charrnn.training.learner import Advance, Learner
-from charrnn.training.pace import DEFAULT_PACE, Pace
+from charrnn.training.pace import DEFAULT_PACE, Pace, blind_loss
 from charrnn.training.progress import OnlineProgress, OnlineState
 from charrnn.training.settings import Settings
 from charrnn.training.steps import fresh_by_chance
@@ -181,7 +181,7 @@ class OnlineTrainer:
 
     def _diverged(self, done: Advance) -> bool:
         """Return whether updates diverged, or left values that are not finite."""
-        hopeless = self.pace.hopeless_loss(self.architecture.vocabulary)
+        hopeless = self.pace.hopeless_loss(blind_loss(self.architecture.vocabulary))
         least, losses = self.pace.judged, done.losses.tolist()
         if self.state.judge(losses, done.predictions.tolist(), hopeless=hopeless, least=least) is not None:
             return True

@@ -34,9 +34,14 @@ class Pace:
         """
         return max(1, min(4 * chunk, round(steps * self.chunk_seconds / max(elapsed, 1e-6))))
 
-    def hopeless_loss(self, symbols: int) -> float:
-        """Return the loss, in nats per character, from which weights are hopeless."""
-        return self.hopeless * float(log(max(2, symbols)))
+    def hopeless_loss(self, blind: float) -> float:
+        """Return the loss from which weights are hopeless, given that of blind guessing."""
+        return self.hopeless * blind
+
+
+def blind_loss(symbols: int) -> float:
+    """Return the loss of guessing blindly among symbols, in nats."""
+    return float(log(max(2, symbols)))
 
 
 DEFAULT_PACE = Pace()

@@ -1,10 +1,10 @@
-"""Training on a text, window by window, as a generator of progress records. Nothing is printed here."""
+"""Training on data, step by step, as a generator of progress records. Nothing is printed here."""
 
 import math
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
@@ -13,22 +13,18 @@ from charrnn.model.model_file import Checkpoint, require_storable
 from charrnn.model.network import Network
 from charrnn.model.parameters import Array, Parameters
 from charrnn.model.team import Team
-from charrnn.reading.scoring import score
-from charrnn.text.holding_out import hold_out
-from charrnn.text.ingest import Corpus, require_learnable
-from charrnn.text.streams import Streams, fit_streams
-from charrnn.text.vocabulary import Ids
 from charrnn.training import legs
+from charrnn.training.data import Data
 from charrnn.training.learner import Advance, Learner
-from charrnn.training.pace import DEFAULT_PACE, Pace
 from charrnn.training.progress import Progress, State
 from charrnn.training.rules import OPTIMIZERS
 from charrnn.training.settings import Settings
-from charrnn.training.steps import Steps
+
+D = TypeVar("D", bound=Data)
 
 
-class Trainer:
-    """One run over one corpus.
+class Trainer(Generic[D]):
+    """One run over some data.
 
     Iterate over ``run()`` for its progress; set ``stop`` to end it after the current chunk of steps. ``checkpoint()``
     is its whole state. ``Trainer.resumed`` continues from it; a run measured in epochs ends on the same bits as if it
@@ -39,32 +35,15 @@ class Trainer:
     memory, but knows all that a display says of it.
     """
 
-    def __init__(
-        self,
-        settings: Settings,
-        corpus: Corpus,
-        team: Team,
-        initial: Mapping[str, Array] | None = None,
-        pace: Pace | None = None,
-    ) -> None:
+    def __init__(self, data: D, team: Team, initial: Mapping[str, Array] | None = None) -> None:
         """Prepare a new run, from `initial` weights if they are given.
 
-        Raises CharrnnError for a text that is too short.
+        Raises CharrnnError if no model file can contain the run.
         """
-        require_learnable(corpus)
-        self.architecture = settings.architecture(len(corpus.vocabulary))
-        require_storable(self.architecture, OPTIMIZERS[settings.optimizer].moments)
-        boundary = corpus.vocabulary.boundary
-        if self.architecture.bidirectional and boundary is not None:
-            raise CharrnnError("a bidirectional network reads a text as one, not as documents")
-        self.held_out = hold_out(corpus, settings.val_fraction, shuffled=settings.shuffle)
-        self.validation = self.held_out.validation
-        train = self.held_out.train
-        batch, length = fit_streams(train.size, settings.batch_size, settings.seq_length)
-        self.settings = replace(settings, batch_size=batch, seq_length=length)
-        self.corpus, self.team, self.pace = corpus, team, pace or DEFAULT_PACE
-        seed = settings.seed if settings.shuffle else None
-        self.streams = Streams.plan(train, batch, length, boundary, seed=seed)
+        require_storable(data.architecture, OPTIMIZERS[data.settings.optimizer].moments)
+        self.data, self.team = data, team
+        self.settings, self.architecture, self.pace = data.settings, data.architecture, data.pace
+        self.steps = data.steps
         self._learner = Learner.of(self.settings, self.architecture, team)
         self._initial, self._begun = initial, False
         self.best = Parameters(self.architecture)
@@ -72,9 +51,8 @@ class Trainer:
         self.legs: list[dict[str, Any]] = []
         self.state = State(given=initial is not None)
         self.stop = False
-        self.steps = Steps(self.settings, self.architecture, self.streams, self.pace)
         self._chunk = 1  # steps to take at once
-        self._hopeless_loss = self.pace.hopeless_loss(self.architecture.vocabulary)
+        self._hopeless_loss = self.pace.hopeless_loss(data.blind)
 
     def begin(self) -> None:
         """Give the network its first values, unless it has them: those that were given, or random ones.
@@ -98,15 +76,8 @@ class Trainer:
         return self.learner.network
 
     @classmethod
-    def resumed(
-        cls,
-        checkpoint: Checkpoint,
-        corpus: Corpus,
-        team: Team,
-        settings: Settings | None = None,
-        pace: Pace | None = None,
-    ) -> "Trainer":
-        """Resume a run, with its own settings or others, such as more epochs.
+    def resumed(cls, checkpoint: Checkpoint, data: D, team: Team) -> "Trainer[D]":
+        """Resume a run on its data, with its own settings or others, such as more epochs.
 
         Other settings among `legs.CHANGEABLE` start a new leg: with the weights, moments and epoch of the run so far,
         and with its learning rate no longer halved. Raises CharrnnError if the checkpoint does not fit.
@@ -115,13 +86,12 @@ class Trainer:
         if resume is None:
             raise CharrnnError("it is a slim model, without the state of the run")
         old = Settings.of(checkpoint.training)
-        settings = settings or old
-        changes = legs.changes(old, settings)
-        if settings.architecture(len(corpus.vocabulary)) != checkpoint.architecture:
+        changes = legs.changes(old, data.asked)
+        if data.architecture != checkpoint.architecture:
             raise CharrnnError("its settings do not match its network")
-        trainer = cls(settings, corpus, team, pace=pace)
+        trainer = cls(data, team)
         trainer.legs = legs.stored_legs(checkpoint.training)
-        ratio = trainer.streams.windows / legs.windows_before(trainer.streams, old) if "batch_size" in changes else 1
+        ratio = data.steps.per_epoch / data.steps_per_epoch(old) if "batch_size" in changes else 1
         try:
             progress, trainer.history = legs.rescaled(checkpoint, ratio)
             trainer.state = state = State.of(progress)
@@ -141,7 +111,7 @@ class Trainer:
             state.ended, state.end_loss = False, None
             del trainer.history[-1:]
         if changes:
-            trainer.legs = [*trainer.legs, {"epoch": state.step / trainer.streams.windows, **changes}]
+            trainer.legs = [*trainer.legs, {"epoch": state.step / trainer.steps.per_epoch, **changes}]
             state.waited, state.rate_scale, state.halvings = 0, 1.0, 0
         return trainer
 
@@ -156,11 +126,11 @@ class Trainer:
             last, best = self.best, self.network.weights
         return Checkpoint(
             architecture=self.architecture,
-            vocabulary=self.corpus.vocabulary,
+            vocabulary=self.data.vocabulary,
             parameters={name: view.copy() for name, view in best.named.items()},
             training=self.settings.stored() | ({"legs": self.legs} if self.legs else {}),
             history=list(self.history),
-            corpus=self.corpus.record | self.held_out.record(self.corpus),
+            corpus=self.data.record(),
             resume=self.learner.snapshot(asdict(self.state), last),
         )
 
@@ -206,8 +176,8 @@ class Trainer:
 
         They end at the next validation, the epoch's end or the run's end.
         """
-        state, windows, interval = self.state, self.streams.windows, self.steps.validation_interval
-        steps = min(self._chunk, interval - state.step % interval, windows - state.step % windows)
+        state, per_epoch, interval = self.state, self.steps.per_epoch, self.steps.validation_interval
+        steps = min(self._chunk, interval - state.step % interval, per_epoch - state.step % per_epoch)
         if self.steps.total is not None:
             steps = min(steps, self.steps.total - state.step)
         began = time.perf_counter()
@@ -217,7 +187,7 @@ class Trainer:
         self._chunk = self.pace.next_chunk(self._chunk, steps, seconds)
         return done, Progress(
             step=state.step,
-            epoch=state.step / windows,
+            epoch=state.step / per_epoch,
             seconds=state.seconds,
             fraction=self.steps.fraction(state.step, state.seconds),
             loss=done.loss if done.characters else self._mean_loss,
@@ -232,7 +202,7 @@ class Trainer:
         Stops after a step whose gradient norm is not finite.
         """
         state, begin = self.state, self.state.step
-        if begin and begin % self.streams.windows == 0:
+        if begin and begin % self.steps.per_epoch == 0:
             self.learner.next_epoch()
         windows = self.steps.windows(begin, steps)
         done = self.learner.advance(
@@ -251,29 +221,17 @@ class Trainer:
         return done
 
     def validate(self) -> float | None:
-        """Return the loss on the held-out text.
-
-        Returns None if nothing is held out. The text is read with a separate state.
-        """
-        if self.validation.size < 2:
-            return None
-        if self.settings.shuffle or self.corpus.validation is not None:
-            return self._score(self.validation)
-        step = self.settings.batch_size * self.settings.seq_length
-        size = max(2, self.steps.validation_interval * step // self.pace.validation_part)
-        return self._score(self.validation[:size])
+        """Return the loss on what is held out, in nats per prediction, or None if nothing is."""
+        return self.data.validate(self.network, self.team)
 
     def _is_sensible(self, loss: float | None) -> bool:
         """Return whether a validation loss is sensible: not NaN, and not hopeless.
 
-        If nothing is held out, the loss on some training text is checked.
+        If nothing is held out, the loss on some training data is checked.
         """
         if loss is None:
-            loss = self._score(self.streams.text.beginning(self.pace.trial_length))
+            loss = self.data.trial(self.network, self.team)
         return loss < self._hopeless_loss
-
-    def _score(self, ids: Ids) -> float:
-        return score(self.network, ids, self.team, boundary=self.streams.boundary).nats_per_char
 
     def is_finite(self) -> bool:
         """Return whether all values of a checkpoint are finite.
@@ -326,7 +284,7 @@ class Trainer:
 
     @property
     def _mean_loss(self) -> float:
-        """The mean training loss since the last validation, in nats per character."""
+        """The mean training loss since the last validation, in nats per prediction."""
         return self.state.loss_sum / max(1, self.state.loss_count)
 
     def _is_validation_due(self) -> bool:

@@ -13,6 +13,7 @@ from charrnn.model.network import Network
 from charrnn.model.team import Team
 from charrnn.reading.scoring import score
 from charrnn.training.settings import Settings, default_lr
+from charrnn.training.text_data import TextData
 from charrnn.training.trainer import Trainer
 
 PLAN = Settings(epochs=0.2, dropout=0.0, seq_length=8, batch_size=4, patience=0, seed=5)
@@ -68,7 +69,7 @@ def test_the_best_rate_counts(monkeypatch, corpus):
     def run(settings, corpus, team):
         ran.append(settings)
         loss = {0.1: None, 0.01: 2.0, 0.001: 1.5, 0.0001: 1.5}.get(settings.lr, 3.0)
-        return Trainer(settings, corpus, team), loss if settings.epochs else 1.25, 1000.0
+        return Trainer(TextData(settings, corpus), team), loss if settings.epochs else 1.25, 1000.0
 
     monkeypatch.setattr(comparison, "_run", run)
     with Team(1) as team:
@@ -118,7 +119,9 @@ def test_epochs_are_measured_to_the_same_figures(corpus, cell):
             trainer, loss, speed = comparison._run(own, corpus, members)
             checkpoint = trainer.checkpoint()
             network = Network(checkpoint.architecture, checkpoint.parameters)
-            again = score(network, trainer.validation[: max(2, trainer.steps.validation_interval * 32 // 5)], members)
+            again = score(
+                network, trainer.data.validation[: max(2, trainer.steps.validation_interval * 32 // 5)], members
+            )
         assert loss == again.nats_per_char
         assert speed > 0
         losses.append(loss)

@@ -10,6 +10,7 @@ from charrnn.model import model_file
 from charrnn.model.network import Network
 from charrnn.model.team import Team
 from charrnn.training.learner import Learner
+from charrnn.training.text_data import TextData
 from charrnn.training.trainer import Trainer
 from tests.helpers import ROOT
 from tests.helpers.bench import NEEDS_TORCH, small
@@ -19,13 +20,13 @@ from tests.helpers.bench import NEEDS_TORCH, small
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
 def test_pytorch_trains_the_same_network(cell, corpus, team):
     """In each of its ways PyTorch counts the characters of whole windows, and reads the same text."""
-    trainer = Trainer(small(cell=cell, layers=2), corpus, team)
+    trainer = Trainer(TextData(small(cell=cell, layers=2), corpus), team)
     sides = pytorch.training_sides(trainer, 2)
     assert len(sides) == 2 * 2
     for side in sides.values():
         assert side(3) == 3 * 4 * 8
     ids, targets = np.zeros((8, 4), np.int32), np.zeros((8, 4), np.int32)
-    trainer.streams.window(1, ids, targets)
+    trainer.data.streams.window(1, ids, targets)
     inputs, outputs = pytorch._windows(trainer)[1]
     assert (inputs.numpy() == ids).all()
     assert (outputs.numpy() == targets).all()
@@ -48,7 +49,7 @@ def test_pytorch_learns(corpus, team, monkeypatch):
         return losses[-1]
 
     monkeypatch.setattr(torch.nn.functional, "cross_entropy", noted)
-    for side in pytorch.training_sides(Trainer(small(), corpus, team), 1).values():
+    for side in pytorch.training_sides(Trainer(TextData(small(), corpus), team), 1).values():
         losses.clear()
         side(60)
         assert losses[-1].item() < 0.9 * losses[0].item()

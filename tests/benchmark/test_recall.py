@@ -13,6 +13,7 @@ from charrnn.cells.initial import initialize
 from charrnn.errors import CharrnnError
 from charrnn.model.network import Network
 from charrnn.model.team import Team
+from charrnn.training.text_data import TextData
 from charrnn.training.trainer import Trainer
 from tests.helpers.bench import SMALL_TASK
 
@@ -89,17 +90,17 @@ def test_each_window_is_one_sentence(team, distance):
     """No sentence is cut by a window's end, so the gradient reaches all the way; fresh ones are held out."""
     text = corpus(distance, SMALL_TASK.sentences, 0)
     settings = recall.settings("rnn", distance, 7, SMALL_TASK)
-    trainer = Trainer(settings, text, team)
+    trainer = Trainer(TextData(settings, text), team)
     assert trainer.settings == settings  # nothing had to be fitted to the text
     assert (trainer.settings.seed, trainer.settings.patience) == (7, 0)
-    assert trainer.steps.total == trainer.streams.windows == SMALL_TASK.steps
-    inputs, targets, steps = trainer.streams.span(0, SMALL_TASK.steps)
+    assert trainer.steps.total == trainer.steps.per_epoch == SMALL_TASK.steps
+    inputs, targets, steps = trainer.data.streams.span(0, SMALL_TASK.steps)
     boundary = recall.VOCABULARY.boundary
     assert (inputs[:, 0] == boundary).all()
     assert (inputs == boundary).sum() == SMALL_TASK.steps * recall.STREAMS
     assert (targets[:, -2] == boundary).all()
     assert (steps[:-1] == inputs.shape[1]).all()
-    assert (trainer.validation == boundary).sum() == SMALL_TASK.validation
+    assert (trainer.data.validation == boundary).sum() == SMALL_TASK.validation
 
 
 def test_rates_are_the_same_but_for_cells_that_need_a_lower_one():
@@ -170,9 +171,9 @@ def test_each_distance_goes_on_from_the_last(monkeypatch, team):
     began, tested = [], []
 
     class Noted(Trainer):
-        def __init__(self, settings, corpus, team, initial=None):
+        def __init__(self, data, team, initial=None):
             began.append(initial)
-            super().__init__(settings, corpus, team, initial)
+            super().__init__(data, team, initial)
 
     def noted(network, asked, team):
         tested.append({name: view.copy() for name, view in network.weights.named.items()})
@@ -211,11 +212,11 @@ def test_weights_that_longer_sentences_blow_up_are_given_up(monkeypatch, team):
     """Where the weights of one distance make no sense at the next, that one is learnt from the beginning."""
     real, began = Trainer.__init__, []
 
-    def refuse(self, settings, corpus, team, initial=None):
+    def refuse(self, data, team, initial=None):
         began.append(initial is not None)
         if initial is not None:
             raise CharrnnError("the initial weights do not fit this text")
-        real(self, settings, corpus, team)
+        real(self, data, team)
 
     monkeypatch.setattr(Trainer, "__init__", refuse)
     assert [result.distance for result in recall.recall("rnn", team, 0, SMALL_TASK)] == [5, 12]

@@ -5,6 +5,7 @@ from dataclasses import replace
 from charrnn.benchmark import rtrl_cost
 from charrnn.model.team import Team
 from charrnn.training.settings import Settings
+from charrnn.training.text_data import TextData
 from charrnn.training.trainer import Trainer
 from tests.helpers.bench import SHORT
 from tests.helpers.texts import corpus_of, rhyme
@@ -23,5 +24,5 @@ def test_its_cost_is_measured_beside_going_back():
     assert rtrl_cost.table([small, large]).rows[1][0] == "gru 8"
     settings = Settings(cell="gru", hidden=8, gradient="rtrl", seq_length=6, batch_size=1, epochs=1.0, dropout=0.0)
     with Team(1) as team:
-        run = Trainer(settings, text, team)
+        run = Trainer(TextData(settings, text), team)
         assert run.learner.influence.carried().nbytes == told["influence_bytes"]

@@ -13,6 +13,7 @@ from charrnn.kernels.llvm import peak
 from charrnn.kernels.llvm.vector import LANES
 from charrnn.model.network import Network
 from charrnn.training.settings import default_lr
+from charrnn.training.text_data import TextData
 from charrnn.training.trainer import Trainer
 from tests.helpers.bench import small
 
@@ -55,8 +56,8 @@ def test_numpys_product_has_a_process_of_its_own():
 
 def test_a_training_step_is_a_step(corpus, team):
     """A side does the steps it is told to, past the end of an epoch too, and counts each character."""
-    trainer = Trainer(small(), corpus, team)
-    windows, predictions = trainer.streams.windows, trainer.streams.steps
+    trainer = Trainer(TextData(small(), corpus), team)
+    windows, predictions = trainer.steps.per_epoch, trainer.data.streams.steps
     assert training_side(trainer)(windows) == predictions
     assert training_side(trainer)(windows + 1) == predictions + 4 * 8
     assert trainer.state.step == 2 * windows + 1

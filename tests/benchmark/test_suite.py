@@ -7,6 +7,7 @@ import pytest
 from charrnn.benchmark import report, suite
 from charrnn.benchmark.timing import Comparison, Timing
 from charrnn.errors import CharrnnError
+from charrnn.training.text_data import TextData
 from charrnn.training.trainer import Trainer
 from tests.helpers.bench import SHORT, small
 
@@ -80,7 +81,7 @@ def test_the_suites_rows_stand_below_its_headings(corpus, team):
     """A row is as wide as the headings, and has the figures that were measured."""
     from charrnn.benchmark.speed import training_speed
 
-    speed = training_speed(Trainer(small(), corpus, team), turns=SHORT, products=False)
+    speed = training_speed(Trainer(TextData(small(), corpus), team), turns=SHORT, products=False)
     speed = replace(speed, compared=Comparison(Timing("us", (123456.0,)), (Timing("them", (61728.0,)),)))
     row = report.suite_row(speed)
     assert len(row) == len(report.suite_head()) < 100

@@ -17,10 +17,12 @@ from charrnn.model.team import Team
 from charrnn.model.window import Window
 from charrnn.text.streams import Streams
 from charrnn.training.settings import Settings, periods_of
+from charrnn.training.text_data import TextData
 from charrnn.training.trainer import Trainer
 from tests import naive
 from tests.helpers.commands import misused
 from tests.helpers.networks import Case, assert_close
+from tests.helpers.runs import resumed_run
 from tests.helpers.texts import corpus_of, rhyme
 from tests.rows import NAMES, ROWS, fitted
 
@@ -352,7 +354,7 @@ def test_a_learned_first_state_is_learnt_and_read(tmp_path):
     text = corpus_of(rhyme(800), "\n")
     settings = Settings(hidden=8, seq_length=8, batch_size=4, epochs=4.0, dropout=0.0, learned_state=True, patience=0)
     with Team(1) as team:
-        trainer = Trainer(settings, text, team)
+        trainer = Trainer(TextData(settings, text), team)
         list(trainer.run())
         save(tmp_path / "model.npz", trainer.checkpoint())
         model = load(tmp_path / "model.npz")
@@ -383,7 +385,7 @@ def test_a_clockwork_network_never_hears_faster_groups(tmp_path):
     text = corpus_of(rhyme(600))
     settings = Settings(cell="clockwork", hidden=8, seq_length=8, batch_size=4, epochs=1.0, dropout=0.0, patience=0)
     with Team(2) as team:
-        trainer = Trainer(settings, text, team)
+        trainer = Trainer(TextData(settings, text), team)
         list(trainer.run())
     W = trainer.network.weights.named["layer0.W"]
     hears = heard(trainer.architecture)
@@ -443,13 +445,13 @@ def test_a_new_variant_is_a_new_row(monkeypatch, tmp_path):
     text = corpus_of(rhyme(600))
     settings = Settings(cell=row.name, hidden=8, seq_length=8, batch_size=4, epochs=2.0, dropout=0.0, patience=0)
     with Team(2) as team:
-        whole = Trainer(settings, text, team)
+        whole = Trainer(TextData(settings, text), team)
         losses = [record.loss for record in whole.run()]
         assert losses[-1] < losses[0]
-        part = Trainer(settings, text, team)
+        part = Trainer(TextData(settings, text), team)
         part.advance(5)
         save(tmp_path / "model.npz", part.checkpoint())
-        rest = Trainer.resumed(load(tmp_path / "model.npz", resume=True), text, team)
+        rest = resumed_run(load(tmp_path / "model.npz", resume=True), text, team)
         list(rest.run())
     assert rest.network.weights.flat.tobytes() == whole.network.weights.flat.tobytes()
 
@@ -476,7 +478,7 @@ def test_a_variant_costs_no_more_than_its_familys_plain_row(family, hidden):
         for name in names:
             own = {"cell": name} if name in CELLS else {"cell": "rnn", "activation": name}
             settings = Settings(hidden=hidden, dropout=0.0, epochs=1000.0, patience=0, **own)
-            trainers[name] = Trainer(settings, text, team)
+            trainers[name] = Trainer(TextData(settings, text), team)
             trainers[name].advance(3)
         for _ in range(15):
             for name in names:

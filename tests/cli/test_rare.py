@@ -218,7 +218,7 @@ def test_samples_of_a_run_do_not_show_the_symbol(text):
     next(run_of)
     trainer = run_of._trainer
     bias = trainer.network.weights.named["output.c"]
-    bias[trainer.corpus.vocabulary.unknown_symbol] = 50.0
+    bias[trainer.data.vocabulary.unknown_symbol] = 50.0
     trainer.network.pack()
     before = bias.copy()
     assert "�" not in _sample(trainer)

@@ -11,6 +11,7 @@ from charrnn.model.team import Team
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.online import OnlineTrainer
 from charrnn.training.settings import Settings
+from charrnn.training.text_data import TextData
 from charrnn.training.trainer import Trainer
 from tests.helpers.texts import corpus_of, rhyme
 
@@ -23,7 +24,7 @@ def test_plain_lines_now_and_then(capsys, plain_seconds):
     """Where stderr is no terminal, a plain line now and then tells how far a run is."""
     settings = Settings(hidden=8, seq_length=8, batch_size=5, epochs=3.0, val_fraction=0.0)
     with Team(1) as team:
-        trainer = Trainer(settings, corpus_of(rhyme()), team)
+        trainer = Trainer(TextData(settings, corpus_of(rhyme())), team)
         with TrainingDisplay(trainer, plain_seconds=plain_seconds) as display:
             for record in trainer.run():
                 display.update(record)

@@ -2,8 +2,11 @@
 
 from dataclasses import replace
 
-from charrnn.training import online, trainer
+from charrnn.training import online, text_data
 from charrnn.training.pace import Pace
+from charrnn.training.settings import Settings
+from charrnn.training.text_data import TextData
+from charrnn.training.trainer import Trainer
 
 OFTEN = Pace(shortest_interval=1, longest_interval=400)  # several validations an epoch, and not always at its end
 INTERVAL = 10  # steps of 5 streams of 8 characters between two of them
@@ -11,9 +14,14 @@ INTERVAL = 10  # steps of 5 streams of 8 characters between two of them
 
 def set_pace(monkeypatch, **changes):
     """Let runs that are given no pace, as those of the command line, go at another one from here on."""
-    pace = replace(trainer.DEFAULT_PACE, **changes)
-    monkeypatch.setattr(trainer, "DEFAULT_PACE", pace)
+    pace = replace(text_data.DEFAULT_PACE, **changes)
+    monkeypatch.setattr(text_data, "DEFAULT_PACE", pace)
     monkeypatch.setattr(online, "DEFAULT_PACE", pace)
+
+
+def resumed_run(checkpoint, corpus, team, settings=None, pace=None):
+    """Resume a run on a text, with its own settings or others."""
+    return Trainer.resumed(checkpoint, TextData(settings or Settings.of(checkpoint.training), corpus, pace), team)
 
 
 def finish(run):

@@ -20,6 +20,7 @@ from charrnn.model.team import Team
 from charrnn.text.ingest import Corpus
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.settings import Settings
+from charrnn.training.text_data import TextData
 from charrnn.training.trainer import Trainer
 from charrnn.writing.controls import Controls
 from charrnn.writing.sampler import Sampler
@@ -51,8 +52,8 @@ def work(cell):
     settings = Settings(cell=cell, hidden=33, layers=2, dropout=0.3, seq_length=7, batch_size=5, epochs=2.0)
     settings = replace(settings, optimizer=OPTIMIZERS[cell], val_fraction=0.0)
     with Team(2) as team:
-        trainer = Trainer(settings, Corpus(ids, vocabulary, ("a text",), "0" * 64), team)
-        steps = [trainer.advance(1) for _ in range(2 * trainer.streams.windows)]
+        trainer = Trainer(TextData(settings, Corpus(ids, vocabulary, ("a text",), "0" * 64)), team)
+        steps = [trainer.advance(1) for _ in range(2 * trainer.steps.per_epoch)]
         controls = Controls(repeat_penalty=1.3, top_k=20, min_p=0.01, top_p=0.9)
         sampler = Sampler(Network(trainer.architecture, trainer.network.weights.named), seeds=[5], controls=controls)
         sampler.read([1, 2, 3])

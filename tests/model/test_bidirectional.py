@@ -12,6 +12,7 @@ from charrnn.model.team import Team
 from charrnn.text.ingest import Corpus
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.settings import Settings
+from charrnn.training.text_data import TextData
 from charrnn.training.trainer import Trainer
 from tests import naive
 from tests.helpers.model_files import assert_same_bits, steps_of
@@ -135,12 +136,12 @@ def test_every_step_of_a_run_learns_from_both_sides(layers):
         learned_state=True,
     )
     with Team(2) as team:
-        trainer = Trainer(settings, text, team)
-        start, gaps, missing = trainer.streams.start, 0, 0
+        trainer = Trainer(TextData(settings, text), team)
+        start, gaps, missing = trainer.data.streams.start, 0, 0
         for step in range(trainer.steps.total):
             before = wide(trainer.network)
             both, _, (steps,) = trainer.steps.windows(step, 1)
-            at = start[:-1] + step % trainer.streams.windows * 8 + np.arange(steps)[:, np.newaxis]
+            at = start[:-1] + step % trainer.steps.per_epoch * 8 + np.arange(steps)[:, np.newaxis]
             there = at < start[1:]
             expected, seen = ids[np.minimum(at, 149)], both[0, 8 : 8 + steps][::-1]
             assert (both[0, :steps] == expected)[there].all()

@@ -21,9 +21,10 @@ from charrnn.model.team import Team
 from charrnn.model.window import Window
 from charrnn.training.optimizer import Optimizer
 from charrnn.training.settings import Settings
+from charrnn.training.text_data import TextData
 from charrnn.training.trainer import Trainer
 from tests import hostile, naive
-from tests.helpers.runs import state_of
+from tests.helpers.runs import resumed_run, state_of
 from tests.helpers.texts import corpus_of, rhyme
 
 KINDS = [*((cell, None) for cell in REAL_TIME_CELLS), ("rnn", "relu"), ("rnn", "sigmoid")]
@@ -255,7 +256,7 @@ def test_a_resumed_run_equals_one_that_never_stopped(tmp_path, cell, dropout, se
     text = corpus_of(rhyme(500), separator)
     settings = replace(SMALL, cell=cell, dropout=dropout)
     with Team(2) as team:
-        whole = Trainer(settings, text, team)
+        whole = Trainer(TextData(settings, text), team)
         list(whole.run())
     assert whole.checkpoint().resume.influence.any()
     for stops in ((1,), (7, 26, 30)):
@@ -263,9 +264,9 @@ def test_a_resumed_run_equals_one_that_never_stopped(tmp_path, cell, dropout, se
         for threads, stop in enumerate((*stops, None), start=1):
             with Team(threads) as team:
                 trainer = (
-                    Trainer(settings, text, team)
+                    Trainer(TextData(settings, text), team)
                     if trainer is None
-                    else Trainer.resumed(load(tmp_path / "model.npz", resume=True), text, team)
+                    else resumed_run(load(tmp_path / "model.npz", resume=True), text, team)
                 )
                 for record in trainer.run():
                     if stop is not None and record.step >= stop:
@@ -286,7 +287,7 @@ def test_an_epoch_hands_each_stream_s_influence_to_the_next(monkeypatch):
 
     monkeypatch.setattr(Influence, "next_epoch", watched)
     with Team(1) as team:
-        trainer = Trainer(SMALL, corpus_of(rhyme(400)), team)
+        trainer = Trainer(TextData(SMALL, corpus_of(rhyme(400))), team)
         list(trainer.run())
     ((before, after),) = handed
     assert np.array_equal(after[1:], before[:-1])
@@ -301,7 +302,7 @@ def test_it_learns_beyond_the_characters_between_two_updates():
     with Team(1) as team:
         for gradient in ("rtrl", "bptt"):
             settings = replace(SMALL, cell="gru", hidden=12, gradient=gradient, seq_length=1, epochs=3.0, batch_size=1)
-            trainer = Trainer(settings, text, team)
+            trainer = Trainer(TextData(settings, text), team)
             list(trainer.run())
             losses[gradient] = trainer.best_loss * 7 / np.log(4)  # letters that are guessed, of which a line has two
     assert losses["rtrl"] < 1.3
@@ -312,7 +313,7 @@ def test_a_run_that_ran_away_begins_with_no_influence():
     """Where the loss is absurd, the run goes back to its best weights, and its influence begins anew."""
     text = corpus_of(rhyme(400))
     with Team(1) as team:
-        trainer = Trainer(replace(SMALL, cell="rnn", patience=0), text, team)
+        trainer = Trainer(TextData(replace(SMALL, cell="rnn", patience=0), text), team)
         steps = trainer.run()
         next(steps)
         trainer.network.weights.flat[:] *= 1e20
@@ -327,7 +328,7 @@ def test_a_run_that_ran_away_begins_with_no_influence():
 def test_an_influence_that_is_no_number_is_not_saved():
     """A run with such a one is not sound, though nothing else tells yet."""
     with Team(1) as team:
-        trainer = Trainer(SMALL, corpus_of(rhyme(400)), team)
+        trainer = Trainer(TextData(SMALL, corpus_of(rhyme(400))), team)
         next(trainer.run())
         assert trainer.is_finite()
         values = trainer.learner.influence.carried()
@@ -341,7 +342,7 @@ def test_an_influence_of_another_run_is_refused(change):
     """A file that lacks one, has one of other streams, or has one that no run of its settings has, is not resumed."""
     text = corpus_of(rhyme(400))
     with Team(1) as team:
-        checkpoint = Trainer(SMALL, text, team).checkpoint()
+        checkpoint = Trainer(TextData(SMALL, text), team).checkpoint()
         if change == "none":
             checkpoint.resume.influence = None
         elif change == "streams":
@@ -349,7 +350,7 @@ def test_an_influence_of_another_run_is_refused(change):
         else:
             checkpoint.training["gradient"] = "bptt"
         with pytest.raises(CharrnnError, match="does not fit its settings"):
-            Trainer.resumed(checkpoint, text, team)
+            resumed_run(checkpoint, text, team)
 
 
 def test_an_influence_that_nothing_calls_for_is_refused(tmp_path):
@@ -386,7 +387,7 @@ def test_what_cannot_learn_in_real_time_is_refused_in_a_sentence(change, sentenc
     text = corpus_of("ab" * 20_000)
     settings = replace(SMALL, **{"hidden": 8, "batch_size": 1, **change})
     with Team(1) as team, pytest.raises(CharrnnError, match=sentence):
-        Trainer(settings, text, team)
+        Trainer(TextData(settings, text), team)
 
 
 def test_the_memory_that_there_is_is_known():

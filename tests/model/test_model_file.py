@@ -19,6 +19,7 @@ from charrnn.storage import archive
 from charrnn.text.ingest import read_corpus
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.settings import Settings
+from charrnn.training.text_data import TextData
 from charrnn.training.trainer import Trainer
 from tests import hostile
 from tests.helpers import ROOT
@@ -315,7 +316,7 @@ def test_a_model_file_keeps_the_separator(tmp_path, separator, byte_level):
     (tmp_path / "text").write_bytes(text)
     read = read_corpus([str(tmp_path / "text")], byte_level=byte_level, separator=separator)
     with Team(1) as team:
-        trainer = Trainer(Settings(hidden=4, epochs=1.0), read, team)
+        trainer = Trainer(TextData(Settings(hidden=4, epochs=1.0), read), team)
         save(tmp_path / "model.npz", trainer.checkpoint())
     assert load(tmp_path / "model.npz").vocabulary == read.vocabulary
 

@@ -11,6 +11,7 @@ from charrnn.text.ingest import Corpus
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.pace import Pace
 from charrnn.training.settings import Settings
+from charrnn.training.text_data import TextData
 from charrnn.training.trainer import Trainer
 from tests import naive
 from tests.helpers.networks import Case, assert_close, assert_gradients, assert_last_states, assert_same_bits
@@ -191,9 +192,9 @@ def test_training_steps_give_the_same_bits_for_any_number_of_threads(
     runs = []
     for threads, groups in ((1, [2, 1, 3, 1]), (2, [2, 1, 3, 1]), (3, [2, 1, 3, 1]), (2, [1] * 7)):
         with Team(threads) as team:
-            trainer = Trainer(settings, text, team, pace=pace)
+            trainer = Trainer(TextData(settings, text, pace), team)
             assert (trainer.settings.batch_size, trainer.settings.seq_length) == (batch, length)
-            assert trainer.streams.windows == 3
+            assert trainer.steps.per_epoch == 3
             told = [trainer.advance(steps) for steps in groups]
         arrays = [trainer.network.weights, trainer.network.gradient, *trainer.learner.optimizer.moments]
         bits = [array.flat.tobytes() for array in arrays] + [trainer.learner.window.carried().tobytes()]
@@ -215,7 +216,7 @@ def test_training_steps_are_the_twins(cell, options):
     settings = replace(settings, optimizer="sgd", lr=0.2, schedule="constant", warmup=0.0, clip=0.0, val_fraction=0.0)
     with Team(2) as team:
         text = _corpus(4, 3 * 7 + 2 + 1)  # windows of 3, 3 and 2 steps, or 1 for a stream
-        trainer = Trainer(settings, text, team, pace=Pace(fresh_share=0.0))
+        trainer = Trainer(TextData(settings, text, Pace(fresh_share=0.0)), team)
         names, width = trainer.architecture.row.states, trainer.architecture.width
         twin = {name: values.astype(np.float64) for name, values in trainer.network.weights.named.items()}
         memory = {name: {} for name in twin}
@@ -226,7 +227,7 @@ def test_training_steps_are_the_twins(cell, options):
                 state = {name: np.concatenate([0.0 * values[:1], values[:-1]]) for name, values in state.items()}
             if not trainer.architecture.carries:
                 state = {name: 0.0 * values for name, values in state.items()}
-            steps = trainer.streams.window(step % 3, ids, targets)
+            steps = trainer.data.streams.window(step % 3, ids, targets)
             arguments = ids[:steps], targets[:steps], [state]
             assert trainer.advance(1).loss == pytest.approx(naive.loss(cell, twin, *arguments, **twins), rel=1e-5)
             gradients = naive.loss_gradients(cell, twin, *arguments, **twins)

@@ -13,6 +13,7 @@ from charrnn.model.team import Team
 from charrnn.model.transfer import common_vocabulary, starting_weights
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.settings import Settings
+from charrnn.training.text_data import TextData
 from charrnn.training.trainer import Trainer
 from tests.helpers.texts import corpus_of
 from tests.rows import KINDS
@@ -23,7 +24,7 @@ def test_weights_go_with_their_symbols(cell):
     """Where characters are added, or fewer are used, each keeps its weights, and so does the boundary."""
     with Team(1) as team:
         chosen = Settings(cell=cell, hidden=5, layers=2, epochs=1.0)
-        source = Trainer(chosen, corpus_of("bd\nfb\n" * 9, "\n"), team).checkpoint()
+        source = Trainer(TextData(chosen, corpus_of("bd\nfb\n" * 9, "\n")), team).checkpoint()
     old = source.vocabulary
     assert common_vocabulary(old, Vocabulary("bf", separator="\n"), remap=False) == old
     assert starting_weights(source, old, seed=3) is source.parameters

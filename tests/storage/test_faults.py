@@ -244,14 +244,16 @@ def killed_runs(folder, kills):
     from charrnn.text.ingest import read_corpus
     from charrnn.training.pace import Pace
     from charrnn.training.settings import Settings
+    from charrnn.training.text_data import TextData
     from charrnn.training.trainer import Trainer
+    from tests.helpers.runs import resumed_run
 
     pace = Pace(chunk_seconds=0.0, shortest_interval=0)  # a record a step, a validation an epoch
     path, text = Path(folder, "model.npz"), Path(folder, "text.txt")
     text.write_bytes((ROOT / "corpora" / "fables.txt").read_bytes()[:4000])
     corpus = read_corpus([str(text)])
     with Team(1) as team:
-        trainer = Trainer(Settings("lstm", hidden=8, epochs=50, patience=0), corpus, team, pace=pace)
+        trainer = Trainer(TextData(Settings("lstm", hidden=8, epochs=50, patience=0), corpus, pace), team)
         save(path, trainer.checkpoint())
         beginning = path.read_bytes()
         stamps = [stamp(trainer.checkpoint())]
@@ -265,7 +267,7 @@ def killed_runs(folder, kills):
 
     def train(ready):
         with locked(path), Team(1) as team:
-            trainer = Trainer.resumed(load(path, resume=True), corpus, team, pace=pace)
+            trainer = resumed_run(load(path, resume=True), corpus, team, pace=pace)
             os.write(ready, b"!")
             for _ in trainer.run():
                 save(path, trainer.checkpoint())
@@ -288,7 +290,7 @@ def killed_runs(folder, kills):
         assert len(left) <= 4, left  # the text, the model, the lock, and what was being written
         assert stamp(checkpoint) == stamps[kept[-1][0]]
         with Team(1) as team:
-            trainer = Trainer.resumed(checkpoint, corpus, team, pace=pace)
+            trainer = resumed_run(checkpoint, corpus, team, pace=pace)
             for _ in itertools.islice(trainer.run(), 3):
                 assert stamp(trainer.checkpoint()) == stamps[trainer.state.step]
         if kept[-1][0] > len(stamps) - 20:

@@ -28,6 +28,7 @@ from charrnn.text.sources import LARGE_TEXT, Known
 from charrnn.text.streams import Streams, split
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.settings import Settings
+from charrnn.training.text_data import TextData
 from charrnn.training.trainer import Trainer
 
 RAW = ("Über den Fluß,\r\nunter die Bäume.\r\n" * 40).encode()
@@ -336,7 +337,7 @@ def test_training_on_the_disk_is_training_in_memory(cache, path, separator):
     found = []
     with Team(1) as team:
         for corpus in (small, large):
-            trainer = Trainer(settings, corpus, team)
+            trainer = Trainer(TextData(settings, corpus), team)
             for _ in trainer.run():
                 pass
             checkpoint = trainer.checkpoint()

@@ -14,8 +14,9 @@ from charrnn.text.holding_out import HeldOut
 from charrnn.text.ingest import Corpus
 from charrnn.text.pieces import Pieces
 from charrnn.text.vocabulary import Vocabulary
-from charrnn.training import trainer as module
+from charrnn.training import text_data as module
 from charrnn.training.settings import Settings
+from charrnn.training.text_data import TextData
 from charrnn.training.trainer import Trainer
 from tests.helpers.commands import TINY, enter, misused, refused
 from tests.helpers.model_files import arrays_of, assert_same_file, meta_of
@@ -143,7 +144,7 @@ def test_the_end_of_a_text_predicts_new_text(monkeypatch):
         monkeypatch.setattr(module, "hold_out", lambda *_, count=count, **__: held_out(count))
         with Team(2) as team:
             corpus = Corpus(known, Vocabulary.of(text), ("a text",), "")
-            trainer = Trainer(Settings(hidden=96, epochs=3.0, shuffle=True), corpus, team)
+            trainer = Trainer(TextData(Settings(hidden=96, epochs=3.0, shuffle=True), corpus), team)
             for _ in trainer.run():
                 pass
             loss = score(charrnn.Model(trainer.checkpoint()).network, new, team).nats_per_char

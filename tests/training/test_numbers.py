@@ -23,11 +23,12 @@ from charrnn.training.learner import Advance
 from charrnn.training.pace import DEFAULT_PACE
 from charrnn.training.rules import OPTIMIZERS
 from charrnn.training.settings import Settings
+from charrnn.training.text_data import TextData
 from charrnn.training.trainer import Trainer
 from charrnn.writing.sampler import Sampler
 from tests.helpers.commands import TINY, strict_json
 from tests.helpers.model_files import assert_same_file
-from tests.helpers.runs import INTERVAL, OFTEN, set_pace
+from tests.helpers.runs import INTERVAL, OFTEN, resumed_run, set_pace
 from tests.helpers.texts import corpus_of, rhyme
 from tests.rows import PLAIN
 
@@ -91,9 +92,9 @@ def finish(path, settings, *, pace=OFTEN, chunk=1e9, threads=1, stop=None):
     with Team(threads) as team:
         text = corpus_of(rhyme())
         if path.exists():
-            trainer = Trainer.resumed(load(path, resume=True), text, team, pace=pace)
+            trainer = resumed_run(load(path, resume=True), text, team, pace=pace)
         else:
-            trainer = Trainer(settings, text, team, pace=pace)
+            trainer = Trainer(TextData(settings, text, pace), team)
         for record in trainer.run():
             records.append(record)
             assert record.rolled_back or chunk or trainer.is_finite() or record.step < trainer.steps.total
@@ -191,12 +192,12 @@ def test_weights_that_are_no_numbers_are_no_start():
     """Nor are senseless ones where nothing is held out: one sentence says so."""
     text = corpus_of(rhyme())
     with Team(1) as team:
-        parameters = Trainer(SMALL, text, team).checkpoint().parameters
+        parameters = Trainer(TextData(SMALL, text), team).checkpoint().parameters
         for scale in (np.nan, np.inf, 1e30):
             for fraction in (0.0, 0.1):
                 bad = {name: (values + 1.0) * np.float32(scale) for name, values in parameters.items()}
                 with pytest.raises(CharrnnError, match="the initial weights do not fit this text"):
-                    next(Trainer(replace(SMALL, val_fraction=fraction), text, team, bad).run())
+                    next(Trainer(TextData(replace(SMALL, val_fraction=fraction), text), team, bad).run())
 
 
 # From the command line
@@ -325,7 +326,7 @@ def step(monkeypatch):
 
     def trained(settings, *, denormals, **tiny):
         with team_with_denormals(monkeypatch, 2) if denormals else Team(2) as team:
-            trainer = Trainer(replace(settings, dropout=0.0, lr=1e-30, warmup=0.0), corpus_of(rhyme()), team)
+            trainer = Trainer(TextData(replace(settings, dropout=0.0, lr=1e-30, warmup=0.0), corpus_of(rhyme())), team)
             make_tiny(trainer, **tiny)
             trainer.advance(1)
         return trainer
@@ -424,7 +425,7 @@ def test_denormals_cost_no_time(monkeypatch, cell, case):
             ("tiny", team, TINY_CASES[case]),
             ("tiny, with denormals", careless, TINY_CASES[case]),
         ):
-            trainer = Trainer(settings, text, members)
+            trainer = Trainer(TextData(settings, text), members)
             if tiny:
                 make_tiny(trainer, **tiny)
             sides[name] = trainer

@@ -12,9 +12,10 @@ from charrnn.model.model_file import load, save
 from charrnn.model.team import Team
 from charrnn.training.rules import OPTIMIZERS
 from charrnn.training.settings import Settings
+from charrnn.training.text_data import TextData
 from charrnn.training.trainer import Trainer
 from tests.helpers.model_files import assert_same_file
-from tests.helpers.runs import INTERVAL, OFTEN
+from tests.helpers.runs import INTERVAL, OFTEN, resumed_run
 from tests.helpers.texts import corpus_of, rhyme
 from tests.rows import NAMES, PLAIN, ROWS, fitted, settings_of
 
@@ -35,9 +36,9 @@ class Run:
         records = []
         with Team(threads) as team:
             if self.path.exists():
-                trainer = Trainer.resumed(load(self.path, resume=True), self.text, team, settings, pace)
+                trainer = resumed_run(load(self.path, resume=True), self.text, team, settings, pace)
             else:
-                trainer = Trainer(settings or self.settings, self.text, team, self.weights, pace)
+                trainer = Trainer(TextData(settings or self.settings, self.text, pace), team, self.weights)
             for record in trainer.run():
                 records.append(record)
                 if until(record):
@@ -94,7 +95,7 @@ def begin_somehow(choose, folder, cell, optimizer):
     weights = None
     if choose.random() < 0.3:
         with Team(1) as team:
-            weights = Trainer(replace(settings, seed=99), text, team).checkpoint().parameters
+            weights = Trainer(TextData(replace(settings, seed=99), text), team).checkpoint().parameters
     return [Run(folder / name, text, settings, weights) for name in ("whole.npz", "model.npz")]
 
 
@@ -143,7 +144,7 @@ def test_every_step_is_one_to_stop_at(tmp_path, separator):
     text = corpus_of(rhyme(), separator)
     whole = Run(tmp_path / "whole.npz", text, settings)
     trainer, _ = whole.session()
-    assert trainer.streams.windows % trainer.steps.validation_interval
+    assert trainer.steps.per_epoch % trainer.steps.validation_interval
     run = Run(tmp_path / "model.npz", text, settings)
     for step in range(1, trainer.steps.total + 1):
         run.at(step)
@@ -175,7 +176,7 @@ def test_a_run_that_goes_back_does_so_after_an_interruption_too(tmp_path, monkey
     weights = None
     if given:
         with Team(1) as team:
-            weights = Trainer(replace(settings, seed=99), text, team).checkpoint().parameters
+            weights = Trainer(TextData(replace(settings, seed=99), text), team).checkpoint().parameters
     poison_after(monkeypatch, step)
     whole = Run(tmp_path / "whole.npz", text, settings, weights, STEADY)
     _, records = whole.session()
@@ -194,7 +195,7 @@ def test_the_loss_of_a_history_is_that_since_the_last_validation():
     text, histories = corpus_of(rhyme()), []
     with Team(1) as team:
         for chunk in (0.0, 1e9):
-            trainer = Trainer(SMALL, text, team, pace=replace(OFTEN, chunk_seconds=chunk))
+            trainer = Trainer(TextData(SMALL, text, replace(OFTEN, chunk_seconds=chunk)), team)
             records = list(trainer.run())
             histories.append([entry["loss"] for entry in trainer.history])
             if not chunk:
@@ -242,7 +243,7 @@ def test_a_state_that_cannot_be_is_refused(tmp_path, change):
     checkpoint = load(run.path, resume=True)
     checkpoint.resume.progress |= change
     with Team(1) as team, pytest.raises(CharrnnError, match="the state of the run does not fit"):
-        Trainer.resumed(checkpoint, run.text, team)
+        resumed_run(checkpoint, run.text, team)
 
 
 # Longer than it was to be
@@ -279,7 +280,7 @@ def test_the_model_of_an_end_between_validations_is_the_best_there(tmp_path):
         run = Run(tmp_path / f"{steps}.npz", corpus_of(rhyme()), replace(FOREVER, epochs=steps / STEPS))
         trainer, _ = run.session()
         with Team(1) as team:
-            again = Trainer(FOREVER, run.text, team, load(run.path).parameters, OFTEN)
+            again = Trainer(TextData(FOREVER, run.text, OFTEN), team, load(run.path).parameters)
             assert again.validate() == min(entry["val_loss"] for entry in trainer.history) == trainer.best_loss
 
 

@@ -17,9 +17,10 @@ from charrnn.text.vocabulary import Vocabulary
 from charrnn.training import learner
 from charrnn.training.pace import Pace
 from charrnn.training.settings import Settings, default_epochs
+from charrnn.training.text_data import TextData
 from charrnn.training.trainer import Trainer
 from tests import naive
-from tests.helpers.runs import finish, state_of
+from tests.helpers.runs import finish, resumed_run, state_of
 from tests.helpers.texts import corpus_of, rhyme
 from tests.rows import PLAIN
 
@@ -31,12 +32,12 @@ def test_a_run_learns(cell):
     """The validation loss falls far below that of blind guessing, and the best weights are those reported."""
     text = corpus_of(rhyme(6000))
     with Team(2) as team:
-        trainer = Trainer(replace(SMALL, cell=cell, epochs=6.0, dropout=0.0), text, team)
+        trainer = Trainer(TextData(replace(SMALL, cell=cell, epochs=6.0, dropout=0.0), text), team)
         records = finish(trainer)
         losses = [record.val_loss for record in records if record.val_loss is not None]
         assert min(losses) < 0.8 < np.log(len(text.vocabulary))
         network = Network(trainer.architecture, trainer.checkpoint().parameters)
-        assert score(network, trainer.validation, team).nats_per_char == min(losses) == trainer.best_loss
+        assert score(network, trainer.data.validation, team).nats_per_char == min(losses) == trainer.best_loss
 
 
 @pytest.mark.parametrize("cell", PLAIN)
@@ -47,7 +48,7 @@ def test_threads_do_not_change_a_run(cell, layers):
     runs = []
     for threads, seed in ((1, 3), (2, 3), (3, 3), (1, 4)):
         with Team(threads) as team:
-            trainer = Trainer(replace(SMALL, cell=cell, layers=layers, seed=seed), text, team)
+            trainer = Trainer(TextData(replace(SMALL, cell=cell, layers=layers, seed=seed), text), team)
             finish(trainer)
             runs.append(state_of(trainer))
     assert runs[0] == runs[1] == runs[2]
@@ -61,16 +62,16 @@ def test_a_resumed_run_equals_one_that_never_stopped(cell, optimizer):
     text = corpus_of(rhyme(1500))
     settings = replace(SMALL, cell=cell, optimizer=optimizer, lr=0.003)
     with Team(2) as team:
-        whole = Trainer(settings, text, team)
+        whole = Trainer(TextData(settings, text), team)
         finish(whole)
     for stops in ((1,), (7, 33), (34, 35, 36, 70)):
         trainer = None
         for threads, stop in enumerate((*stops, None), start=1):
             with Team(threads) as team:
                 if trainer is None:
-                    trainer = Trainer(settings, text, team)
+                    trainer = Trainer(TextData(settings, text), team)
                 else:
-                    trainer = Trainer.resumed(trainer.checkpoint(), text, team)
+                    trainer = resumed_run(trainer.checkpoint(), text, team)
                 for record in trainer.run():
                     if stop is not None and record.step >= stop:
                         trainer.stop = True
@@ -88,14 +89,14 @@ def test_first_values_are_drawn_once_and_only_if_they_are_needed(monkeypatch):
     monkeypatch.setattr(learner, "first_values", spy)
     text = corpus_of(rhyme(1500))
     with Team(1) as team:
-        trainer = Trainer(SMALL, text, team)
+        trainer = Trainer(TextData(SMALL, text), team)
         assert (trainer.nbytes > 0, trainer.finished, drawn) == (True, False, [])
         first = trainer.checkpoint()
         assert [record.best for record in trainer.run()][-1]
         assert len(drawn) == 1
-        assert Trainer.resumed(trainer.checkpoint(), text, team).network.weights.flat.any()
+        assert resumed_run(trainer.checkpoint(), text, team).network.weights.flat.any()
         assert len(drawn) == 1
-        again = Trainer.resumed(first, text, team)  # it could have to go back to them
+        again = resumed_run(first, text, team)  # it could have to go back to them
         assert len(drawn) == 2
         assert list(again.run())
         assert state_of(again) == state_of(trainer)
@@ -105,9 +106,9 @@ def test_every_step_is_counted_and_validated_in_time():
     """A run of E epochs takes E times the windows of steps, and validates at its end."""
     text = corpus_of(rhyme(2000))
     with Team(1) as team:
-        trainer = Trainer(SMALL, text, team)
+        trainer = Trainer(TextData(SMALL, text), team)
         records = finish(trainer)
-    assert records[-1].step == trainer.steps.total == 3 * trainer.streams.windows
+    assert records[-1].step == trainer.steps.total == 3 * trainer.steps.per_epoch
     assert records[-1].val_loss is not None
     assert records[-1].fraction == 1.0
     assert records[-1].epoch == pytest.approx(3.0)
@@ -122,7 +123,7 @@ def test_validating_does_not_disturb_training():
     runs = []
     for data, fraction in ((text, 0.1), (alone, 0.0)):
         with Team(1) as team:
-            trainer = Trainer(replace(SMALL, val_fraction=fraction), data, team)
+            trainer = Trainer(TextData(replace(SMALL, val_fraction=fraction), data), team)
             records = finish(trainer)
         runs.append(trainer.network.weights.flat.tobytes())
     assert runs[0] == runs[1]
@@ -136,21 +137,21 @@ def test_a_run_stops_when_it_learns_by_heart():
     text = corpus_of("".join("abcdefgh"[i] for i in rng.integers(0, 8, 3000)))
     with Team(1) as team:
         settings = replace(SMALL, epochs=1e6, dropout=0.0, patience=2, schedule="constant", hidden=32)
-        trainer = Trainer(settings, text, team)
+        trainer = Trainer(TextData(settings, text), team)
         records = finish(trainer)
         assert records[-1].stopped_early
         assert trainer.state.rate_scale <= 0.5
         assert records[-1].learning_rate < settings.lr
         best = min(record.val_loss for record in records if record.val_loss is not None)
         network = Network(trainer.architecture, trainer.checkpoint().parameters)
-        assert score(network, trainer.validation, team).nats_per_char == best < records[-1].val_loss
+        assert score(network, trainer.data.validation, team).nats_per_char == best < records[-1].val_loss
 
 
 def test_a_rate_far_too_high_is_halved_and_given_up():
     """A loss that is no number goes back to the best weights with half the rate; in the end one sentence says so."""
     text = corpus_of(rhyme(3000))
     with Team(2) as team:
-        trainer = Trainer(replace(SMALL, lr=1e30, warmup=0.0), text, team)
+        trainer = Trainer(TextData(replace(SMALL, lr=1e30, warmup=0.0), text), team)
         initial = trainer.network.weights.flat.copy()
         records = []
         with pytest.raises(CharrnnError, match="the loss diverged 6 times"):
@@ -162,7 +163,7 @@ def test_a_rate_that_is_mended_goes_on_to_learn():
     """After a loss that is no number, a run goes on from its best weights and still learns."""
     text = corpus_of(rhyme(6000))
     with Team(2) as team:
-        trainer = Trainer(replace(SMALL, epochs=30.0, dropout=0.0), text, team)
+        trainer = Trainer(TextData(replace(SMALL, epochs=30.0, dropout=0.0), text), team)
         records, poisoned = [], False
         for record in trainer.run():
             records.append(record)
@@ -184,7 +185,7 @@ def test_the_first_step_after_going_back_is_no_larger_than_the_rate():
     """Moments that begin anew are corrected for it: Adam moves no weight by more than the halved rate."""
     settings = replace(SMALL, epochs=30.0, dropout=0.0, schedule="constant")
     with Team(1) as team:
-        trainer = Trainer(settings, corpus_of(rhyme(6000)), team, pace=Pace(fresh_share=0.0))
+        trainer = Trainer(TextData(settings, corpus_of(rhyme(6000)), Pace(fresh_share=0.0)), team)
         poisoned = False
         for record in trainer.run():
             if record.rolled_back:
@@ -209,12 +210,12 @@ def test_a_state_is_that_of_the_text_before(cell, epochs, fresh):
     text = corpus_of(rhyme(203))
     with Team(2) as team:
         settings = replace(SMALL, cell=cell, val_fraction=0.0, dropout=0.0, lr=1e-30, epochs=epochs)
-        trainer = Trainer(settings, text, team, pace=Pace(fresh_share=fresh))
+        trainer = Trainer(TextData(settings, text, Pace(fresh_share=fresh)), team)
         finish(trainer)
-    start = trainer.streams.start
+    start = trainer.data.streams.start
     assert len(set(np.diff(start))) == 2
     parameters = {name: view.astype(np.float64) for name, view in trainer.network.weights.named.items()}
-    last_window = (trainer.streams.windows - 1) * settings.seq_length
+    last_window = (trainer.steps.per_epoch - 1) * settings.seq_length
     for b in range(settings.batch_size):
         begin = start[b] + last_window if fresh else start[max(0, b - 1)] if epochs == 2.0 else start[b]
         ids = text.ids[begin : start[b + 1], np.newaxis]
@@ -229,17 +230,17 @@ def test_a_state_is_that_of_the_text_before(cell, epochs, fresh):
 def test_weights_that_predict_nonsense_are_no_start():
     """A new run refuses weights whose loss is absurd, in one sentence, rather than fail when it saves."""
     with Team(1) as team:
-        trainer = Trainer(SMALL, corpus_of(rhyme(1500)), team)
+        trainer = Trainer(TextData(SMALL, corpus_of(rhyme(1500))), team)
         weights = {name: view * np.float32(1e30) for name, view in trainer.network.weights.named.items()}
         with pytest.raises(CharrnnError, match="the initial weights do not fit this text"):
-            next(Trainer(SMALL, trainer.corpus, team, weights).run())
+            next(Trainer(TextData(SMALL, trainer.data.corpus), team, weights).run())
 
 
 def test_a_history_stays_within_bounds():
     """However many validations a run makes, those remembered are few enough to be saved, the last one among them."""
     settings, pace = replace(SMALL, epochs=23.0, patience=0), Pace(history_length=4, shortest_interval=1)
     with Team(1) as team:
-        trainer = Trainer(settings, corpus_of(rhyme(600)), team, pace=pace)
+        trainer = Trainer(TextData(settings, corpus_of(rhyme(600)), pace), team)
         validations = [record for record in trainer.run() if record.val_loss is not None]
     assert len(validations) > 10
     assert 2 <= len(trainer.history) <= 4
@@ -250,7 +251,7 @@ def test_compiling_changes_nothing():
     """The step of no length that compiles the kernels leaves weights, moments and states as they were."""
     text = corpus_of(rhyme(1500))
     with Team(2) as team:
-        trainer = Trainer(SMALL, text, team)
+        trainer = Trainer(TextData(SMALL, text), team)
         before = state_of(trainer)
         trainer.compile()
         assert state_of(trainer) == before
@@ -259,7 +260,7 @@ def test_compiling_changes_nothing():
 def test_weights_of_another_model_serve_a_text_it_knows():
     """A text within the model's vocabulary is encoded with it; the weights are used as they are."""
     with Team(1) as team:
-        trainer = Trainer(replace(SMALL, epochs=1.0), corpus_of(rhyme(1500)), team)
+        trainer = Trainer(TextData(replace(SMALL, epochs=1.0), corpus_of(rhyme(1500))), team)
         finish(trainer)
         source = trainer.checkpoint()
         vocabulary = common_vocabulary(source.vocabulary, Vocabulary.of("the cat was full.\n"), remap=False)
@@ -271,7 +272,7 @@ def test_weights_of_another_model_serve_a_text_it_knows():
 def test_remapped_weights_follow_their_characters():
     """New characters are refused unless they are to be added; what was learnt of a character stays with it."""
     with Team(1) as team:
-        trainer = Trainer(replace(SMALL, epochs=1.0), corpus_of(rhyme(1500)), team)
+        trainer = Trainer(TextData(replace(SMALL, epochs=1.0), corpus_of(rhyme(1500))), team)
         finish(trainer)
         source = trainer.checkpoint()
         other = "a Bag dog was Out! " * 30
@@ -285,7 +286,7 @@ def test_remapped_weights_follow_their_characters():
                 assert (weights[name][new] == source.parameters[name][old]).all()
             assert (weights["output.V"][:, new] == source.parameters["output.V"][:, old]).all()
             assert weights["output.c"][new] == source.parameters["output.c"][old]
-        Trainer(SMALL, Corpus(vocabulary.encode(other), vocabulary, ("a text",), "0" * 64), team, weights)
+        Trainer(TextData(SMALL, Corpus(vocabulary.encode(other), vocabulary, ("a text",), "0" * 64)), team, weights)
 
 
 @pytest.mark.parametrize(("clip", "clip_value"), [(0.0, 0.0), (2.5, 0.0), (0.0, 0.1)])
@@ -337,7 +338,7 @@ def test_a_rare_character_is_no_divergence():
     corpus = corpus_of(("a" * 599 + "b") * 20)
     with Team(1) as team:
         settings = Settings(hidden=8, seq_length=1, batch_size=1, epochs=1.0, lr=0.01)
-        trainer = Trainer(settings, corpus, team)
+        trainer = Trainer(TextData(settings, corpus), team)
         assert not any(record.rolled_back for record in trainer.run())
         assert trainer.best_loss < 0.1
 
@@ -347,16 +348,16 @@ def test_a_run_is_resumed_across_a_rollback(tmp_path):
     settings, corpus = replace(SMALL, epochs=3.0, lr=1.5, clip=0.0), corpus_of(rhyme(3000))
     pace = Pace(shortest_interval=1, longest_interval=300, hopeless=0.95, most_rollbacks=1000)
     with Team(1) as team:
-        whole = Trainer(settings, corpus, team, pace=pace)
+        whole = Trainer(TextData(settings, corpus, pace), team)
         backs = [k for k, record in enumerate(whole.run()) if record.rolled_back]
         assert backs
         for stop in (3, 17, 40):
-            trainer = Trainer(settings, corpus, team, pace=pace)
+            trainer = Trainer(TextData(settings, corpus, pace), team)
             for k, _ in enumerate(trainer.run()):
                 if k >= stop:
                     trainer.stop = True
             save(tmp_path / "model.npz", trainer.checkpoint())
-            trainer = Trainer.resumed(load(tmp_path / "model.npz", resume=True), corpus, team, pace=pace)
+            trainer = resumed_run(load(tmp_path / "model.npz", resume=True), corpus, team, pace=pace)
             for _ in trainer.run():
                 pass
             assert state_of(trainer) == state_of(whole)
@@ -368,7 +369,7 @@ def test_what_is_rolled_back_leaves_the_history(monkeypatch):
     """Validations after the best one are taken back with their steps, and are there once when these are taken again."""
     with Team(1) as team:
         pace = Pace(shortest_interval=1, longest_interval=300)
-        trainer = Trainer(replace(SMALL, epochs=4.0, patience=0), corpus_of(rhyme(3000)), team, pace=pace)
+        trainer = Trainer(TextData(replace(SMALL, epochs=4.0, patience=0), corpus_of(rhyme(3000)), pace), team)
         losses = iter([1.0, 2.0, 2.0])
         monkeypatch.setattr(trainer, "validate", lambda: next(losses, 2.0))
         for _ in trainer.run():

@@ -14,9 +14,10 @@ from charrnn.model.team import Team
 from charrnn.reading.scoring import score
 from charrnn.training.pace import Pace
 from charrnn.training.settings import Settings
+from charrnn.training.text_data import TextData
 from charrnn.training.trainer import Trainer
 from tests.helpers.networks import assert_carried, read_one_by_one
-from tests.helpers.runs import finish, state_of
+from tests.helpers.runs import finish, resumed_run, state_of
 from tests.helpers.texts import corpus_of, drawn_documents, symbols_of
 from tests.rows import KINDS
 
@@ -44,19 +45,19 @@ def test_a_run_on_documents_repeats_and_resumes(tmp_path, cell, documents, batch
     ends = []
     for threads in (1, 2, 3):
         with Team(threads) as team:
-            trainer = Trainer(chosen, text, team)
+            trainer = Trainer(TextData(chosen, text), team)
             finish(trainer)
             assert np.isfinite(trainer.network.weights.flat).all()
             ends.append(state_of(trainer))
     assert ends[0] == ends[1] == ends[2]
-    windows = trainer.streams.windows
+    windows = trainer.steps.per_epoch
     with Team(2) as team:
         for stop, path in ((1, None), (windows - 1, tmp_path / "model.npz"), (windows, None), (windows + 1, None)):
-            trainer = Trainer(chosen, text, team, pace=Pace(chunk_seconds=0.0))  # step by step
+            trainer = Trainer(TextData(chosen, text, Pace(chunk_seconds=0.0)), team)  # step by step
             run_to(trainer, stop)
             if path:
                 save(path, trainer.checkpoint())
-            trainer = Trainer.resumed(load(path, resume=True) if path else trainer.checkpoint(), text, team)
+            trainer = resumed_run(load(path, resume=True) if path else trainer.checkpoint(), text, team)
             finish(trainer)
             assert state_of(trainer) == ends[0]
 
@@ -68,12 +69,12 @@ def test_steps_on_documents_are_the_twins(cell):
     chosen = Settings(cell=cell, hidden=3, layers=2, seq_length=4, batch_size=3, epochs=2.0, dropout=0.0)
     still = replace(chosen, optimizer="sgd", lr=1e-12, schedule="constant", warmup=0.0, val_fraction=0.0)
     with Team(2) as team:
-        trainer = Trainer(still, corpus(drawn_documents(8, 9, seed=3)), team, pace=pace)
+        trainer = Trainer(TextData(still, corpus(drawn_documents(8, 9, seed=3)), pace), team)
         weights = {name: values.astype(np.float64) for name, values in trainer.network.weights.named.items()}
-        windows, length = trainer.streams.windows, int(trainer.streams.start[1])
-        ended = np.diff(trainer.streams.start) < length  # one step before the others
+        windows, length = trainer.steps.per_epoch, int(trainer.data.streams.start[1])
+        ended = np.diff(trainer.data.streams.start) < length  # one step before the others
         assert ended.tolist() == [False, False, True]
-        inputs, targets = (x.reshape(-1, 3)[:length] for x in trainer.streams.span(0, windows)[:2])
+        inputs, targets = (x.reshape(-1, 3)[:length] for x in trainer.data.streams.span(0, windows)[:2])
         state = [{name: np.zeros((3, 3)) for name in trainer.architecture.row.states} for _ in range(2)]
         for _epoch in range(2):
             losses, last = read_one_by_one(cell, weights, inputs, targets, state)
@@ -94,12 +95,12 @@ def test_a_run_learns_where_documents_begin_and_end():
     text = corpus(["ab" * choose.randint(1, 8) for _ in range(200)])
     chosen = Settings(hidden=24, seq_length=16, batch_size=8, epochs=25.0, lr=0.02, dropout=0.0)
     with Team(2) as team:
-        trainer = Trainer(chosen, text, team)
+        trainer = Trainer(TextData(chosen, text), team)
         finish(trainer)
         assert trainer.state.best_loss < 0.35
-        assert trainer.validation[0] == text.vocabulary.boundary
+        assert trainer.data.validation[0] == text.vocabulary.boundary
         best = Network(trainer.architecture, trainer.checkpoint().parameters)
-        held_out = score(best, trainer.validation, team, boundary=text.vocabulary.boundary)
+        held_out = score(best, trainer.data.validation, team, boundary=text.vocabulary.boundary)
         assert held_out.nats_per_char == trainer.state.best_loss
 
 
@@ -133,17 +134,17 @@ def test_a_shuffled_run_repeats_and_resumes(tmp_path, cell, batch, length):
     ends = []
     for threads in (1, 2, 3):
         with Team(threads) as team:
-            trainer = Trainer(chosen, text, team)
+            trainer = Trainer(TextData(chosen, text), team)
             finish(trainer)
             ends.append(state_of(trainer))
     assert ends[0] == ends[1] == ends[2]
-    windows = trainer.streams.windows
+    windows = trainer.steps.per_epoch
     with Team(2) as team:
         for stop in (1, windows - 1, windows, 2 * windows + 1):
-            trainer = Trainer(chosen, text, team, pace=Pace(chunk_seconds=0.0))  # step by step
+            trainer = Trainer(TextData(chosen, text, Pace(chunk_seconds=0.0)), team)  # step by step
             run_to(trainer, stop)
             save(tmp_path / "model.npz", trainer.checkpoint())
-            trainer = Trainer.resumed(load(tmp_path / "model.npz", resume=True), text, team)
+            trainer = resumed_run(load(tmp_path / "model.npz", resume=True), text, team)
             finish(trainer)
             assert state_of(trainer) == ends[0]
 
@@ -155,7 +156,7 @@ def test_the_order_of_documents_makes_no_difference():
     ends = []
     for text in (sorted(lines), random.Random(1).sample(lines, len(lines))):
         with Team(1) as team:
-            trainer = Trainer(chosen, corpus(text), team)
+            trainer = Trainer(TextData(chosen, corpus(text)), team)
             finish(trainer)
             ends.append((state_of(trainer), [record["val_loss"] for record in trainer.history]))
     assert ends[0] == ends[1]
@@ -165,9 +166,11 @@ def test_windows_without_a_prediction_change_nothing():
     """They are counted as no character, and the optimizer's momentum does not move the weights in them."""
     text = corpus(["a", "b", "ab"] * 30)
     with Team(1) as team:
-        trainer = Trainer(Settings(hidden=4, seq_length=1, batch_size=1, epochs=1.0, val_fraction=0.0), text, team)
+        trainer = Trainer(
+            TextData(Settings(hidden=4, seq_length=1, batch_size=1, epochs=1.0, val_fraction=0.0), text), team
+        )
         predicted = 0
-        for _ in range(trainer.streams.windows):
+        for _ in range(trainer.steps.per_epoch):
             before = trainer.network.weights.flat.copy()
             done = trainer.advance(1)
             predicted += done.characters
