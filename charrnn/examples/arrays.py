@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from charrnn.errors import CharrnnError
 from charrnn.examples.class_names import listing, numbered, require_learnable
+from charrnn.examples.columns import names_of, no_column
 from charrnn.examples.dataset import Examples, Floats, Places
 from charrnn.examples.input_files import InputFiles, Request, record_of, require_same
 from charrnn.examples.number_series import series_of
@@ -67,7 +68,8 @@ def read_arrays(files: InputFiles, request: Request, classes: tuple[str, ...] | 
     ``y`` holds the targets: integers or strings [N] are classes, and [N, T] (or [steps]) are tags; numbers [N] or
     [N, M] are values for each example, and [N, T, M] (or [steps, M]) for each step. As in the data sets of Keras,
     ``x_train`` and ``y_train`` can take their place, beside ``x_test`` and ``y_test``. Without ``y``, ``x`` [T] or
-    [T, D] is a series: see `number_series.series_of`; columns are named by their numbers, from 0.
+    [T, D] is a series: see `number_series.series_of`; ``labels``
+    and ``inputs`` name columns by their numbers, from 0.
 
     No Python objects are read. Raises CharrnnError if the file cannot be read, lacks an array, or has arrays that do
     not belong together or are not finite.
@@ -269,9 +271,15 @@ def _series(reader: Reader, request: Request, record: dict[str, Any]) -> Example
     if x.dtype.kind in _STRINGS or x.ndim not in (1, 2) or not x.size:
         raise UnfitError(f"has no array 'y', and x of the shape {_shape(x)}; a series is x [T] or [T, D] of numbers")
     numbers = _floats("x", x if x.ndim == 2 else x[:, np.newaxis], scaled=False)
-    columns = {str(k): numbers[:, k] for k in range(numbers.shape[1])} if x.ndim == 2 else {"": numbers[:, 0]}
-    try:
-        found = series_of(columns, request, "it")
-    except CharrnnError as error:
-        raise UnfitError(f"cannot be read as a series: {error}") from None
+    columns = [str(k) for k in range(numbers.shape[1])] if x.ndim == 2 else [""]
+    inputs = names_of(request.inputs)
+    predicted = names_of(request.labels) or [name for name in columns if name not in inputs]
+    for name in (*predicted, *inputs):
+        if name not in columns:
+            raise CharrnnError(no_column(shown(request.paths[0]), name, columns))
+    if not predicted:
+        raise UnfitError("has no column to predict; name one with --labels, or fewer with --inputs")
+    chosen = list(dict.fromkeys([*predicted, *inputs]))
+    numbers = numbers[:, [columns.index(name) for name in chosen]]
+    found = series_of(chosen, numbers, len(predicted), request.ahead, shown(request.paths[0]))
     return replace(found, record=record | {"examples": 1, "steps": found.steps})

@@ -11,6 +11,7 @@ from charrnn.storage.files import shown
 from charrnn.text.passes import no_text
 from charrnn.text.sources import MOST_NAMED, readable
 
+_TABLES = {".csv", ".tsv"}
 _PACKED = {".gz", ".bz2", ".xz", ".zst"}
 
 
@@ -32,6 +33,9 @@ def read_class_files(files: InputFiles) -> tuple[list[str], list[str]]:
         )
     if len(files.paths) > MOST_NAMED:
         raise CharrnnError(f"the examples have more than {MOST_NAMED:,} names; put the files in a folder and name that")
+    for path in files.paths:
+        if Path(path).suffix.lower() in _TABLES and len(files.paths) > 1:
+            raise CharrnnError(f"{shown(path)} is a table by its name; --labels and --texts name its columns")
     one = Path(files.paths[0]) if len(files.paths) == 1 and Path(files.paths[0]).is_dir() else None
     folders = one is not None and _has_folders(one)
     texts: list[str] = []

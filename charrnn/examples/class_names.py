@@ -12,6 +12,7 @@ from charrnn.examples.dataset import Classes
 from charrnn.storage.files import shown
 
 LISTED = 10  # names that a message lists
+LONGEST = 40  # characters of a name that a message shows
 LEAST = 2  # classes, and examples of each: one learns, one validates
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)
 
@@ -27,7 +28,8 @@ def ordered(names: Iterable[str]) -> tuple[str, ...]:
 def listing(names: Sequence[str]) -> str:
     """Return names for a message; only the first ones, if there are many."""
     more = len(names) - LISTED
-    return ", ".join(map(shown, names[:LISTED])) + (f" and {more:,} more" if more > 0 else "")
+    cut = [name if len(name) <= LONGEST else name[:LONGEST] + "…" for name in names[:LISTED]]
+    return ", ".join(map(shown, cut)) + (f" and {more:,} more" if more > 0 else "")
 
 
 def numbered(
@@ -52,7 +54,7 @@ def require_learnable(labels: tuple[str, ...], classes: Classes, where: str, *, 
     """Raise CharrnnError if there is nothing to tell apart, or a class has too few examples to learn and validate."""
     if len(labels) < LEAST:
         plural = "classes" if what == "class" else f"{what}s"
-        raise CharrnnError(f"{where} has only one {what}, {shown(labels[0])}; at least {LEAST} {plural} are needed")
+        raise CharrnnError(f"{where} has only one {what}, {listing(labels)}; at least {LEAST} {plural} are needed")
     if what != "class":
         return
     single = np.flatnonzero(np.bincount(classes, minlength=len(labels)) < LEAST)

@@ -2,38 +2,54 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from charrnn.errors import CharrnnError
 from charrnn.examples.class_names import listing
+from charrnn.examples.columns import Table, as_numbers, names_of, numbers_of, read_table
 from charrnn.examples.dataset import Examples, Floats
-from charrnn.examples.input_files import Request
+from charrnn.examples.input_files import FileText, Request
 
 
-def series_of(columns: Mapping[str, NDArray[np.float32]], request: Request, where: str) -> Examples:
-    """Return a series of the columns [T] of a table, by their names.
+def read_series(file: FileText, request: Request) -> Examples:
+    """Return the series in a file.
 
-    The inputs are the predicted columns, ``request.labels``, and then ``request.inputs``; by default, all columns are
-    predicted. The target at step t is what the predicted columns have at t + 1, then at t + 2, up to t + ``ahead``; the
-    last ``ahead`` steps have NaN. Raises CharrnnError for another column, and if there are too few steps.
+    The file is a table, of which each row is a step, or has one number a line. ``request.labels`` names the columns to
+    predict, and can be left out if there is only one of numbers, beside ``request.inputs``. Raises CharrnnError if a
+    field of these columns is not a number, and as `read_table` and `series_of` do.
     """
-    predicted = (
-        names_of(request.labels)
-        if request.labels is not None
-        else [name for name in columns if name not in names_of(request.inputs)]
-    )
-    read = [*predicted, *(name for name in names_of(request.inputs) if name not in predicted)]
-    for name in read:
-        if name not in columns:
-            raise CharrnnError(no_column(where, name, list(columns)))
-    if not predicted:
-        raise CharrnnError(f"{where} has no column to predict; --labels names one")
-    numbers = np.stack([columns[name] for name in read], axis=1)
-    steps, ahead, width = len(numbers), request.ahead, len(predicted)
+    wanted = [*names_of(request.labels), *names_of(request.inputs)]
+    table = read_table(file, wanted)
+    read = table.named(request.inputs) if request.inputs else []
+    predicted = table.named(request.labels) if request.labels else [_only(table, read)]
+    columns = {name: table.columns[name] for name in dict.fromkeys([*predicted, *read])}
+    numbers = numbers_of(columns, table.place)
+    return series_of(tuple(columns), numbers, len(predicted), request.ahead, file.name)
+
+
+def _only(table: Table, read: Sequence[str]) -> str:
+    """Return the only column of numbers beside those that are read."""
+    names = [name for name in table.columns if name not in read]
+    found = [name for name in names if as_numbers(table.columns[name]) is not None]
+    if not found and len(names) == 1:
+        numbers_of({names[0]: table.columns[names[0]]}, table.place)  # says which field is no number
+    if len(found) != 1:
+        many = (
+            f"columns of numbers: {listing(found)}" if found else f"no column of numbers only; it has {listing(names)}"
+        )
+        raise CharrnnError(f"{table.name} has {many}; name those to predict with --labels")
+    return found[0]
+
+
+def series_of(columns: Sequence[str], numbers: Floats, predicted: int, ahead: int, where: str) -> Examples:
+    """Return a series of numbers [T, D] in named columns, of which the first ``predicted`` ones are to be predicted.
+
+    The inputs of a step are all columns. The target at step t is what the predicted columns have at t + 1, then at
+    t + 2, up to t + ``ahead``; the last ``ahead`` steps have NaN. Raises CharrnnError if there are too few steps.
+    """
+    steps = len(numbers)
     if steps < 2 * (ahead + 1):
         raise CharrnnError(
             f"{where} has {steps:,} steps, which are too few to predict {ahead:,} ahead: at least {2 * (ahead + 1):,} "
@@ -42,8 +58,8 @@ def series_of(columns: Mapping[str, NDArray[np.float32]], request: Request, wher
     return Examples(
         lengths=np.array([steps], np.int64),
         numbers=numbers,
-        values=targets_of(numbers[:, :width], ahead),
-        names=_target_names(predicted, ahead),
+        values=targets_of(numbers[:, :predicted], ahead),
+        names=_target_names(columns[:predicted], ahead),
         per_step=True,
         series=True,
     )
@@ -57,18 +73,6 @@ def targets_of(predicted: Floats, ahead: int) -> Floats:
         values[: steps - k, (k - 1) * width : k * width] = predicted[k:]
     values[max(0, steps - ahead) :] = np.nan
     return values
-
-
-def names_of(columns: str | None) -> list[str]:
-    """Return the names that an option gives with commas between them, each once."""
-    return list(dict.fromkeys(name.strip() for name in columns.split(","))) if columns else []
-
-
-def no_column(where: str, name: str, columns: Sequence[str]) -> str:
-    """Return the sentence for a column that a table does not have."""
-    near = difflib.get_close_matches(name, columns, 1)
-    meant = f"; did you mean {near[0]!r}?" if near else ""
-    return f"{where} has no column {name!r}; it has {listing(columns)}{meant}"
 
 
 def _target_names(predicted: Sequence[str], ahead: int) -> tuple[str, ...]:

@@ -225,7 +225,12 @@ def sources(
                 yield Source(given, name, Path(file.name), encoding)
             elif given == "-" or stat.S_ISFIFO(os.fstat(file.fileno()).st_mode) or file.isatty():
                 kept = spooled(name, file, large)
-                yield Source(given, name, Path(given), survey.encoding_of(kept, name, in_folder=False) or BYTES, kept)
+                try:
+                    found = survey.encoding_of(kept, name, in_folder=False)
+                except BaseException:
+                    kept.close()
+                    raise
+                yield Source(given, name, Path(given), found or BYTES, kept)
             else:
                 cut = f"head -c 1000000 {name} | charrnn … -"
                 raise CharrnnError(f"{name} is a device, which can be endless; read a part of it with: {cut}")

@@ -5,7 +5,6 @@ import pytest
 
 from charrnn.examples.dataset import Examples
 from charrnn.examples.dividing import divide
-from charrnn.examples.input_files import Request
 from charrnn.examples.number_series import series_of
 
 
@@ -80,7 +79,7 @@ def test_vectors_and_values_are_divided_too():
 def test_the_end_of_a_series_validates(ahead):
     """What trains has no target from it, and both parts have targets."""
     column = np.arange(40, dtype=np.float32)
-    series = series_of({"t": column}, Request(("t.csv",), "predict", ahead=ahead), "t.csv")
+    series = series_of(("t",), column[:, np.newaxis], 1, ahead, "t.csv")
     train, held_out = divide(series)
     size = max(4, ahead + 1)
     assert held_out.numbers[:, 0].tolist() == column[-size:].tolist()
