@@ -147,7 +147,7 @@ def test_the_end_of_a_text_predicts_new_text(monkeypatch):
             trainer = Trainer(TextData(Settings(hidden=96, epochs=3.0, shuffle=True), corpus), team)
             for _ in trainer.run():
                 pass
-            loss = score(charrnn.Model(trainer.checkpoint()).network, new, team).nats_per_char
+            loss = score(charrnn.Model(trainer.checkpoint())._opened.network, new, team).nats_per_char
         differences[count] = trainer.best_loss - loss
         print(f"{count:3} blocks: validation {trainer.best_loss:.3f}, new text {loss:.3f}")  # noqa: T201
     assert abs(differences[1]) < 0.1
