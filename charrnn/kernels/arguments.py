@@ -142,6 +142,9 @@ class Dropout(NamedTuple):
     keys: Integers  # [D·L]: a seed for each layer's mask
 
 
+NO_DROPOUT = Dropout(1.0, np.zeros(0, np.int32))
+
+
 class Sample(NamedTuple):
     """What the softmax over a sample of the symbols needs; without addresses if it is over all."""
 

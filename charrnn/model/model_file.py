@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from charrnn.cells.architecture import Architecture
 from charrnn.cells.real_time import influence_shape, why_not_in_real_time
 from charrnn.errors import CharrnnError
+from charrnn.examples.input_files import check_record
+from charrnn.model.target_names import Targets
 from charrnn.storage import archive
 from charrnn.storage.archive import Form, UnfitError, check_writable
 from charrnn.storage.json_record import check, decode, format_of, of_kind
@@ -30,10 +32,10 @@ __all__ = [
     "save",
 ]
 
-FORMAT = 4  # of the file; raise it whenever a reader of the old format would misunderstand the new one
-# Formats 1 to 3 are still read: format 1 had no vocabularies of documents, 1 and 2 no options of the network, and 1 to
-# 3 neither the bytes that were seen, nor an unknown symbol, nor an embedding.
-_PLAIN = 3  # of a file with none of these, which older versions can read
+FORMAT = 5  # of the file; raise it whenever a reader of the old format would misunderstand the new one
+# Formats 1 to 4 are still read: format 1 had no vocabularies of documents, 1 and 2 no options of the network, 1 to 3
+# neither the bytes that were seen, nor an unknown symbol, nor an embedding, and 1 to 4 only texts and no examples.
+_PLAIN, _TEXT = 3, 4  # of a file with none of these, which older versions can read; of one without examples
 
 _FLOATS = "<f4"
 # Room for a vocabulary of all existing characters, each as twelve bytes of escapes, and for 10,000 validations.
@@ -57,6 +59,12 @@ _OPTIONS = {
     "bidirectional": bool,
     "learned_state": bool,
     "embedding": int,
+    "task": str,
+    "features": int,
+    "targets": int,
+    "head": str,
+    "pooling": str,
+    "joined": bool,
 }
 _HELD_OUT = {"characters": int, "source": str}
 
@@ -83,6 +91,7 @@ class Checkpoint:
     history: list[dict[str, Any]]  # JSON: one record per validation
     corpus: dict[str, Any]  # JSON: sources, SHA-256, number of characters
     resume: Resume | None = None  # None: for sampling and scoring only
+    targets: Targets | None = None  # names and scales of what is predicted of examples; None for a text
     slim: bool = False  # whether it was read from a file without the run's state
 
 
@@ -147,6 +156,7 @@ def load(path: str | Path, *, resume: bool = False) -> Checkpoint:
         try:
             vocabulary = Vocabulary(**meta["vocabulary"])
             architecture = Architecture(vocabulary=len(vocabulary), **meta["network"])
+            targets = _targets_of(meta, architecture)
             if architecture.bidirectional and vocabulary.separator:
                 raise ValueError("a bidirectional network reads one whole text, not documents")
         except (ValueError, CharrnnError) as fault:
@@ -181,6 +191,7 @@ def load(path: str | Path, *, resume: bool = False) -> Checkpoint:
         )
         if resume
         else None,
+        targets,
         slim="progress" not in meta,
     )
 
@@ -208,7 +219,7 @@ def _encode(path: str | Path, checkpoint: Checkpoint) -> bytes:
     network, vocabulary = checkpoint.architecture, checkpoint.vocabulary
     options = {name: value for name in VOCABULARY_OPTIONS if (value := getattr(vocabulary, name))}
     meta = {
-        "format": FORMAT if options or network.embedding else _PLAIN,
+        "format": FORMAT if checkpoint.targets else _TEXT if options or network.embedding else _PLAIN,
         "charrnn": __version__,
         "network": {name: getattr(network, name) for name in _NETWORK} | network.options,
         "vocabulary": {name: getattr(vocabulary, name) for name in VOCABULARY} | options,
@@ -216,6 +227,8 @@ def _encode(path: str | Path, checkpoint: Checkpoint) -> bytes:
         "history": checkpoint.history,
         "corpus": checkpoint.corpus,
     }
+    if checkpoint.targets is not None:
+        meta["targets"] = checkpoint.targets.record()
     if checkpoint.resume:
         meta["progress"] = checkpoint.resume.progress
     try:
@@ -236,7 +249,8 @@ def _decode(encoded: bytes) -> dict[str, Any]:
     """Return ``meta``'s JSON, with exactly this format's fields."""
     meta = decode("meta", encoded)
     version = format_of("meta", meta, FORMAT)
-    fields = check("meta", meta, _FIELDS | ({"progress": dict} if "progress" in meta else {}))
+    more = {name: dict for name in ("progress", "targets") if name in meta}
+    fields = check("meta", meta, _FIELDS | more)
     if version == 1 and "separator" not in fields["vocabulary"]:
         fields["vocabulary"]["separator"] = ""
     network = fields["network"]
@@ -249,7 +263,9 @@ def _decode(encoded: bytes) -> dict[str, Any]:
     check_vocabulary("meta: vocabulary", fields["vocabulary"])
     if not all(isinstance(record, dict) for record in fields["history"]):
         raise UnfitError("is not a charrnn model: the history in its entry 'meta' is not a list of records")
-    if text := fields["corpus"]:  # empty if the text is not known
+    if "targets" in fields:
+        _check_examples(fields["corpus"])
+    elif text := fields["corpus"]:  # empty if the text is not known
         check_text("meta: corpus", text)
         if "validation" in text:
             check_text("meta: corpus: validation", of_kind("meta: corpus", text, "validation", dict))
@@ -258,6 +274,26 @@ def _decode(encoded: bytes) -> dict[str, Any]:
             for name, kind in _HELD_OUT.items():
                 of_kind("meta: corpus: held_out", held_out, name, kind)
     return fields
+
+
+def _targets_of(meta: dict[str, Any], architecture: Architecture) -> Targets | None:
+    """Return what is predicted of examples; None for a text."""
+    if architecture.task_row.reads_examples != ("targets" in meta):
+        raise UnfitError("is not a charrnn model: what it predicts and what its network predicts differ")
+    return Targets.of_record("meta: targets", meta["targets"], architecture) if "targets" in meta else None
+
+
+def _check_examples(record: dict[str, Any]) -> None:
+    """Raise UnfitError if the record of the examples of a run is not one."""
+    if not record:
+        return
+    check_record("meta: corpus", record)
+    if "validation" in record:
+        check_record("meta: corpus: validation", of_kind("meta: corpus", record, "validation", dict))
+    if "held_out" in record:
+        held_out = of_kind("meta: corpus", record, "held_out", dict)
+        for name, kind in {"examples": int, "source": str}.items():
+            of_kind("meta: corpus: held_out", held_out, name, kind)
 
 
 def _finite(values: NDArray[Any]) -> bool:

@@ -12,6 +12,7 @@ from charrnn.cells.architecture import Architecture
 from charrnn.cells.initial import heard
 from charrnn.kernels import barrier, forward_pass, softmax
 from charrnn.kernels.arguments import (
+    NO_DROPOUT,
     Back,
     Batch,
     Batches,
@@ -38,7 +39,6 @@ from charrnn.model.team import Team
 from charrnn.model.window import Window
 
 NEVER = -1e30  # logit of a symbol that is not to be written; finite, as predictions have to be
-NO_DROPOUT = Dropout(1.0, np.zeros(0, np.int32))
 
 
 class Network:

@@ -4,6 +4,7 @@ from typing import Any, Protocol
 
 from charrnn.cells.architecture import Architecture
 from charrnn.model.network import Network
+from charrnn.model.target_names import Targets
 from charrnn.model.team import Team
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.pace import Pace
@@ -37,6 +38,14 @@ class Data(Protocol):
     @property
     def steps(self) -> Steps:
         """The steps of the run, with the inputs of each."""
+
+    @property
+    def targets(self) -> Targets | None:
+        """What is predicted of examples; None for a text."""
+
+    @property
+    def longest(self) -> int:
+        """The steps of the longest window."""
 
     @property
     def blind(self) -> float:

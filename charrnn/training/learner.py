@@ -9,8 +9,10 @@ from numpy.typing import NDArray
 
 from charrnn.cells.architecture import Architecture
 from charrnn.cells.initial import first_values
-from charrnn.kernels.arguments import Plan, Windows
+from charrnn.kernels.arguments import Batches, Head, Picked, Plan, Rooms, Windows
 from charrnn.kernels.llvm.vector import padded
+from charrnn.model.example_batches import EncodedExamples, Pieces
+from charrnn.model.example_window import ExampleWindow
 from charrnn.model.influence import Influence
 from charrnn.model.model_file import Resume
 from charrnn.model.network import Network
@@ -81,29 +83,31 @@ class Learner:
     ) -> None:
         """Prepare to train a network; if `sampled`, each step's softmax is over a `Draw`."""
         architecture = network.architecture
+        reads_examples = architecture.task_row.reads_examples
         self.network, self.team, self.influence = network, team, influence
-        self._sampled, self._picks = sampled, sampled or architecture.embedding > 0
+        self._sampled, self._picks = sampled, sampled or (architecture.embedding > 0 and not reads_examples)
         self.gradient = network.prepare_training(team.size, influence, picking=self._picks)
-        self.window = Window(architecture, batch_size, seq_length, dropout=dropout, training=True)
+        window = ExampleWindow if reads_examples else Window
+        self.window = window(architecture, batch_size, seq_length, dropout=dropout, training=True)
         self.optimizer = Optimizer(
             optimizer,
             network.weights,
             self.gradient,
             clip=clip,
             clip_value=clip_value,
-            read=self.window.ids.size if architecture.embedding else 0,
+            read=self.window.ids.size if self._picks and architecture.embedding else 0,
             candidates=padded(architecture.vocabulary) if sampled else 0,
             targets=self.window.targets.shape,
         )
 
     @classmethod
-    def of(cls, settings: Settings, architecture: Architecture, team: Team) -> "Learner":
-        """Make a learner from settings.
+    def of(cls, settings: Settings, architecture: Architecture, team: Team, longest: int | None = None) -> "Learner":
+        """Make a learner from settings; its windows have the ``longest`` length that it trains on, by default theirs.
 
         Its weights are zero until `begin`, and it takes hardly any memory yet. Raises CharrnnError if the settings ask
         for real-time recurrent learning and the network cannot do it.
         """
-        batch, length = settings.batch_size, settings.seq_length
+        batch, length = settings.batch_size, longest or settings.seq_length
         in_real_time = settings.gradient == "rtrl"
         influence = Influence(architecture, batch, length, team.size) if in_real_time else None
         return cls(
@@ -131,14 +135,18 @@ class Learner:
 
     def compile(self) -> None:
         """Compile all that a step needs, by taking no steps."""
-        T, B = self.window.targets.shape
-        ids, targets = (np.zeros((0, steps, B), np.int32) for steps in (len(self.window.ids), T))
-        windows = Windows(ids, targets, np.zeros(0, np.int64))
+        B, T = self.window.batch_size, self.window.seq_length
+        windows: Windows | Batches
+        if isinstance(self.window, ExampleWindow):
+            windows = EncodedExamples(Pieces.none()).batches([], self.network.architecture, B, T)
+        else:
+            ids, targets = (np.zeros((0, steps, B), np.int32) for steps in (len(self.window.ids), T))
+            windows = Windows(ids, targets, np.zeros(0, np.int64))
         self.advance(windows, np.zeros(0), fresh=np.zeros((0, B), np.bool_))
 
     def advance(
         self,
-        windows: Windows,
+        windows: Windows | Batches,
         rates: Numbers,
         *,
         fresh: NDArray[np.bool_],
@@ -171,12 +179,14 @@ class Learner:
             norms=np.zeros(count),
         )
         rooms, optimizer = self.optimizer.rooms, self.optimizer.arguments
-        picking = (
-            (rooms, picked(windows, draws, embedded=self.network.architecture.embedding > 0)) if self._picks else ()
-        )
-        if draws:
+        more: tuple[Rooms, Picked] | tuple[Head] | tuple[()] = ()
+        if isinstance(self.window, ExampleWindow):
+            more = (self.window.head,)
+        elif self._picks and isinstance(windows, Windows):
+            more = rooms, picked(windows, draws, embedded=self.network.architecture.embedding > 0)
+        if draws and isinstance(windows, Windows):
             windows = windows._replace(targets=np.array([draw.targets for draw in draws]))
-        done = self.network.train(self.team, self.window, optimizer, windows, plan, picking)
+        done = self.network.train(self.team, self.window, optimizer, windows, plan, more)
         return Advance(plan.losses[:done], predictions[:done], rates[:done], plan.norms[:done])
 
     def next_epoch(self) -> None:

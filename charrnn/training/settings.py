@@ -7,10 +7,13 @@ from typing import Any, get_args
 
 from charrnn.cells.architecture import Architecture
 from charrnn.cells.table import cell_named
+from charrnn.cells.tasks import task_named
 from charrnn.errors import CharrnnError
 from charrnn.training.rules import GRADIENTS, OPTIMIZERS, SCHEDULES
 
 MOST_EPOCHS = 1e6
+CLASS_WEIGHTS = ("none", "balanced")
+_OF_EXAMPLES = ("task", "head", "pooling", "joined", "class_weights")
 _NONE_IS_ZERO = ("clip", "clip_value")  # no bound: null in a model file, 0 here
 SMALLEST_CLIP = 1e-30  # compiled code takes numbers below 1e-38 as 0, which would be no bound
 LONGEST_NAME = 100  # longest string of a setting in a file, in characters
@@ -26,6 +29,10 @@ class Settings:
     parts of the text; without it, as in older model files, the end of the text is held out. `clip` bounds the
     gradient's norm, `clip_value` each entry of the gradient; 0 is no bound. With `sampled_softmax`, the softmax of a
     training step is over about so many characters instead of the whole vocabulary (see `picks`); 0 is over all.
+
+    An empty `task` trains on a text, to generate or to fill. A run on examples reads at most `seq_length` steps at
+    once, and `head`, `pooling` and `joined` are options of its network (see `Architecture`); empty ones are usual. With
+    `balanced` class weights, each class counts as much as any other, however many examples it has.
     """
 
     cell: str = "lstm"
@@ -56,9 +63,19 @@ class Settings:
     shuffle: bool = False
     patience: int = 8
     seed: int = 0
+    task: str = ""
+    head: str = ""
+    pooling: str = ""
+    joined: bool = False
+    class_weights: str = CLASS_WEIGHTS[0]
 
-    def architecture(self, vocabulary: int) -> Architecture:
-        """Return the architecture for `vocabulary` symbols.
+    @property
+    def reads_examples(self) -> bool:
+        """Whether the run trains on whole examples with labels or numbers, and not on a text."""
+        return bool(self.task) and task_named(self.task).reads_examples
+
+    def architecture(self, vocabulary: int, *, features: int = 0, targets: int = 0) -> Architecture:
+        """Return the architecture for `vocabulary` symbols or so many `features`, and so many `targets` to predict.
 
         Raises CharrnnError if the network cannot exist.
         """
@@ -73,6 +90,12 @@ class Settings:
             bidirectional=self.bidirectional,
             learned_state=self.learned_state,
             embedding=self.embedding,
+            task=self.task,
+            features=features,
+            targets=targets,
+            head=self.head,
+            pooling=self.pooling,
+            joined=self.joined,
         )
 
     @classmethod
@@ -91,11 +114,14 @@ class Settings:
     def stored(self) -> dict[str, Any]:
         """Return the settings for a model file.
 
-        No bound on the gradient is null there.
+        No bound on the gradient is null there, and only a run on examples has the settings for these.
         """
-        return {name: None if name in _NONE_IS_ZERO and not v else v for name, v in asdict(self).items()}
+        stored = {name: None if name in _NONE_IS_ZERO and not v else v for name, v in asdict(self).items()}
+        return {name: v for name, v in stored.items() if name not in _OF_EXAMPLES or self.reads_examples}
 
     def __post_init__(self) -> None:
+        self._check_outputs()
+
         def need(holds: bool, what: str) -> None:
             if not holds:
                 raise CharrnnError(what)
@@ -139,13 +165,23 @@ class Settings:
             0.0 <= self.val_fraction <= 0.9,
             f"the validation fraction must be from 0 to 0.9, not {self.val_fraction:g}",
         )
-        need(self.sampled_softmax >= 0, f"the sampled softmax must be over 0 or more, not {self.sampled_softmax}")
-        need(
-            not self.sampled_softmax or self.gradient == "bptt",
-            "real-time recurrent learning (--gradient rtrl) has no sampled softmax",
-        )
         need(self.patience >= 0, f"the patience must be 0 or more, not {self.patience}")
         need(0 <= self.seed < 2**63, f"the seed must be from 0 to 2^63 − 1, not {self.seed}")
+
+    def _check_outputs(self) -> None:
+        """Raise CharrnnError for what the output cannot be: an unknown task, or one with options of another."""
+        if self.sampled_softmax < 0:
+            raise CharrnnError(f"the sampled softmax must be over 0 or more, not {self.sampled_softmax}")
+        if self.sampled_softmax and self.gradient != "bptt":
+            raise CharrnnError("real-time recurrent learning (--gradient rtrl) has no sampled softmax")
+        if self.task:
+            task_named(self.task)
+        if self.reads_examples and (self.gradient != "bptt" or self.sampled_softmax):
+            raise CharrnnError(f"the task {self.task} has neither real-time learning nor a sampled softmax")
+        if self.class_weights not in CLASS_WEIGHTS:
+            raise CharrnnError(
+                f"unknown class weights {self.class_weights!r:.60}; choose from {', '.join(CLASS_WEIGHTS)}"
+            )
 
 
 def _fits(value: Any, kind: Any) -> bool:

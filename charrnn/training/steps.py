@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.cells.architecture import Architecture
-from charrnn.kernels.arguments import Windows
+from charrnn.kernels.arguments import Batches, Windows
 from charrnn.training.pace import Pace
 from charrnn.training.picks import Draw, Sample
 from charrnn.training.rules import learning_rate
@@ -86,7 +86,7 @@ class Steps(ABC):
         return np.array(keys, np.uint32).astype(np.int32).reshape(steps, layers)
 
     @abstractmethod
-    def windows(self, begin: int, steps: int) -> Windows:
+    def windows(self, begin: int, steps: int) -> Windows | Batches:
         """Return the windows of steps within one epoch.
 
         ids [N, D·T, B], targets [N, T, B], and lengths [N].
@@ -100,7 +100,7 @@ class Steps(ABC):
         """Return how many streams take all steps of each window [N]; by default, all do."""
         return np.full(steps, self.settings.batch_size)
 
-    def draws(self, begin: int, windows: Windows) -> list[Draw]:
+    def draws(self, begin: int, windows: Windows | Batches) -> list[Draw]:
         """Draw the candidates of steps, if the softmax is sampled."""
         if self.sample is None:
             return []

@@ -5,6 +5,7 @@ from typing import Any
 
 from charrnn.errors import CharrnnError
 from charrnn.model.network import Network
+from charrnn.model.target_names import Targets
 from charrnn.model.team import Team
 from charrnn.reading.scoring import score
 from charrnn.text.holding_out import hold_out
@@ -18,6 +19,8 @@ from charrnn.training.text_steps import TextSteps
 
 class TextData:
     """A text as the `Data` of a run: streams to train on, and symbols [M] to validate with."""
+
+    targets: Targets | None = None
 
     def __init__(self, settings: Settings, corpus: Corpus, pace: Pace | None = None) -> None:
         """Divide a text for a run with these settings.
@@ -38,6 +41,7 @@ class TextData:
         seed = settings.seed if settings.shuffle else None
         self.streams = Streams.plan(train, batch, length, boundary, seed=seed)
         self.steps = TextSteps(self.settings, self.architecture, self.pace, self.streams)
+        self.longest = length
         self.blind = blind_loss(self.architecture.vocabulary)
 
     @property

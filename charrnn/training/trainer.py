@@ -44,7 +44,7 @@ class Trainer(Generic[D]):
         self.data, self.team = data, team
         self.settings, self.architecture, self.pace = data.settings, data.architecture, data.pace
         self.steps = data.steps
-        self._learner = Learner.of(self.settings, self.architecture, team)
+        self._learner = Learner.of(self.settings, self.architecture, team, data.longest)
         self._initial, self._begun = initial, False
         self.best = Parameters(self.architecture)
         self.history: list[dict[str, Any]] = []
@@ -131,6 +131,7 @@ class Trainer(Generic[D]):
             training=self.settings.stored() | ({"legs": self.legs} if self.legs else {}),
             history=list(self.history),
             corpus=self.data.record(),
+            targets=self.data.targets,
             resume=self.learner.snapshot(asdict(self.state), last),
         )
 

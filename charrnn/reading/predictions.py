@@ -1,0 +1,90 @@
+"""What a network predicts of examples: a class, tags, or numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charrnn.errors import CharrnnError
+from charrnn.kernels.arithmetic import exp, log
+from charrnn.model.example_batches import EncodedExamples, batches_of, by_length
+from charrnn.model.example_window import ExampleWindow
+from charrnn.model.network import Network
+from charrnn.model.team import Team
+
+Floats = NDArray[np.float64]
+
+ROWS_AT_ONCE = 64  # examples that are read side by side
+STEPS_AT_ONCE = 1 << 14  # of all of them; this bounds memory
+
+
+def outputs_of(network: Network, examples: EncodedExamples, team: Team) -> NDArray[np.float32]:
+    """Return a network's outputs: [P, K] of each piece, or [steps, K], of each step of all examples.
+
+    They are before the softmax or the logistic function; those of steps that do not predict are NaN. Raises
+    CharrnnError if an output is not finite.
+    """
+    a, pieces = network.architecture, examples.pieces
+    each = a.pooling == "each"
+    steps = int((pieces.starts + pieces.lengths).max(initial=0))
+    found = np.full((steps if each else pieces.count, a.targets), np.nan, np.float32)
+    groups = by_length(pieces.lengths, ROWS_AT_ONCE, STEPS_AT_ONCE)
+    window: ExampleWindow | None = None
+    for group in groups:  # the longest first
+        if window is None or group.size > window.batch_size:
+            window = ExampleWindow(a, group.size, int(pieces.lengths[group].max()))
+        _forward(network, window, examples, group, team)
+        outputs = window.logits[:, :, : a.targets]
+        if not each:
+            found[group] = outputs[0, : group.size]
+            continue
+        for row, piece in enumerate(group.tolist()):
+            first, last, start = (int(of[piece]) for of in (pieces.first, pieces.last, pieces.starts))
+            found[start + first : start + last] = outputs[first:last, row]
+    if not np.isfinite(found[~np.isnan(found).all(axis=1)]).all():
+        raise CharrnnError("the model's weights are so large that its predictions are not finite")
+    return found
+
+
+def _forward(
+    network: Network, window: ExampleWindow, examples: EncodedExamples, group: NDArray[np.int64], team: Team
+) -> None:
+    """Read a group of pieces, a team's members some rows each."""
+    rows = window.batch_size
+    batches = examples.batches([group], network.architecture, rows, window.seq_length)
+    (batch,) = batches_of(batches)
+
+    def job(worker: int) -> None:
+        first, last = team.share(group.size, worker)
+        if first < last:
+            network.forward_examples(window, batch, first, last)
+
+    team.run(job)
+
+
+def log_probabilities(outputs: NDArray[np.float32]) -> Floats:
+    """Return log softmax(o) [N, K] of outputs [N, K], in float64."""
+    shifted = outputs.astype(np.float64)
+    shifted -= shifted.max(axis=1, keepdims=True)
+    return np.asarray(shifted - log(exp(shifted).sum(axis=1, keepdims=True)))
+
+
+def losses_of(outputs: NDArray[np.float32], targets: NDArray[np.generic], head: str) -> Floats:
+    """Return the loss [N] of each row of outputs [N, K], as `kernels.heads` defines it for a head.
+
+    Targets are classes [N] or values [N, K].
+    """
+    if head == "softmax":
+        return -log_probabilities(outputs)[np.arange(len(outputs)), targets.astype(np.int64)]
+    o, y = outputs.astype(np.float64), targets.astype(np.float64)
+    if head == "linear":
+        return np.asarray(0.5 * ((o - y) ** 2).sum(axis=1))
+    softplus = np.maximum(o, 0.0) + log(1.0 + exp(-np.abs(o)))
+    return np.asarray((softplus - y * o).sum(axis=1))
+
+
+def probabilities(outputs: NDArray[np.float32], head: str) -> Floats:
+    """Return the probabilities [N, K] that outputs [N, K] of a softmax or a logistic head stand for."""
+    if head == "softmax":
+        return np.asarray(exp(log_probabilities(outputs)))
+    return np.asarray(1.0 / (1.0 + exp(-outputs.astype(np.float64))))

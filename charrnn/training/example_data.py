@@ -1,0 +1,133 @@
+"""Examples with labels or numbers to train on, and those that validate."""
+
+import hashlib
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from charrnn.cells.architecture import Architecture
+from charrnn.errors import CharrnnError
+from charrnn.examples.dataset import Examples
+from charrnn.examples.dividing import divide
+from charrnn.examples.scaling import Scaling
+from charrnn.kernels.arithmetic import log
+from charrnn.model.example_batches import EncodedExamples, Pieces
+from charrnn.model.network import Network
+from charrnn.model.parameters import Array
+from charrnn.model.target_names import Targets
+from charrnn.model.team import Team
+from charrnn.reading.example_encoding import encoded, pieces_of
+from charrnn.reading.predictions import losses_of, outputs_of
+from charrnn.text.vocabulary import Vocabulary
+from charrnn.training.example_steps import ExampleSteps
+from charrnn.training.pace import DEFAULT_PACE, Pace
+from charrnn.training.settings import Settings
+
+
+class ExampleData:
+    """Examples as the `Data` of a run: those to train on, and those that validate."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        examples: Examples,
+        vocabulary: Vocabulary,
+        pace: Pace | None = None,
+        *,
+        validation: Examples | None = None,
+    ) -> None:
+        """Divide examples for a run with these settings; a given ``validation`` part leaves them whole.
+
+        Raises CharrnnError for settings that do not fit the examples.
+        """
+        if examples.series and settings.bidirectional:
+            raise CharrnnError("a series is predicted from what is before it; leave out --bidirectional")
+        self.asked, self.pace, self.vocabulary, self.examples = settings, pace or DEFAULT_PACE, vocabulary, examples
+        if validation is None:
+            train, validation = divide(examples, settings.val_fraction, settings.seed)
+        else:
+            train = examples
+        self.validated = validation
+        self.settings = replace(settings, pooling="each") if examples.per_step else settings
+        self.targets = targets_of(train, self.settings)
+        self.architecture = self.settings.architecture(
+            len(vocabulary), features=examples.inputs, targets=len(self.targets.labels) or train.targets.shape[1]
+        )
+        pieces = pieces_of(train, self.architecture, settings.seq_length)
+        self.settings = replace(self.settings, batch_size=min(settings.batch_size, pieces.count))
+        weights = balanced(train) if settings.class_weights == "balanced" else None
+        self.train = encoded(train, vocabulary, self.targets, pieces, class_weights=weights)
+        held = pieces_of(validation, self.architecture, settings.seq_length)
+        self.validation = encoded(validation, vocabulary, self.targets, held, class_weights=weights)
+        steps = self.settings, self.architecture, self.pace
+        self.steps = ExampleSteps(*steps, self.train, series=examples.series)
+        self.longest = self.steps.longest
+        self.blind = blind_loss(self.architecture)
+
+    def steps_per_epoch(self, settings: Settings) -> int:
+        """Return how many steps an epoch has with the batch size of other settings."""
+        count = self.train.pieces.count + self.examples.series
+        return -(-count // min(settings.batch_size, self.train.pieces.count))
+
+    def validate(self, network: Network, team: Team) -> float | None:
+        """Return the mean loss on the examples that validate, or None if there are none."""
+        return self._loss(network, self.validation, team) if self.validation.pieces.count else None
+
+    def trial(self, network: Network, team: Team) -> float:
+        """Return the mean loss on the first examples to train on."""
+        pieces = self.train.pieces
+        count = max(1, int(np.searchsorted(np.cumsum(pieces.lengths), self.pace.trial_length)))
+        some = Pieces(pieces.starts[:count], pieces.lengths[:count], pieces.first[:count], pieces.last[:count])
+        return self._loss(network, replace(self.train, pieces=some), team)
+
+    def _loss(self, network: Network, examples: EncodedExamples, team: Team) -> float:
+        """Return the mean loss of all predictions, with the weights of their classes."""
+        outputs, targets = outputs_of(network, examples, team), examples.targets
+        targets = targets[: len(outputs)]
+        known = ~np.isnan(outputs[:, 0]) & (targets >= 0 if targets.ndim == 1 else np.isfinite(targets).all(axis=1))
+        losses = losses_of(outputs[known], targets[known], network.architecture.head)
+        weights = np.ones(losses.size) if examples.weights is None else examples.weights[targets[known]]
+        return float((losses * weights).sum() / weights.sum())
+
+    def record(self) -> dict[str, Any]:
+        """Return what a model file says about the examples and those that validate."""
+        held = self.validated
+        digest = hashlib.sha256(np.ascontiguousarray(held.targets).tobytes())
+        for part in held.texts or ():
+            digest.update(part.encode() + b"\0")
+        if held.numbers is not None:
+            digest.update(held.numbers.tobytes())
+        source = "its end" if held.series else f"{held.count:,} examples"
+        held_out = {"examples": held.count, "source": source, "digest": digest.hexdigest()}
+        return {**self.examples.record, "held_out": held_out}
+
+
+def targets_of(train: Examples, settings: Settings) -> Targets:
+    """Return the names and scales of what is predicted, as the examples to train on determine them.
+
+    Numbers to predict are standardized, unless the head is logistic. Numbers to read are standardized, except by a
+    network with labels if they are from 0 to 1, such as the pixels of an image.
+    """
+    read, values = train.numbers, train.values
+    inputs = None if read is None else Scaling.of(read)
+    if read is not None and values is None and read.min() >= 0.0 and read.max() <= 1.0:
+        inputs = None
+    predicted = None if values is None or settings.head == "logistic" else Scaling.of(values)
+    ahead = train.record.get("ahead", 1) if train.series else 1
+    return Targets(train.labels, train.names, inputs, predicted, train.series, ahead)
+
+
+def balanced(train: Examples) -> Array | None:
+    """Return a weight for each class [K], inversely proportional to its number of examples; the mean weight is 1."""
+    if train.classes is None:
+        return None
+    counts = np.bincount(train.classes, minlength=len(train.labels))
+    return (train.classes.size / (len(train.labels) * np.maximum(1, counts))).astype(np.float32)
+
+
+def blind_loss(architecture: Architecture) -> float:
+    """Return the loss of blind guessing: any class, the mean of each number, or one half."""
+    if architecture.head == "softmax":
+        return float(log(max(2, architecture.targets)))
+    return architecture.targets * (0.5 if architecture.head == "linear" else float(log(2.0)))
