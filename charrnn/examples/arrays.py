@@ -79,7 +79,7 @@ def read_arrays(files: InputFiles, request: Request, classes: tuple[str, ...] | 
     (path,) = files.paths
     if request.texts is not None:
         raise CharrnnError(f"--texts names a column of a table; {shown(path)} is an .npz file, whose array x is read")
-    with archive.reading(path, kind=KIND) as reader:
+    with archive.reading(path, kind=KIND, expansion=archive.RATIO) as reader:
         size, sha256 = Path(path).stat().st_size, reader.sha256()
         require_same(shown(path), files.known, size, sha256)
         if request.task == "predict" and "x" in reader and "y" not in reader:

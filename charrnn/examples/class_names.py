@@ -58,9 +58,13 @@ def require_learnable(labels: tuple[str, ...], classes: Classes, where: str, *, 
     if what != "class":
         return
     single = np.flatnonzero(np.bincount(classes, minlength=len(labels)) < LEAST)
+    if single.size > LISTED and 2 * single.size > classes.size:
+        own = f"{single.size:,} of {classes.size:,} examples have a class of their own, such as"
+        order = "in a line, the label comes before the text; of a table, --labels names the column of the labels"
+        raise CharrnnError(f"{where}: {own} {listing([labels[single[0]]])}; {order}")
     if single.size:
         names = [labels[k] for k in single.tolist()]
         these = f"the class {listing(names)} has" if len(names) == 1 else f"each of the classes {listing(names)} has"
-        raise CharrnnError(
-            f"{where}: {these} only one example; at least {LEAST} are needed, one to learn from and one that validates"
-        )
+        needed = f"at least {LEAST} are needed, one to learn from and one that validates"
+        header = "; if it is a header, name its columns with --labels and --texts" if [*single] == [classes[0]] else ""
+        raise CharrnnError(f"{where}: {these} only one example; {needed}{header}")

@@ -56,8 +56,7 @@ def numbers_of(columns: Mapping[str, Sequence[str]], place: Callable[[int], str]
         if numbers is None:
             row = next(row for row, field in enumerate(fields) if as_numbers([field]) is None)
             where = f" in the column {name!r}" if name else ""
-            what = f"{_said(fields[row])}{where}, not a finite number{_point(fields[row])}"
-            raise CharrnnError(f"{place(row)} has {what}")
+            raise CharrnnError(f"{place(row)} has {_said(fields[row], where)}")
         found.append(numbers)
     return np.stack(found, axis=1)
 
@@ -124,15 +123,14 @@ def no_column(where: str, name: str, columns: Sequence[str]) -> str:
     return f"{where} has no column {name!r}; it has {listing(columns)}{meant}"
 
 
-def _said(field: str) -> str:
-    """Return a field for a message."""
-    return repr(field if len(field) <= LONGEST_QUOTED else field[:LONGEST_QUOTED] + "…") if field.strip() else "nothing"
-
-
-def _point(field: str) -> str:
-    """Return what to write instead of a decimal comma."""
+def _said(field: str, where: str) -> str:
+    """Describe a field that is not a number, and what to write instead of a decimal comma."""
+    if not field.strip():
+        return f"no number{where}"
+    shown = repr(field if len(field) <= LONGEST_QUOTED else field[:LONGEST_QUOTED] + "…")
     pointed = field.strip().replace(",", ".")
-    return f"; write {pointed}" if pointed.count(".") == 1 and as_numbers([pointed]) is not None else ""
+    instead = f"; write {pointed}" if pointed.count(".") == 1 and as_numbers([pointed]) is not None else ""
+    return f"{shown}{where}, not a finite number{instead}"
 
 
 def _delimiter(file: FileText, wanted: Sequence[str]) -> str:

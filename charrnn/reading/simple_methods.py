@@ -12,7 +12,7 @@ from charrnn.kernels.arithmetic import exp, log
 
 ORDERS = (1, 2, 3, 4)  # characters of the n-grams of naive Bayes
 SMOOTHING = 0.1  # added to each count of an n-gram: the best of 1, 0.3, 0.1, 0.03 and 0.01 on surnames
-MOST_CHARACTERS = 5_000_000  # to train on, so that it takes seconds
+MOST_CHARACTERS = 2_000_000  # to train on, so that it takes seconds
 MOST_CELLS = 20_000_000  # n-grams times classes; the most frequent n-grams are kept
 BLOCK = 1_000_000  # characters that are classified at a time
 LAGS = 32  # steps that the linear model sees at most

@@ -29,7 +29,7 @@ MAXIMUM_BYTES = 8 << 30  # of all arrays in a file together
 
 _DIRECTORY = 1 << 20  # largest zip directory, in bytes; ours has about 100 bytes for each array
 _HEADER = 1 << 12  # longest header of an array, in bytes; ours has 118
-_RATIO = 1032  # the largest factor by which DEFLATE data can expand
+RATIO = 1032  # the largest factor by which DEFLATE data can expand
 _EXPANSION = 16  # the arrays can have this many times the size of the file; weights hardly compress, but zeros do
 _ALLOWANCE = 64 << 20  # bytes that the arrays can have in addition: a small network of zeros is not a zip bomb
 _WIDE = 0xFFFFFFFF  # in place of a size: the size has 64 bits and is in another field
@@ -82,7 +82,7 @@ class Reader:
     the size of the file. The constructor decompresses nothing.
     """
 
-    def __init__(self, file: BinaryIO, size: int, most: int = MAXIMUM_BYTES) -> None:
+    def __init__(self, file: BinaryIO, size: int, most: int = MAXIMUM_BYTES, expansion: int = _EXPANSION) -> None:
         with _doubting("its list of entries"):
             self._zipped = zipfile.ZipFile(file)
         self._file = file
@@ -101,7 +101,7 @@ class Reader:
             if info.compress_type == zipfile.ZIP_STORED:
                 possible = info.file_size == info.compress_size
             elif info.compress_type == zipfile.ZIP_DEFLATED:
-                possible = info.file_size <= _RATIO * info.compress_size
+                possible = info.file_size <= RATIO * info.compress_size
             else:
                 raise UnfitError(f"is not a charrnn model: {what} has an unsupported compression method")
             if not possible or info.compress_size > size:
@@ -116,8 +116,8 @@ class Reader:
             _check_ending(file, size, len(self._entries), end)
         if total > most:
             raise UnfitError(f"is too large: its arrays claim more than {most >> 30} GiB")
-        if total > _EXPANSION * size + _ALLOWANCE:
-            raise UnfitError(f"is too large: its arrays claim more than {_EXPANSION} times the size of the file")
+        if total > expansion * size + _ALLOWANCE:
+            raise UnfitError(f"is too large: its arrays claim more than {expansion} times the size of the file")
 
     def __contains__(self, name: str) -> bool:
         return name in self._entries
@@ -163,7 +163,8 @@ class Reader:
             dtype, fortran, axes = found.groups() if found else ("a record", "False", "")
             if not _PLAIN.fullmatch(dtype):
                 kind = "Python objects" if dtype == "|O" else f"values of the type {dtype}"
-                raise UnfitError(f"is not {MODEL}: its entry {name!r} has {kind}, not numbers or strings")
+                instead = "; before saving it, use .astype(str) or .astype(float)" if dtype == "|O" else ""
+                raise UnfitError(f"is not {MODEL}: its entry {name!r} has {kind}, not numbers or strings{instead}")
             shape = tuple(int(axis) for axis in axes.replace(",", " ").split())
             size = math.prod(shape) * np.dtype(dtype).itemsize
             if size != self._entries[name].file_size - len(npy.MAGIC_PREFIX) - 2 - width - length:
@@ -216,11 +217,13 @@ class Reader:
 
 
 @contextmanager
-def reading(path: str | Path, most: int = MAXIMUM_BYTES, kind: str = MODEL) -> Iterator[Reader]:
+def reading(
+    path: str | Path, most: int = MAXIMUM_BYTES, kind: str = MODEL, expansion: int = _EXPANSION
+) -> Iterator[Reader]:
     """Open a ``.npz`` file of some kind for reading.
 
-    Its arrays can have at most ``most`` bytes together. Raises CharrnnError with the name of the file, also for an
-    UnfitError that the block raises.
+    Its arrays can have at most ``most`` bytes together, and about ``expansion`` times the size of the file.
+    Raises CharrnnError with the name of the file, also for an UnfitError that the block raises.
     """
     name = shown(path)
     try:
@@ -230,7 +233,7 @@ def reading(path: str | Path, most: int = MAXIMUM_BYTES, kind: str = MODEL) -> I
         with _Bounded(io.FileIO(path)) as file:
             if file.read(4) != _MAGIC:
                 raise UnfitError("is not a charrnn model: it is not an .npz file")
-            yield Reader(file, found.st_size, most)
+            yield Reader(file, found.st_size, most, expansion)
     except FileNotFoundError:
         raise CharrnnError(f"{name} does not exist") from None
     except OSError as fault:

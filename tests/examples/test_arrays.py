@@ -178,7 +178,7 @@ def test_python_objects_are_never_read(file):
     ragged = np.array([[1, 2], [3]], object)
     np.savez(file, x=ragged, y=Y[:2])
     words = failure(read_examples, [str(file)], task="classify")
-    assert "its entry 'x' has Python objects, not numbers or strings" in words
+    assert "its entry 'x' has Python objects, not numbers or strings; before saving it, use .astype" in words
 
 
 def test_other_files_are_refused(file, tmp_path):
@@ -190,3 +190,11 @@ def test_other_files_are_refused(file, tmp_path):
     assert "has to be read by itself" in failure(read_examples, [str(file), str(cut)], task="classify")
     assert "leave out --labels" in failure(read_examples, [str(file)], task="classify", labels="a")
     assert "--texts names a column" in failure(read_examples, [str(file)], task="classify", texts="a")
+
+
+def test_arrays_that_compress_well_are_read(file):
+    """One-hot vectors take a hundredth of their size in a file; a model file may not expand like that."""
+    x = np.zeros((6, 1500, 2000), np.float32)
+    x[:, :, 7] = 1
+    assert read(file, x=x, y=Y).numbers.shape == (9000, 2000)
+    assert file.stat().st_size < x.nbytes / 100

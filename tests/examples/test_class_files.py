@@ -190,3 +190,18 @@ def test_numbers_as_labels_are_in_order_of_their_values(tmp_path):
     examples, _ = classified(path)
     assert examples.labels == ("9", "10")
     assert examples.classes.dtype == np.int32
+
+
+def test_a_label_behind_its_text_is_noticed(tmp_path):
+    """As is a header above lines with labels."""
+    path = tmp_path / "reviews.tsv"
+    path.write_text(
+        "".join(f"Review {k}, which is long enough to be cut off in a message.\t{k % 2}\n" for k in range(20))
+    )
+    said = failure(classified, path)
+    assert "20 of 20 examples have a class of their own, such as Review 0, which is long enough to be cut" in said
+    assert "in a line, the label comes before the text" in said
+    path.write_text("label\ttext\npos\tGood!\nneg\tBad.\npos\tFine.\nneg\tNo.\n")
+    said = failure(classified, path)
+    assert "the class label has only one example" in said
+    assert said.endswith("if it is a header, name its columns with --labels and --texts")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from charrnn.examples.dataset import Examples
-from charrnn.examples.dividing import divide
+from charrnn.examples.dividing import default_share, divide
 from charrnn.examples.number_series import series_of
 
 
@@ -88,3 +88,20 @@ def test_the_end_of_a_series_validates(ahead):
     assert np.isnan(train.values[-ahead:]).all()
     assert not np.isnan(train.values[:-ahead]).any()
     assert held_out.values[0].tolist() == column[-size + 1 : 40 - size + 1 + ahead].tolist()
+
+
+def test_enough_long_examples_validate():
+    """A tenth; of many steps, as many as of a text, but no fewer than a thousand examples."""
+    share = {}
+    for count, length in ((100, 10), (5_000, 1_000), (200_000, 1_000), (1_000_000, 10), (20, 100_000)):
+        lengths = np.full(count, length)
+        numbers = np.broadcast_to(np.zeros((1, 1), np.float32), (count * length, 1))
+        whole = Examples(lengths=lengths, numbers=numbers, values=np.zeros((count, 1), np.float32))
+        share[count, length] = default_share(whole)
+    assert share == {
+        (100, 10): 0.1,
+        (5_000, 1_000): 0.1,
+        (200_000, 1_000): 0.005,
+        (1_000_000, 10): 0.02,
+        (20, 100_000): 0.1,
+    }
