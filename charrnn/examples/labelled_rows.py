@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from charrnn.errors import CharrnnError
-from charrnn.examples.columns import as_numbers, numbers_of, read_table
+from charrnn.examples.columns import as_numbers, names_of, numbers_of, read_table
 from charrnn.examples.dataset import Floats
 from charrnn.examples.input_files import FileText, InputFiles, Request
 
@@ -57,7 +57,7 @@ def read_columns(files: InputFiles, request: Request) -> Rows:
     assert request.labels is not None
     rows = Rows()
     for file in files.texts():
-        table = read_table(file, [request.texts, request.labels, *request.labels.split(",")], files.say)
+        table = read_table(file, [request.texts, request.labels, *names_of(request.labels)], files.say)
         names = table.named(request.labels)
         if list(rows.fields) not in ([], names):
             raise CharrnnError(f"{file.name} has other columns than the file before it")

@@ -113,6 +113,7 @@ OPTIONS = {"labels": "label", "texts": "text"}
         ("label,text\n", OPTIONS, "{path} has a header, but no rows below it"),
         ("label,text\na,\n", OPTIONS, "there is no text in {path}"),
         ("\n", OPTIONS, "there is no text in {path}"),
+        ("b,text,b\n1,x,2\n", {"labels": "a, b", "texts": "text"}, "{path} has more than one column 'b'; rename one"),
         ("label,text,text\na,b,c\n", OPTIONS, "{path} has more than one column 'text'; rename one"),
         ("1,2\n3,4\n", OPTIONS, "{path} has no header; put the names of its columns in the first line"),
         ("label,text\na,b\nc,d\n", {"labels": "label"}, "--labels needs --texts"),

@@ -16,7 +16,7 @@ from charrnn.examples.input_files import Request, check_record
 from charrnn.examples.readers import read, read_examples
 from charrnn.storage.archive import UnfitError
 from charrnn.text.encoded_corpus import AnotherTextError
-from charrnn.text.sources import Known, files_read
+from charrnn.text.sources import Known, files_read, written
 from tests.helpers.encodings import TEXTS
 
 GERMAN, POLISH = TEXTS["German"][1], TEXTS["Polish"][1]
@@ -99,6 +99,19 @@ def test_a_file_that_has_changed_is_found(inputs, name):
             path.write_bytes(changed)
         with pytest.raises(AnotherTextError, match=r"is not the expected text: its (size|SHA-256) differs"):
             read(inputs[name], known=known_of(record), say=lambda said: None)
+
+
+def test_what_a_run_writes_beside_its_examples_is_not_read(inputs):
+    """A model in the folder of the classes is no class, now or when the run is resumed."""
+    folder = Path(inputs["folder"].paths[0])
+    first = read(inputs["folder"], known=Known(outputs=(str(folder / "model.npz"),)), say=lambda said: None)
+    (folder / "model.npz").write_text("not a model\n")
+    record = json.loads(json.dumps(first.record))
+    assert record["outputs"] == {str(folder): ["model.npz"]}
+    again = read(
+        inputs["folder"], known=known_of(record, outputs=written(record, [str(folder)])), say=lambda said: None
+    )
+    assert same(first, again)
 
 
 @pytest.mark.parametrize(
