@@ -224,7 +224,7 @@ class Head(NamedTuple):
 class Picked(NamedTuple):
     """The symbols of N windows whose rows of large matrices are read and updated."""
 
-    read: Integers  # [N, ·]: the symbols that a window reads, in order; [N, 0] without an embedding
+    read: Integers  # [N, ·]: the symbols that a window reads, in order
     reads: NDArray[np.int64]  # [N]: how many they are
     places: Integers  # [N, D·T, B]: the window's `ids`, as places among them
     drawn: Integers  # [N, ·]: the symbols that a window's softmax is over, in order; [N, 0]: over all
@@ -235,13 +235,14 @@ class Picked(NamedTuple):
 
 
 class Rooms(NamedTuple):
-    """The moments of E and V, and room for the rows of them that a step picks; empty if each step updates all."""
+    """The moments of U, E and V, and room for the rows of them that a step picks; empty if each step updates all."""
 
+    squares_U: Floats  # [D, N, G]: the last moment of the first layers' U; empty with an embedding
     squares_E: Floats  # [N, M]: the last moment of E
     squares_V: Floats  # [D, V, I]
     E: Floats  # [·, M]: the rows that were read
     dE: Floats  # [·, M]: their gradient
-    U: Floats  # [·]: the rows of E U that were read
+    U: Floats  # [·]: the rows of U, or of E U, that were read
     dU: Floats  # [·]
     V: Floats  # [·]: the rows of V that were drawn
     dV: Floats  # [·]
@@ -365,7 +366,7 @@ BATCH = _type(
     *(INTEGER, NUMBER, DROPOUT),
 )
 HEAD = _type(Head, INTEGER, INTEGER, INTEGER, *(FLOATS[n] for n in (4, 4, 4, 4, 4, 4)))
-ROOMS = _type(Rooms, *(FLOATS[n] for n in (2, 3, 2, 2, 1, 1, 1, 1, 1, 1, 2, 3)))
+ROOMS = _type(Rooms, *(FLOATS[n] for n in (3, 2, 3, 2, 2, 1, 1, 1, 1, 1, 1, 2, 3)))
 ROWS = _type(Rows, FLOATS[2], FLOATS[2], INTEGERS[1], FLOATS[2])
 OPTIMIZER_ARGUMENTS = _type(
     OptimizerArguments,

@@ -13,11 +13,10 @@ from charrnn.kernels.training_loop import begin_step, carry_on, step_of
 def picking_step(windows, plan, picked, k):
     """Return the input of step k: with the places of what it reads among those rows, and with its sample."""
     step, none = step_of(windows, plan, k), plan.sample
-    ids = picked.places[k] if picked.read.shape[1] else step.ids
     others = picked.others[k][: picked.misses[k]]
     go_back = none.go_back if others.size else 0
     sample = Sample(none.loss, go_back, picked.offsets[k], others, none.V, none.c, none.own)
-    return Step(ids, step.targets, step.length, step.scale, step.dropout, step.fresh, sample)
+    return Step(picked.places[k], step.targets, step.length, step.scale, step.dropout, step.fresh, sample)
 
 
 @jit

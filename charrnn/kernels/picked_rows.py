@@ -1,8 +1,9 @@
-"""Large matrices of which a step takes few rows: the embedding E, and V if the softmax is over a sample of the symbols.
+"""Large matrices of which a step takes few rows: the first U or the embedding E, and V if the softmax is over a sample.
 
-An embedding feeds x_t E U to the first layer. So a network reads symbols as if its first U were E U, which is computed
-for those symbols only that a window has. The sample's rows of V are copied to a small matrix, and the step goes on as
-with a small vocabulary. What it learns goes back to E and V by `update.step`, which touches no other rows.
+The rows of U that a window reads, and those of V that are in its sample, are copied to small matrices, and the step
+goes on as with a small vocabulary. An embedding feeds x_t E U to the first layer. So a network reads symbols as if its
+first U were E U, which is computed for those symbols only that a window has. What a step learns goes back to U, E and V
+by `picked_update.step`, which touches no other rows.
 """
 
 from charrnn.kernels.arguments import Back, Buffers, Net, Packed, Rows, Weights
@@ -32,15 +33,14 @@ def narrowed(net, back, buffers, rooms, picked, k):
     """Return the network of step k: its first U and its V, and their gradients, have only the rows that it picks."""
     weights, gradient, logits, symbols = net.weights, back.gradient, buffers.logits, net.symbols
     packed, transposed = net.packed, back.transposed
-    if picked.read.shape[1]:
-        stacks, _, fed = weights.first_U.shape
-        rows = max(1, picked.reads[k])  # a gap, whose input does not matter, is read as the first
-        size = stacks * rows * fed
-        U, dU = rooms.U[:size].reshape(stacks, rows, fed), rooms.dU[:size].reshape(stacks, rows, fed)
-        weights = with_other(weights, U, weights.V, weights.c, weights.E)
-        gradient = with_other(gradient, dU, gradient.V, gradient.c, rooms.dE)
+    stacks, _, fed = weights.first_U.shape
+    rows = max(1, picked.reads[k])  # a gap, whose input does not matter, is read as the first
+    size = stacks * rows * fed
+    U, dU = rooms.U[:size].reshape(stacks, rows, fed), rooms.dU[:size].reshape(stacks, rows, fed)
+    weights = with_other(weights, U, weights.V, weights.c, weights.E)
+    gradient = with_other(gradient, dU, gradient.V, gradient.c, rooms.dE)
     if picked.drawn.shape[1]:
-        stacks, _, inner = weights.V.shape
+        inner = weights.V.shape[2]
         steps, batch, _ = logits.shape
         symbols = picked.draws[k]
         width = (symbols + LANES - 1) // LANES * LANES
@@ -84,21 +84,31 @@ def embed_all(table, weights, packed):
 
 
 @jit
+def gather_read(own, whole, back, rooms, read, member):
+    """Fill a step's first U with rows of U, or of E U, for the symbols that it has `read`; clear its gradient."""
+    U, dU, first_U, E = own.weights.first_U, back.gradient.first_U, whole.weights.first_U, whole.weights.E
+    first, last = share_of(read.size, member)
+    for r in range(first, last):
+        for j in range(0, E.shape[1], LANES):
+            store(rooms.E, (r, j), load(E, (read[r], j)))
+    if E.size:
+        wait(member)  # until the new U is packed
+    for stack in range(U.shape[0]):
+        if E.size:
+            embed(U[stack], rooms.E, whole.packed.first_U[stack], first, last)
+        for r in range(first, last):
+            for j in range(0, dU.shape[2], LANES):
+                if not E.size:
+                    store(U, (stack, r, j), load(first_U, (stack, read[r], j)))
+                store(dU, (stack, r, j), 0.0)
+
+
+@jit
 def gather(own, whole, back, rooms, picked, k, member):
     """Fill the matrices of a step's `own` network from the `whole` one, and pack its V; each member does its share."""
     read, drawn = picked.read[k][: picked.reads[k]], picked.drawn[k][: picked.draws[k]]
     if read.size:
-        first, last = share_of(read.size, member)
-        for r in range(first, last):
-            for j in range(0, rooms.E.shape[1], LANES):
-                store(rooms.E, (r, j), load(whole.weights.E, (read[r], j)))
-        wait(member)  # until the new U is packed
-        U, dU = own.weights.first_U, back.gradient.first_U
-        for stack in range(U.shape[0]):
-            embed(U[stack], rooms.E, whole.packed.first_U[stack], first, last)
-            for r in range(first, last):
-                for j in range(0, dU.shape[2], LANES):
-                    store(dU, (stack, r, j), 0.0)
+        gather_read(own, whole, back, rooms, read, member)
     if drawn.size:
         V, c = own.weights.V, own.weights.c
         first, last = share_of(drawn.size, member)
@@ -118,7 +128,7 @@ def give_back(own, whole, rooms, picked, k, member, scratch):
     """Carry the gradient of E U back to E and U, and that of the sample's c to all; each member does its share."""
     drawn, rows = picked.drawn[k][: picked.draws[k]], picked.reads[k]
     d_first_U, dU, dE = whole.gradient.first_U, own.gradient.first_U, rooms.dE
-    for stack in range(dU.shape[0] if rows else 0):
+    for stack in range(dU.shape[0] if rows * dE.size else 0):
         first, last = share(dU.shape[2], member)
         multiply_transposed_add(d_first_U[stack], rooms.E, 0, 0, dU[stack], 0, rows, first, last, scratch)
         first, last = share_of(rows, member)
@@ -132,12 +142,17 @@ def give_back(own, whole, rooms, picked, k, member, scratch):
 
 @jit
 def rows_of_step(net, back, rooms, picked, k):
-    """Return the rows of E and of the stacks' V that step k has picked; `back` is that of the step."""
+    """Return the rows of U, E and V of all stacks that step k has picked; `back` is that of the step."""
+    U, dU, squares_U, read = net.weights.first_U, back.gradient.first_U, rooms.squares_U, picked.read[k]
     V, dV, d_others, squares = net.weights.V, back.gradient.V, rooms.d_others, rooms.squares_V
     drawn, others = picked.drawn[k][: picked.draws[k]], picked.others[k][: picked.misses[k]]
     right = V.shape[0] - 1  # a left-to-right network has no other stack: then what is picked of it is nothing
+    embedded = picked.reads[k] if net.weights.E.size else 0
+    reads = picked.reads[k] - embedded
     return (
-        Rows(net.weights.E, rooms.squares_E, picked.read[k][: picked.reads[k]], rooms.dE),
+        Rows(net.weights.E, rooms.squares_E, read[:embedded], rooms.dE),
+        Rows(U[0], squares_U[0], read[:reads], dU[0]),
+        Rows(U[right], squares_U[right], read[: right * reads], dU[right]),
         Rows(V[0], squares[0], drawn, dV[0]),
         Rows(V[0], squares[0], others, d_others[0]),
         Rows(V[right], squares[right], drawn[: right * drawn.size], dV[right]),

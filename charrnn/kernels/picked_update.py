@@ -85,8 +85,9 @@ def renew(optimizer, rooms, count, member):
     """Before every RENEWAL-th update, let all rows of v decay for the last ones; each member does its share."""
     if optimizer.decay == 0.0 or count % RENEWAL:
         return
-    decayed, squares_V = power(optimizer.decay, RENEWAL), rooms.squares_V
-    for squares in (rooms.squares_E, squares_V.reshape(-1, squares_V.shape[2])):
+    decayed, squares_U, squares_V = power(optimizer.decay, RENEWAL), rooms.squares_U, rooms.squares_V
+    flat_U, flat_V = squares_U.reshape(-1, squares_U.shape[2]), squares_V.reshape(-1, squares_V.shape[2])
+    for squares in (flat_U, rooms.squares_E, flat_V):
         first, last = share_of(squares.shape[0], member)
         for row in range(first, last):
             for j in range(0, squares.shape[1], LANES):

@@ -47,10 +47,15 @@ class Network:
     When a team trains it, each member takes its rows of the batch, then its columns of the weights.
     """
 
-    def __init__(self, architecture: Architecture, parameters: Mapping[str, Array] | None = None) -> None:
-        """Make a network with given parameters; without them, all are zero, and take no memory yet."""
+    def __init__(
+        self, architecture: Architecture, parameters: Mapping[str, Array] | None = None, *, picking: bool = False
+    ) -> None:
+        """Make a network with given parameters; without them, all are zero, and take no memory yet.
+
+        If `picking`, training steps can pick rows of all large matrices.
+        """
         self.architecture = architecture
-        self.weights = Parameters(architecture)
+        self.weights = Parameters(architecture, picking=picking)
         self.kernels: Any = importlib.import_module(f"charrnn.kernels.{architecture.row.family}")
         self.flags = sum(self.kernels.FLAGS[flag] for flag in architecture.flags)
         self._packed = self._room(full=True)
@@ -109,7 +114,7 @@ class Network:
         """Allocate what the backward pass needs; return the gradient.
 
         It is for a team of `workers`. With an `Influence`, `train` learns in real time; if `picking`, it picks rows of
-        an embedding and of V.
+        large matrices.
         """
         # Imported here, as a network that only reads does not need these modules.
         self._backward: Any = importlib.import_module("charrnn.kernels.backward_pass")
@@ -130,7 +135,7 @@ class Network:
         _, symbols, inner = weights.V.shape  # of which a worker takes some rows, and all columns
         size = max(size, scratch_size(padded(-(-symbols // workers)), inner))
         self._scratch = [aligned(size) for _ in range(workers)]
-        self.gradient = Parameters(self.architecture)
+        self.gradient = self.weights.alike()
         self._transposed = self._room(full=True)
         self._is_packed = False
         return self.gradient

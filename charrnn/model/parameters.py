@@ -34,12 +34,13 @@ class Parameters:
 
     ``blocks`` are the padded views that kernels read, and ``begins`` the places where they begin. ``named`` maps the
     names of ``Architecture.parameter_shapes()`` to views without the padding. The padding is zero and stays zero:
-    nothing flows into it, so its gradient is zero too.
+    nothing flows into it, so its gradient is zero too. At the end is what steps can pick rows of: V and E, and if
+    `picking` without an embedding, the first layers' U.
     """
 
-    def __init__(self, architecture: Architecture, flat: Array | None = None) -> None:
+    def __init__(self, architecture: Architecture, flat: Array | None = None, *, picking: bool = False) -> None:
         """Allocate the flat vector, or use an existing one."""
-        self.architecture = architecture
+        self.architecture, self.picking = architecture, picking
         cell, size, stacks = architecture.row, padded(architecture.hidden), architecture.directions
         inner, predicted = padded(architecture.outputs), padded(architecture.predicted)
         read, embedding = architecture.symbols(stacks - 1), architecture.embedding
@@ -60,6 +61,8 @@ class Parameters:
             "V": (stacks, predicted, inner),
             "E": (read, padded(embedding)) if embedding else (0, 0),
         }
+        if picking and not embedding:
+            shapes["first_U"] = shapes.pop("first_U")  # after V
         places, end = {}, 0
         for name, shape in shapes.items():
             if name in ("V", "E"):  # steps that do not update all of it leave out whole blocks
@@ -106,6 +109,10 @@ class Parameters:
         yield "output.c", views["c"][: architecture.predicted]
         if architecture.embedding:
             yield "embedding.E", views["E"][:, : architecture.embedding]
+
+    def alike(self, flat: Array | None = None) -> "Parameters":
+        """Return parameters in the same places: zeros, or those of an existing flat vector."""
+        return Parameters(self.architecture, flat, picking=self.picking)
 
     def assign(self, values: Mapping[str, Array]) -> None:
         """Copy the values of named arrays."""

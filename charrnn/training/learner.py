@@ -81,9 +81,14 @@ class Learner:
         sampled: bool = False,
         influence: Influence | None = None,
     ) -> None:
-        """Prepare to train a network; if `sampled`, each step's softmax is over a `Draw`."""
+        """Prepare to train a network; if `sampled`, each step's softmax is over a `Draw`.
+
+        Then the network must have been made for `picking`; else this raises ValueError.
+        """
         architecture = network.architecture
         reads_examples = architecture.task_row.reads_examples
+        if sampled and not network.weights.picking:
+            raise ValueError("a sampled softmax needs a network for picking")
         self.network, self.team, self.influence = network, team, influence
         self._sampled, self._picks = sampled, sampled or (architecture.embedding > 0 and not reads_examples)
         self.gradient = network.prepare_training(team.size, influence, picking=self._picks)
@@ -95,7 +100,7 @@ class Learner:
             self.gradient,
             clip=clip,
             clip_value=clip_value,
-            read=self.window.ids.size if self._picks and architecture.embedding else 0,
+            read=self.window.ids.size if self._picks else 0,
             candidates=padded(architecture.vocabulary) if sampled else 0,
             targets=self.window.targets.shape,
         )
@@ -111,7 +116,7 @@ class Learner:
         in_real_time = settings.gradient == "rtrl"
         influence = Influence(architecture, batch, length, team.size) if in_real_time else None
         return cls(
-            Network(architecture),
+            Network(architecture, picking=settings.sampled_softmax > 0),
             team,
             batch,
             length,
@@ -183,7 +188,7 @@ class Learner:
         if isinstance(self.window, ExampleWindow):
             more = (self.window.head,)
         elif self._picks and isinstance(windows, Windows):
-            more = rooms, picked(windows, draws, embedded=self.network.architecture.embedding > 0)
+            more = rooms, picked(windows, draws)
         if draws and isinstance(windows, Windows):
             windows = windows._replace(targets=np.array([draw.targets for draw in draws]))
         done = self.network.train(self.team, self.window, optimizer, windows, plan, more)

@@ -17,8 +17,9 @@ class Optimizer:
     """The moments of one optimizer for one network, and its step.
 
     `clip` bounds the norm of the whole gradient (Pascanu, Mikolov & Bengio 2013), `clip_value` each entry of it; 0 is
-    no bound. A step updates all weights; or of the embedding only the rows of at most `read` symbols, and of the output
-    weights only those of at most `candidates`, in windows of `targets` [T, B]. Raises CharrnnError for an unknown name.
+    no bound. A step updates all weights; or of the embedding, or else of the first layer's U, only the rows of at most
+    `read` symbols, and of the output weights only those of at most `candidates`, in windows of `targets` [T, B]. Raises
+    CharrnnError for an unknown name.
     """
 
     def __init__(
@@ -37,19 +38,20 @@ class Optimizer:
             raise CharrnnError(f"unknown optimizer {name!r}; choose from {', '.join(OPTIMIZERS)}")
         rule = OPTIMIZERS[name]
         flats = aligned(rule.moments, weights.flat.size)
-        self.moments = tuple(Parameters(weights.architecture, flat) for flat in flats)
+        self.moments = tuple(weights.alike(flat) for flat in flats)
         last, stacks, end = self.moments[-1].blocks, len(weights.blocks.V), weights.flat.size
         if read:
             end = weights.begins["E"]
         if candidates:
             end = weights.begins["V"]
-        (_, inner), (_, numbers) = last.V.shape[1:], last.E.shape
-        first_U = read * stacks * last.first_U.shape[2]  # of the rows of E U that are read
+        (_, inner), (_, numbers), fed = last.V.shape[1:], last.E.shape, last.first_U.shape[2]
+        first_U = read * stacks * fed  # of the rows of U, or of E U, that are read
         self.rooms = Rooms(
+            squares_U=last.first_U if read and not numbers else aligned(stacks, 0, fed),
             squares_E=last.E if read else last.E[:0],
             squares_V=last.V if candidates else aligned(stacks, 0, inner),
-            E=aligned(read, numbers),
-            dE=aligned(read, numbers),
+            E=aligned(read if numbers else 0, numbers),
+            dE=aligned(read if numbers else 0, numbers),
             U=aligned(first_U),
             dU=aligned(first_U),
             V=aligned(stacks * candidates * inner),
@@ -59,7 +61,7 @@ class Optimizer:
             own=aligned(*targets) if candidates else aligned(0, 0),
             d_others=aligned(stacks, min(candidates, targets[0] * targets[1]), inner),
         )
-        sums: NDArray[np.float64] = np.zeros(end // BLOCK + read + 2 * stacks * candidates)
+        sums: NDArray[np.float64] = np.zeros(end // BLOCK + stacks * (read + 2 * candidates))
         self.arguments = OptimizerArguments(
             weights=weights.flat,
             gradient=gradient.flat,
@@ -76,20 +78,20 @@ class Optimizer:
 
     def start_over(self) -> None:
         """Clear moments and gradients, whatever they hold."""
-        for values in (self.arguments.gradient, *(moment.flat for moment in self.moments), *self.rooms[2:]):
+        for values in (self.arguments.gradient, *(moment.flat for moment in self.moments), *self.rooms[3:]):
             values[:] = 0.0
 
     def recount(self, before: int, after: int) -> None:
         """Let the moments hold after another number of updates: those of rows that can rest are stored for theirs."""
         decay, k = self.arguments.decay or 1.0, before % RENEWAL - after % RENEWAL
         factor = update.power(decay, max(0, k)) / update.power(decay, max(0, -k))
-        for squares in (self.rooms.squares_E, self.rooms.squares_V):
+        for squares in self.rooms[:3]:
             squares *= np.float32(factor)
 
     @property
     def nbytes(self) -> int:
         """The bytes of moments and buffers."""
-        return sum(moment.flat.nbytes for moment in self.moments) + nbytes_of(self.rooms[2:])
+        return sum(moment.flat.nbytes for moment in self.moments) + nbytes_of(self.rooms[3:])
 
     def update(self, team: Team, worker: int, rate: float, step: int) -> float:
         """Do one worker's share of step `step` (1, 2, …) in a job.

@@ -67,16 +67,16 @@ def chances(counts: NDArray[np.int64], size: int) -> NDArray[np.float64]:
     return result
 
 
-def picked(windows: Windows, draws: Sequence[Draw] = (), *, embedded: bool) -> Picked:
-    """Return what N windows pick: the symbols that they read, if they are `embedded`, and their samples."""
+def picked(windows: Windows, draws: Sequence[Draw] = ()) -> Picked:
+    """Return what N windows pick: the symbols that they read, and their samples."""
     count = windows.lengths.size
-    reads = [np.unique(ids[ids >= 0]) for ids in windows.ids] if embedded else [np.zeros(0, np.int32)] * count
+    reads = [np.unique(ids[ids >= 0]) for ids in windows.ids]
     both = zip(reads, windows.ids, strict=True)
-    places = [np.where(ids < 0, -1, np.searchsorted(read, ids)) for read, ids in both] if embedded else []
+    places = [np.where(ids < 0, -1, np.searchsorted(read, ids)) for read, ids in both]
     return Picked(
-        read=_rows(reads, np.int32, least=int(embedded)),
+        read=_rows(reads, np.int32, count),
         reads=np.array([read.size for read in reads], np.int64),
-        places=np.array(places, np.int32).reshape(len(places), *windows.ids.shape[1:]),
+        places=np.array(places, np.int32).reshape(windows.ids.shape),
         drawn=_rows([draw.drawn for draw in draws], np.int32, count),
         draws=np.array([draw.drawn.size for draw in draws] or [0] * count, np.int64),
         offsets=_rows([draw.offsets for draw in draws], np.float32, count),
@@ -85,10 +85,9 @@ def picked(windows: Windows, draws: Sequence[Draw] = (), *, embedded: bool) -> P
     )
 
 
-def _rows(arrays: Sequence[NDArray[Any]], kind: type, count: int | None = None, *, least: int = 0) -> NDArray[Any]:
-    """Return arrays as the rows of one, filled up with zeros to whole vectors."""
-    width = padded(max([least, *(array.size for array in arrays)]))
-    rows: NDArray[Any] = np.zeros((len(arrays) if count is None else count, width), kind)
+def _rows(arrays: Sequence[NDArray[Any]], kind: type, count: int) -> NDArray[Any]:
+    """Return arrays as the first of `count` rows, filled up with zeros to whole vectors."""
+    rows: NDArray[Any] = np.zeros((count, padded(max([0, *(array.size for array in arrays)]))), kind)
     for row, array in zip(rows, arrays, strict=False):
         row[: array.size] = array
     return rows

@@ -11,7 +11,7 @@ import numpy as np
 from charrnn.errors import CharrnnError
 from charrnn.model.model_file import Checkpoint, require_storable
 from charrnn.model.network import Network
-from charrnn.model.parameters import Array, Parameters
+from charrnn.model.parameters import Array
 from charrnn.model.team import Team
 from charrnn.training import legs
 from charrnn.training.data import Data
@@ -46,7 +46,7 @@ class Trainer(Generic[D]):
         self.steps = data.steps
         self._learner = Learner.of(self.settings, self.architecture, team, data.longest)
         self._initial, self._begun = initial, False
-        self.best = Parameters(self.architecture)
+        self.best = self._learner.network.weights.alike()
         self.history: list[dict[str, Any]] = []
         self.legs: list[dict[str, Any]] = []
         self.state = State(given=initial is not None)

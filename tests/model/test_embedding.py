@@ -1,4 +1,4 @@
-"""Networks that read symbols through an embedding, against their naive twins."""
+"""Networks that read symbols through an embedding, or by rows of U that they pick, against their naive twins."""
 
 from dataclasses import replace
 
@@ -14,6 +14,7 @@ from charrnn.model.network import Network
 from charrnn.model.team import Team
 from charrnn.model.window import Window
 from charrnn.training.learner import Learner
+from charrnn.training.picks import Sample
 from tests import naive
 from tests.helpers.networks import Both, Case, assert_close, assert_last_states, bidirectional, wide
 from tests.rows import NAMES, PLAIN, ROWS, fitted
@@ -25,7 +26,8 @@ def gradients_of(network, window, steps, keys=(), threads=2, carried=None):
     """Return the gradient of every parameter, from a step of plain descent, in which rows move ten times as far."""
     with Team(threads) as team:
         batch, length = window.batch_size, window.seq_length
-        learner = Learner(network, team, batch, length, optimizer="sgd", dropout=window.dropout)
+        sampled = network.weights.picking
+        learner = Learner(network, team, batch, length, optimizer="sgd", dropout=window.dropout, sampled=sampled)
         if carried is not None:
             learner.window.assign_carried(carried)
         before = {name: values.copy() for name, values in network.weights.named.items()}
@@ -34,9 +36,13 @@ def gradients_of(network, window, steps, keys=(), threads=2, carried=None):
         windows = Windows(window.ids[np.newaxis], targets, np.array([steps]))
         fresh = np.full((1, batch), carried is None)
         dropout_keys = np.array([keys], np.int32).reshape(1, -1)
-        learner.advance(windows, np.array([RATE]), fresh=fresh, dropout_keys=dropout_keys)
+        symbols = network.architecture.vocabulary
+        all_symbols = Sample(np.ones(symbols, np.int64), symbols).draw(np.zeros(symbols, np.uint64), targets[0])
+        draws = [all_symbols] if sampled else []
+        learner.advance(windows, np.array([RATE]), fresh=fresh, draws=draws, dropout_keys=dropout_keys)
         masks = learner.window.masks.copy()
-    rates = {name: RATE * (10.0 if name == "embedding.E" else 1.0) for name in before}
+    picked = ("layer0.U", "reverse.layer0.U", "output.V") if sampled else ("embedding.E",)
+    rates = {name: RATE * (10.0 if name.startswith(picked) else 1.0) for name in before}
     after = network.weights.named
     return {name: (values - after[name]) / rates[name] for name, values in before.items()}, masks
 
@@ -52,6 +58,30 @@ def test_every_gradient_equals_the_complex_step_derivative(cell, options, layers
     masks = [mask[:4, :, :size].astype(np.float64) for mask in masks] if dropout else None
     arguments = window.ids[:4], window.targets[:4], case.state, masks
     expected = naive.loss_gradients(cell, case.parameters, *arguments, **case.options)
+    for name, gradient in found.items():
+        assert_close(gradient, expected[name], name)
+
+
+@pytest.mark.parametrize(("cell", "options"), ROWS, ids=NAMES)
+def test_every_gradient_of_a_network_that_picks_rows_equals_the_complex_step_derivative(cell, options):
+    """Without an embedding, too: each weight's gradient is the twin's derivative, that of all gates' U."""
+    case = Case(cell, 4, 3, 2, 2, 4, **fitted(3, options))
+    network = Network(case.architecture, case.network.weights.named, picking=True)
+    found, _ = gradients_of(network, case.window, 4, carried=case.window.carried())
+    expected = naive.loss_gradients(
+        cell, case.parameters, case.window.ids[:4], case.window.targets[:4], case.state, **case.options
+    )
+    for name, gradient in found.items():
+        assert_close(gradient, expected[name], name)
+
+
+@pytest.mark.parametrize(("cell", "layers"), [("lstm", 1), ("gru", 2)])
+def test_every_gradient_of_both_stacks_that_pick_rows_equals_the_complex_step_derivative(cell, layers):
+    """Each stack has its own rows, the right one also that of the gap."""
+    case = Both(cell, layers, 2, 4, hidden=3, vocabulary=3)
+    network = Network(case.network.architecture, case.network.weights.named, picking=True)
+    found, _ = gradients_of(network, case.window, case.steps)
+    expected = naive.fill_gradients(cell, wide(case.network), case.ids, case.seen, case.targets, **case.options)
     for name, gradient in found.items():
         assert_close(gradient, expected[name], name)
 

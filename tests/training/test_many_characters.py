@@ -55,12 +55,14 @@ def test_commands_read_such_a_model(poems, run):
     assert new.parameters["embedding.E"].shape == (len(old.parameters["embedding.E"]) + 3, 64)
 
 
+@pytest.mark.parametrize("embedding", [0, 5])
 @pytest.mark.parametrize("network", [("--cell", "lstm"), ("--cell", "gru", "--bidirectional")])
-def test_a_run_resumes_exactly(poems, network):
-    """Stopped anywhere, it ends on the same file."""
-    options = (*network, "--hidden", 8, "--epochs", 0.5, "--quiet", "--threads", 2)
+def test_a_run_resumes_exactly(poems, network, embedding):
+    """Stopped anywhere, it ends on the same file, on one thread and on two."""
+    options = (*network, "--hidden", 8, "--epochs", 0.5, "--embedding", embedding, "--quiet", "--threads", 2)
     assert enter("train", poems, *options, "-o", "whole.npz") == 0
-    run = charrnn.train(poems, cell=network[1], bidirectional=len(network) > 2, hidden=8, epochs=0.5, threads=1, seed=0)
+    same = {"cell": network[1], "bidirectional": len(network) > 2, "embedding": embedding, "hidden": 8, "epochs": 0.5}
+    run = charrnn.train(poems, **same, threads=1, seed=0)
     next(run)
     run.save("part.npz")
     assert enter("train", "--resume", "part.npz", "--quiet", "-o", "joined.npz", "--threads", 2) == 0

@@ -9,6 +9,7 @@ import pytest
 from charrnn.kernels import picked_update
 from charrnn.kernels.arguments import Rows, Windows
 from charrnn.kernels.llvm.vector import padded
+from charrnn.model.network import Network
 from charrnn.model.parameters import Parameters, aligned
 from charrnn.model.team import Team
 from charrnn.training.learner import Learner
@@ -96,6 +97,11 @@ def windows_and_draws(count, settings, seed=0):
     return windows, [sample.draw(rng.integers(0, 2**64, V, np.uint64), window) for window in targets]
 
 
+def looked_up(settings):
+    """Return how the names of matrices begin of which a symbol reads a row; with both stacks."""
+    return "embedding.E" if settings.embedding else ("layer0.U", "reverse.layer0.U")
+
+
 def twin_steps(settings, parameters, windows, draws, rates):
     """Return a twin's weights and losses after steps from the zero state, all rows of which are updated densely."""
     state = [{name: np.zeros((settings.batch_size, settings.hidden)) for name in naive.states_of(settings.cell)}]
@@ -117,7 +123,7 @@ def twin_steps(settings, parameters, windows, draws, rates):
         _, state, _ = naive.forward(settings.cell, parameters, ids, state)
         gradients = naive.clip_by_norm(gradients, settings.clip)
         for name, g in gradients.items():
-            rests = name == "embedding.E" or (name == "output.V" and draws)
+            rests = name.startswith(looked_up(settings)) or (name == "output.V" and draws)
             parameters[name], memory[name] = twin_update(rule, settings.optimizer, rests)(
                 parameters[name], g, memory[name], rate
             )
@@ -137,10 +143,10 @@ def twin_update(rule, name, rests):
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("cell", ["rnn", "lstm"])
-@pytest.mark.parametrize("sampled", [0, 4])
-def test_steps_equal_the_twins_dense_ones(cell, optimizer, sampled):
+@pytest.mark.parametrize(("embedding", "sampled"), [(5, 0), (5, 4), (0, 4), (0, V)])
+def test_steps_equal_the_twins_dense_ones(cell, optimizer, embedding, sampled):
     """Weights and losses after some steps are the twin's, which updates every row at every step."""
-    settings = replace(SETTINGS, cell=cell, optimizer=optimizer, sampled_softmax=sampled)
+    settings = replace(SETTINGS, cell=cell, optimizer=optimizer, embedding=embedding, sampled_softmax=sampled)
     windows, draws = windows_and_draws(4, settings)
     rates = np.array([0.01, 0.02, 0.02, 0.01])
     with Team(2) as team:
@@ -153,31 +159,37 @@ def test_steps_equal_the_twins_dense_ones(cell, optimizer, sampled):
         for name, values in expected.items():
             np.testing.assert_allclose(found[name], values, rtol=1e-3, atol=2e-5, err_msg=name)
         assert not learner.gradient.flat.any()
+        assert not learner.optimizer.rooms.dU.any() or embedding
         assert not learner.optimizer.rooms.dE.any()
         assert not learner.optimizer.rooms.dV.any()
         assert not learner.optimizer.rooms.d_others.any()
 
 
-def test_rows_that_no_step_picks_do_not_change():
+@pytest.mark.parametrize("embedding", [0, 5])
+def test_rows_that_no_step_picks_do_not_change(embedding):
     """Not a bit of their weights, nor of their moments."""
+    settings = replace(SETTINGS, embedding=embedding)
     with Team(2) as team:
-        learner = learner_of(SETTINGS, team)
-        before = learner.network.weights.flat.copy()
-        windows, draws = windows_and_draws(3, SETTINGS)
+        learner = learner_of(settings, team)
+        old = learner.network.weights.alike(learner.network.weights.flat.copy())
+        windows, draws = windows_and_draws(3, settings)
         learner.advance(windows, np.full(3, 0.01), fresh=np.zeros((3, 2), np.bool_), draws=draws)
-        old = Parameters(learner.network.architecture, before)
         rests = np.setdiff1d(np.arange(V), windows.ids)
         assert rests.size
-        assert (learner.network.weights.named["embedding.E"][rests] == old.named["embedding.E"][rests]).all()
+        for name, values in learner.network.weights.named.items():
+            if name.startswith(looked_up(settings)):
+                assert (values[rests] == old.named[name][rests]).all()
+                assert (values[windows.ids.ravel()] != old.named[name][windows.ids.ravel()]).any()
         rests = np.setdiff1d(np.arange(V), np.concatenate([[*draw.drawn, *draw.others] for draw in draws]))
         assert (learner.network.weights.named["output.V"][:, rests] == old.named["output.V"][:, rests]).all()
 
 
+@pytest.mark.parametrize("embedding", [0, 20])
 @pytest.mark.parametrize("bidirectional", [False, True])
 @pytest.mark.parametrize("threads", [2, 3, 5])
-def test_any_number_of_threads_gives_the_same_bits(threads, bidirectional):
+def test_any_number_of_threads_gives_the_same_bits(threads, bidirectional, embedding):
     """Weights and moments do not depend on who updates which row."""
-    settings = replace(SETTINGS, hidden=33, embedding=20, layers=2, bidirectional=bidirectional, dropout=0.3)
+    settings = replace(SETTINGS, hidden=33, embedding=embedding, layers=2, bidirectional=bidirectional, dropout=0.3)
     found = []
     for count in (1, threads):
         with Team(count) as team:
@@ -193,11 +205,13 @@ def test_any_number_of_threads_gives_the_same_bits(threads, bidirectional):
     assert found[0] == found[1]
 
 
-def test_a_network_predicts_all_symbols_after_sampled_steps():
+@pytest.mark.parametrize("embedding", [0, 5])
+def test_a_network_predicts_all_symbols_after_sampled_steps(embedding):
     """What it reads next is not over the last step's candidates."""
+    settings = replace(SETTINGS, embedding=embedding)
     with Team(1) as team:
-        learner = learner_of(SETTINGS, team)
-        windows, draws = windows_and_draws(2, SETTINGS)
+        learner = learner_of(settings, team)
+        windows, draws = windows_and_draws(2, settings)
         learner.advance(windows, np.full(2, 0.01), fresh=np.zeros((2, 2), np.bool_), draws=draws)
         h = np.random.default_rng(0).standard_normal((3, 6)).astype(np.float32)
         weights = learner.network.weights.named
@@ -226,18 +240,27 @@ def test_rows_at_rest_forget_as_if_they_were_updated(name):
             g[picked, :width] = rng.standard_normal((picked.size, width))
             room[: picked.size] = g[picked]
             rows = Rows(matrix, squares, picked, room)
-            tables = rows, *(Rows(matrix[:0], squares[:0], none, room[:0]),) * 4
+            tables = rows, *(Rows(matrix[:0], squares[:0], none, room[:0]),) * 6
             picked_update.step(arguments, rooms, tables, 0.01, float(count), member)
             twin, memory = step(twin, g, memory, 0.01)
             assert not room[: picked.size].any()
     np.testing.assert_allclose(matrix, twin, rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.parametrize(("name", "bad"), [("layer0.W_i", np.nan), ("output.V", np.inf), ("embedding.E", np.nan)])
-def test_a_gradient_that_is_no_number_changes_no_row(name, bad):
+@pytest.mark.parametrize(
+    ("name", "bad", "embedding"),
+    [
+        ("layer0.W_i", np.nan, 5),
+        ("output.V", np.inf, 5),
+        ("embedding.E", np.nan, 5),
+        ("layer0.U_i", np.nan, 0),
+        ("output.V", np.inf, 0),
+    ],
+)
+def test_a_gradient_that_is_no_number_changes_no_row(name, bad, embedding):
     """The step ends the training, and starting over leaves nothing of it."""
     with Team(2) as team:
-        learner = learner_of(SETTINGS, team)
+        learner = learner_of(replace(SETTINGS, embedding=embedding), team)
         windows, draws = windows_and_draws(2, SETTINGS)
         learner.network.weights.named[name][...] = bad
         before = learner.network.weights.flat.copy()
@@ -246,18 +269,29 @@ def test_a_gradient_that_is_no_number_changes_no_row(name, bad):
         assert learner.network.weights.flat.tobytes() == before.tobytes()
         learner.start_over(np.zeros_like(before))
         rooms = learner.optimizer.rooms
-        for room in (rooms.dE, rooms.dV, rooms.dc, rooms.d_others):
+        for room in (rooms.dU, rooms.dE, rooms.dV, rooms.dc, rooms.d_others):
             assert not room.any()
 
 
+def test_a_sampled_softmax_needs_a_network_whose_rows_can_rest():
+    """In another one, the rows of U would be updated with all the rest."""
+    network = Network(SETTINGS.architecture(V))
+    with Team(1) as team, pytest.raises(ValueError, match="for picking"):
+        Learner(network, team, 2, 3, optimizer="adam", sampled=True)
+
+
 @pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("embedding", [0, 5])
 @pytest.mark.parametrize(("before", "after"), [(3, 3), (10, 5), (5, 300), (256, 511)])
-def test_moments_are_the_same_after_another_number_of_updates(name, before, after):
+def test_moments_are_the_same_after_another_number_of_updates(name, before, after, embedding):
     """A run whose epochs have another number of steps goes on with the moments that it had."""
     with Team(1) as team:
-        learner = learner_of(replace(SETTINGS, optimizer=name), team)
-        squares = learner.optimizer.rooms.squares_V
-        squares[...] = 1.0
+        learner = learner_of(replace(SETTINGS, optimizer=name, embedding=embedding), team)
+        rooms = learner.optimizer.rooms
+        assert bool(rooms.squares_U.size) == (not embedding)
+        for squares in (rooms.squares_U, rooms.squares_E, rooms.squares_V):
+            squares[...] = 1.0
         learner.optimizer.recount(before, after)
         decay = OPTIMIZERS[name].decay or 1.0
-        np.testing.assert_allclose(squares * decay ** (after % 256), decay ** (before % 256), rtol=1e-5)
+        for squares in (rooms.squares_U, rooms.squares_E, rooms.squares_V):
+            np.testing.assert_allclose(squares * decay ** (after % 256), decay ** (before % 256), rtol=1e-5)
