@@ -14,7 +14,8 @@ from charrnn.cli.train_usage import check_usage
 from charrnn.errors import CharrnnError
 
 if TYPE_CHECKING:
-    from charrnn.text.ingest import Corpus
+    from charrnn.model.team import Team
+    from charrnn.training.trainer import Trainer
 
 
 @click.command(short_help="Train a model on a text.")
@@ -48,7 +49,7 @@ def command(ctx: click.Context, /, **values: Any) -> None:
     options = TrainOptions(given=given(ctx), **values)
     check_usage(options, ctx.command.params)
     from charrnn.cli.train_online import learn
-    from charrnn.cli.train_preparation import new_run, notes, online_run, resumed_run, tell_skipped
+    from charrnn.cli.train_preparation import notes, online_run, tell_skipped
     from charrnn.cli.train_session import train
     from charrnn.model.model_file import require_replaceable
     from charrnn.model.team import Team
@@ -70,24 +71,45 @@ def command(ctx: click.Context, /, **values: Any) -> None:
             run = online_run(options, team)
             code = learn(run, options, stack.enter_context(Log(options.log, append=resume is not None)))
         else:
-            trainer = resumed_run(resume, options, team) if resume else new_run(options, team)
-            _check_targets(options, trainer.data.corpus)
+            trainer = _prepared(options, team)
+            _check_targets(options, trainer)
             if options.quiet:  # what is left out is not silent
-                tell_skipped(trainer.data.corpus)
+                tell_skipped(trainer.data.record())
             code = train(trainer, options, stack.enter_context(Log(options.log, append=resume is not None)))
     ctx.exit(code)
 
 
-def _check_targets(options: TrainOptions, corpus: "Corpus | None" = None) -> None:
+def _prepared(options: TrainOptions, team: "Team") -> "Trainer[Any]":
+    """Prepare a run: a new or a resumed one, on a text or on examples."""
+    from charrnn.cells.tasks import TASKS
+    from charrnn.cli import train_preparation as preparation
+    from charrnn.model.model_file import task_of
+
+    if options.resume is None:
+        new = preparation.new_example_run if options.reads_examples else preparation.new_run
+        return new(options, team)
+    reads_examples = TASKS[task_of(options.resume)].reads_examples
+    resumed = preparation.resumed_example_run if reads_examples else preparation.resumed_run
+    return resumed(options.resume, options, team)
+
+
+def _check_targets(options: TrainOptions, trainer: "Trainer[Any] | None" = None) -> None:
     """Raise CharrnnError if the model or the log would replace a file that the run reads.
 
-    A resumed run's texts are known only from its corpus.
+    A resumed run's texts are known only from its data.
     """
     from charrnn.cli.train_preparation import replaced_outputs
+    from charrnn.text.sources import written
 
-    texts = options.texts if corpus is None else corpus.all_sources
-    byte_level = options.byte_level if corpus is None else corpus.vocabulary.byte_level
-    outputs = corpus.outputs if corpus and options.resume else replaced_outputs(options)
+    texts, byte_level = options.texts, options.byte_level
+    outputs: tuple[str, ...] = ()
+    if trainer is not None:
+        record = trainer.data.record()
+        validation = record.get("validation", {})
+        texts = (*record.get("sources", ()), *validation.get("sources", ()))
+        byte_level = trainer.data.vocabulary.byte_level
+        outputs = written(record, texts)
+    outputs = outputs if options.resume else replaced_outputs(options)
     read = [(path, "the text that is read") for path in texts]
     if options.init_from:
         read.append((options.init_from, "the model that is read"))

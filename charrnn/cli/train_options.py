@@ -7,6 +7,8 @@ from typing import Any
 import click
 
 from charrnn.cells.table import ACTIVATIONS, CELLS, MAXIMUM_EMBEDDING, MAXIMUM_HIDDEN
+from charrnn.cells.tasks import TASKS
+from charrnn.cli.example_options import EXAMPLE_OPTIONS
 from charrnn.cli.options import (
     ESCAPES,
     Duration,
@@ -66,6 +68,14 @@ class TrainOptions:
     encoding: str
     separator: str | None
     rare: int | None
+    task: str | None
+    labels: str | None
+    texts_column: str | None
+    inputs: str | None
+    ahead: int
+    pooling: str | None
+    joined: bool
+    class_weights: str
     save_every: float
     slim: bool
     samples: bool
@@ -77,6 +87,11 @@ class TrainOptions:
     def target(self) -> str:
         """The model file to write."""
         return self.output if self.output is not None else self.resume or "model.npz"
+
+    @property
+    def reads_examples(self) -> bool:
+        """Whether the task reads whole examples, with labels or numbers, and not a text that predicts itself."""
+        return self.task is not None and TASKS[self.task].reads_examples
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -281,6 +296,7 @@ OPTIONS: tuple[Callable[[Any], Any], ...] = (
         metavar="N",
         help="Make one unknown symbol, �, of all characters that occur fewer than N times in the text.",
     ),
+    *EXAMPLE_OPTIONS,
     click.option(
         "--save-every",
         type=Duration(),

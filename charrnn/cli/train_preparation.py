@@ -1,6 +1,6 @@
 """The run of ``charrnn train``: a new one, or a resumed one."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +14,8 @@ from charrnn.library.keywords import SETTINGS
 
 if TYPE_CHECKING:
     from charrnn.model.team import Team
-    from charrnn.text.ingest import Corpus, Watch
+    from charrnn.text.ingest import Watch
+    from charrnn.training.example_data import ExampleData
     from charrnn.training.online import OnlineTrainer
     from charrnn.training.text_data import TextData
     from charrnn.training.trainer import Trainer
@@ -76,6 +77,28 @@ def resumed_run(path: str, options: TrainOptions, team: "Team") -> "Trainer[Text
         return resumed_trainer(path, texts, team, notes(options), given=_settings(options))
 
 
+def new_example_run(options: TrainOptions, team: "Team") -> "Trainer[ExampleData]":
+    """Prepare a new run on examples with labels or numbers."""
+    from charrnn.examples.input_files import Request
+    from charrnn.library.example_preparation import ExampleFiles, new_example_trainer
+    from charrnn.text.sources import Known
+
+    columns = options.labels, options.texts_column, options.inputs
+    request = Request(options.corpus, options.task or "", *columns, options.ahead)
+    known = Known((*_outputs(options), *replaced_outputs(options)), encoding=options.encoding)
+    validate = () if options.validate is None else (options.validate,)
+    files = ExampleFiles(request, known, validate=validate, rare=options.rare or 0)
+    return new_example_trainer(files, _settings(options), team, notes(options))
+
+
+def resumed_example_run(path: str, options: TrainOptions, team: "Team") -> "Trainer[ExampleData]":
+    """Resume a run on the examples that it was trained on."""
+    from charrnn.library.example_preparation import resumed_example_trainer
+
+    files = {"paths": options.corpus, "outputs": _outputs(options)}
+    return resumed_example_trainer(path, files, team, notes(options), given=_settings(options))
+
+
 def replaced_outputs(options: TrainOptions) -> tuple[str, ...]:
     """Return what an earlier run wrote into the folders of its text, if its model is replaced now."""
     from charrnn.model.model_file import load
@@ -107,7 +130,10 @@ def _watching(options: TrainOptions) -> Iterator["Watch"]:
 
 def _settings(options: TrainOptions) -> dict[str, Any]:
     """Return the settings that were typed."""
-    return {name: getattr(options, name) for name in RUN_SETTINGS if name in options.given}
+    chosen = {name: getattr(options, name) for name in RUN_SETTINGS if name in options.given}
+    if options.task is not None and not options.reads_examples:  # which follows from --bidirectional
+        chosen |= {"bidirectional": chosen.pop("task") == "fill"}
+    return chosen
 
 
 def notes(options: TrainOptions) -> Callable[[str], None]:
@@ -120,12 +146,12 @@ def notes(options: TrainOptions) -> Callable[[str], None]:
     return (lambda sentence: None) if options.quiet else note
 
 
-def tell_skipped(corpus: "Corpus") -> None:
+def tell_skipped(record: Mapping[str, Any]) -> None:
     """Print how many files were left out, which --quiet does not silence."""
     from charrnn.display.console import note
 
-    texts = (corpus, corpus.validation) if corpus.validation else (corpus,)
-    if count := sum(len(text.skipped) for text in texts):
+    records = (record, record.get("validation", {}))
+    if count := sum(text.get("skipped", {}).get("files", 0) for text in records):
         note(f"{count:,} file{'s are' if count > 1 else ' is'} left out; charrnn info names them")
 
 

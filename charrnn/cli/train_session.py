@@ -3,7 +3,7 @@
 import math
 import shlex
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from charrnn.cli.train_log import Log
 from charrnn.cli.train_options import TrainOptions
@@ -13,9 +13,9 @@ from charrnn.library.keywords import spelled
 from charrnn.library.saving import Store
 
 if TYPE_CHECKING:
+    from charrnn.cells.architecture import Architecture
     from charrnn.display.training_screen import TrainingDisplay
     from charrnn.training.progress import Progress
-    from charrnn.training.text_data import TextData
     from charrnn.training.trainer import Trainer
 
 SAMPLE_SECONDS = 20.0  # between two samples by the model, at least
@@ -23,9 +23,7 @@ SAMPLE_LENGTH = 240
 SAMPLE_DOCUMENTS = 4
 
 
-def train(
-    trainer: "Trainer[TextData]", options: TrainOptions, log: Log, *, sample_seconds: float = SAMPLE_SECONDS
-) -> int:
+def train(trainer: "Trainer[Any]", options: TrainOptions, log: Log, *, sample_seconds: float = SAMPLE_SECONDS) -> int:
     """Train until the run ends; save; return the exit code.
 
     The run's end, a pause, an error or a signal ends it. Raises CharrnnError if the run gives up, or cannot be saved at
@@ -56,7 +54,7 @@ class _Session:
 
     def __init__(
         self,
-        trainer: "Trainer[TextData]",
+        trainer: "Trainer[Any]",
         options: TrainOptions,
         log: Log,
         display: "TrainingDisplay",
@@ -67,7 +65,7 @@ class _Session:
         self.trainer, self.log, self.display = trainer, log, display
         self.worked = False  # whether a step was taken
         self._say = note if options.quiet else display.say
-        shows = options.samples and not options.quiet and not trainer.architecture.bidirectional
+        shows = options.samples and not options.quiet and trainer.architecture.task == "generate"
         self._sample_seconds = sample_seconds if shows else math.inf
         self.pause = None if trainer.settings.seconds else options.seconds  # seconds of training, then a pause
         self.paused = False
@@ -130,14 +128,23 @@ def _conclude(session: _Session) -> None:
     elif trainer.best_loss is not None:
         epoch = trainer.best_step / trainer.steps.per_epoch
         display.say(f"the best validation loss was {trainer.best_loss:.4f}, at epoch {epoch:.2f}")
-    if trainer.architecture.bidirectional:
+    if trainer.data.targets is not None:
+        display.say(f"saved in {output}; {_next_step(trainer.architecture, place)}")
+    elif trainer.architecture.bidirectional:
         display.say(f"saved in {output}; fill gaps with: charrnn fill {place} 'th_s and t__t'")
     else:
         options = "--temp 0.8" if trainer.data.corpus.documents is None else "--count 20"
         display.say(f"saved in {output}; write text with: charrnn sample {place} {options}")
 
 
-def _sample(trainer: "Trainer[TextData]") -> str:
+def _next_step(architecture: "Architecture", place: str) -> str:
+    """Return what to do with a model for examples, in words."""
+    text = "FILE" if architecture.features else "'a text'"
+    done = {"classify": "classify others", "tag": "tag texts", "predict": "predict numbers"}[architecture.task]
+    return f"{done} with: charrnn {architecture.task} {place} {text}"
+
+
+def _sample(trainer: "Trainer[Any]") -> str:
     """Return a few lines that the model writes now."""
     from charrnn.writing.controls import Controls
     from charrnn.writing.prime import read_prime

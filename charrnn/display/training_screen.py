@@ -3,19 +3,17 @@
 import math
 import time
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
+from charrnn.display.data_facts import facts
 from charrnn.display.screen import PLAIN_SECONDS, Screen
-from charrnn.display.words import bits, duration, size, unknown_symbol
-from charrnn.text.sources import listed
+from charrnn.display.words import bits, duration, size
 
 if TYPE_CHECKING:
     from charrnn.training.progress import Progress as Record
-    from charrnn.training.settings import Settings
-    from charrnn.training.text_data import TextData
     from charrnn.training.trainer import Trainer
 
 VALIDATION_SECONDS = 1.5  # between two validations that are shown: small networks validate several times a second
@@ -24,29 +22,19 @@ WIDE = 100  # columns from which everything is shown
 NARROW = 60  # columns below which only the most important is shown
 
 
-def held_out(trainer: "Trainer[TextData]") -> str:
-    """Return the validation text in words."""
-    size, source = trainer.data.validation.size, trainer.data.held_out.source
-    if not size:
-        return "none held out"
-    if trainer.data.corpus.validation is not None:
-        return f"validated with {source}: {size:,}"
-    return f"{size:,} held out for validation ({source})"
-
-
 class TrainingDisplay(Screen):
     """A header, a progress bar on a terminal or a plain line at intervals, and a line per validation.
 
     Use it in a ``with`` statement. With ``quiet``, it shows nothing.
     """
 
-    def __init__(
-        self, trainer: "Trainer[TextData]", *, quiet: bool = False, plain_seconds: float = PLAIN_SECONDS
-    ) -> None:
+    def __init__(self, trainer: "Trainer[Any]", *, quiet: bool = False, plain_seconds: float = PLAIN_SECONDS) -> None:
         super().__init__(quiet=quiet, plain_seconds=plain_seconds)
         self.trainer = trainer
         self.bar: Progress | None = None
         self._loss: float | None = None
+        each, reads_texts = trainer.architecture.pooling == "each", trainer.architecture.vocabulary
+        self._unit = ("chars" if reads_texts else "steps") if each else "examples"
         self._began = time.monotonic()
         self._resumed_at: float | None = None
         self._last_line = self._began - VALIDATION_SECONDS
@@ -75,15 +63,7 @@ class TrainingDisplay(Screen):
     def header(self) -> None:
         """Print the text, the model and the settings."""
         trainer = self.trainer
-        settings, corpus, architecture = trainer.settings, trainer.data.corpus, trainer.architecture
-        names = listed(corpus.sources)
-        vocabulary = corpus.vocabulary
-        distinct = len(vocabulary.seen or vocabulary.characters or range(256)) - bool(vocabulary.rare)
-        symbol = "byte values" if vocabulary.byte_level else "distinct characters"
-        if vocabulary.rare:
-            symbol += f" and {unknown_symbol(corpus.unknown, corpus.characters, vocabulary.rare)}"
-        documents = "" if corpus.documents is None else f" in {corpus.documents:,} documents"
-        held = held_out(trainer)
+        settings, architecture = trainer.settings, trainer.architecture
         length = (
             duration(settings.seconds)
             if settings.seconds
@@ -92,11 +72,11 @@ class TrainingDisplay(Screen):
         threads = f"{trainer.team.size} thread{'s' * (trainer.team.size > 1)}"
         sampled = f", softmax over about {settings.sampled_softmax:,} at a time" if settings.sampled_softmax else ""
         rows = [
-            ("text", f"{names}: {corpus.characters:,} characters{documents}, {distinct:,} {symbol}; {held}"),
+            facts(trainer.data),
             ("model", f"{architecture.description}, {architecture.parameter_count():,} parameters"),
             (
                 "training",
-                f"{length}, {_pace(settings)}, {settings.optimizer}, peak learning rate {settings.lr:g}{sampled}",
+                f"{length}, {_pace(trainer)}, {settings.optimizer}, peak learning rate {settings.lr:g}{sampled}",
             ),
             ("machine", f"{threads}, {size(trainer.nbytes)} of memory for weights and buffers"),
         ]
@@ -126,12 +106,19 @@ class TrainingDisplay(Screen):
             mark = ", the best so far" if record.best else ""
             self.say(
                 f"epoch {record.epoch:.2f}  {duration(record.seconds)}  loss {self._loss:.3f}  "
-                f"validation {record.val_loss:.3f} ({bits(record.val_loss):.3f} bits){mark}"
+                f"validation {record.val_loss:.3f} ({self._in_other_words(record.val_loss)}){mark}"
             )
             self._last_line = time.monotonic()
         elif self.bar is None and time.monotonic() - self._last_line >= self.plain_seconds:
             self.say(self._status(record, everything=True))
             self._last_line = time.monotonic()
+
+    def _in_other_words(self, loss: float) -> str:
+        """Return a validation loss in bits, or for examples how good the predictions were."""
+        figures = self.trainer.data.figures
+        if "accuracy" in figures:
+            return f"accuracy {100 * figures['accuracy']:.1f} %"
+        return f"R² {figures['r2']:.3f}" if "r2" in figures else f"{bits(loss):.3f} bits"
 
     def sample(self, text: str) -> None:
         """Show the first lines of a text that the model wrote."""
@@ -152,17 +139,21 @@ class TrainingDisplay(Screen):
         parts = [f"{record.fraction:4.0%}", f"epoch {record.epoch:.1f}", f"loss {loss:.3f}"]
         width = WIDE if everything else self.console.width
         if width >= WIDE:
-            parts += [f"{bits(loss):.2f} bits", f"rate {record.learning_rate:.1e}"]
+            parts += [] if self.trainer.data.targets else [f"{bits(loss):.2f} bits"]
+            parts += [f"rate {record.learning_rate:.1e}"]
         if width >= NARROW:
-            parts += [f"{record.chars_per_second / 1000:.0f}k chars/s"]
+            parts += [f"{record.chars_per_second / 1000:.0f}k {self._unit}/s"]
             parts += [time_left] if time_left else []
         else:
             parts.pop(1)
         return "  ".join(parts)
 
 
-def _pace(settings: "Settings") -> str:
-    """Return the number of streams, and their windows or updates."""
+def _pace(trainer: "Trainer[Any]") -> str:
+    """Return the number of streams, and their windows or updates; or the sizes of batches of examples."""
+    settings = trainer.settings
+    if trainer.architecture.task_row.reads_examples:
+        return f"batches of {settings.batch_size:,} examples of up to {trainer.data.longest:,} steps"
     streams = f"{settings.batch_size} stream{'s' * (settings.batch_size > 1)}"
     if settings.gradient == "rtrl":
         return f"{streams} in real time, an update every {settings.seq_length} characters"

@@ -31,6 +31,9 @@ Cell: TypeAlias = Literal[
 Activation: TypeAlias = Literal["tanh", "relu", "sigmoid"]
 Gradient: TypeAlias = Literal["bptt", "rtrl"]
 Optimizer: TypeAlias = Literal["adam", "rmsprop", "adagrad", "sgd"]
+Task: TypeAlias = Literal["generate", "fill", "classify", "tag", "predict"]
+Pooling: TypeAlias = Literal["each", "last", "mean"]
+ClassWeights: TypeAlias = Literal["none", "balanced"]
 Schedule: TypeAlias = Literal["cosine", "exponential", "constant"]
 
 
@@ -92,7 +95,25 @@ class SettingOptions(NetworkOptions, total=False):
     seed: int
 
 
-class TrainingOptions(SettingOptions, total=False):
+class ExampleSettings(TypedDict, total=False):
+    """Settings of a run on examples."""
+
+    task: Task
+    pooling: Pooling
+    joined: bool | None
+    class_weights: ClassWeights
+
+
+class ExampleOptions(ExampleSettings, total=False):
+    """Options of a run on examples."""
+
+    labels: str | None
+    texts: str | None
+    inputs: str | None
+    ahead: int
+
+
+class TrainingOptions(SettingOptions, ExampleOptions, total=False):
     """All options of a run."""
 
     bytes: bool
@@ -102,7 +123,7 @@ class TrainingOptions(SettingOptions, total=False):
 TIME_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}  # seconds
 UNIT_NAMES = {"s": "second", "m": "minute", "h": "hour", "d": "day"}
 INHERITED = tuple(NetworkOptions.__annotations__)
-SETTINGS = tuple(SettingOptions.__annotations__)
+SETTINGS = (*SettingOptions.__annotations__, *ExampleSettings.__annotations__)
 
 
 def controls_of(options: WritingOptions) -> Controls:

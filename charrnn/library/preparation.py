@@ -111,7 +111,7 @@ class Texts:
         Raises CharrnnError if neither the user nor the record names files.
         """
         named = self.validate if validate else self.paths
-        paths = named or _remembered(path, record.get("sources"))
+        paths = named or remembered(path, record.get("sources"))
         outputs = (*self.known.outputs, path, *written(record, paths))
         sha256, size = str(record.get("sha256")), record.get("bytes")
         known = Known(
@@ -227,7 +227,7 @@ def resumed_trainer(path: str, texts: Texts, team: Team, say: Say, *, given: Giv
             raise CharrnnError("the text is divided into other files, so other parts of it would be held out")
     except CharrnnError as error:
         raise CharrnnError(f"{path} cannot be resumed: {error}") from None
-    _require_unfinished(path, trainer, given)
+    require_unfinished(path, trainer, given)
     return trainer
 
 
@@ -334,7 +334,7 @@ def _same_validation(path: str, checkpoint: Checkpoint, texts: Texts, say: Say) 
         ) from None
 
 
-def _remembered(path: str, sources: Any) -> tuple[str, ...]:
+def remembered(path: str, sources: Any) -> tuple[str, ...]:
     """Return the files and folders that a model was trained on.
 
     Raises CharrnnError for anything else in the model file, because reading a pipe or a device could take forever.
@@ -355,7 +355,7 @@ def _remembered(path: str, sources: Any) -> tuple[str, ...]:
     return tuple(sources)
 
 
-def _require_unfinished(path: str, trainer: Trainer[TextData], given: Given) -> None:
+def require_unfinished(path: str, trainer: Trainer[Any], given: Given) -> None:
     """Raise CharrnnError if a resumed run has nothing left to do."""
     state, in_time = trainer.state, trainer.settings.seconds is not None
     asked = given.get("seconds" if in_time else "epochs")

@@ -13,18 +13,16 @@ from time import monotonic
 from typing import Any, NoReturn, Unpack
 
 from charrnn.errors import CharrnnError
-from charrnn.library.keywords import INHERITED, TrainingOptions, seconds_of
+from charrnn.library.keywords import TrainingOptions, seconds_of
 from charrnn.library.model import Model
-from charrnn.library.preparation import Symbols, Texts, new_trainer, resumed_trainer, separator_of
 from charrnn.library.saving import Store, require_unread, write_model
 from charrnn.library.signatures import PathOf, path_of, public
+from charrnn.library.start import Start
 from charrnn.library.terms import python_terms, warn
 from charrnn.library.texts import CorpusOf, texts_of
-from charrnn.model.model_file import Checkpoint, check_writable, load, require_replaceable
+from charrnn.model.model_file import Checkpoint, check_writable, require_replaceable
 from charrnn.model.team import Team
 from charrnn.storage.files import is_same_file, locked, shown
-from charrnn.text.decoding import codec
-from charrnn.training.legs import CHANGEABLE
 from charrnn.training.progress import Progress
 from charrnn.training.text_data import TextData
 from charrnn.training.trainer import Trainer
@@ -90,6 +88,15 @@ def train(
     shuffle=True         read documents in another order in each epoch
     patience=8           stop after this many validations without an improvement; 0 never stops
     seed=0               seed of all random numbers
+    task=None            what to learn: None generates the text, "fill" fills its gaps, as bidirectional=True does;
+                         "classify", "tag" and "predict" learn labels, a tag for each character, or numbers
+    pooling=None         classify, predict: predict from the "last" state (None), or from the "mean" of all
+    joined=None          with bidirectional=True: each layer reads both directions of the one below; None: True
+    class_weights="none"  classify, tag: "balanced" lets each class count as much as any other
+    labels=None          column of a table with the labels, tags or numbers; or several, with commas between them
+    texts=None           column of a table with the texts
+    inputs=None          predict: other columns of a table of numbers over time to read, with commas between them
+    ahead=1              predict: steps of a table of numbers over time to predict
     bytes=False          read bytes instead of characters
     rare=0               make one unknown symbol, �, of characters that occur fewer than this many times
 
@@ -105,24 +112,14 @@ def train(
     texts = None if corpus is None else texts_of(corpus)
     if texts is not None and validate is not None:
         texts = replace(texts, validate=(path_of(validate),))
-    if texts is not None and encoding is not None:
-        texts = replace(texts, known=replace(texts.known, encoding=texts.known.encoding or codec(encoding)))
     seconds = None if time is None else seconds_of(time)
     given: dict[str, Any] = {**options, "epochs": epochs, "seconds": seconds}
-    byte_level, rare = given.pop("bytes", False), given.pop("rare", 0)
-    texts_given = (("documents", documents), ("validate", validate), ("encoding", encoding))
-    decided = {name for name, value in texts_given if value is not None}
-    decided |= {name for name, value in options.items() if value is not None}
-    _check(texts, resume, init_from, decided, remap=remap)
+    source = init_from._opened.checkpoint if isinstance(init_from, Model) else init_from
+    start = Start(None if resume is None else path_of(resume), source, remap, documents, encoding)
     team = Team.of(threads, warn)
     try:
         with python_terms(in_memory=texts is not None and texts.data is not None):
-            if resume is not None:
-                trainer = resumed_trainer(path_of(resume), texts or Texts(), team, warn, given=given)
-            else:
-                symbols = Symbols(byte_level, separator_of(documents), rare)
-                source = _source(init_from)
-                trainer = new_trainer(texts or Texts(), given, symbols, team, warn, source=source, remap=remap)
+            trainer = start.trainer(texts, given, team, warn)
             trainer.begin()
     except BaseException:
         team.close()
@@ -331,35 +328,6 @@ class Run(Iterator[Progress]):
 
     def __exit__(self, *exception: object) -> None:
         self.close()
-
-
-def _source(model: PathOf | Model | None) -> Checkpoint | None:
-    """Return the checkpoint whose weights a run starts from, if any."""
-    if isinstance(model, Model):
-        return model._opened.checkpoint
-    return None if model is None else load(path_of(model))
-
-
-def _check(
-    texts: Texts | None,
-    resume: PathOf | None,
-    init_from: PathOf | Model | None,
-    given: set[str],
-    *,
-    remap: bool,
-) -> None:
-    """Raise CharrnnError for options that contradict each other."""
-    if resume is not None:
-        if init_from is not None:
-            raise CharrnnError("give resume or init_from, not both")
-        if kept := given - set(CHANGEABLE):
-            raise CharrnnError(f"a resumed run keeps its own {', '.join(sorted(kept))}; init_from starts a new run")
-    elif texts is None:
-        raise CharrnnError("give a text to train on, or its path")
-    if init_from is not None and (decided := given & {*INHERITED, "documents", "bytes"}):
-        raise CharrnnError(f"with init_from, the model decides {', '.join(sorted(decided))}")
-    if remap and init_from is None:
-        raise CharrnnError("remap needs init_from")
 
 
 @contextmanager

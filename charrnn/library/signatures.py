@@ -25,7 +25,7 @@ OTHER_NAMES = {
     "cell": "celltype rnn rnntype model modeltype architecture",
     "clip": "gradclip gradientclip gradientclipping clipnorm maxnorm maxgradnorm gradnorm",
     "clip_value": "gradclipvalue clipval",
-    "corpus": "text texts data dataset input file files path paths train trainfile",
+    "corpus": "text data dataset input file files path paths train trainfile",
     "documents": "document docs separator sep delimiter",
     "dropout": "dropoutrate dropoutprob",
     "epochs": "epoch numepochs nepochs maxepochs passes iterations",

@@ -143,6 +143,13 @@ def save(path: str | Path, checkpoint: Checkpoint) -> None:
     archive.write(path, stored)
 
 
+def task_of(path: str | Path) -> str:
+    """Return the task of a model file, of which only the JSON is read; raise CharrnnError as `load` does."""
+    with archive.reading(path) as reader:
+        network = _decode(reader.read("meta", _META).tobytes())["network"]
+    return str(network.get("task", "fill" if network.get("bidirectional") else "generate"))
+
+
 def load(path: str | Path, *, resume: bool = False) -> Checkpoint:
     """Read a model file, and with ``resume`` the run's state.
 

@@ -1,5 +1,6 @@
 """What a run trains on, in the terms that all runs share; `text_data` has texts."""
 
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 from charrnn.cells.architecture import Architecture
@@ -42,6 +43,10 @@ class Data(Protocol):
     @property
     def targets(self) -> Targets | None:
         """What is predicted of examples; None for a text."""
+
+    @property
+    def figures(self) -> Mapping[str, float]:
+        """What the last validation found besides the loss, by name."""
 
     @property
     def longest(self) -> int:

@@ -18,6 +18,7 @@ from charrnn.model.parameters import Array
 from charrnn.model.target_names import Targets
 from charrnn.model.team import Team
 from charrnn.reading.example_encoding import encoded, pieces_of
+from charrnn.reading.measures import accuracy, r2
 from charrnn.reading.predictions import losses_of, outputs_of
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.example_steps import ExampleSteps
@@ -64,6 +65,7 @@ class ExampleData:
         self.steps = ExampleSteps(*steps, self.train, series=examples.series)
         self.longest = self.steps.longest
         self.blind = blind_loss(self.architecture)
+        self.figures: dict[str, float] = {}
 
     def steps_per_epoch(self, settings: Settings) -> int:
         """Return how many steps an epoch has with the batch size of other settings."""
@@ -72,23 +74,31 @@ class ExampleData:
 
     def validate(self, network: Network, team: Team) -> float | None:
         """Return the mean loss on the examples that validate, or None if there are none."""
-        return self._loss(network, self.validation, team) if self.validation.pieces.count else None
+        if not self.validation.pieces.count:
+            return None
+        loss, self.figures = self._judge(network, self.validation, team)
+        return loss
 
     def trial(self, network: Network, team: Team) -> float:
         """Return the mean loss on the first examples to train on."""
         pieces = self.train.pieces
         count = max(1, int(np.searchsorted(np.cumsum(pieces.lengths), self.pace.trial_length)))
         some = Pieces(pieces.starts[:count], pieces.lengths[:count], pieces.first[:count], pieces.last[:count])
-        return self._loss(network, replace(self.train, pieces=some), team)
+        return self._judge(network, replace(self.train, pieces=some), team)[0]
 
-    def _loss(self, network: Network, examples: EncodedExamples, team: Team) -> float:
-        """Return the mean loss of all predictions, with the weights of their classes."""
+    def _judge(self, network: Network, examples: EncodedExamples, team: Team) -> tuple[float, dict[str, float]]:
+        """Return the mean loss of all predictions, with the weights of their classes, and how good they are."""
         outputs, targets = outputs_of(network, examples, team), examples.targets
         targets = targets[: len(outputs)]
         known = ~np.isnan(outputs[:, 0]) & (targets >= 0 if targets.ndim == 1 else np.isfinite(targets).all(axis=1))
         losses = losses_of(outputs[known], targets[known], network.architecture.head)
         weights = np.ones(losses.size) if examples.weights is None else examples.weights[targets[known]]
-        return float((losses * weights).sum() / weights.sum())
+        loss = float((losses * weights).sum() / weights.sum())
+        if network.architecture.head == "softmax":
+            return loss, {"accuracy": accuracy(targets[known], outputs[known].argmax(axis=1))}
+        if network.architecture.head == "linear" and len(losses) > 1:
+            return loss, {"r2": r2(targets[known], outputs[known])}
+        return loss, {}
 
     def record(self) -> dict[str, Any]:
         """Return what a model file says about the examples and those that validate."""

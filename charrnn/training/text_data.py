@@ -1,6 +1,8 @@
 """A text to train on, in streams, and the part of it that validates."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 from charrnn.errors import CharrnnError
@@ -21,6 +23,7 @@ class TextData:
     """A text as the `Data` of a run: streams to train on, and symbols [M] to validate with."""
 
     targets: Targets | None = None
+    figures: Mapping[str, float] = MappingProxyType({})
 
     def __init__(self, settings: Settings, corpus: Corpus, pace: Pace | None = None) -> None:
         """Divide a text for a run with these settings.

@@ -72,6 +72,8 @@ def test_help_lists_every_option_of_a_run():
     for name, (default, text) in listed.items():
         if name in signature:
             assert default == signature[name], name
+        elif name in keywords.ExampleOptions.__annotations__:  # of runs on examples
+            assert default == {"ahead": 1, "class_weights": "none"}.get(name), name
         elif default is None and name not in ("activation", "projection", "periods"):
             assert re.search(rf"None: {getattr(usual, name):g}\b", text), name
         else:
@@ -82,7 +84,7 @@ def test_help_lists_every_option_of_a_run():
         assert all(f'"{value}"' in listed[name][1] for value in values)
     lacking = re.search(r"Only the command has (.*?):", " ".join(charrnn.train.__doc__.split()))[1]
     assert set(re.findall(r"\w+", lacking)) - {"and"} == {*COMMAND_ONLY["train"]}
-    only = typed(train_command.command) - {*listed, "help", "no_samples", "no_shuffle"}
+    only = typed(train_command.command) - {*listed, "help", "no_samples", "no_shuffle", "no_joined"}
     assert only == {*COMMAND_ONLY["train"]}
 
 

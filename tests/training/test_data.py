@@ -42,7 +42,7 @@ class Sequences:
 
     def __init__(self, settings, pace, *, held_out=True):
         self.asked = self.settings = settings
-        self.longest, self.targets = LENGTH, None
+        self.longest, self.targets, self.figures = LENGTH, None, {}
         self.pace, self.vocabulary = pace, Vocabulary("abcd")
         self.architecture = settings.architecture(4)
         self.sequences = np.random.default_rng(0).integers(0, 4, (COUNT, LENGTH)).astype(np.int32)

@@ -1,0 +1,175 @@
+"""Preparation of runs on examples with labels or numbers: new ones, and resumed ones."""
+
+import io
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from charrnn.errors import CharrnnError
+from charrnn.examples.dataset import Examples
+from charrnn.examples.input_files import Request
+from charrnn.examples.readers import read
+from charrnn.library.preparation import Given, Say, nothing, remembered, require_unfinished, settings_of
+from charrnn.model.model_file import Checkpoint, load
+from charrnn.model.team import Team
+from charrnn.text.ingest import AnotherTextError, listed
+from charrnn.text.places import counted
+from charrnn.text.sources import NOTHING, Known, files_read, written
+from charrnn.text.vocabulary import Vocabulary
+from charrnn.training.example_data import ExampleData
+from charrnn.training.legs import CHANGEABLE
+from charrnn.training.settings import Settings, default_embedding
+from charrnn.training.trainer import Trainer
+
+# Defaults of a run on examples that differ from those of a run on a text.
+HIDDEN, BATCH_SIZE = 128, 32
+SEQ_LENGTH = 1000  # steps of an example that are read, at most
+TAGGED, SERIES = 256, 128  # steps of a piece, where each step predicts
+
+
+@dataclass(frozen=True)
+class ExampleFiles:
+    """The files of the examples of a run; ``data`` is what is read as standard input."""
+
+    request: Request
+    known: Known = NOTHING
+    data: bytes | None = None
+    validate: tuple[str, ...] = ()
+    rare: int = 0
+
+    def read(self, say: Say, classes: tuple[str, ...] | None = None) -> Examples:
+        """Read the examples; with ``classes``, these are the labels."""
+        stdin = None if self.data is None else io.BytesIO(self.data)
+        return read(self.request, known=self.known, stdin=stdin, classes=classes, say=say)
+
+    def read_validation(self, say: Say, classes: tuple[str, ...] | None) -> Examples | None:
+        """Read the examples to validate with, if the user names some."""
+        if not self.validate:
+            return None
+        known = replace(self.known, sha256=None, size=None, safely=False, files_read=None)
+        return read(replace(self.request, paths=self.validate), known=known, classes=classes, say=say)
+
+
+def new_example_trainer(files: ExampleFiles, given: Given, team: Team, say: Say) -> Trainer[ExampleData]:
+    """Prepare a new run on examples; raise CharrnnError for unusable ones, and for invalid settings."""
+    examples = files.read(say)
+    validation = files.read_validation(say, examples.labels or None)
+    return trainer_of(examples, given, team, say, validation=validation, rare=files.rare)
+
+
+def trainer_of(
+    examples: Examples,
+    given: Given,
+    team: Team,
+    say: Say = nothing,
+    *,
+    validation: Examples | None = None,
+    rare: int = 0,
+) -> Trainer[ExampleData]:
+    """Prepare a new run on examples in memory."""
+    if validation is not None:
+        given = {**given, "val_fraction": 0.0}
+    vocabulary = vocabulary_of(examples, validation, rare)
+    settings = example_settings(given, examples, len(vocabulary))
+    data = ExampleData(settings, examples, vocabulary, validation=validation)
+    if sentence := shortened(examples, settings):
+        say(sentence)
+    return Trainer(data, team)
+
+
+def vocabulary_of(examples: Examples, validation: Examples | None, rare: int) -> Vocabulary:
+    """Return the characters of all texts; those that occur fewer than ``rare`` times are unknown."""
+    texts = [*(examples.texts or ()), *((validation and validation.texts) or ())]
+    return Vocabulary.of_counts(counted(["".join(texts)], ""), rare=rare) if texts else Vocabulary("")
+
+
+def example_settings(given: Given, examples: Examples, symbols: int) -> Settings:
+    """Return the given settings, and defaults for the others that fit the examples."""
+    chosen = {name: value for name, value in given.items() if value is not None}
+    chosen.setdefault("hidden", HIDDEN)
+    chosen.setdefault("batch_size", BATCH_SIZE)
+    usual = SERIES if examples.series else TAGGED if examples.per_step else SEQ_LENGTH
+    chosen.setdefault("seq_length", usual)
+    chosen.setdefault("embedding", default_embedding(symbols))
+    chosen.setdefault("joined", bool(chosen.get("bidirectional")))
+    chosen["sampled_softmax"] = 0
+    values = examples.values
+    if values is not None and np.isin(values[np.isfinite(values)], (0.0, 1.0)).all():
+        chosen.setdefault("head", "logistic")
+    return settings_of(chosen, examples.steps, symbols)
+
+
+def shortened(examples: Examples, settings: Settings) -> str | None:
+    """Return a note that only the first steps of long examples are read; None if there are none."""
+    long = int((examples.lengths > settings.seq_length).sum())
+    if examples.per_step or not long:
+        return None
+    what = "characters" if examples.texts is not None else "steps"
+    are = f"{long:,} example{'s are' if long > 1 else ' is'}"
+    return f"{are} longer than {settings.seq_length:,} {what}; only the first ones are read (--seq-length changes that)"
+
+
+def resumed_example_trainer(
+    path: str, files: Mapping[str, Any], team: Team, say: Say, *, given: Given
+) -> Trainer[ExampleData]:
+    """Resume the run of a model file on its examples.
+
+    ``files`` has their ``paths`` if they are elsewhere, and ``data`` if they are in memory, and the run's ``outputs``.
+
+    The settings that can change are those of a run on a text. Raises CharrnnError for other examples, and for a run
+    that is complete.
+    """
+    checkpoint = load(path, resume=True)
+    epochs, seconds = given.get("epochs"), given.get("seconds")
+    try:
+        settings = Settings.of(checkpoint.training)
+        if epochs is not None:
+            settings = replace(settings, epochs=float(epochs), seconds=None)
+        elif seconds is not None and settings.seconds is not None:
+            settings = replace(settings, seconds=float(seconds))
+        leg = {name: given[name] for name in CHANGEABLE if given.get(name) is not None}
+        examples, validation = _same_examples(path, checkpoint, files, say)
+        data = ExampleData(replace(settings, **leg), examples, checkpoint.vocabulary, validation=validation)
+        trainer = Trainer.resumed(checkpoint, data, team)
+    except CharrnnError as error:
+        raise CharrnnError(f"{path} cannot be resumed: {error}") from None
+    if data.record()["held_out"] != checkpoint.corpus.get("held_out"):
+        raise CharrnnError(f"{path} cannot be resumed: other examples would validate")
+    require_unfinished(path, trainer, given)
+    return trainer
+
+
+def _same_examples(
+    path: str, checkpoint: Checkpoint, files: Mapping[str, Any], say: Say
+) -> tuple[Examples, Examples | None]:
+    """Read the examples of a run, and those that validated it if they were apart; raise CharrnnError for others."""
+    record, task = checkpoint.corpus, checkpoint.architecture.task
+    labels = checkpoint.targets.labels if checkpoint.targets else ()
+    examples = _again(path, record, task, files, labels, say)
+    apart = record.get("validation")
+    if not isinstance(apart, dict):
+        return examples, None
+    return examples, _again(path, apart, task, {"outputs": files.get("outputs", ())}, labels, say)
+
+
+def _again(
+    path: str, record: Mapping[str, Any], task: str, files: Mapping[str, Any], labels: tuple[str, ...], say: Say
+) -> Examples:
+    """Read the examples that a record describes."""
+    named = tuple(files.get("paths", ()))
+    paths = named or remembered(path, record.get("sources"))
+    outputs = (*files.get("outputs", ()), path, *written(record, paths))
+    sha256, size = str(record.get("sha256")), record.get("bytes")
+    known = Known(outputs, sha256, size, safely=not named, files_read=files_read(record))
+    stdin = None if files.get("data") is None else io.BytesIO(files["data"])
+    request = Request.of_record(record, task, paths)
+    try:
+        return read(request, known=known, stdin=stdin, classes=labels or None, say=say)
+    except AnotherTextError:
+        raise CharrnnError(
+            f"{listed(paths)} has changed since it was trained on it (its SHA-256 differs); to train on it as it is "
+            f"now, start a new run: charrnn train {shlex.join(paths[:3])} --task {task} -o new.npz"
+        ) from None

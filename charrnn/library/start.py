@@ -1,0 +1,103 @@
+"""How a run starts: new or resumed, from the weights of a model or not, on a text or on examples."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from typing import Any
+
+from charrnn.cells.tasks import task_named
+from charrnn.errors import CharrnnError
+from charrnn.examples.input_files import Request
+from charrnn.library.example_preparation import ExampleFiles, new_example_trainer, resumed_example_trainer
+from charrnn.library.keywords import INHERITED
+from charrnn.library.preparation import Given, Say, Symbols, Texts, new_trainer, resumed_trainer, separator_of
+from charrnn.library.signatures import PathOf, path_of
+from charrnn.model.model_file import Checkpoint, load, task_of
+from charrnn.model.team import Team
+from charrnn.text.decoding import codec
+from charrnn.training.legs import CHANGEABLE
+from charrnn.training.trainer import Trainer
+
+OF_TEXTS = ("documents", "bytes", "gradient", "sampled_softmax")  # options that runs on examples do not have
+COLUMNS = ("labels", "texts", "inputs", "ahead")  # what to read of a table of examples
+OF_EXAMPLES = (*COLUMNS, "pooling", "joined", "class_weights")  # options that runs on texts do not have
+
+
+@dataclass(frozen=True)
+class Start:
+    """How a run starts, as `charrnn.train` is asked; None is not chosen."""
+
+    resume: str | None = None
+    source: Checkpoint | PathOf | None = None  # the model whose weights it starts from
+    remap: bool = False
+    documents: str | None = None
+    encoding: str | None = None
+
+    def trainer(self, texts: Texts | None, given: Given, team: Team, say: Say) -> Trainer[Any]:
+        """Prepare the run; raise CharrnnError for options that contradict each other."""
+        texts = self._with_encoding(texts)
+        others = {
+            "documents": self.documents,
+            "encoding": self.encoding,
+            "validate": (texts and texts.validate) or None,
+        }
+        chosen = {name: value for name, value in {**given, **others}.items() if value is not None}
+        self._check(texts, chosen.keys() - {"epochs", "seconds"})
+        if self.resume is None:
+            check_task(chosen, from_model=self.source is not None)
+        settings = {name: value for name, value in chosen.items() if name not in (*others, *COLUMNS)}
+        byte_level, rare = settings.pop("bytes", False), settings.pop("rare", 0)
+        if self.resume is not None:
+            if task_named(task_of(self.resume)).reads_examples:
+                elsewhere = {"paths": texts.paths, "data": texts.data} if texts is not None else {}
+                return resumed_example_trainer(self.resume, elsewhere, team, say, given=settings)
+            return resumed_trainer(self.resume, texts or Texts(), team, say, given=settings)
+        assert texts is not None
+        if task_named(chosen.get("task", "generate")).reads_examples:
+            columns = {name: chosen[name] for name in COLUMNS if name in chosen}
+            request = Request(texts.paths, chosen["task"], **columns)
+            files = ExampleFiles(request, texts.known, texts.data, texts.validate, rare)
+            return new_example_trainer(files, settings, team, say)
+        if "task" in settings:
+            settings["bidirectional"] = settings.pop("task") == "fill"
+        symbols = Symbols(byte_level, separator_of(self.documents), rare)
+        source = (
+            self.source if isinstance(self.source, Checkpoint) or self.source is None else load(path_of(self.source))
+        )
+        return new_trainer(texts, settings, symbols, team, say, source=source, remap=self.remap)
+
+    def _with_encoding(self, texts: Texts | None) -> Texts | None:
+        """Return the texts, whose encoding is the one that was asked for."""
+        if texts is None or self.encoding is None:
+            return texts
+        return replace(texts, known=replace(texts.known, encoding=texts.known.encoding or codec(self.encoding)))
+
+    def _check(self, texts: Texts | None, given: Collection[str]) -> None:
+        """Raise CharrnnError for options that contradict each other."""
+        given = set(given)
+        if self.resume is not None:
+            if self.source is not None:
+                raise CharrnnError("give resume or init_from, not both")
+            if kept := given - set(CHANGEABLE):
+                raise CharrnnError(f"a resumed run keeps its own {', '.join(sorted(kept))}; init_from starts a new run")
+        elif texts is None:
+            raise CharrnnError("give a text to train on, or its path")
+        if self.source is not None and (decided := given & {*INHERITED, "documents", "bytes"}):
+            raise CharrnnError(f"with init_from, the model decides {', '.join(sorted(decided))}")
+        if self.remap and self.source is None:
+            raise CharrnnError("remap needs init_from")
+
+
+def check_task(given: Given, *, from_model: bool = False) -> None:
+    """Raise CharrnnError for options that the task does not have."""
+    task = given.get("task") or ("fill" if given.get("bidirectional") else "generate")
+    if task_named(task).reads_examples:
+        if wrong := [name for name in OF_TEXTS if given.get(name)]:
+            raise CharrnnError(f"the task {task} has no {', '.join(wrong)}: that is for a text")
+        if from_model:
+            raise CharrnnError(f"a run for the task {task} cannot start from the weights of another model")
+    elif wrong := [name for name in OF_EXAMPLES if given.get(name) not in (None, "none") and given.get(name) != 1]:
+        raise CharrnnError(f"{', '.join(wrong)}: only for the tasks classify, tag and predict; choose one with task")
+    if task == "generate" and given.get("task") and given.get("bidirectional"):
+        raise CharrnnError("a bidirectional network cannot generate a text; the task fill fills its gaps")
