@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from charrnn.cells.architecture import Architecture
 from charrnn.examples.dataset import Examples
 from charrnn.examples.scaling import Scaling
-from charrnn.model.example_batches import EncodedExamples, Pieces
+from charrnn.model.example_batches import EncodedExamples, Pieces, Places
 from charrnn.model.parameters import Array
 from charrnn.model.target_names import Targets
 from charrnn.text.vocabulary import Vocabulary
@@ -14,17 +14,24 @@ from charrnn.text.vocabulary import Vocabulary
 CONTEXT = 8  # a piece of a long example reads an eighth of its steps on each side, and of a series half of them before
 
 
-def pieces_of(examples: Examples, architecture: Architecture, seq_length: int, *, skipped: int = 0) -> Pieces:
-    """Return pieces of at most ``seq_length`` steps.
+def pieces_of(
+    starts: Places,
+    lengths: Places,
+    architecture: Architecture,
+    seq_length: int,
+    *,
+    series: bool = False,
+    skipped: int = 0,
+) -> Pieces:
+    """Return pieces of at most ``seq_length`` steps of examples, which begin at ``starts`` among all steps.
 
     If each step predicts, long examples are cut so that all steps do; otherwise their first steps are read.
     """
     if architecture.pooling != "each":
-        return Pieces.whole(examples.starts, examples.lengths, seq_length)
-    before = seq_length // (2 if examples.series else CONTEXT)
+        return Pieces.whole(starts, lengths, seq_length)
+    before = seq_length // (2 if series else CONTEXT)
     behind = seq_length // CONTEXT if architecture.bidirectional else 0
-    sizes = {"before": before, "behind": behind, "skipped": skipped}
-    return Pieces.cut(examples.starts, examples.lengths, seq_length, **sizes)
+    return Pieces.cut(starts, lengths, seq_length, before=before, behind=behind, skipped=skipped)
 
 
 def encoded(

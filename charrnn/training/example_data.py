@@ -55,17 +55,21 @@ class ExampleData:
         self.architecture = self.settings.architecture(
             len(vocabulary), features=examples.inputs, targets=len(self.targets.labels) or train.targets.shape[1]
         )
-        pieces = pieces_of(train, self.architecture, settings.seq_length)
+        pieces = self._pieces(train)
         self.settings = replace(self.settings, batch_size=min(settings.batch_size, pieces.count))
         weights = balanced(train) if settings.class_weights == "balanced" else None
         self.train = encoded(train, vocabulary, self.targets, pieces, class_weights=weights)
-        held = pieces_of(validation, self.architecture, settings.seq_length)
+        held = self._pieces(validation)
         self.validation = encoded(validation, vocabulary, self.targets, held, class_weights=weights)
         steps = self.settings, self.architecture, self.pace
         self.steps = ExampleSteps(*steps, self.train, series=examples.series)
         self.longest = self.steps.longest
         self.blind = blind_loss(self.architecture)
         self.figures: dict[str, float] = {}
+
+    def _pieces(self, examples: Examples) -> Pieces:
+        sizes = self.architecture, self.settings.seq_length
+        return pieces_of(examples.starts, examples.lengths, *sizes, series=examples.series)
 
     def steps_per_epoch(self, settings: Settings) -> int:
         """Return how many steps an epoch has with the batch size of other settings."""

@@ -9,6 +9,7 @@ from charrnn.cells.architecture import Architecture
 from charrnn.examples.batches import plan
 from charrnn.kernels.arguments import Batches
 from charrnn.model.example_batches import EncodedExamples, Pieces
+from charrnn.reading.example_encoding import pieces_of
 from charrnn.training.pace import Pace
 from charrnn.training.settings import Settings
 from charrnn.training.steps import Steps, random_bits
@@ -74,4 +75,4 @@ class ExampleSteps(Steps):
         length, steps = self.settings.seq_length, self.examples.pieces
         skipped = int(random_bits(self.settings.seed, number, 1, purpose=7)[0] % np.uint64(length))
         start, end = steps.starts[:1], (steps.starts + steps.lengths).max()
-        return Pieces.cut(start, np.array([end]) - start, length, before=length // 2, behind=0, skipped=skipped)
+        return pieces_of(start, np.array([end]) - start, self.architecture, length, series=True, skipped=skipped)

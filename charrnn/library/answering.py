@@ -1,0 +1,216 @@
+"""A model for examples, as commands and the library's `Model` ask it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from charrnn.errors import CharrnnError
+from charrnn.library.opened import OpenedModel
+from charrnn.model.target_names import Targets
+
+if TYPE_CHECKING:  # what needs NumPy and the kernels is imported when it is used
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from charrnn.examples.dataset import Examples
+    from charrnn.model.example_batches import EncodedExamples, Pieces
+    from charrnn.model.team import Team
+    from charrnn.reading.answers import Classified, Predicted, Tagged
+    from charrnn.reading.evaluation import Evaluation
+    from charrnn.text.near_forms import NearForms
+    from charrnn.text.survey import Say
+
+TEXTS_AT_ONCE = 4096
+COMMANDS = {
+    "generate": "charrnn sample writes with it",
+    "fill": "charrnn fill fills gaps with it",
+    "classify": "charrnn classify predicts labels with it",
+    "tag": "charrnn tag predicts tags with it",
+    "predict": "charrnn predict predicts numbers with it",
+}
+
+
+def require_task(model: OpenedModel, task: str) -> Targets:
+    """Return what a model predicts of examples; raise CharrnnError, which names the right command, for another task."""
+    own, targets = model.architecture.task, model.checkpoint.targets
+    if own != task or targets is None:
+        raise CharrnnError(f"this model is for the task {own}, not {task}: {COMMANDS[own]}")
+    return targets
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How the characters of texts are read that the model does not know; see `Vocabulary.encode`."""
+
+    unknown: str = "error"
+    near: NearForms | None = None
+
+
+class Answering:
+    """A model for the task classify, tag or predict."""
+
+    def __init__(self, model: OpenedModel, task: str, team: Team) -> None:
+        """Use an opened model; raise CharrnnError if it is for another task."""
+        self.model, self.team, self.targets = model, team, require_task(model, task)
+        self.architecture = model.architecture
+
+    @cached_property
+    def seq_length(self) -> int:
+        """How many steps the model reads at once."""
+        from charrnn.training.settings import Settings
+
+        return Settings.of(self.model.checkpoint.training).seq_length
+
+    def encode_texts(self, texts: Sequence[str], rules: Rules) -> tuple[list[str], EncodedExamples]:
+        """Return texts as they are read, and as the network reads them.
+
+        Line ends are LF; unknown characters are treated by the rules. Raises CharrnnError for a model that reads
+        numbers, for an empty text, and for one without a known character.
+        """
+        import numpy as np
+
+        from charrnn.model.example_batches import EncodedExamples
+        from charrnn.text.ingest import read_string
+
+        if self.architecture.features:
+            raise CharrnnError("this model reads numbers, not texts: give it an .npz file")
+        vocabulary = self.model.vocabulary
+        parts = []
+        for text in texts:
+            blocks = read_string(text, vocabulary, unknown=rules.unknown, near=rules.near)
+            part = np.concatenate([np.zeros(0, np.int32), *(block.astype(np.int32) for block in blocks)])
+            if not part.size:
+                raise CharrnnError(f"there are only unknown characters in {text[:60]!r}")
+            parts.append(part)
+        lengths = np.array([part.size for part in parts], np.int64)
+        read = [vocabulary.decode(part) for part in parts]
+        return read, EncodedExamples(self._pieces(lengths), np.concatenate(parts))
+
+    def encode_numbers(self, numbers: Sequence[NDArray[np.float32]]) -> EncodedExamples:
+        """Return sequences of numbers [T, D] as the network reads them; raise CharrnnError if they do not fit it."""
+        import numpy as np
+
+        from charrnn.model.example_batches import EncodedExamples
+
+        features = self.architecture.features
+        if not features:
+            raise CharrnnError("this model reads texts, not numbers")
+        for k, array in enumerate(numbers):
+            if array.ndim != 2 or array.shape[1] != features or not len(array):
+                raise CharrnnError(f"example {k} must have the shape [T, {features}], not {list(array.shape)}")
+            if not np.isfinite(array).all():
+                raise CharrnnError(f"example {k} has a number that is not finite")
+        lengths = np.array([len(array) for array in numbers], np.int64)
+        flat = np.concatenate([np.zeros((0, features), np.float32), *numbers]).astype(np.float32)
+        if self.targets.input_scaling is not None:
+            flat = self.targets.input_scaling.apply(flat)
+        return EncodedExamples(self._pieces(lengths), None, flat)
+
+    def _pieces(self, lengths: NDArray[np.int64]) -> Pieces:
+        """Return the pieces of examples whose steps lie end to end."""
+        from charrnn.reading.example_encoding import pieces_of
+
+        starts = lengths.cumsum() - lengths
+        return pieces_of(starts, lengths, self.architecture, self.seq_length, series=self.targets.series)
+
+    def chances(self, encoded: EncodedExamples) -> NDArray[np.float64]:
+        """Return probabilities [N, K], or [steps, K] of tags."""
+        from charrnn.reading.predictions import outputs_of, probabilities
+
+        return probabilities(outputs_of(self.model.network, encoded, self.team), self.architecture.head)
+
+    def values(self, encoded: EncodedExamples) -> NDArray[np.float64]:
+        """Return predicted numbers in their own units: [N, M], or [steps, M] where each step predicts.
+
+        Those of a logistic head are probabilities.
+        """
+        import numpy as np
+
+        from charrnn.reading.predictions import outputs_of, probabilities
+
+        outputs = outputs_of(self.model.network, encoded, self.team)
+        if self.architecture.head == "logistic":
+            return probabilities(outputs, "logistic")
+        scaling = self.targets.target_scaling
+        return np.asarray(outputs if scaling is None else scaling.undo(outputs), np.float64)
+
+    def classify_texts(self, texts: Iterator[str], rules: Rules, best: int) -> Iterator[Classified]:
+        """Yield the label of each text, some thousand texts at a time."""
+        from charrnn.reading.answers import classified
+
+        while some := list(islice(texts, TEXTS_AT_ONCE)):
+            _, encoded = self.encode_texts(some, rules)
+            yield from classified(some, self.chances(encoded), self.targets, best)
+
+    def tag_texts(self, texts: Iterator[str], rules: Rules) -> Iterator[Tagged]:
+        """Yield each text with its tags."""
+        from charrnn.reading.answers import tagged
+
+        while some := list(islice(texts, TEXTS_AT_ONCE)):
+            read, encoded = self.encode_texts(some, rules)
+            yield from tagged(read, self.chances(encoded), self.targets)
+
+    def predict_texts(self, texts: Iterator[str], rules: Rules) -> Iterator[Predicted]:
+        """Yield the numbers that are predicted for each text."""
+        from charrnn.reading.answers import predicted
+
+        while some := list(islice(texts, TEXTS_AT_ONCE)):
+            _, encoded = self.encode_texts(some, rules)
+            yield from predicted(some, self.values(encoded), self.targets)
+
+    def read(
+        self, paths: Sequence[str], *, encoding: str = "", say: Say, labels: str | None = None, texts: str | None = None
+    ) -> Examples:
+        """Read examples with their labels or numbers, to evaluate the model.
+
+        Columns of a table are those of the training run unless others are given. Of a file that keeps examples for
+        tests, these are returned. Raises CharrnnError for labels that the model does not know, and for examples of
+        another kind than it reads.
+        """
+        from charrnn.examples.input_files import Request
+        from charrnn.examples.readers import read
+        from charrnn.text.sources import Known
+
+        request = Request.of_record(self.model.checkpoint.corpus, self.architecture.task, paths)
+        request = replace(request, labels=labels or request.labels, texts=texts or request.texts)
+        found = read(request, known=Known(encoding=encoding), classes=self.targets.labels or None, say=say)
+        examples = found.test or found
+        self._require_fitting(examples)
+        return examples
+
+    def _require_fitting(self, examples: Examples) -> None:
+        """Raise CharrnnError for examples that the model cannot read, or that have other numbers to predict."""
+        a = self.architecture
+        if examples.inputs != a.features:
+            kinds = {0: "texts"}
+            ours, theirs = (kinds.get(n, f"{n:,} numbers a step") for n in (a.features, examples.inputs))
+            raise CharrnnError(f"this model reads {ours}, not {theirs}")
+        if examples.values is not None and examples.values.shape[1] != a.targets:
+            raise CharrnnError(f"this model predicts {a.targets:,} numbers, not {examples.values.shape[1]:,}")
+
+    def encode(self, examples: Examples, rules: Rules) -> EncodedExamples:
+        """Return examples as the network reads them."""
+        if examples.texts is None:
+            assert examples.numbers is not None
+            ends = (examples.starts + examples.lengths).tolist()
+            parts = [examples.numbers[a:b] for a, b in zip(examples.starts.tolist(), ends, strict=True)]
+            return self.encode_numbers(parts)
+        read, encoded = self.encode_texts(examples.texts, rules)
+        if examples.per_step and list(map(len, read)) != examples.lengths.tolist():
+            raise CharrnnError("unknown characters cannot be skipped where each has a tag; use --unknown replace")
+        return encoded
+
+    def evaluate(self, examples: Examples, rules: Rules) -> Evaluation:
+        """Return how well the model predicts examples."""
+        from charrnn.reading.evaluation import of_classes, of_numbers
+
+        encoded = self.encode(examples, rules)
+        if examples.classes is not None:
+            chances = self.chances(encoded)
+            return of_classes(examples.classes, chances, self.targets.labels, examples.count)
+        assert examples.values is not None
+        return of_numbers(examples.values, self.values(encoded), examples.count, self.architecture.head)

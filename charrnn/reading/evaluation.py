@@ -1,0 +1,65 @@
+"""How well a network predicts labels, tags and numbers: all figures together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charrnn.reading import measures
+from charrnn.reading.measures import ClassFigures
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """How well examples are predicted; what does not belong to the task is None.
+
+    The log loss is in nats: of classes, the mean of −ln p(y); of numbers from 0 to 1, their binary cross-entropy.
+    """
+
+    examples: int
+    predictions: int  # of labels, tags, or rows of numbers
+    accuracy: float | None = None
+    macro_f1: float | None = None
+    log_loss: float | None = None
+    mean_squared_error: float | None = None
+    r2: float | None = None
+    labels: tuple[str, ...] = ()
+    confusion: NDArray[np.int64] | None = None  # [K, K]: of each class (rows), how many are predicted as each (columns)
+
+    @property
+    def per_class(self) -> list[tuple[str, ClassFigures]]:
+        """The figures of each class."""
+        if self.confusion is None:
+            return []
+        return list(zip(self.labels, measures.per_class(self.confusion), strict=True))
+
+    @property
+    def figures(self) -> dict[str, int | float]:
+        """The figures by name, without None."""
+        names = "examples", "accuracy", "macro_f1", "log_loss", "mean_squared_error", "r2"
+        return {name: value for name in names if (value := getattr(self, name)) is not None}
+
+
+def of_classes(
+    truth: NDArray[np.int32], chances: NDArray[np.float64], labels: tuple[str, ...], examples: int
+) -> Evaluation:
+    """Return how well classes or tags [N] are predicted by probabilities [N, K]."""
+    best = chances.argmax(axis=1)
+    confused = measures.confusion(truth, best, len(labels))
+    found = measures.accuracy(truth, best), measures.macro_f1(confused), measures.log_loss(truth, chances)
+    return Evaluation(examples, truth.size, *found, labels=labels, confusion=confused)
+
+
+def of_numbers(truth: NDArray[np.float32], values: NDArray[Any], examples: int, head: str) -> Evaluation:
+    """Return how well numbers [N, M] are predicted, in their own units; rows with NaN do not count."""
+    known = ~np.isnan(truth).any(axis=1)
+    truth, values = truth[known], values[known]
+    squared, share = measures.mean_squared_error(truth, values), measures.r2(truth, values)
+    if head != "logistic":
+        return Evaluation(examples, len(truth), mean_squared_error=squared, r2=share)
+    right = float(np.mean((truth > 0.5) == (values > 0.5)))
+    loss = measures.binary_cross_entropy(truth, values)
+    return Evaluation(examples, len(truth), right, None, loss, squared, share)
