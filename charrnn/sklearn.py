@@ -159,11 +159,10 @@ class CharClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         with Team.of(self.threads, _quiet) as team:
             answering = Answering(opened, "classify", team)
             if isinstance(inputs, tuple):
-                known = set(opened.vocabulary.characters)
-                readable = [k for k, text in enumerate(inputs) if opened.vocabulary.rare or known & set(text)]
-                readable = [k for k in readable if inputs[k]]
+                texts = [opened.known_characters(text) for text in inputs]
+                readable = [k for k, text in enumerate(texts) if text]
                 if readable:
-                    _, encoded = answering.encode_texts([inputs[k] for k in readable], Rules("skip"))
+                    _, encoded = answering.encode_texts([texts[k] for k in readable], Rules())
                     chances[readable] = answering.chances(encoded)
             else:
                 chances[:] = answering.chances(answering.encode_numbers(list(inputs)))

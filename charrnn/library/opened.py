@@ -46,6 +46,16 @@ class OpenedModel:
 
         return Network(self.architecture, self.checkpoint.parameters)
 
+    def known_characters(self, text: str) -> str:
+        """Return a text without the characters that the model does not know; with an unknown symbol, it knows all."""
+        if self.vocabulary.rare or self.vocabulary.byte_level:
+            return text
+        return "".join(filter(self._characters.__contains__, text))
+
+    @cached_property
+    def _characters(self) -> frozenset[str]:
+        return frozenset(self.vocabulary.characters)
+
     def writer(self, *, allow_unknown: bool = False) -> Network:
         """Return the network as it writes: without the unknown symbol, unless that is allowed.
 
