@@ -41,6 +41,33 @@ CONTROLS = {
 }
 
 
+BOTH = ("--bidirectional", "--layers", 2)
+EXAMPLES = {
+    "classify lstm": ("--task", "classify"),
+    "classify gru, both sides": ("--task", "classify", "--cell", "gru", *BOTH, "--pooling", "mean", "--dropout", 0.3),
+    "classify lstm-projection, apart": ("--task", "classify", "--cell", "lstm-projection", *BOTH, "--no-joined"),
+    "classify clockwork, both sides": ("--task", "classify", "--cell", "clockwork", *BOTH),
+    "classify rnn, embedding": ("--task", "classify", "--cell", "rnn", "--embedding", 6, "--class-weights", "balanced"),
+    "tag lstm-fgr, both sides": ("--task", "tag", "--cell", "lstm-fgr", *BOTH, "--learned-state", "--seq-length", 16),
+    "predict gru": ("--task", "predict", "--cell", "gru", "--labels", "level", "--ahead", 2, "--seq-length", 20),
+}
+
+
+def make_examples(seed=4):
+    """Make up a file for each task: lines of words with whether they have a cat, or a tag for each letter; a series."""
+    choose = random.Random(seed)
+    lines = [choose.choices(WORDS, k=choose.randint(1, 5)) for _ in range(60)]
+    classified = "".join(f"{'cat' in words}\t{' '.join(words)}\n" for words in lines)
+    tagged = "".join(
+        "".join(words) + "\n" + "".join("." * (len(word) - 1) + "|" for word in words) + "\n\n" for words in lines
+    )
+    level, series = 0, "hour,level\n"
+    for hour in range(200):
+        level = level // 2 + choose.randint(-64, 64)
+        series += f"{hour},{level / 64}\n"
+    return {"classify": classified, "tag": tagged, "predict": series}
+
+
 def make_text(characters, seed):
     """Make up lines of words."""
     choose, lines, size = random.Random(seed), [], 0
@@ -163,6 +190,8 @@ class Golden:
         self.folder = Path(folder)
         (self.folder / "corpus.txt").write_text(make_text(1500, 1), encoding="utf-8")
         (self.folder / "other.txt").write_text(make_text(700, 2), encoding="utf-8")
+        for task, content in make_examples().items():
+            (self.folder / f"{task}.csv").write_text(content, encoding="utf-8")
         self.networks, self.trainings = networks(), trainings()
 
     def start(self, network):
@@ -186,6 +215,16 @@ class Golden:
             usual = {"--epochs": 2, "--batch-size": 4, "--seq-length": 8, "--threads": 2, "--seed": 5}
             usual = [word for option, value in usual.items() if option not in options for word in (option, value)]
             typed("train", "corpus.txt", *usual, *options, *command)
+        return of_model(output)
+
+    def examples(self, name):
+        """Return digests of a network that is trained on examples from its first values."""
+        task, *_ = name.split()
+        usual = {"--hidden": 12, "--epochs": 3, "--batch-size": 8, "--threads": 2, "--seed": 5, "--dropout": 0}
+        options = EXAMPLES[name]
+        usual = [word for option, value in usual.items() if option not in options for word in (option, value)]
+        output = self.folder / f"trained {name}.npz"
+        typed("train", f"{task}.csv", *usual, *options, "--quiet", "--force", "-o", output)
         return of_model(output)
 
     def samples(self, network, control):
@@ -234,6 +273,7 @@ class Golden:
         sampled = ("lstm", "gru, documents", "rnn, 2 layers", "gru, bytes")
         return [
             *(f"train {name}" for name in self.trainings),
+            *(f"examples {name}" for name in EXAMPLES),
             *(f"score {name}" for name in self.networks),
             *(f"sample {name}: plain" for name in left if name not in sampled),
             *(f"sample {name}: {control}" for name in sampled for control in CONTROLS),
@@ -251,7 +291,7 @@ class Golden:
         with chdir(self.folder):
             if kind == "sample":
                 return self.samples(network, control)
-            plain = {"train": self.training, "score": self.scores, "fill": self.fillings}
+            plain = {"train": self.training, "examples": self.examples, "score": self.scores, "fill": self.fillings}
             plain |= {"gradients": self.flow, "trace": self.units}
             if kind in plain:
                 return plain[kind](network)

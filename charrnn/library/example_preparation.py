@@ -94,7 +94,7 @@ def example_settings(given: Given, examples: Examples, symbols: int) -> Settings
     usual = SERIES if examples.series else TAGGED if examples.per_step else SEQ_LENGTH
     chosen.setdefault("seq_length", usual)
     chosen.setdefault("embedding", default_embedding(symbols))
-    chosen.setdefault("joined", bool(chosen.get("bidirectional")))
+    chosen["joined"] = bool(chosen.get("joined", True) and chosen.get("bidirectional") and chosen.get("layers", 1) > 1)
     chosen["sampled_softmax"] = 0
     values = examples.values
     if values is not None and np.isin(values[np.isfinite(values)], (0.0, 1.0)).all():
