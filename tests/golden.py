@@ -129,6 +129,7 @@ def trainings():
         found[f"{network}, {NEW}"] = (network,)
     for network in ("lstm, embedding", "gru, both sides, embedding", "lstm, 2 layers"):
         found[f"{network}, sampled softmax"] = (network, "--sampled-softmax", 8, "--dropout", 0.3)
+    found[f"lstm, sampled softmax, {NEW}"] = ("lstm", "--sampled-softmax", 8)
     found["gru, online"] = ("gru, bytes", "--gradient", "rtrl", "--online")
     return found
 

@@ -155,7 +155,7 @@ OPTIONS: tuple[Callable[[Any], Any], ...] = (
         type=Whole(0, MAXIMUM_EMBEDDING),
         metavar="M",
         help="Numbers that stand for a character at the input, to be learned; 0 for none.  [default: 0; 64 if the "
-        "text has 1,000 different characters or more]",
+        "text has 10,000 different characters or more]",
     ),
     click.option(
         "--sampled-softmax",

@@ -72,7 +72,7 @@ def train(
     periods=None         clockwork: in how many steps each group of units computes once; None: [1, 2, 4, 8]
     bidirectional=False  predict each character from both sides, for filling gaps, not for writing
     learned_state=False  learn the initial state instead of starting from zeros
-    embedding=None       numbers that stand for a character; None: 0 (none), or 64 from 1,000 different characters on
+    embedding=None       numbers that stand for a character; None: 0 (none), or 64 from 10,000 different characters on
     gradient="bptt"      "bptt" backpropagates through seq_length characters; "rtrl" learns in real time
     sampled_softmax=None  characters to tell apart at a time; None: 0 (all), or 384 from 2,000 different ones on
     dropout=None         share of a layer's outputs to set to 0 at random; None: 0.2, or 0 with gradient="rtrl"

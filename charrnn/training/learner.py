@@ -128,9 +128,11 @@ class Learner:
             influence=influence,
         )
 
-    def begin(self, initial: Mapping[str, Array] | None, seed: int) -> None:
-        """Give the network its first values: `initial` ones, or those that the seed determines."""
+    def begin(self, initial: Mapping[str, Array] | None, seed: int, biases: Array | None = None) -> None:
+        """Give the network its first values: `initial` ones, or those that the seed determines and, if given, c."""
         self.network.assign(initial.items() if initial else first_values(self.network.architecture, seed))
+        if biases is not None and not initial:
+            self.network.assign([("output.c", biases)])
 
     @property
     def nbytes(self) -> int:

@@ -35,9 +35,15 @@ class Draw:
 
 
 class Sample:
-    """A sample of about `size` symbols at each step, from a text that has them `counts` [V] times."""
+    """A sample of about `size` symbols at each step, from a text that has them `counts` [V] times.
+
+    ``biases`` [V] are the logits of how frequent they are. A network that began with zeros would learn them slowly: a
+    rare symbol is told that it is rare only where it is drawn.
+    """
 
     def __init__(self, counts: NDArray[np.int64], size: int) -> None:
+        shares = (counts + 1) / float(counts.sum() + counts.size)
+        self.biases: NDArray[np.float32] = log(shares * counts.size).astype(np.float32)
         self.size = min(size, counts.size)
         self.chances = chances(counts + 1, self.size)  # each symbol has one
         self.chances[np.argmax(counts)] = 1.0  # no sample is empty

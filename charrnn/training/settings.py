@@ -209,8 +209,11 @@ def periods_of(text: str) -> tuple[int, ...]:
 
 
 def default_embedding(symbols: int) -> int:
-    """Return the default size of the embedding for a vocabulary: 0, which is none, unless it is large."""
-    return 64 if symbols >= 1000 else 0
+    """Return the default size of the embedding for a vocabulary: 0, which is none, unless it is very large.
+
+    Without one, a network learns more from a text, and as fast, but has several times as many parameters.
+    """
+    return 64 if symbols >= 10_000 else 0
 
 
 def default_sampled_softmax(symbols: int) -> int:
