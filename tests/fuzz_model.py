@@ -84,7 +84,12 @@ def contents(model) -> list:
         kept = (model.resume.weights, *model.resume.moments, model.resume.carried, model.resume.influence)
         arrays += enumerate(values for values in kept if values is not None)
     told = (model.architecture, model.vocabulary, model.training, model.history, model.corpus)
-    return [*told, model.resume and model.resume.progress, [(name, a.shape, a.tobytes()) for name, a in arrays]]
+    return [
+        *told,
+        model.targets and model.targets.record(),
+        model.resume and model.resume.progress,
+        [(name, a.shape, a.tobytes()) for name, a in arrays],
+    ]
 
 
 def good() -> dict[str, bytes]:
@@ -102,6 +107,8 @@ def good() -> dict[str, bytes]:
     found["documents"] = hostile.model(separator="\n")
     found["embedding"] = hostile.model(embedding=2)
     found["packed"] = hostile.packed(hostile.unpacked(hostile.model()), zipfile.ZIP_DEFLATED)
+    found |= {f"examples-{name}": hostile.model("rnn", examples=name) for name in hostile.EXAMPLES}
+    found["slim-examples"] = hostile.model("rnn", examples="series", slim=True)
     found["encoded-text"] = hostile.encoded_text(hostile.encoded_entries())
     found["wide"] = hostile.wide(hostile.model())
     return found

@@ -24,7 +24,9 @@ import numpy as np
 
 from charrnn.cells.architecture import Architecture
 from charrnn.cells.initial import initialize
+from charrnn.examples.scaling import Scaling
 from charrnn.model.model_file import Checkpoint, Resume, save
+from charrnn.model.target_names import Targets
 from charrnn.text.vocabulary import Vocabulary
 
 NO_NPZ = "is not a charrnn model: it is not an .npz file"
@@ -39,28 +41,60 @@ HEADER = b"{'descr': '<f4', 'fortran_order': False, 'shape': (3, 5), }"
 # A good file, taken apart and put together
 
 
+TWO = Scaling(np.array([5.0, -1.5]), np.array([0.5, 2.0]))
+FOUR = Scaling(np.array([5.0, -1.5, 5.0, -1.5]), np.array([0.5, 2.0, 0.5, 2.0]))
+LABELS = "no", "\x1b[31myes\n", "n\xf6"
+# Networks that read examples, and what they predict.
+EXAMPLES = {
+    "classify": ({"task": "classify", "targets": 3, "pooling": "mean"}, Targets(LABELS)),
+    "classify-numbers": ({"task": "classify", "targets": 3, "features": 2}, Targets(LABELS, input_scaling=TWO)),
+    "tag": ({"task": "tag", "targets": 3, "layers": 2, "bidirectional": True, "joined": True}, Targets(LABELS)),
+    "binary": ({"task": "predict", "head": "logistic", "targets": 2, "embedding": 2}, Targets((), ("a", "\x07b"))),
+    "numbers": (
+        {"task": "predict", "features": 2, "targets": 2, "bidirectional": True},
+        Targets((), (), TWO, TWO),
+    ),
+    "series": (
+        {"task": "predict", "pooling": "each", "features": 2, "targets": 4},
+        Targets((), ("a t+1", "b t+1", "a t+2", "b t+2"), TWO, FOUR, series=True, ahead=2),
+    ),
+}
+
+
 @cache
-def model(cell="lstm", *, moments=2, slim=False, byte_level=False, separator="", seen="", rare=0, embedding=0) -> bytes:
-    """Return a small model file, with some value everywhere."""
+def model(
+    cell="lstm", *, moments=2, slim=False, byte_level=False, separator="", seen="", rare=0, embedding=0, examples=""
+) -> bytes:
+    """Return a small model file, with some value everywhere; that of a network for `examples` if they are named."""
     characters = "" if byte_level else "\n aé\ufffd" if rare else "\n aé\U0001f600"
-    vocabulary = Vocabulary(characters[bool(separator) :], byte_level, separator, seen, rare)
-    architecture = Architecture(cell, len(vocabulary), 3, embedding=embedding)
+    options, targets = EXAMPLES[examples] if examples else ({"embedding": embedding}, None)
+    characters = "" if "features" in options else characters[bool(separator) :]
+    vocabulary = Vocabulary(characters, byte_level, separator, seen, rare)
+    architecture = Architecture(cell, len(vocabulary), 3, **options)
     rng = np.random.default_rng(0)
     flats = rng.standard_normal((1 + moments, architecture.parameter_count())).astype(np.float32)
-    carried = rng.standard_normal((1, len(architecture.row.states), 2, 3)).astype(np.float32)
+    layers = architecture.directions * architecture.layers
+    carried = rng.standard_normal((layers, len(architecture.row.states), 2, 3)).astype(np.float32)
     progress = {"step": 17, "seconds": 0.1 + 0.2, "best_loss": None}
     text: dict[str, object] = {"sources": ["naïve.txt", "byte \udcff.txt"], "sha256": "ab" * 32, "characters": 1234}
     text |= {"bytes": 1240, "outputs": {"naïve.txt": ["m.npz", "m.jsonl"]}}
     text |= {"encodings": [["cp1252", 1], ["", 2], ["utf-8", 1]]}
     text |= {"skipped": {"files": 2, "examples": [["a.bin", "a binary file"]]}}
+    held_out: dict[str, object] = {"characters": 123, "source": "its end", "digest": "cd" * 32}
+    training = {"cell": cell, "hidden": 3, "lr": 0.002, "epochs": 9, "clip": None}
+    if examples:
+        text |= {"examples": 12, "columns": {"labels": "kind", "texts": "text"}}
+        held_out |= {"examples": 3}
+        training |= {"task": architecture.task}
     checkpoint = Checkpoint(
         architecture,
         vocabulary,
         initialize(architecture, 0),
-        {"cell": cell, "hidden": 3, "lr": 0.002, "epochs": 9, "clip": None},
+        training,
         [{"epoch": 1, "seconds": 2.5, "loss": 3.25, "val_loss": 1 / 3}, {"epoch": 2, "loss": 1, "val_loss": None}],
-        text | {"held_out": {"characters": 123, "source": "its end", "digest": "cd" * 32}, "validation": text},
+        text | {"held_out": held_out, "validation": text},
         None if slim else Resume(progress, flats[0], tuple(flats[1:]), carried),
+        targets,
     )
     with tempfile.TemporaryDirectory() as folder:
         save(Path(folder, "model"), checkpoint)
@@ -684,6 +718,171 @@ META |= {
 }
 
 
+# The same for networks that read examples: of which of them, what each makes of its meta
+
+
+def scaled(which, **changes):
+    """Change a scaling: lists of numbers, by the names of its fields."""
+
+    def change(meta):
+        for name, value in changes.items():
+            meta = placed(meta, ("targets", which, name), value)
+        return meta
+
+    return change
+
+
+def added(place, **values):
+    """Add values to a record in meta."""
+
+    def change(meta):
+        meta = copy.deepcopy(meta)
+        meta[place] |= values
+        return meta
+
+    return change
+
+
+NOT_ITS = "in its entry 'meta: targets' are not those of its network"
+NOT_NAMES = "in its entry 'meta: targets' are not names"
+NO_SERIES = "'series' in its entry 'meta: targets' does not fit"
+NO_AHEAD = "'ahead' in its entry 'meta: targets' does not fit"
+NOT_TWO = "in its entry 'meta: targets' is not 2 numbers"
+ONLY_EXAMPLES = "only a network that reads examples has targets"
+OF_EXAMPLES = {
+    "no-targets": ("classify", put("targets", value=...), ONLY_EXAMPLES),
+    "targets-null": ("classify", put("targets", value=None), "'targets' in its entry"),
+    "targets-in-a-list": ("classify", put("targets", value=[]), "'targets' in its entry"),
+    "a-generator-with-targets": (
+        "",
+        lambda meta: meta | {"targets": Targets(LABELS).record(), "corpus": {}},
+        ONLY_EXAMPLES,
+    ),
+    "a-generator-with-features": ("", put("network", "features", value=2), "cannot have these options"),
+    "a-generator-with-a-number-of-targets": ("", put("network", "targets", value=5), "cannot have these options"),
+    "a-generator-with-a-linear-head": ("", put("network", "head", value="linear"), "has no head 'linear'"),
+    "a-generator-joined": ("", put("network", "joined", value=True), "cannot have these options"),
+    "a-generator-from-both-sides": ("", added("network", task="generate", bidirectional=True), "cannot have these"),
+    "fill-from-one-side": ("", put("network", "task", value="fill"), "cannot have these options"),
+    "a-task-of-a-million-letters": ("classify", put("network", "task", value="\x1b" * 1_000_000), "unknown task '"),
+    "an-unknown-task": ("classify", put("network", "task", value="translate"), "unknown task 'translate'"),
+    "a-task-that-is-a-list": ("classify", put("network", "task", value=["tag"]), "'task' in its entry"),
+    "another-task": ("classify", put("network", "task", value="generate"), "has no pooling 'mean'"),
+    "no-task": ("classify", put("network", "task", value=...), "has no pooling 'mean'"),
+    "an-unknown-head": ("classify", put("network", "head", value="\x1b[2J"), "has no head '\\x1b[2J'"),
+    "a-head-of-another-task": ("classify", put("network", "head", value="logistic"), "has no head 'logistic'"),
+    "a-head-true": ("classify", put("network", "head", value=True), "'head' in its entry"),
+    "an-unknown-pooling": ("classify", put("network", "pooling", value="x" * 1_000_000), "has no pooling 'xxx"),
+    "a-pooling-of-another-task": ("classify", put("network", "pooling", value="each"), "has no pooling 'each'"),
+    "joined-from-one-side": ("classify", put("network", "joined", value=True), "only a bidirectional network"),
+    "joined-one": ("tag", put("network", "joined", value=1), "'joined' in its entry"),
+    "apart-that-was-joined": ("tag", put("network", "joined", value=False), ODD_FORM),
+    "no-number-of-targets": ("classify", put("network", "targets", value=...), "needs from 1 to 65,536 targets"),
+    "targets-below-zero": ("classify", put("network", "targets", value=-3), "needs from 1 to 65,536 targets"),
+    "a-trillion-targets": ("classify", put("network", "targets", value=1 << 40), "needs from 1 to 65,536 targets"),
+    "targets-of-4200-digits": ("binary", put("network", "targets", value=int("9" * 4200)), "needs from 1 to 65,536"),
+    "targets-true": ("binary", put("network", "targets", value=True), "'targets' in its entry"),
+    "another-number-of-targets": ("classify", put("network", "targets", value=4), f"the labels {NOT_ITS}"),
+    "other-targets-than-outputs": (
+        "classify",
+        lambda meta: placed(placed(meta, ("network", "targets"), 2), ("targets", "labels"), ["a", "b"]),
+        ODD_FORM,
+    ),
+    "features-with-a-vocabulary": ("classify", put("network", "features", value=2), "symbols or numbers, not both"),
+    "a-vocabulary-with-features": ("numbers", put("vocabulary", "characters", value="ab"), "symbols or numbers"),
+    "bytes-with-features": ("numbers", put("vocabulary", value=BYTES), "symbols or numbers, not both"),
+    "an-embedding-of-features": ("numbers", put("network", "embedding", value=2), "symbols or numbers, not both"),
+    "features-below-zero": ("numbers", put("network", "features", value=-2), "reads at most 65,536 numbers"),
+    "a-trillion-features": ("numbers", put("network", "features", value=1 << 40), "reads at most 65,536 numbers"),
+    "features-true": ("numbers", put("network", "features", value=True), "'features' in its entry"),
+    "no-features": ("numbers", put("network", "features", value=...), "at least one symbol"),
+    "another-number-of-features": ("numbers", put("network", "features", value=3), NOT_TWO.replace("2", "3")),
+    "documents": ("classify", lambda meta: _documents(meta, "\n\n"), "reads one whole text"),
+    "no-labels": ("classify", put("targets", "labels", value=...), "'labels' in its entry"),
+    "fewer-labels": ("classify", put("targets", "labels", value=["a", "b"]), f"the labels {NOT_ITS}"),
+    "a-label-twice": ("classify", put("targets", "labels", value=["a", "b", "a"]), f"the labels {NOT_ITS}"),
+    "four-hundred-thousand-labels": (
+        "classify",
+        put("targets", "labels", value=[str(k) for k in range(400_000)]),
+        f"the labels {NOT_ITS}",
+    ),
+    "labels-that-are-numbers": ("classify", put("targets", "labels", value=[0, 1, 2]), f"the labels {NOT_NAMES}"),
+    "labels-in-lists": ("classify", put("targets", "labels", value=[["a"], ["b"], []]), f"the labels {NOT_NAMES}"),
+    "labels-in-a-record": ("classify", put("targets", "labels", value={"a": 1}), "'labels' in its entry"),
+    "a-label-of-a-million-letters": (
+        "classify",
+        put("targets", "labels", value=["a", "b", "x" * 1_000_000]),
+        f"the labels {NOT_NAMES}",
+    ),
+    "labels-of-numbers": ("numbers", put("targets", "labels", value=["a", "b"]), f"the labels {NOT_ITS}"),
+    "names-of-classes": ("classify", put("targets", "names", value=["a", "b", "c"]), f"the names {NOT_ITS}"),
+    "a-name-too-many": ("binary", put("targets", "names", value=["a", "b", "c"]), f"the names {NOT_ITS}"),
+    "a-name-twice": ("binary", put("targets", "names", value=["a", "a"]), f"the names {NOT_ITS}"),
+    "names-that-are-numbers": ("binary", put("targets", "names", value=[1, 2]), f"the names {NOT_NAMES}"),
+    "an-unknown-field": ("classify", put("targets", "\x1b", value=1), "an unexpected field '\\x1b'"),
+    "ahead-zero": ("series", put("targets", "ahead", value=0), NO_AHEAD),
+    "ahead-too-far": ("series", put("targets", "ahead", value=5), NO_AHEAD),
+    "ahead-that-does-not-divide": ("series", put("targets", "ahead", value=3), NO_AHEAD),
+    "ahead-of-more-columns-than-it-reads": ("series", put("targets", "ahead", value=1), NO_SERIES),
+    "ahead-of-a-class": ("classify", put("targets", "ahead", value=3), NO_AHEAD),
+    "ahead-true": ("series", put("targets", "ahead", value=True), "'ahead' in its entry"),
+    "ahead-endless": ("series", put("targets", "ahead", value=10**30), NO_AHEAD),
+    "a-series-of-labels": ("classify", put("targets", "series", value=True), NO_SERIES),
+    "a-series-from-both-sides": ("numbers", put("targets", "series", value=True), NO_SERIES),
+    "a-series-of-texts": ("binary", put("targets", "series", value=True), NO_SERIES),
+    "a-series-one": ("series", put("targets", "series", value=1), "'series' in its entry"),
+    "a-scaling-of-symbols": (
+        "classify",
+        put("targets", "input_scaling", value={"mean": [], "deviation": []}),
+        "is not 0 numbers",
+    ),
+    "a-scaling-of-classes": (
+        "classify-numbers",
+        put("targets", "target_scaling", value={"mean": [0, 0, 0], "deviation": [1, 1, 1]}),
+        "is not 0 numbers",
+    ),
+    "a-scaling-of-probabilities": (
+        "binary",
+        put("targets", "target_scaling", value={"mean": [0, 0], "deviation": [1, 1]}),
+        "is not 0 numbers",
+    ),
+    "a-scaling-null": ("numbers", put("targets", "input_scaling", value=None), "'input_scaling' in its entry"),
+    "a-scaling-in-a-list": ("numbers", put("targets", "target_scaling", value=[1, 2]), "'target_scaling' in its"),
+    "a-scaling-without-a-mean": ("numbers", scaled("input_scaling", mean=...), "'mean' in its entry"),
+    "a-scaling-with-more": ("numbers", scaled("input_scaling", median=[1, 2]), "an unexpected field 'median'"),
+    "a-mean-too-many": ("numbers", scaled("input_scaling", mean=[1, 2, 3]), f"'mean' {NOT_TWO}"),
+    "a-mean-of-words": ("numbers", scaled("input_scaling", mean=["1", 2]), f"'mean' {NOT_TWO}"),
+    "a-mean-true": ("numbers", scaled("target_scaling", mean=[True, 2]), f"'mean' {NOT_TWO}"),
+    "a-mean-of-lists": ("numbers", scaled("target_scaling", mean=[[1], [2]]), f"'mean' {NOT_TWO}"),
+    "an-enormous-mean": ("numbers", scaled("target_scaling", mean=[1e300, 2]), f"'mean' {NOT_TWO}"),
+    "an-enormous-mean-below-zero": ("numbers", scaled("target_scaling", mean=[-1e300, 2]), f"'mean' {NOT_TWO}"),
+    "a-mean-of-400-digits": ("numbers", scaled("target_scaling", mean=[10**400, 2]), f"'mean' {NOT_TWO}"),
+    "four-hundred-thousand-means": ("numbers", scaled("target_scaling", mean=[0] * 400_000), f"'mean' {NOT_TWO}"),
+    "no-deviation-at-all": ("numbers", scaled("input_scaling", deviation=[0, 1]), f"'deviation' {NOT_TWO}"),
+    "a-deviation-below-zero": ("numbers", scaled("input_scaling", deviation=[-1, 1]), f"'deviation' {NOT_TWO}"),
+    "a-deviation-of-almost-nothing": (
+        "numbers",
+        scaled("input_scaling", deviation=[5e-324, 1]),
+        f"'deviation' {NOT_TWO}",
+    ),
+    "an-enormous-deviation": ("numbers", scaled("target_scaling", deviation=[1e300, 1]), f"'deviation' {NOT_TWO}"),
+    "a-deviation-not-a-number": (
+        "numbers",
+        lambda meta: written(scaled("input_scaling", deviation=[7.25, 1])(meta)).replace(b"7.25", b"NaN"),
+        NO_JSON,
+    ),
+    "corpus-of-no-examples": ("classify", put("corpus", "examples", value=0), "is below 1"),
+    "corpus-without-a-count": ("classify", put("corpus", "examples", value=...), "'examples' in its entry"),
+    "corpus-of-columns-in-a-list": ("classify", put("corpus", "columns", value=["a"]), "'columns' in its entry"),
+    "corpus-of-columns-that-are-numbers": ("classify", put("corpus", "columns", value={"labels": 1}), "the columns in"),
+    "corpus-of-other-columns": ("classify", put("corpus", "columns", value={"x": "y"}), "the columns in"),
+    "corpus-ahead-below-one": ("series", put("corpus", "ahead", value=0), "'ahead' in its entry"),
+    "held-out-without-a-count": ("classify", put("corpus", "held_out", "examples", value=...), "'examples' in its"),
+    "validation-without-a-count": ("classify", put("corpus", "validation", "examples", value=...), "'examples' in its"),
+    "sources-that-are-numbers": ("classify", put("corpus", "sources", value=[1]), "are not names"),
+}
+
+
 # Bombs: small files that would become large ones
 
 
@@ -746,6 +945,7 @@ def attacks() -> dict[str, str]:
         for kind, table in (("zip", ZIPS), ("entry", ENTRIES), ("state", STATE), ("meta", META), ("bomb", BOMBS))
         for name, (_, why) in table.items()
     }
+    rows |= {f"examples-{name}": why for name, (_, _, why) in OF_EXAMPLES.items()}
     return rows | {f"deflated-{name}": why for name, (_, why) in ENTRIES.items()}
 
 
@@ -757,6 +957,9 @@ def attack(name: str) -> bytes:
         return ZIPS[row][0](data)
     if kind == "meta":
         return with_meta(data, META[row][0])
+    if kind == "examples":
+        of, change, _ = OF_EXAMPLES[row]
+        return with_meta(model("rnn", examples=of), change)
     if kind == "bomb":
         return BOMBS[row][0]()
     method = zipfile.ZIP_DEFLATED if kind == "deflated" else zipfile.ZIP_STORED

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from charrnn.cells.architecture import Architecture
 from charrnn.cells.real_time import influence_shape, why_not_in_real_time
+from charrnn.cells.tasks import TASKS
 from charrnn.errors import CharrnnError
 from charrnn.examples.input_files import check_record
 from charrnn.model.target_names import Targets
@@ -147,7 +148,10 @@ def task_of(path: str | Path) -> str:
     """Return the task of a model file, of which only the JSON is read; raise CharrnnError as `load` does."""
     with archive.reading(path) as reader:
         network = _decode(reader.read("meta", _META).tobytes())["network"]
-    return str(network.get("task", "fill" if network.get("bidirectional") else "generate"))
+        task: str = network.get("task") or ("fill" if network.get("bidirectional") else "generate")
+        if task not in TASKS:
+            raise UnfitError(f"is not a charrnn model: unknown task {task!r:.60}")
+    return task
 
 
 def load(path: str | Path, *, resume: bool = False) -> Checkpoint:
@@ -164,8 +168,8 @@ def load(path: str | Path, *, resume: bool = False) -> Checkpoint:
             vocabulary = Vocabulary(**meta["vocabulary"])
             architecture = Architecture(vocabulary=len(vocabulary), **meta["network"])
             targets = _targets_of(meta, architecture)
-            if architecture.bidirectional and vocabulary.separator:
-                raise ValueError("a bidirectional network reads one whole text, not documents")
+            if vocabulary.separator and (architecture.bidirectional or targets):
+                raise ValueError("a bidirectional network, or one for examples, reads one whole text, not documents")
         except (ValueError, CharrnnError) as fault:
             raise UnfitError(f"is not a charrnn model: {fault}") from None
         if resume and "progress" not in meta:
@@ -243,7 +247,7 @@ def _encode(path: str | Path, checkpoint: Checkpoint) -> bytes:
         encoded = json.dumps(meta, allow_nan=False).encode("ascii")
         if len(encoded) > _META.limit:
             raise UnfitError(f"has more than {_META.limit >> 20} MiB in its entry 'meta'")
-        _decode(encoded)  # refuse whatever could not be read again
+        _targets_of(_decode(encoded), network)  # refuse whatever could not be read again
     except (ValueError, RecursionError):
         what = "a number in its settings or history is not finite, or they are nested too deep"
         raise CharrnnError(f"{archive.shown(path)} was not written: {what}") from None
@@ -286,7 +290,7 @@ def _decode(encoded: bytes) -> dict[str, Any]:
 def _targets_of(meta: dict[str, Any], architecture: Architecture) -> Targets | None:
     """Return what is predicted of examples; None for a text."""
     if architecture.task_row.reads_examples != ("targets" in meta):
-        raise UnfitError("is not a charrnn model: what it predicts and what its network predicts differ")
+        raise UnfitError("is not a charrnn model: only a network that reads examples has targets, and it needs them")
     return Targets.of_record("meta: targets", meta["targets"], architecture) if "targets" in meta else None
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,9 +10,12 @@ import numpy as np
 from charrnn.cells.architecture import Architecture
 from charrnn.examples.scaling import Scaling
 from charrnn.storage.archive import UnfitError
-from charrnn.storage.json_record import check, of_kind
+from charrnn.storage.json_record import check
 
 LONGEST_NAME = 1000  # of a label or a column, in characters
+LONGEST_NAMES = 8 << 20  # of all of them, in bytes of JSON
+# Of scalings: what float32 can hold, with room for what is computed from it in float64.
+_LARGEST, _LEAST = 1e39, 1e-60
 _FIELDS = {"labels": list, "names": list, "series": bool, "ahead": int}
 _SCALINGS = ("input_scaling", "target_scaling")
 
@@ -47,24 +49,49 @@ class Targets:
         """Return what a record says; raise UnfitError if it is none, or one for another architecture."""
         scalings = {name: dict for name in _SCALINGS if name in record}
         check(where, record, _FIELDS | scalings)
-        for field in ("labels", "names"):
-            if not all(type(name) is str and len(name) <= LONGEST_NAME for name in record[field]):
-                raise UnfitError(f"is not a charrnn model: the {field} in its entry {where!r} are not names")
-        labels, classes = record["labels"], architecture.targets if architecture.head == "softmax" else 0
-        if len(labels) != classes or len(set(labels)) < classes:
-            raise UnfitError(f"is not a charrnn model: the labels in its entry {where!r} are not those of its network")
-        if not 1 <= record["ahead"] <= max(1, architecture.targets):
-            raise UnfitError(f"is not a charrnn model: 'ahead' in its entry {where!r} is out of range")
-        sizes = {"input_scaling": architecture.features, "target_scaling": architecture.targets}
+        _check_names(where, record, architecture)
+        _check_series(where, record, architecture)
+        sizes = {
+            "input_scaling": architecture.features,
+            "target_scaling": architecture.targets if architecture.head == "linear" else 0,
+        }
         found = {name: _scaling(where, record[name], sizes[name]) for name in scalings}
-        return cls(tuple(labels), tuple(record["names"]), **found, series=record["series"], ahead=record["ahead"])
+        labels, names = tuple(record["labels"]), tuple(record["names"])
+        return cls(labels, names, **found, series=record["series"], ahead=record["ahead"])
+
+
+def _check_names(where: str, record: dict[str, Any], architecture: Architecture) -> None:
+    """Raise UnfitError unless each class has a label, and each number a name or none has one."""
+    count, has_classes = architecture.targets, architecture.head == "softmax"
+    allowed = {"labels": (count,) if has_classes else (0,), "names": (0,) if has_classes else (0, count)}
+    for field, counts in allowed.items():
+        names = record[field]
+        if not all(type(name) is str and len(name) <= LONGEST_NAME for name in names):
+            raise UnfitError(f"is not a charrnn model: the {field} in its entry {where!r} are not names")
+        if len(names) not in counts or len(set(names)) < len(names):
+            raise UnfitError(f"is not a charrnn model: the {field} in its entry {where!r} are not those of its network")
+
+
+def _check_series(where: str, record: dict[str, Any], architecture: Architecture) -> None:
+    """Raise UnfitError unless what a network predicts of a series, and how far ahead, is what it can predict."""
+    ahead, targets = record["ahead"], architecture.targets
+    if not 1 <= ahead <= (targets if record["series"] else 1) or targets % ahead:
+        raise UnfitError(f"is not a charrnn model: 'ahead' in its entry {where!r} does not fit its network")
+    reads = architecture.task == "predict" and architecture.pooling == "each" and not architecture.bidirectional
+    if record["series"] and not (reads and targets // ahead <= architecture.features):
+        raise UnfitError(f"is not a charrnn model: 'series' in its entry {where!r} does not fit its network")
 
 
 def _scaling(where: str, record: dict[str, Any], size: int) -> Scaling:
-    """Return a scaling [size] from its record; raise UnfitError if it is none."""
+    """Return a scaling [size] from its record; raise UnfitError if it is none, or there is nothing to scale."""
     check(where, record, {"mean": list, "deviation": list})
-    for name, least in (("mean", -math.inf), ("deviation", 0.0)):
-        numbers = of_kind(where, record, name, list)
-        if len(numbers) != size or not all(type(x) in (int, float) and least < x and abs(x) < 1e30 for x in numbers):
+    for name, least in (("mean", -_LARGEST), ("deviation", _LEAST)):
+        numbers = record[name]
+        if not size or len(numbers) != size or not all(_is_from(x, least) for x in numbers):
             raise UnfitError(f"is not a charrnn model: {name!r} in its entry {where!r} is not {size:,} numbers")
     return Scaling(np.array(record["mean"], np.float64), np.array(record["deviation"], np.float64))
+
+
+def _is_from(value: Any, least: float) -> bool:
+    """Return whether a JSON value is a number from ``least`` to the largest that a scaling can have."""
+    return type(value) in (int, float) and least <= value <= _LARGEST

@@ -70,10 +70,11 @@ def with_meta(path, change):
     path.write_bytes(hostile.with_meta(path.read_bytes(), change))
 
 
-def made_up(cell="lstm", *, layers=1, hidden=3, byte_level=False, slim=False, seed=0, batch=2, moments=2):
-    """Return a small checkpoint with some value everywhere."""
-    vocabulary = Vocabulary.of_bytes() if byte_level else Vocabulary(CHARACTERS)
-    architecture = Architecture(cell, len(vocabulary), hidden, layers)
+def made_up(cell="lstm", *, layers=1, hidden=3, byte_level=False, slim=False, seed=0, batch=2, moments=2, examples=""):
+    """Return a small checkpoint with some value everywhere; with `examples`, of a network of `hostile.EXAMPLES`."""
+    options, targets = hostile.EXAMPLES[examples] if examples else ({}, None)
+    vocabulary = Vocabulary.of_bytes() if byte_level else Vocabulary("" if "features" in options else CHARACTERS)
+    architecture = Architecture(cell, len(vocabulary), hidden, **{"layers": layers, **options})
     rng = np.random.default_rng(seed)
     count = architecture.parameter_count()
 
@@ -84,16 +85,18 @@ def made_up(cell="lstm", *, layers=1, hidden=3, byte_level=False, slim=False, se
         progress={"step": 17, "seconds": 0.1 + 0.2, "best_loss": None, "generator": 1 << 127},
         weights=draw(count),
         moments=tuple(draw(count) for _ in range(moments)),
-        carried=draw(layers, len(architecture.row.states), batch, hidden),
+        carried=draw(architecture.directions * architecture.layers, len(architecture.row.states), batch, hidden),
     )
+    corpus = {"sources": ["naïve.txt", "byte \udcff.txt"], "sha256": "ab" * 32, "characters": 1234}
     return Checkpoint(
         architecture,
         vocabulary,
         initialize(architecture, seed),
         {"lr": 0.002, "cell": cell, "clip": None},
         [{"step": 8, "loss": 3.25}, {"step": 16, "loss": 1 / 3}],
-        {"sources": ["naïve.txt", "byte \udcff.txt"], "sha256": "ab" * 32, "characters": 1234},
+        corpus | ({"examples": 12} if examples else {}),
         None if slim else resume,
+        targets,
     )
 
 
@@ -118,6 +121,7 @@ def assert_same_checkpoint(ours, theirs):
     """Hold two checkpoints to be equal, bit for bit."""
     for name in ("architecture", "vocabulary", "training", "history", "corpus"):
         assert getattr(ours, name) == getattr(theirs, name)
+    assert (ours.targets and ours.targets.record()) == (theirs.targets and theirs.targets.record())
     assert list(ours.parameters) == list(theirs.parameters)
     for name, values in ours.parameters.items():
         assert_identical(values, theirs.parameters[name])

@@ -19,12 +19,12 @@ from hypothesis import strategies as st
 
 from charrnn.errors import CharrnnError
 from charrnn.model import model_file as checkpoint
-from charrnn.model.model_file import load
+from charrnn.model.model_file import load, save
 from charrnn.storage import archive
 from tests import fuzz_model, hostile
 from tests.helpers import ROOT
 from tests.helpers.commands import ERROR, UNEXPECTED
-from tests.helpers.model_files import assert_same_checkpoint, slimmed, unloadable
+from tests.helpers.model_files import assert_same_checkpoint, sentence, slimmed, unloadable
 from tests.hostile import meta_of, model, packed, placed, stored, unpacked, with_meta
 
 CAP = 256 << 20  # bytes of memory that loading any file of the corpus may take: most for 1.1 million characters
@@ -141,6 +141,27 @@ def test_the_attacks_are_made_of_a_good_file(tmp_path):
     ):
         path.write_bytes(same)
         assert_same_checkpoint(load(path, resume=True), whole)
+
+
+@pytest.mark.parametrize("name", hostile.EXAMPLES)
+def test_the_attacks_on_examples_are_made_of_good_files(tmp_path, name):
+    """Each file of a network for examples that attacks are made of is good, with its state and without."""
+    path = tmp_path / "model.npz"
+    path.write_bytes(model("rnn", examples=name))
+    assert load(path, resume=True).targets.record() == hostile.EXAMPLES[name][1].record()
+    path.write_bytes(model("rnn", examples=name, slim=True))
+    assert load(path).slim
+    assert unloadable(path, resume=True).startswith("is a slim model")
+
+
+@pytest.mark.parametrize("task", ["translate", "\x1b[2J", "generat"])
+def test_an_unknown_task_is_a_sentence(tmp_path, task):
+    """What asks a file for its task alone is not given one that there is not."""
+    path = tmp_path / "model.npz"
+    path.write_bytes(with_meta(model("rnn", examples="tag"), lambda meta: placed(meta, ("network", "task"), task)))
+    with pytest.raises(CharrnnError) as caught:
+        checkpoint.task_of(path)
+    assert sentence(caught, path) == f"is not a charrnn model: unknown task {task!r}"
 
 
 # Through the commands
@@ -505,6 +526,27 @@ def test_any_json_is_a_model_or_one_sentence(original, place, value):
             assert getattr(found, place) == value
         else:
             assert_same_checkpoint(slimmed(found), slimmed(expected))
+
+
+FIELDS_OF_EXAMPLES = [f"network {name}" for name in ("task", "targets", "features", "head", "pooling", "joined")]
+FIELDS_OF_EXAMPLES += ["targets", *(f"targets {name}" for name in ("labels", "names", "series", "ahead"))]
+FIELDS_OF_EXAMPLES += ["targets input_scaling", "targets target_scaling"]
+FIELDS_OF_EXAMPLES += [f"corpus {name}" for name in ("examples", "columns", "held_out")]
+
+
+@quickly
+@given(
+    st.sampled_from(["classify", "numbers", "series"]),
+    st.sampled_from(FIELDS_OF_EXAMPLES),
+    documents,
+)
+def test_any_json_of_examples_is_a_model_or_one_sentence(original, name, place, value):
+    """The same in the fields that only networks for examples have; what is loaded comes back when it is saved."""
+    path, _, _ = original
+    path.write_bytes(with_meta(model("rnn", examples=name), lambda meta: placed(meta, place.split(), value)))
+    for found in loads_or_is_refused(path):
+        save(path, found)
+        assert_same_checkpoint(load(path, resume=found.resume is not None), found)
 
 
 # The fuzzer, which is run by hand

@@ -12,8 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from charrnn.cells.architecture import Architecture
+from charrnn.cells.initial import initialize
 from charrnn.errors import CharrnnError
-from charrnn.model.model_file import FORMAT, check_writable, load, save
+from charrnn.model.model_file import FORMAT, Checkpoint, check_writable, load, save
+from charrnn.model.target_names import Targets
 from charrnn.model.team import Team
 from charrnn.storage import archive
 from charrnn.text.ingest import read_corpus
@@ -57,6 +60,30 @@ def test_round_trip(path, cell, layers, byte_level):
     save(path, checkpoint)
     assert_same_checkpoint(load(path, resume=True), checkpoint)
     assert_same_checkpoint(load(path), slimmed(checkpoint))
+
+
+@pytest.mark.parametrize("examples", hostile.EXAMPLES)
+def test_networks_for_examples_round_trip(path, examples):
+    """What is predicted of examples comes back too: labels, names and scalings; their files have format 5."""
+    checkpoint = made_up(examples=examples)
+    save(path, checkpoint)
+    assert meta_of(path)["format"] == FORMAT
+    loaded = load(path, resume=True)
+    assert_same_checkpoint(loaded, checkpoint)
+    save(path.with_name("again.npz"), loaded)
+    assert path.with_name("again.npz").read_bytes() == path.read_bytes()
+
+
+def test_files_without_examples_have_the_formats_that_they_had(path):
+    """A text's model is stored without what only examples need, in a format that older versions read."""
+    vocabulary = {"characters": CHARACTERS, "byte_level": False, "separator": ""}
+    for options, version in (({}, 3), ({"bidirectional": True}, 3), ({"embedding": 2}, 4)):
+        architecture = Architecture("rnn", len(CHARACTERS), 3, **options)
+        save(path, Checkpoint(architecture, Vocabulary(CHARACTERS), initialize(architecture, 0), {}, [], {}))
+        meta = meta_of(path)
+        assert meta["network"] == {"cell": "rnn", "hidden": 3, "layers": 1, "activation": "tanh", **options}
+        assert (meta["format"], meta["vocabulary"]) == (version, vocabulary)
+        assert [*meta] == ["format", "charrnn", "network", "vocabulary", "training", "history", "corpus"]
 
 
 @pytest.mark.parametrize("moments", [0, 1, 3])
@@ -179,13 +206,15 @@ def test_json_that_is_not_finite_is_not_saved(path, field):
 
 
 def test_what_could_not_be_loaded_is_not_saved(path):
-    """Too much JSON, JSON nested too deep, or too many bytes are refused before anything is written."""
+    """Too much JSON, JSON nested too deep, other labels, or too many bytes are refused before anything is written."""
     deep = made_up()
     for _ in range(100_000):
         deep.corpus = {"in": deep.corpus}
     long = made_up()
     long.corpus["sources"] = ["x" * (16 << 20)]
-    for model in (deep, long):
+    labels = made_up(examples="classify")
+    labels.targets = Targets(("a", "b", "b"))
+    for model in (deep, long, labels):
         with pytest.raises(CharrnnError, match="was not written"):
             save(path, model)
     while "in" in deep.corpus:  # or the interpreter would take it apart recursively
