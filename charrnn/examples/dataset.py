@@ -54,7 +54,7 @@ class Examples:
             raise ValueError("values must be [N, M] or [steps, M]")
         if self.values is not None and self.names and len(self.names) != self.values.shape[-1]:
             raise ValueError("names must be those of the M columns")
-        if self.series and (self.count != 1 or not self.per_step):
+        if self.series and (self.count > 1 or not self.per_step):
             raise ValueError("a series is one example with targets for each step")
 
     @property

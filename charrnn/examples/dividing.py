@@ -63,7 +63,8 @@ def _ends(examples: Examples, fraction: float) -> tuple[Examples, Examples]:
     ahead = int(np.isnan(examples.values[:, -1]).sum())
     size = examples.steps
     held = min(max(round(size * fraction), ahead + 1), size - ahead - 1) if fraction else 0
-    train, validation = examples.span(0, size - held), examples.span(size - held, size)
+    train = examples.span(0, size - held)
+    validation = examples.span(size - held, size) if held else examples.take(np.zeros(0, np.int64))
     assert train.values is not None
     train.values[-ahead:] = np.nan
     return train, validation

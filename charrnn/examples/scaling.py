@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from charrnn.errors import CharrnnError
 from charrnn.examples.dataset import Floats
 
 LEAST = 1e-6  # of the largest number of a column: a smaller deviation is rounding, and the column constant
@@ -34,9 +35,18 @@ class Scaling:
         return cls(mean, np.where(constant, 1.0, deviation))
 
     def apply(self, values: Floats) -> Floats:
-        """Return values [N, K] minus the mean, divided by the deviation."""
-        return ((values - self.mean) / self.deviation).astype(np.float32)
+        """Return values [N, K] minus the mean, divided by the deviation; raise CharrnnError if one is too large."""
+        return _float32((values - self.mean) / self.deviation)
 
     def undo(self, values: Floats) -> Floats:
-        """Return scaled values [N, K] in their own units."""
-        return (values * self.deviation + self.mean).astype(np.float32)
+        """Return scaled values [N, K] in their own units; raise CharrnnError if one is too large."""
+        return _float32(values * self.deviation + self.mean)
+
+
+def _float32(values: NDArray[np.float64]) -> Floats:
+    """Return values as float32, of which some can be NaN; raise CharrnnError if one is too large."""
+    with np.errstate(over="ignore"):
+        found: Floats = values.astype(np.float32)
+    if np.isinf(found).any():
+        raise CharrnnError("a number is too large beside those that the network was trained on")
+    return found

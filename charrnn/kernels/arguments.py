@@ -178,7 +178,7 @@ class Windows(NamedTuple):
 
 
 class Batches(NamedTuple):
-    """N batches of B examples of up to T steps.
+    """N batches of B examples of up to T steps, which can be fewer than those of the window.
 
     The first stack reads each example from its beginning, at step 0. The second one reads from the example's end to its
     beginning, and ends with the batch's last step: before an example that is shorter, it reads gaps.

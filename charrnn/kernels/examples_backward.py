@@ -5,7 +5,7 @@ from numba import types
 from charrnn.kernels import inputs, weight_gradients
 from charrnn.kernels.arguments import BACK, BATCH, BUFFERS, FLOATS, HEAD, INTEGER, MEMBER, NET, LayerWeights, Part, Scan
 from charrnn.kernels.backward_pass import add_recurrent_gradients, forget_gradients, scan_back
-from charrnn.kernels.examples_forward import layers_forward, outputs_forward
+from charrnn.kernels.examples_forward import layers_forward, outputs_forward, room_of
 from charrnn.kernels.forward_pass import handed_up, read_by
 from charrnn.kernels.joining import split, unpool
 from charrnn.kernels.llvm.compiler import call, jit, shared
@@ -55,13 +55,13 @@ def forward_backward(net, back, buffers, head, batch, first, last):
     d_initial, masks, peepholes, periods = buffers.d_initial, buffers.masks, net.weights.peepholes, net.weights.periods
     U, W, extra, first_U = back.transposed.U, back.transposed.W, back.transposed.extra, back.transposed.first_U
     stacks, fed = net.weights.first_U.shape[0], net.weights.first_U.shape[2]
-    layers, depth = gates.shape[0], gates.shape[0] // stacks
+    layers, depth, room = gates.shape[0], gates.shape[0] // stacks, room_of(batch, stacks)
     for k in range(d_initial.shape[0]):
         clear(d_initial[k], first, last, 0, layers)
     for place in range(layers - 1, -1, -1):
         level, stack = place // stacks, place % stacks
         layer = stack * depth + level
-        read = read_by(ids, gates.shape[1], stack)
+        read = read_by(ids, room, stack)
         own = LayerWeights(W[layer], extra[layer], peepholes[layer], periods)
         for k in range(d_others.shape[0]):
             clear(d_others[k, layer], first, last, 0, 1)
@@ -89,7 +89,7 @@ def add_input_gradients(gradient, head, batch, stack, read, dz, steps, member, s
     """Add a member's columns of the gradient of a first layer's U, and of the embedding."""
     rows, dU = steps * batch.ends.size, gradient.first_U[stack]
     if batch.numbers.shape[0]:
-        slot = stack * (batch.ids.shape[0] // gradient.first_U.shape[0])
+        slot = stack * room_of(batch, gradient.first_U.shape[0])
         weight_gradients.add_product(dU, batch.numbers, slot, dz, 0, rows, member, scratch)
     elif head.x.shape[0]:
         weight_gradients.add_product(dU, head.x[stack], 1, dz, 0, rows, member, scratch)
@@ -103,14 +103,14 @@ def add_input_gradients(gradient, head, batch, stack, read, dz, steps, member, s
 def add_gradients(net, back, buffers, head, batch, member, scratch):
     """Add a member's share of every weight's gradient; the backward pass of all rows must be done."""
     gradient, gates, states, dropped = back.gradient, buffers.z, buffers.states, buffers.dropped
-    layers, length, size, width = gates.shape
+    layers, _, size, width = gates.shape
     stacks, steps, is_dropped = gradient.first_U.shape[0], batch.length, batch.dropout.keys.size
     depth, rows = layers // stacks, steps * size
     for layer in range(layers):
         stack, dz = layer // depth, gates[layer].reshape(-1, width)
         upper = layer - 1 - stack
         if layer % depth == 0:
-            read = read_by(batch.ids, length, stack)
+            read = read_by(batch.ids, room_of(batch, stacks), stack)
             add_input_gradients(gradient, head, batch, stack, read, dz, steps, member, scratch)
         elif head.joined.shape[0]:
             weight_gradients.add_product(gradient.U[upper], head.joined[upper], 1, dz, 0, rows, member, scratch)

@@ -35,12 +35,18 @@ def feed_numbers(z, fed, U, bias, x, begin, part):
 
 
 @jit
+def room_of(batch, stacks):
+    """Return for how many steps a batch has room: those of the window, or fewer."""
+    return batch.ids.shape[0] // stacks
+
+
+@jit
 def read_first(net, head, batch, z, layer, stack, read, part):
     """Set z of a first layer from what it reads, for some steps."""
     weights, U = net.weights, net.packed.first_U
     fed, bias = weights.first_U.shape[2], weights.b[layer]
     if batch.numbers.shape[0]:
-        feed_numbers(z, fed, U[stack], bias, batch.numbers, stack * z.shape[0], part)
+        feed_numbers(z, fed, U[stack], bias, batch.numbers, stack * room_of(batch, U.shape[0]), part)
     elif head.x.shape[0]:
         feed_numbers(z, fed, U[stack], bias, head.x[stack], 1, part)
     else:
@@ -58,11 +64,11 @@ def layers_forward(net, buffers, head, batch, part):
     first, last, _, steps = part
     stretch = steps_at_once(last - first)
     stacks, fed = weights.first_U.shape[0], weights.first_U.shape[2]
-    depth = gates.shape[0] // stacks
+    depth, room = gates.shape[0] // stacks, room_of(batch, stacks)
     for place in range(gates.shape[0]):
         level, stack = place // stacks, place % stacks
         layer = stack * depth + level
-        z, read, upper = gates[layer], read_by(ids, gates.shape[1], stack), layer - 1 - stack
+        z, read, upper = gates[layer], read_by(ids, room, stack), layer - 1 - stack
         own = LayerWeights(packed_W[layer], packed_extra[layer], peepholes[layer], periods)
         if level == 0 and head.x.shape[0]:
             look_up(head.x[stack], weights.E, read, part)

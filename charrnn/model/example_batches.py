@@ -89,8 +89,9 @@ class EncodedExamples:
             raise ValueError("nothing is known to predict")
         return found
 
-    def batches(self, groups: Sequence[NDArray[np.int64]], architecture: Architecture, rows: int, most: int) -> Batches:
-        """Return a batch of ``rows`` rows for each group of pieces, with room for ``most`` steps; see `Batches`."""
+    def batches(self, groups: Sequence[NDArray[np.int64]], architecture: Architecture, rows: int) -> Batches:
+        """Return a batch of ``rows`` rows for each group of pieces, with room for the longest piece; see `Batches`."""
+        most = max((int(self.pieces.lengths[group].max(initial=1)) for group in groups), default=1)
         count, stacks, each = len(groups), architecture.directions, architecture.pooling == "each"
         predictions = most if each else 1
         features, numeric = padded(architecture.features), architecture.head != "softmax"

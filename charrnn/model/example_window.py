@@ -11,7 +11,7 @@ from charrnn.model.window import Window
 
 
 class ExampleWindow(Window):
-    """The buffers of B examples over T steps; `logits` and `losses` have as many rows as there are predictions.
+    """The buffers of B examples over T steps; if they are pooled, `logits` has one row, and `losses` uses one.
 
     ``head`` is what kernels take in addition: the loss, and room for what is read and joined.
     """

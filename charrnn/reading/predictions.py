@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from charrnn.errors import CharrnnError
 from charrnn.kernels.arithmetic import exp, log
-from charrnn.model.example_batches import EncodedExamples, batches_of, by_length
+from charrnn.model.example_batches import EncodedExamples, Pieces, batches_of, by_length
 from charrnn.model.example_window import ExampleWindow
 from charrnn.model.network import Network
 from charrnn.model.team import Team
@@ -18,11 +18,11 @@ ROWS_AT_ONCE = 64  # examples that are read side by side
 STEPS_AT_ONCE = 1 << 14  # of all of them; this bounds memory
 
 
-def outputs_of(network: Network, examples: EncodedExamples, team: Team) -> NDArray[np.float32]:
+def outputs_of(network: Network, examples: EncodedExamples, team: Team, *, finite: bool = True) -> NDArray[np.float32]:
     """Return a network's outputs: [P, K] of each piece, or [steps, K], of each step of all examples.
 
     They are before the softmax or the logistic function; those of steps that do not predict are NaN. Raises
-    CharrnnError if an output is not finite.
+    CharrnnError if an output must be ``finite`` and is not.
     """
     a, pieces = network.architecture, examples.pieces
     each = a.pooling == "each"
@@ -41,18 +41,26 @@ def outputs_of(network: Network, examples: EncodedExamples, team: Team) -> NDArr
         for row, piece in enumerate(group.tolist()):
             first, last, start = (int(of[piece]) for of in (pieces.first, pieces.last, pieces.starts))
             found[start + first : start + last] = outputs[first:last, row]
-    if not np.isfinite(found[~np.isnan(found).all(axis=1)]).all():
+    if finite and not np.isfinite(found).all(axis=1, where=predicting(pieces, each=each)[:, np.newaxis]).all():
         raise CharrnnError("the model's weights are so large that its predictions are not finite")
     return found
+
+
+def predicting(pieces: Pieces, *, each: bool) -> NDArray[np.bool_]:
+    """Return which outputs are predicted: those of all pieces [P], or if ``each`` step predicts, of steps [steps]."""
+    if not each:
+        return np.ones(pieces.count, np.bool_)
+    changes = np.zeros(int((pieces.starts + pieces.lengths).max(initial=0)) + 1, np.int64)
+    np.add.at(changes, pieces.starts + pieces.first, 1)
+    np.add.at(changes, pieces.starts + pieces.last, -1)
+    return np.asarray(changes.cumsum()[:-1] > 0)
 
 
 def _forward(
     network: Network, window: ExampleWindow, examples: EncodedExamples, group: NDArray[np.int64], team: Team
 ) -> None:
     """Read a group of pieces, a team's members some rows each."""
-    rows = window.batch_size
-    batches = examples.batches([group], network.architecture, rows, window.seq_length)
-    (batch,) = batches_of(batches)
+    (batch,) = batches_of(examples.batches([group], network.architecture, window.batch_size))
 
     def job(worker: int) -> None:
         first, last = team.share(group.size, worker)

@@ -54,7 +54,7 @@ class Data(Protocol):
 
     @property
     def blind(self) -> float:
-        """The loss of blind guessing, in nats per prediction."""
+        """The loss of blind guessing, in nats per prediction; many times that means that a run has diverged."""
 
     def steps_per_epoch(self, settings: Settings) -> int:
         """Return how many steps an epoch has with the batch size and sequence length of other settings."""

@@ -1,6 +1,8 @@
 """Examples with labels or numbers to train on, and those that validate."""
 
 import hashlib
+import json
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -15,15 +17,17 @@ from charrnn.kernels.arithmetic import log
 from charrnn.model.example_batches import EncodedExamples, Pieces
 from charrnn.model.network import Network
 from charrnn.model.parameters import Array
-from charrnn.model.target_names import Targets
+from charrnn.model.target_names import LONGEST_NAME, LONGEST_NAMES, Targets
 from charrnn.model.team import Team
 from charrnn.reading.example_encoding import encoded, pieces_of
 from charrnn.reading.measures import accuracy, r2
-from charrnn.reading.predictions import losses_of, outputs_of
+from charrnn.reading.predictions import Floats, losses_of, outputs_of, predicting
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.example_steps import ExampleSteps
 from charrnn.training.pace import DEFAULT_PACE, Pace
 from charrnn.training.settings import Settings
+
+RARE = 4.0  # times the loss of blind guessing: that of a class that the network has hardly seen
 
 
 class ExampleData:
@@ -56,15 +60,16 @@ class ExampleData:
             len(vocabulary), features=examples.inputs, targets=len(self.targets.labels) or train.targets.shape[1]
         )
         pieces = self._pieces(train)
-        self.settings = replace(self.settings, batch_size=min(settings.batch_size, pieces.count))
+        self._most = pieces.count + examples.series  # a series that is cut elsewhere can have one piece more
+        self.settings = replace(self.settings, batch_size=min(settings.batch_size, self._most))
         weights = balanced(train) if settings.class_weights == "balanced" else None
         self.train = encoded(train, vocabulary, self.targets, pieces, class_weights=weights)
         held = self._pieces(validation)
         self.validation = encoded(validation, vocabulary, self.targets, held, class_weights=weights)
         steps = self.settings, self.architecture, self.pace
-        self.steps = ExampleSteps(*steps, self.train, series=examples.series)
+        self.steps = ExampleSteps(*steps, self.train, most=self._most, series=examples.series)
         self.longest = self.steps.longest
-        self.blind = blind_loss(self.architecture)
+        self.blind = blind_loss(self.architecture, self.train, self.validation, self.pace.judged)
         self.figures: dict[str, float] = {}
 
     def _pieces(self, examples: Examples) -> Pieces:
@@ -73,8 +78,7 @@ class ExampleData:
 
     def steps_per_epoch(self, settings: Settings) -> int:
         """Return how many steps an epoch has with the batch size of other settings."""
-        count = self.train.pieces.count + self.examples.series
-        return -(-count // min(settings.batch_size, self.train.pieces.count))
+        return -(-self._most // min(settings.batch_size, self._most))
 
     def validate(self, network: Network, team: Team) -> float | None:
         """Return the mean loss on the examples that validate, or None if there are none."""
@@ -84,17 +88,21 @@ class ExampleData:
         return loss
 
     def trial(self, network: Network, team: Team) -> float:
-        """Return the mean loss on the first examples to train on."""
-        pieces = self.train.pieces
-        count = max(1, int(np.searchsorted(np.cumsum(pieces.lengths), self.pace.trial_length)))
+        """Return the mean loss on the first examples to train on, of enough predictions to judge them."""
+        pieces, count = self.train.pieces, self.pace.trial_length
+        if network.architecture.pooling == "each":
+            count = max(1, int(np.searchsorted(np.cumsum(pieces.lengths), count)))
         some = Pieces(pieces.starts[:count], pieces.lengths[:count], pieces.first[:count], pieces.last[:count])
         return self._judge(network, replace(self.train, pieces=some), team)[0]
 
     def _judge(self, network: Network, examples: EncodedExamples, team: Team) -> tuple[float, dict[str, float]]:
         """Return the mean loss of all predictions, with the weights of their classes, and how good they are."""
-        outputs, targets = outputs_of(network, examples, team), examples.targets
+        outputs, targets = outputs_of(network, examples, team, finite=False), examples.targets
         targets = targets[: len(outputs)]
-        known = ~np.isnan(outputs[:, 0]) & (targets >= 0 if targets.ndim == 1 else np.isfinite(targets).all(axis=1))
+        known = predicting(examples.pieces, each=network.architecture.pooling == "each")
+        known &= targets >= 0 if targets.ndim == 1 else np.isfinite(targets).all(axis=1)
+        if not np.isfinite(outputs[known]).all():  # the run has diverged
+            return math.nan, {}
         losses = losses_of(outputs[known], targets[known], network.architecture.head)
         weights = np.ones(losses.size) if examples.weights is None else examples.weights[targets[known]]
         loss = float((losses * weights).sum() / weights.sum())
@@ -109,7 +117,7 @@ class ExampleData:
         held = self.validated
         digest = hashlib.sha256(np.ascontiguousarray(held.targets).tobytes())
         for part in held.texts or ():
-            digest.update(part.encode() + b"\0")
+            digest.update(part.encode("utf-8", "surrogatepass") + b"\0")
         if held.numbers is not None:
             digest.update(held.numbers.tobytes())
         source = "its end" if held.series else f"{held.count:,} examples"
@@ -120,9 +128,14 @@ class ExampleData:
 def targets_of(train: Examples, settings: Settings) -> Targets:
     """Return the names and scales of what is predicted, as the examples to train on determine them.
 
+    Raises CharrnnError for names that a model file cannot hold.
     Numbers to predict are standardized, unless the head is logistic. Numbers to read are standardized, except by a
     network with labels if they are from 0 to 1, such as the pixels of an image.
     """
+    if any(len(name) > LONGEST_NAME for name in (*train.labels, *train.names)):
+        raise CharrnnError(f"the name of a label or a column is longer than {LONGEST_NAME:,} characters")
+    if len(json.dumps([train.labels, train.names])) > LONGEST_NAMES:
+        raise CharrnnError(f"the names of the {len(train.labels) or len(train.names):,} targets are too long together")
     read, values = train.numbers, train.values
     inputs = None if read is None else Scaling.of(read)
     if read is not None and values is None and read.min() >= 0.0 and read.max() <= 1.0:
@@ -140,8 +153,23 @@ def balanced(train: Examples) -> Array | None:
     return (train.classes.size / (len(train.labels) * np.maximum(1, counts))).astype(np.float32)
 
 
-def blind_loss(architecture: Architecture) -> float:
-    """Return the loss of blind guessing: any class, the mean of each number, or one half."""
+def blind_loss(architecture: Architecture, train: EncodedExamples, validation: EncodedExamples, judged: int) -> float:
+    """Return the loss of blind guessing: any class, the mean of each number, or one half.
+
+    It is larger if the numbers that validate are far from those to train on, such as the end of a series that grows,
+    and if a single prediction, of a rare class or of an outlier, costs more than that in a mean over ``judged`` ones.
+    """
+    if architecture.head == "logistic":
+        return architecture.targets * float(log(2.0))
     if architecture.head == "softmax":
-        return float(log(max(2, architecture.targets)))
-    return architecture.targets * (0.5 if architecture.head == "linear" else float(log(2.0)))
+        loss = float(log(max(2, architecture.targets)))
+        heaviest = 1.0 if train.weights is None else float(train.weights.max())
+        return loss * max(1.0, RARE * heaviest / judged)
+    losses, held = (_losses_of_means(examples) for examples in (train, validation))
+    return float(max(0.5 * architecture.targets, losses.max() / judged, held.mean() if held.size else 0.0))
+
+
+def _losses_of_means(examples: EncodedExamples) -> Floats:
+    """Return the losses [N] of predicting the mean of each scaled number, which is 0."""
+    losses: Floats = 0.5 * np.square(examples.targets, dtype=np.float64).sum(axis=1)
+    return losses[~np.isnan(losses)]

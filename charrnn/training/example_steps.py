@@ -28,16 +28,16 @@ class ExampleSteps(Steps):
         pace: Pace,
         examples: EncodedExamples,
         *,
+        most: int,
         series: bool = False,
     ) -> None:
-        """Count the steps over encoded examples."""
+        """Count the steps over encoded examples, which have at ``most`` so many pieces in an epoch."""
         pieces = examples.pieces
-        count = pieces.count + series  # a series that is cut elsewhere can have one piece more
         super().__init__(
             settings,
             architecture,
             pace,
-            per_epoch=-(-count // settings.batch_size),
+            per_epoch=-(-most // settings.batch_size),
             symbols=int((pieces.last - pieces.first).sum()),
         )
         self.examples, self.series = examples, series
@@ -57,7 +57,7 @@ class ExampleSteps(Steps):
         self._begin_epoch(begin // self.per_epoch)
         place = begin % self.per_epoch
         groups = self._groups[place : place + steps]
-        return self._epoch.batches(groups, self.architecture, self.settings.batch_size, self.longest)
+        return self._epoch.batches(groups, self.architecture, self.settings.batch_size)
 
     def _begin_epoch(self, number: int) -> None:
         """Put the examples of an epoch into batches."""

@@ -145,7 +145,7 @@ class Learner:
         B, T = self.window.batch_size, self.window.seq_length
         windows: Windows | Batches
         if isinstance(self.window, ExampleWindow):
-            windows = EncodedExamples(Pieces.none()).batches([], self.network.architecture, B, T)
+            windows = EncodedExamples(Pieces.none()).batches([], self.network.architecture, B)
         else:
             ids, targets = (np.zeros((0, steps, B), np.int32) for steps in (len(self.window.ids), T))
             windows = Windows(ids, targets, np.zeros(0, np.int64))

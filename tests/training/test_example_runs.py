@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from charrnn.examples.dataset import Examples
 from charrnn.model.example_batches import Pieces
 from charrnn.model.model_file import load, save
 from charrnn.model.team import Team
@@ -14,66 +13,7 @@ from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.example_data import ExampleData, balanced
 from charrnn.training.settings import Settings
 from charrnn.training.trainer import Trainer
-
-SMALL = {"hidden": 12, "batch_size": 8, "seq_length": 30, "dropout": 0.1, "shuffle": True, "epochs": 3.0, "lr": 0.01}
-RECORD = {"record": {"sources": ["-"], "sha256": "0" * 64, "steps": 0, "examples": 1}}
-
-
-def words(count=120, *, per_step=False):
-    """Return random words whose class is whether they have an a; or the tag of a letter is whether it follows an a."""
-    rng = np.random.default_rng(0)
-    texts = tuple("".join(rng.choice(list("abcd"), rng.integers(1, 12))) for _ in range(count))
-    if per_step:
-        tags = [[k > 0 and text[k - 1] == "a" for k in range(len(text))] for text in texts]
-        classes = np.array([tag for row in tags for tag in row], np.int32)
-    else:
-        classes = np.array(["a" in text for text in texts], np.int32)
-    lengths = np.array([len(text) for text in texts])
-    return Examples(lengths, texts, labels=("no", "yes"), classes=classes, per_step=per_step, **RECORD)
-
-
-def wave(steps=600):
-    """Return a series of two columns, of which the first is predicted two steps ahead."""
-    t = np.arange(steps, dtype=np.float32)
-    numbers = np.stack([5 + np.sin(t / 5), np.cos(t / 3)], axis=1).astype(np.float32)
-    values = np.full((steps, 2), np.nan, np.float32)
-    values[:-1, 0], values[:-2, 1] = numbers[1:, 0], numbers[2:, 0]
-    values[-2:] = np.nan
-    names = "x +1", "x +2"
-    return Examples(np.array([steps]), None, numbers, values=values, names=names, per_step=True, series=True, **RECORD)
-
-
-def data(kind, **changes):
-    """Return the data of a small run."""
-    examples, task = {
-        "classify": (words(), "classify"),
-        "tag": (words(per_step=True), "tag"),
-        "series": (wave(), "predict"),
-    }[kind]
-    settings = Settings(**{**SMALL, "task": task, **changes})
-    vocabulary = Vocabulary.of_blocks(examples.texts or ())
-    return ExampleData(settings, examples, vocabulary)
-
-
-def trained(run, threads=2):
-    """Return the checkpoint of a whole run."""
-    with Team(threads) as team:
-        trainer = Trainer(run, team)
-        for _ in trainer.run():
-            pass
-        return trainer.checkpoint()
-
-
-def assert_same(one, other):
-    """Hold two checkpoints to the same bits, except times."""
-    assert one.parameters.keys() == other.parameters.keys()
-    for name, values in one.parameters.items():
-        assert values.tobytes() == other.parameters[name].tobytes(), name
-    assert [h["val_loss"] for h in one.history] == [h["val_loss"] for h in other.history]
-    assert one.resume.weights.tobytes() == other.resume.weights.tobytes()
-
-
-KINDS = ["classify", "tag", "series"]
+from tests.helpers.example_runs import KINDS, SMALL, assert_same, data, trained, wave, words
 
 
 @pytest.mark.parametrize("kind", KINDS)
