@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from charrnn.cells.tasks import TEXT_TASKS
 from charrnn.cli.characters import SymbolOptions, symbol_options
 from charrnn.cli.options import Input, Whole
 from charrnn.cli.targets import refuse_sources
@@ -91,13 +92,13 @@ def command(output: str, force: bool, rare: int | None, model: str | None, unkno
 
 def _read(options: SymbolOptions, rare: int, model: str | None, unknown: str, bar: Any) -> "Corpus":
     """Read the texts as a run would."""
+    from charrnn.cli.models import open_model
     from charrnn.display.console import note
     from charrnn.library.preparation import Symbols
-    from charrnn.model.model_file import load
     from charrnn.text.ingest import Listener, read_corpus
     from charrnn.text.sources import Known
 
-    vocabulary: Vocabulary | None = None if model is None else load(model).vocabulary
+    vocabulary: Vocabulary | None = None if model is None else open_model(model, *TEXT_TASKS).vocabulary
     symbols = Symbols(options.byte_level, options.separated_by(), rare)
     return read_corpus(
         options.texts,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from charrnn.cells.tasks import TEXT_TASKS
 from charrnn.cli.models import compile_noticed, open_model
 from charrnn.cli.options import (
     ESCAPES,
@@ -128,7 +129,7 @@ def command(ctx: click.Context, /, **values: Any) -> None:
 
     if options.from_stdin:
         refuse_stdout("-")
-    model = open_model(options.model)
+    model = open_model(options.model, *TEXT_TASKS)
     filler = Filler(model.writer(allow_unknown=options.allow_unknown))
     gapped = _gapped(options, model)
     note_escapes(

@@ -175,7 +175,7 @@ def _trained(path: str, name: str, options: GradientsOptions, source: BinaryIO |
     from charrnn.text.ingest import read_stream
     from charrnn.training.settings import Settings
 
-    model = open_model(path)
+    model = open_model(path, "generate")
     if options.png is not None:
         refuse_model_files(options.png, "--png", model, options.text)
     near = model.vocabulary.near_forms(options.near)

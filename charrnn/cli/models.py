@@ -10,18 +10,18 @@ if TYPE_CHECKING:
     from charrnn.model.team import Team
 
 
-def open_model(path: str, *, left_to_right: bool = False) -> "OpenedModel":
+def open_model(path: str, *tasks: str) -> "OpenedModel":
     """Open a model file.
 
-    Raises CharrnnError if that fails, or if `left_to_right` is required and the network is bidirectional.
+    Raises CharrnnError if that fails, or if the model is for none of these tasks; without tasks, any model will do.
     """
+    from charrnn.cells.tasks import require_task
     from charrnn.library.opened import OpenedModel
-    from charrnn.model.bidirectional import require_left_to_right
     from charrnn.model.model_file import load
 
     model = OpenedModel(load(path), path)
-    if left_to_right:
-        require_left_to_right(model.architecture)
+    if tasks:
+        require_task(model.architecture.task, *tasks)
     return model
 
 
@@ -31,14 +31,9 @@ def compile_reading(model: "OpenedModel") -> None:
 
 
 def compile_sampling(model: "OpenedModel") -> None:
-    """Compile what sampling needs.
-
-    Raises CharrnnError for a bidirectional network.
-    """
-    from charrnn.model.bidirectional import require_left_to_right
+    """Compile what sampling needs."""
     from charrnn.writing import sampler
 
-    require_left_to_right(model.architecture)
     if not model.network.is_compiled(sampling=True):  # loading the kernels now would delay the first character
         compile_noticed(model.network, partial(sampler.compile_sampling, model.network), sampling=True)
 

@@ -94,7 +94,7 @@ def command(ctx: click.Context, /, **values: Any) -> None:
     from charrnn.writing.samples import Ending, fresh_seed
 
     refuse_stdout("-")
-    model = open_model(options.model, left_to_right=True)
+    model = open_model(options.model, "generate")
     compile_sampling(model)
     conversation = Conversation(
         model.writer(allow_unknown=options.allow_unknown),

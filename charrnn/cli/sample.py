@@ -109,7 +109,7 @@ def command(ctx: click.Context, /, **values: Any) -> None:
     from charrnn.writing.sampler import Sampler
     from charrnn.writing.samples import fresh_seed, samples
 
-    model = open_model(options.model)
+    model = open_model(options.model, "generate")
     ending = _ending(options, model.vocabulary)
     note_escapes({"--prime": options.prime or "", "--stop": "".join(options.stop)}, model.vocabulary)
     compile_sampling(model)

@@ -103,7 +103,7 @@ def command(**values: Any) -> None:
     from charrnn.reading.tracing import follow, unit_named
     from charrnn.text.ingest import name_of
 
-    model = open_model(options.model, left_to_right=True)
+    model = open_model(options.model, "generate")
     for target, option in options.targets:
         refuse_model_files(target, option, model, options.text)
     unit = None if options.unit_name is None else unit_named(model.architecture, options.unit_name)

@@ -60,9 +60,9 @@ def online_run(options: TrainOptions, team: "Team") -> "OnlineTrainer":
     if options.init_from is None:
         return OnlineTrainer(settings_of(_settings(options)), Vocabulary.of_bytes(), team)
     source = load(options.init_from)
+    settings = settings_of(inheriting(_settings(options), source))
     if why_not := why_not_in_real_time(source.architecture):
         raise CharrnnError(why_not)
-    settings = settings_of(inheriting(_settings(options), source))
     vocabulary = replace(source.vocabulary, seen="")  # any byte can arrive
     return OnlineTrainer(settings, vocabulary, team, source.parameters)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Unpack
 
+from charrnn.cells.tasks import require_task
 from charrnn.errors import CharrnnError
 from charrnn.library.keywords import Near, ScoredUnknown, Unknown, WritingOptions, controls_of, seed_of
 from charrnn.library.one_text import Text, read, require_unknown, scored
@@ -287,6 +288,7 @@ class Model:
 
         from charrnn.reading import tracing
 
+        require_task(self._opened.architecture.task, "generate")
         require_unknown(unknown)
         blocks = read(text, self.vocabulary, unknown, self.vocabulary.near_forms(near), encoding)
         ids = np.concatenate([np.zeros(0, self.vocabulary.dtype), *blocks])

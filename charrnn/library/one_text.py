@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from charrnn.cells.tasks import TEXT_TASKS, require_task
 from charrnn.errors import CharrnnError
 from charrnn.library.opened import OpenedModel
 from charrnn.library.signatures import is_rather_a_text, names_a_file, path_of
@@ -47,7 +48,8 @@ def require_unknown(unknown: str, rules: tuple[str, ...] = UNKNOWN) -> None:
 def scored(
     model: OpenedModel, text: Text, unknown: str, near: NearForms | None, encoding: str | None, team: Team
 ) -> Iterator[Scored]:
-    """Score a text with a model, as `OpenedModel.score_blocks` does."""
+    """Score a text with a model, as `OpenedModel.score_blocks` does; raise CharrnnError for a model for examples."""
+    require_task(model.architecture.task, *TEXT_TASKS)
     name = "the text" if isinstance(text, str | bytes) else name_of(os.fspath(text))
     require_unknown(unknown, SCORED_UNKNOWN)
     blocks = read(text, model.vocabulary, unknown if unknown == "error" else MARK, near, encoding)

@@ -9,6 +9,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from charrnn.cells.architecture import Architecture
+from charrnn.cells.tasks import TEXT_TASKS, require_task
 from charrnn.errors import CharrnnError
 from charrnn.model.model_file import Checkpoint
 from charrnn.storage.files import shown
@@ -142,7 +143,8 @@ class OpenedModel:
             raise CharrnnError(f"{name} has one character, but scoring needs two, because the first one is given")
 
     def score_lines(self, lines: Sequence[str], team: Team, unknown: str) -> list[Score]:
-        """Score lines, or documents, each by itself."""
+        """Score lines, or documents, each by itself; raise CharrnnError for a model for examples."""
+        require_task(self.architecture.task, *TEXT_TASKS)
         from charrnn.reading import scoring
         from charrnn.text.ingest import read_string
 

@@ -262,7 +262,12 @@ def settings_of(given: Given, characters: int = 1, symbols: int = 1) -> Settings
 
 
 def inheriting(given: Given, source: Checkpoint) -> Given:
-    """Return settings that fit the weights of another model."""
+    """Return settings that fit the weights of another model; raise CharrnnError if it is one for examples."""
+    if source.architecture.task_row.reads_examples:
+        raise CharrnnError(
+            f"--init-from starts from a model that reads a text, and this one is for the task "
+            f"{source.architecture.task}; --resume continues its own run"
+        )
     return {**given, **{name: getattr(source.architecture, name) for name in INHERITED}}
 
 

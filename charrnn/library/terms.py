@@ -45,7 +45,7 @@ RULES: tuple[tuple[str, Replacement], ...] = (
     (r"\bcharrnn train CORPUS --resume (.+)$", lambda found: f"train(corpus, resume={found[1]!r})"),
     (r"\bas CORPUS$", "first: train(corpus, resume=…)"),
     (r"\bcharrnn train --bidirectional", "train(bidirectional=True)"),
-    (r"\bcharrnn fill\b", "fill()"),
+    (r"\bcharrnn (sample|fill|classify|tag|predict)\b", r"\1()"),
     (r"--mark\b", "mark=…"),
     (rf"(?<![\w'\"-])--([a-z]+(?:-[a-z]+)*)(?: ({VALUE})(?!\w))?", _option),
 )

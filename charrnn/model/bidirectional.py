@@ -12,9 +12,6 @@ The left stack needs none, as gaps are filled from left to right.
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.cells.architecture import Architecture
-from charrnn.errors import CharrnnError
-
 Ids = NDArray[np.int32]
 
 GAPS = 0.6  # the largest share of a window's characters in gaps, on average
@@ -22,15 +19,6 @@ LONGEST_GAP = 32
 MEAN_GAP = 6.0  # characters
 # The probabilities that a gap is longer than LONGEST_GAP − 1, …, 2, 1 characters: a geometric distribution.
 LONGER = np.cumprod(np.full(LONGEST_GAP - 1, 1.0 - 1.0 / MEAN_GAP))[::-1]
-
-
-def require_left_to_right(architecture: Architecture) -> None:
-    """Raise CharrnnError for a bidirectional network."""
-    if architecture.bidirectional:
-        raise CharrnnError(
-            "this model is bidirectional: it cannot write a text, or read one, from left to right; "
-            "use charrnn fill to fill the gaps of a text"
-        )
 
 
 def read_both(inputs: Ids, steps: int, gap: int, hidden: NDArray[np.bool_] | None = None) -> Ids:

@@ -12,6 +12,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from charrnn.cells.tasks import TEXT_TASKS, require_task
 from charrnn.errors import CharrnnError
 from charrnn.model.bidirectional import read_both
 from charrnn.model.network import Network
@@ -72,8 +73,10 @@ def score_pieces(
     The state is carried through the text from the initial state, or through each document. If the network's cell
     forgets, up to 64 parts of the text are read side by side. A part starts at a fixed place of the text, after reading
     the 256 characters before it, unless `cut` says otherwise. The result does not depend on the blocks, the number of
-    threads, or what comes after a character. A loss can be NaN or infinity; this is not an error.
+    threads, or what comes after a character. A loss can be NaN or infinity; this is not an error. Raises CharrnnError
+    for a network that reads examples.
     """
+    require_task(network.architecture.task, *TEXT_TASKS)
     both = network.architecture.bidirectional
     reader = _FromBothSides(network, team) if both else _FromTheLeft(network, team, boundary, cut)
     for piece in _pieces(blocks, cut.piece, reader.behind, reader.ahead):
@@ -93,6 +96,7 @@ def score_lines(
     symbols and losses as `score_pieces` does, but all are predicted, and there are at least ``at_once`` symbols in all
     pieces but the last. Raises CharrnnError for a bidirectional network, and for a line too long to be kept in memory.
     """
+    require_task(network.architecture.task, *TEXT_TASKS)
     if network.architecture.bidirectional:
         raise CharrnnError("a bidirectional model cannot score lines by themselves")
     reader = _FromTheLeft(network, team, None, DEFAULT_CUT)

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from charrnn.cells.architecture import Architecture
+from charrnn.cells.tasks import require_task
 from charrnn.errors import CharrnnError
-from charrnn.model.bidirectional import require_left_to_right
 from charrnn.model.network import Network
 from charrnn.model.reader import Reader
 from charrnn.reading.features import FEATURES, Characters, Feature
@@ -200,7 +200,7 @@ def _read(network: Network, ids: NDArray[np.integer]) -> Iterator[NDArray[np.flo
     The text [N] is read from the initial state. Yields arrays [n, layers·kinds·H], some symbols at a time.
     """
     architecture = network.architecture
-    require_left_to_right(architecture)
+    require_task(architecture.task, "generate")
     row, hidden = architecture.row, architecture.hidden
     states = row.learnable_states
     gates = [row.gates.index(kind) for kind in kinds(architecture)[len(states) :]]

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from charrnn.cells.tasks import require_task
 from charrnn.errors import CharrnnError
 from charrnn.kernels.arguments import Windows
 from charrnn.model.network import Network
@@ -69,15 +70,11 @@ class Spectrum:
 class Probe:
     """Runs the backward pass over windows of text as training does, with a learning rate of 0.
 
-    Raises CharrnnError for a bidirectional network.
+    Raises CharrnnError for a network that does not generate a text.
     """
 
     def __init__(self, network: Network, team: Team) -> None:
-        if network.architecture.bidirectional:
-            raise CharrnnError(
-                "how far back a gradient reaches can be measured only in a network that reads from left to right, and "
-                "this one is bidirectional"
-            )
+        require_task(network.architecture.task, "generate")
         self.network, self.team = network, team
 
     def compile(self) -> None:

@@ -15,6 +15,7 @@ from itertools import accumulate
 import numpy as np
 from numpy.typing import NDArray
 
+from charrnn.cells.tasks import TEXT_TASKS, require_task
 from charrnn.errors import CharrnnError
 from charrnn.kernels.arithmetic import exp, log
 from charrnn.model.network import Network
@@ -109,6 +110,7 @@ class Filler:
     def __init__(
         self, network: Network, *, at_once: int = 256, context: int = CONTEXT, most: int = MOST_NUMBERS
     ) -> None:
+        require_task(network.architecture.task, *TEXT_TASKS)
         if not network.architecture.bidirectional:
             raise CharrnnError(
                 "this model reads only from left to right and cannot fill gaps; train a model that can with: "

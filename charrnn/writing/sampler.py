@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from charrnn.cells.tasks import require_task
 from charrnn.errors import CharrnnError
 from charrnn.kernels.arguments import Drawing, DrawingControls, Drawn, Recent
 from charrnn.kernels.arithmetic import exp, log
 from charrnn.kernels.llvm.vector import padded
-from charrnn.model.bidirectional import require_left_to_right
 from charrnn.model.network import Network
 from charrnn.model.reader import Reader
 from charrnn.model.team import Team
@@ -57,7 +57,7 @@ class Sampler:
         team: Team | None = None,
         block_seconds: float = BLOCK_SECONDS,
     ) -> None:
-        require_left_to_right(network.architecture)
+        require_task(network.architecture.task, "generate")
         self.network, self.team, self.block_seconds = network, team, block_seconds
         self.streams = len(seeds)
         self._reader = Reader(network, self.streams)
