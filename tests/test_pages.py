@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import click
+import numpy as np
 import pytest
 
 from charrnn.cli import COMMANDS, group
@@ -15,7 +16,7 @@ from tests.helpers import ROOT
 from tests.helpers.commands import TINY, enter
 from tests.helpers.pages import PAGES, Page, commands, parse, read_page
 
-UNTRIED = re.compile(r"\b(venv|pip|pytest|git)\b")  # what installs, tests or downloads
+UNTRIED = re.compile(r"\b(venv|pip|pytest|git|curl|unzip)\b")  # what installs, tests or downloads
 OPTIONAL = {"torch", "pandas", "matplotlib"}
 
 # Whatever trains is made small by options after those of the page.
@@ -71,11 +72,31 @@ def prepare(folder, page, models, fables):
         shutil.copytree(ROOT / name, folder / name)
     (folder / "corpus.txt").write_text(fables)
     (folder / "other.txt").write_text(fables[5_000:15_000])
+    prepare_examples(folder)
     trained = {re.search(r"-o (\S+)|$", line)[1] or "model.npz" for line in typed(page) if "charrnn train" in line}
     for model in sorted(models.glob("*.npz")):
         if model.name not in trained:
             shutil.copy(model, folder)
     return os.environ | {"PATH": f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}"}
+
+
+NAMES = {
+    "Irish": "O'Brien O'Neill Brady Kelly Murphy Walsh Byrne Doyle Kavanagh Nolan",
+    "Italian": "Rossi Bianchi Ferrari Esposito Romano Colombo Ricci Marino Greco Bruno",
+    "Japanese": "Sato Suzuki Takahashi Tanaka Watanabe Ito Yamamoto Nakamura Kobayashi Kato",
+}
+
+
+def prepare_examples(folder):
+    """Put stand-ins into a folder for the examples that a reader downloads."""
+    names = folder / "data" / "names"
+    names.mkdir(parents=True)
+    for language, surnames in NAMES.items():
+        (names / f"{language}.txt").write_text("\n".join(surnames.split()) + "\n")
+    rng = np.random.default_rng(0)
+    images, digits = rng.integers(0, 256, (80, 28, 28), np.uint8), np.arange(80, dtype=np.uint8) % 10
+    arrays = {"x_train": images[:60], "y_train": digits[:60], "x_test": images[60:], "y_test": digits[60:]}
+    np.savez(folder / "mnist.npz", **arrays)
 
 
 def hold_output(line, out):
