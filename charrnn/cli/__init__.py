@@ -18,7 +18,7 @@ from charrnn.errors import CharrnnError, TextWarning, UnknownWarning
 from charrnn.version import __version__
 
 COMMANDS = (
-    *("train", "sample", "play", "fill", "eval", "info", "trace", "gradients"),
+    *("train", "sample", "play", "fill", "classify", "tag", "predict", "eval", "info", "trace", "gradients"),
     *("corpus", "vocabulary", "encode", "cells", "bench"),
 )
 FILES = {"vocabulary": "characters"}  # of commands whose name is that of a file elsewhere

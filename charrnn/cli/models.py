@@ -5,6 +5,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from charrnn.library.answering import Answering
     from charrnn.library.opened import OpenedModel
     from charrnn.model.network import Network
     from charrnn.model.team import Team
@@ -28,6 +29,12 @@ def open_model(path: str, *tasks: str) -> "OpenedModel":
 def compile_reading(model: "OpenedModel") -> None:
     """Compile what reading a text needs."""
     compile_noticed(model.network, model.network.compile)
+
+
+def compile_answering(answering: "Answering") -> None:
+    """Compile what a model for examples needs."""
+    network = answering.model.network
+    compile_noticed(network, network.compile_examples)
 
 
 def compile_sampling(model: "OpenedModel") -> None:

@@ -18,7 +18,10 @@ from charrnn.storage.files import check_writable, replacing, shown
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from charrnn.reading.answers import Forecast
+
 ENDINGS = (".png", ".svg", ".pdf")
+PLOTTED, MOST_PLOTTED = 200, 6  # steps, and columns, of a series
 TICKS = 120  # characters that are legible beneath a heat map
 # No date, so that a picture of the same numbers has the same bytes.
 _UNDATED: dict[str, dict[str, Any]] = {".png": {}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
@@ -98,6 +101,33 @@ def plot_norms(path: str | Path, curves: Sequence[tuple[str, Sequence[float | No
         axes.grid(alpha=0.3)
         for text in axes.legend(axes.lines, [name for name, _ in curves]).get_texts():
             text.set_parse_math(False)
+
+
+def plot_forecast(path: str | Path, forecast: "Forecast") -> None:
+    """Draw the end of a series, what was predicted one step before, and the steps after its end.
+
+    Raises CharrnnError if the file cannot be written.
+    """
+    count, ahead = len(forecast.columns), forecast.ahead
+    steps = len(forecast.numbers)
+    begin = max(0, steps - max(PLOTTED, 4 * ahead))
+    with _picture(path, 9.0, 1.4 + 2.2 * min(count, MOST_PLOTTED)) as figure:
+        rows = figure.subplots(min(count, MOST_PLOTTED), 1, sharex=True, squeeze=False)[:, 0]
+        for k, axes in enumerate(rows):
+            shown = range(begin, steps)
+            axes.plot(shown, forecast.numbers[begin:, k], label="series", color="tab:blue")
+            before = forecast.all[max(begin - 1, 0) : -1, k]
+            axes.plot(
+                range(steps - len(before), steps), before, label="predicted a step before", color="tab:orange", lw=1
+            )
+            after = [forecast.numbers[-1, k], *forecast.next[:, k]]
+            axes.plot(
+                range(steps - 1, steps + ahead), after, label="predicted after the end", color="tab:red", marker="."
+            )
+            axes.set_ylabel(forecast.columns[k], parse_math=False)
+            axes.grid(alpha=0.3)
+        rows[0].legend(loc="upper left", fontsize="small")
+        rows[-1].set_xlabel("step")
 
 
 @contextmanager

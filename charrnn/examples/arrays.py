@@ -94,6 +94,23 @@ def read_arrays(files: InputFiles, request: Request, classes: tuple[str, ...] | 
     return replace(found, record=record_of(request, sha256, size) | {"examples": found.count, what: found.steps})
 
 
+def read_inputs(path: str) -> list[Floats]:
+    """Return the inputs in an ``.npz`` file without their targets: numbers [T, D] of each example.
+
+    They are the array ``x``, with ``lengths`` if there are some; or ``x_test``, or ``x_train``. Raises CharrnnError as
+    `read_arrays` does.
+    """
+    with archive.reading(path, kind=KIND, expansion=archive.RATIO) as reader:
+        name = next((name for name in ("x", "x_test", "x_train") if name in reader), None)
+        if name is None:
+            raise UnfitError(f"has no array 'x'; it has {listing(reader.names) if reader.names else 'no arrays'}")
+        lengths = reader.array("lengths") if "lengths" in reader and name == "x" else None
+        inputs = _inputs(name, reader.array(name), lengths)
+        if inputs.numbers is None:
+            raise UnfitError(f"has {name} of strings; give texts on the command line or by standard input")
+    return np.split(inputs.numbers, np.cumsum(inputs.lengths)[:-1])
+
+
 def _unread(reader: Reader) -> list[str]:
     used = KERAS if "x_train" in reader else ("x", "y", "lengths")
     return [name for name in reader.names if name not in used]

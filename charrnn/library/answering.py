@@ -19,12 +19,18 @@ if TYPE_CHECKING:  # what needs NumPy and the kernels is imported when it is use
     from charrnn.examples.dataset import Examples
     from charrnn.model.example_batches import EncodedExamples, Pieces
     from charrnn.model.team import Team
-    from charrnn.reading.answers import Classified, Predicted, Tagged
+    from charrnn.reading.answers import Classified, Forecast, Predicted, Tagged
     from charrnn.reading.evaluation import Evaluation
     from charrnn.text.near_forms import NearForms
     from charrnn.text.survey import Say
 
 TEXTS_AT_ONCE = 4096
+
+
+def nothing(sentence: str) -> None:
+    """Say nothing."""
+
+
 COMMANDS = {
     "generate": "charrnn sample writes with it",
     "fill": "charrnn fill fills gaps with it",
@@ -161,6 +167,23 @@ class Answering:
         while some := list(islice(texts, TEXTS_AT_ONCE)):
             _, encoded = self.encode_texts(some, rules)
             yield from predicted(some, self.values(encoded), self.targets)
+
+    @property
+    def value_names(self) -> list[str]:
+        """The names of the numbers that are predicted."""
+        from charrnn.reading.answers import names_of
+
+        return names_of(self.targets, self.architecture.targets)
+
+    def forecast(self, path: str, *, encoding: str = "", say: Say = nothing) -> Forecast:
+        """Return what is predicted of a series in a file, with the columns of the training run."""
+        from charrnn.reading.answers import Forecast
+
+        examples = self.read([path], say=say, encoding=encoding)
+        assert examples.numbers is not None
+        ahead, count = self.targets.ahead, self.architecture.targets // self.targets.ahead
+        names = [name.removesuffix(" t+1") for name in self.targets.names[:count]] or [str(k) for k in range(count)]
+        return Forecast(names, ahead, examples.numbers, self.values(self.encode(examples, Rules())))
 
     def read(
         self, paths: Sequence[str], *, encoding: str = "", say: Say, labels: str | None = None, texts: str | None = None

@@ -25,9 +25,9 @@ from charrnn.training.settings import Settings, default_embedding
 from charrnn.training.trainer import Trainer
 
 # Defaults of a run on examples that differ from those of a run on a text.
-HIDDEN, BATCH_SIZE = 128, 32
-SEQ_LENGTH = 1000  # steps of an example that are read, at most
-TAGGED, SERIES = 256, 128  # steps of a piece, where each step predicts
+USUAL = {"hidden": 128, "batch_size": 32, "seq_length": 1000}
+TAGGED = {"seq_length": 256}  # steps of a piece, as each step predicts
+SERIES = {"batch_size": 8, "seq_length": 64, "dropout": 0.0}
 
 
 @dataclass(frozen=True)
@@ -88,11 +88,8 @@ def vocabulary_of(examples: Examples, validation: Examples | None, rare: int) ->
 
 def example_settings(given: Given, examples: Examples, symbols: int) -> Settings:
     """Return the given settings, and defaults for the others that fit the examples."""
-    chosen = {name: value for name, value in given.items() if value is not None}
-    chosen.setdefault("hidden", HIDDEN)
-    chosen.setdefault("batch_size", BATCH_SIZE)
-    usual = SERIES if examples.series else TAGGED if examples.per_step else SEQ_LENGTH
-    chosen.setdefault("seq_length", usual)
+    own: dict[str, Any] = SERIES if examples.series else TAGGED if examples.per_step else {}
+    chosen = USUAL | own | {name: value for name, value in given.items() if value is not None}
     chosen.setdefault("embedding", default_embedding(symbols))
     chosen["joined"] = bool(chosen.get("joined", True) and chosen.get("bidirectional") and chosen.get("layers", 1) > 1)
     chosen["sampled_softmax"] = 0

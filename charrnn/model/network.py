@@ -33,6 +33,7 @@ from charrnn.kernels.arguments import (
 )
 from charrnn.kernels.llvm.cache import cache_folder, has_compiled
 from charrnn.kernels.llvm.vector import padded
+from charrnn.model.example_batches import EncodedExamples, Pieces, batches_of
 from charrnn.model.example_window import ExampleWindow
 from charrnn.model.parameters import Array, Parameters, aligned, nbytes_of
 from charrnn.model.team import Team
@@ -201,6 +202,12 @@ class Network:
         self._prepare()
         kernels: Any = importlib.import_module("charrnn.kernels.examples_forward")
         kernels.forward(self._net, window.buffers, window.head, batch, Part(first, last, 0, batch.length))
+
+    def compile_examples(self) -> None:
+        """Compile what reading whole examples needs, by an empty batch."""
+        window = ExampleWindow(self.architecture, 1, 1)
+        empty = EncodedExamples(Pieces.none()).batches([np.zeros(0, np.int64)], self.architecture, 1)
+        self.forward_examples(window, batches_of(empty)[0], 0, 0)
 
     def forward_numbers(self, window: Window, U: Array, numbers: Array) -> None:
         """Run a window's layers over numbers instead of symbols.

@@ -12,6 +12,7 @@ from charrnn.examples.scaling import Scaling
 from charrnn.storage.archive import UnfitError
 from charrnn.storage.json_record import check
 
+USUALLY_OUTSIDE = ("O", ".", "_", "-", "0")
 LONGEST_NAME = 1000  # of a label or a column, in characters
 LONGEST_NAMES = 8 << 20  # of all of them, in bytes of JSON
 # Of scalings: what float32 can hold, with room for what is computed from it in float64.
@@ -34,6 +35,11 @@ class Targets:
     target_scaling: Scaling | None = None
     series: bool = False
     ahead: int = 1
+
+    @property
+    def outside(self) -> str:
+        """The tag of characters that are nothing special, by its usual names; "" if there is none."""
+        return next((label for label in USUALLY_OUTSIDE if label in self.labels), "")
 
     def record(self) -> dict[str, Any]:
         """Return what a model file says about them."""

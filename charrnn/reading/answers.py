@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +11,8 @@ from numpy.typing import NDArray
 from charrnn.model.target_names import Targets
 
 Floats = NDArray[np.float64]
+
+OUTSIDE, BEGINS = "O", ("B-", "I-")  # tags of words outside of all names, and the beginnings of others, by convention
 
 
 @dataclass(frozen=True)
@@ -36,21 +37,16 @@ class Span:
 
 @dataclass(frozen=True)
 class Tagged:
-    """A text with a tag for each character, and the probability of each tag."""
+    """A text with a tag for each character, the probability of each tag, and the text in spans with the same tag.
+
+    If all tags are O, B-… or I-…, a span is what begins with B- and continues with I-, without these letters; a space
+    between two words of a span can be O.
+    """
 
     text: str
     tags: list[str]
     probabilities: list[float]
-
-    @property
-    def spans(self) -> list[Span]:
-        """The text in spans of characters with the same tag."""
-        found, begin = [], 0
-        for tag, group in groupby(self.tags):
-            end = begin + len(list(group))
-            found.append(Span(begin, end, tag, self.text[begin:end]))
-            begin = end
-        return found
+    spans: list[Span]
 
 
 @dataclass(frozen=True)
@@ -59,6 +55,21 @@ class Predicted:
 
     text: str | None
     values: dict[str, float]  # by the names of what is predicted: those of columns, or else their places
+
+
+@dataclass(frozen=True, eq=False)
+class Forecast:
+    """What is predicted of a series: the next steps after each of its T steps."""
+
+    columns: list[str]  # C
+    ahead: int  # A steps
+    numbers: NDArray[np.float32]  # [T, ≥C]: the series; the first columns are predicted
+    all: Floats  # [T, A·C]: all columns of the next step, then of the one after it
+
+    @property
+    def next(self) -> Floats:
+        """The steps after the end [A, C]."""
+        return np.asarray(self.all[-1].reshape(self.ahead, -1))
 
 
 def classified(texts: Sequence[str | None], chances: Floats, targets: Targets, best: int) -> Iterator[Classified]:
@@ -74,10 +85,36 @@ def tagged(texts: Sequence[str], chances: Floats, targets: Targets) -> Iterator[
     """Yield the tags of texts from the probabilities of all their characters, end to end [characters, K]."""
     best = chances.argmax(axis=1)
     likely, begin = chances[np.arange(best.size), best], 0
+    marked = all(label == OUTSIDE or label[:2] in BEGINS for label in targets.labels)
     for text in texts:
         part = slice(begin, begin + len(text))
-        yield Tagged(text, [targets.labels[k] for k in best[part].tolist()], likely[part].tolist())
+        tags = [targets.labels[k] for k in best[part].tolist()]
+        yield Tagged(text, tags, likely[part].tolist(), spans_of(text, tags, marked=marked))
         begin += len(text)
+
+
+def spans_of(text: str, tags: Sequence[str], *, marked: bool = False) -> list[Span]:
+    """Return the spans of a text whose characters have the same tag; ``marked`` ones as `Tagged` says."""
+    found: list[tuple[int, int, str]] = []
+    for k, tag in enumerate(tags):
+        name = tag[2:] if marked and tag != OUTSIDE else tag
+        goes_on = found and found[-1][2] == name and not (marked and tag.startswith("B-"))
+        if goes_on:
+            found[-1] = found[-1][0], k + 1, name
+        elif marked and tag.startswith("I-") and _is_space_within(found, text, name):
+            (begin, _, _), _ = found[-2:]
+            found[-2:] = [(begin, k + 1, name)]
+        else:
+            found.append((k, k + 1, name))
+    return [Span(begin, end, tag, text[begin:end]) for begin, end, tag in found]
+
+
+def _is_space_within(found: Sequence[tuple[int, int, str]], text: str, name: str) -> bool:
+    """Return whether the last span is a space outside, after a span of a name."""
+    if len(found) < 2 or found[-2][2] != name:
+        return False
+    begin, end, tag = found[-1]
+    return tag == OUTSIDE and text[begin:end] == " "
 
 
 def names_of(targets: Targets, count: int) -> list[str]:

@@ -53,8 +53,8 @@ class Feed:
         name = name_of("-")
         try:
             with readable("-"):
-                pieces = _pieces()
-                blocks = typed(pieces) if vocabulary.byte_level else decoded(pieces, name, newlines=True)
+                arrived = pieces()
+                blocks = typed(arrived) if vocabulary.byte_level else decoded(arrived, name, newlines=True)
                 for ids in vocabulary.encode_blocks(blocks, unknown=unknown, where=name):
                     self._waiting.put(ids)
         except Exception as error:  # raised again by `next`
@@ -63,7 +63,7 @@ class Feed:
             self._waiting.put(None)
 
 
-def _pieces() -> Iterator[bytes]:
+def pieces() -> Iterator[bytes]:
     """Yield bytes from standard input as they arrive."""
     file: io.FileIO | BinaryIO
     try:

@@ -1,0 +1,114 @@
+"""The options of the commands classify, tag and predict, and the texts or numbers that they read."""
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from charrnn.cli.options import EscapedText, encoding_option, model_argument, threads_option, unknown_options
+from charrnn.cli.records import format_options
+from charrnn.errors import CharrnnError
+
+if TYPE_CHECKING:
+    from charrnn.library.answering import Answering, Rules
+
+PIECE = 1 << 16  # bytes of standard input that are read at once, if that many have arrived
+
+
+@dataclass(frozen=True)
+class AnswerOptions:
+    """Values of the options that the three commands have."""
+
+    model: str
+    texts: tuple[str, ...]
+    whole: bool
+    as_json: bool
+    as_tsv: bool
+    unknown: str
+    near: str
+    encoding: str
+    threads: int | None
+
+    @property
+    def from_stdin(self) -> bool:
+        """Whether standard input is read."""
+        return self.texts in ((), ("-",))
+
+
+def answer_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of the three commands."""
+    for option in reversed(
+        (
+            model_argument,
+            click.argument("texts", nargs=-1, type=EscapedText(optional=True), metavar="[TEXT…]"),
+            click.option("--whole", is_flag=True, help="Take all of standard input as one text, not each line."),
+            format_options,
+            unknown_options,
+            encoding_option,
+            threads_option,
+        )
+    ):
+        function = option(function)
+    return function
+
+
+def check_usage(options: AnswerOptions) -> None:
+    """Raise click.UsageError for options that contradict each other, and for no text."""
+    if options.whole and not options.from_stdin:
+        raise click.UsageError("--whole is for a text from standard input.")
+    if options.encoding and not options.from_stdin:
+        raise click.UsageError("--encoding is for texts from standard input.")
+    if "-" in options.texts and not options.from_stdin:
+        raise click.UsageError("Give texts, or - for standard input, not both.")
+    if options.texts == () and (sys.stdin is None or sys.stdin.isatty()):
+        raise click.UsageError("Give a text, or - for standard input.")
+
+
+def rules_of(options: AnswerOptions, answering: "Answering") -> "Rules":
+    """Return how characters are read that the model does not know."""
+    from charrnn.library.answering import Rules
+
+    return Rules(options.unknown, answering.model.vocabulary.near_forms(options.near))
+
+
+def texts_of(options: AnswerOptions) -> Iterator[list[str]]:
+    """Yield the texts: those that were typed, or the lines of standard input as they arrive, or all of it as one.
+
+    Empty lines are passed over. Raises CharrnnError if standard input cannot be read.
+    """
+    if not options.from_stdin:
+        yield list(options.texts)
+    elif options.whole:
+        from charrnn.text.ingest import read_verbatim
+
+        yield [read_verbatim("-", byte_level=False, encoding=options.encoding)]
+    else:
+        yield from filter(None, _lines(options.encoding))
+
+
+def _lines(encoding: str) -> Iterator[list[str]]:
+    """Yield the lines of standard input that have arrived, without empty ones."""
+    from charrnn.text.decoding import UTF_8, decoded
+    from charrnn.text.feed import pieces
+    from charrnn.text.sources import readable
+
+    with readable("-"):
+        rest = ""
+        for block in decoded(pieces(), "standard input", encoding or UTF_8, newlines=True):
+            *lines, rest = (rest + block).split("\n")
+            yield [line for line in lines if line]
+        yield [rest] if rest else []
+
+
+def arrays_of(options: AnswerOptions) -> Any:
+    """Return the sequences of numbers in the only file that was named.
+
+    Raises CharrnnError if there is another number of files, or if it cannot be read.
+    """
+    from charrnn.examples.arrays import read_inputs
+
+    if len(options.texts) != 1 or options.from_stdin:
+        raise CharrnnError("this model reads numbers: name one .npz file with an array x")
+    return read_inputs(options.texts[0])

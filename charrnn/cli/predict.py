@@ -1,0 +1,118 @@
+"""``charrnn predict``: predict numbers, for texts, for sequences of numbers, or after the end of a series."""
+
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from charrnn.cli.answer_options import AnswerOptions, answer_options, arrays_of, check_usage, rules_of, texts_of
+from charrnn.cli.models import compile_answering, open_model, team_of
+from charrnn.cli.records import Column, chosen, write
+from charrnn.cli.targets import refuse_model_files
+from charrnn.errors import CharrnnError
+
+if TYPE_CHECKING:
+    from charrnn.library.answering import Answering
+    from charrnn.reading.answers import Forecast, Predicted
+
+NUMBER = ".6g"
+
+
+@click.command(short_help="Predict numbers: of texts, or of a series.")
+@answer_options
+@click.option("--all", "everything", is_flag=True, help="Of a series: print what is predicted after each step.")
+@click.option(
+    "--plot",
+    type=click.Path(),
+    metavar="FILE",
+    help="Of a series: also draw its end and the prediction to FILE (.png, .svg or .pdf), which is replaced.",
+)
+def command(everything: bool, plot: str | None, **values: Any) -> None:
+    """Predict numbers with a MODEL that was trained with --task predict.
+
+    For a model of texts, a TEXT is given on the command line, or is a line of standard input (-). A model that reads
+    sequences of numbers predicts for each example in an .npz file. A model of a series reads a table with the same
+    columns as in training, and predicts the steps after its end. Predictions are in the units of the training data; if
+    all numbers in it were 0 or 1, they are the probability of 1.
+
+    \b
+    Examples:
+      charrnn predict stars.npz "A wonderful book"
+      charrnn predict harbor.npz harbor.csv
+      charrnn predict harbor.npz harbor.csv --all --tsv > predicted.tsv
+      charrnn predict harbor.npz harbor.csv --plot harbor.png
+    """
+    options = AnswerOptions(**values)
+    form = chosen(options.as_json, options.as_tsv)
+    from charrnn.library.answering import Answering
+
+    model = open_model(options.model)
+    with team_of(options.threads) as team:
+        answering = Answering(model, "predict", team)
+        if not answering.targets.series:
+            check_usage(options)
+            if everything or plot is not None:
+                raise CharrnnError("--all and --plot are for a model of a series")
+            compile_answering(answering)
+            _write_examples(_examples(options, answering), answering, form)
+            return
+        if len(options.texts) != 1:
+            raise click.UsageError("Give the file with the series, or - for standard input.")
+        if plot is not None:
+            from charrnn.display.plots import check_plottable
+
+            check_plottable(plot)
+            refuse_model_files(plot, "--plot", model, options.texts[0])
+        compile_answering(answering)
+        forecast = answering.forecast(options.texts[0], encoding=options.encoding)
+        _write_series(forecast, form, everything=everything)
+        if plot is not None:
+            from charrnn.display.plots import plot_forecast
+
+            plot_forecast(plot, forecast)
+
+
+def _examples(options: AnswerOptions, answering: "Answering") -> "Iterator[Predicted]":
+    """Yield the numbers that are predicted for all examples."""
+    if not answering.architecture.features:
+        rules = rules_of(options, answering)
+        for texts in texts_of(options):
+            yield from answering.predict_texts(iter(texts), rules)
+        return
+    from charrnn.reading.answers import predicted
+
+    arrays = arrays_of(options)
+    values = answering.values(answering.encode_numbers(arrays))
+    if answering.architecture.pooling == "each":
+        yield from predicted([None] * len(values), values, answering.targets)
+    else:
+        yield from predicted([None] * len(arrays), values, answering.targets)
+
+
+def _write_examples(found: "Iterator[Predicted]", answering: "Answering", form: str) -> None:
+    """Write a record for each example: its numbers, and its text."""
+    if form == "json":
+        for record in found:
+            click.echo(json.dumps({"text": record.text, "values": record.values}))
+        return
+    columns = [Column(name, max(10, len(name)), NUMBER, "") for name in answering.value_names]
+    reads_texts = not answering.architecture.features
+    rows = ((*record.values.values(), *([record.text] if reads_texts else [])) for record in found)
+    write(rows, [*columns, *([Column("text")] if reads_texts else [])], form)
+
+
+def _write_series(forecast: "Forecast", form: str, *, everything: bool) -> None:
+    """Write the steps after the end of a series, or what is predicted after each step."""
+    if form == "json" and not everything:
+        for ahead, row in enumerate(forecast.next.tolist()):
+            click.echo(json.dumps({"ahead": ahead + 1, **dict(zip(forecast.columns, row, strict=True))}))
+        return
+    if everything:
+        names = [f"{name}+{ahead + 1}" for ahead in range(forecast.ahead) for name in forecast.columns]
+        rows = ((step, *row) for step, row in enumerate(forecast.all.tolist()))
+        write(rows, [Column("step", 8, "d"), *(Column(name, max(10, len(name)), NUMBER, "") for name in names)], form)
+        return
+    columns = [Column(name, max(10, len(name)), NUMBER, "") for name in forecast.columns]
+    rows = ((ahead + 1, *row) for ahead, row in enumerate(forecast.next.tolist()))
+    write(rows, [Column("ahead", 5, "d"), *columns], form)
