@@ -51,6 +51,9 @@ class EvalOptions:
     unknown: str
     near: str
     encoding: str
+    held_out: bool
+    labels: str | None
+    texts_column: str | None
     given: frozenset[str]
 
     @property
@@ -84,6 +87,15 @@ class EvalOptions:
     help="Print the N lines, or documents, with the most bits per character; empty ones are left out.",
 )
 @copied_options
+@click.option(
+    "--held-out",
+    is_flag=True,
+    help="Of a model for labels, tags or numbers: evaluate only the examples that validated its training run.",
+)
+@click.option(
+    "--labels", metavar="COLUMN", help="Of such a model and a table: the column to predict.  [as in training]"
+)
+@click.option("--texts", "texts_column", metavar="COLUMN", help="And the column with the texts.  [as in training]")
 @format_options
 @threads_option
 @scored_unknown_options
@@ -125,6 +137,15 @@ def command(ctx: click.Context, /, **values: Any) -> None:
     from charrnn.reading.scoring import lines
 
     models = [_opened(path) for path in options.models]
+    if models[0].architecture.task_row.reads_examples:
+        from charrnn.cli.eval_examples import evaluate
+
+        evaluate(models, options, form)
+        return
+    if of_examples := {"held_out", "labels", "texts_column"} & options.given:
+        raise CharrnnError(
+            f"--{min(of_examples).split('_column')[0].replace('_', '-')}: only for labels, tags or numbers"
+        )
     if any(map(_reads_both_sides, models)):
         from charrnn.display.console import note
 
@@ -189,7 +210,8 @@ def _check_usage(options: EvalOptions) -> str:
 
 def _opened(path: str) -> "OpenedModel":
     model = open_model(path)
-    compile_reading(model)
+    if not model.architecture.task_row.reads_examples:
+        compile_reading(model)
     return model
 
 

@@ -8,9 +8,9 @@ from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from charrnn.cells.tasks import require_task
 from charrnn.errors import CharrnnError
 from charrnn.library.opened import OpenedModel
-from charrnn.model.target_names import Targets
 
 if TYPE_CHECKING:  # what needs NumPy and the kernels is imported when it is used
     import numpy as np
@@ -31,23 +31,6 @@ def nothing(sentence: str) -> None:
     """Say nothing."""
 
 
-COMMANDS = {
-    "generate": "charrnn sample writes with it",
-    "fill": "charrnn fill fills gaps with it",
-    "classify": "charrnn classify predicts labels with it",
-    "tag": "charrnn tag predicts tags with it",
-    "predict": "charrnn predict predicts numbers with it",
-}
-
-
-def require_task(model: OpenedModel, task: str) -> Targets:
-    """Return what a model predicts of examples; raise CharrnnError, which names the right command, for another task."""
-    own, targets = model.architecture.task, model.checkpoint.targets
-    if own != task or targets is None:
-        raise CharrnnError(f"this model is for the task {own}, not {task}: {COMMANDS[own]}")
-    return targets
-
-
 @dataclass(frozen=True)
 class Rules:
     """How the characters of texts are read that the model does not know; see `Vocabulary.encode`."""
@@ -61,7 +44,9 @@ class Answering:
 
     def __init__(self, model: OpenedModel, task: str, team: Team) -> None:
         """Use an opened model; raise CharrnnError if it is for another task."""
-        self.model, self.team, self.targets = model, team, require_task(model, task)
+        require_task(model.architecture.task, task)
+        assert model.checkpoint.targets is not None
+        self.model, self.team, self.targets = model, team, model.checkpoint.targets
         self.architecture = model.architecture
 
     @cached_property
@@ -185,14 +170,35 @@ class Answering:
         names = [name.removesuffix(" t+1") for name in self.targets.names[:count]] or [str(k) for k in range(count)]
         return Forecast(names, ahead, examples.numbers, self.values(self.encode(examples, Rules())))
 
+    def held_out(self, examples: Examples) -> Examples:
+        """Return those of the examples that validated the run; raise CharrnnError if they are not its examples."""
+        from charrnn.examples.dividing import divide
+        from charrnn.training.example_data import held_out_record
+        from charrnn.training.settings import Settings
+
+        settings, record = Settings.of(self.model.checkpoint.training), self.model.checkpoint.corpus
+        _, held = divide(examples, settings.val_fraction, settings.seed)
+        if not held.count or held_out_record(held) != record.get("held_out"):
+            raise CharrnnError(
+                "these are not the examples that the model was trained on, or none of them were held out"
+            )
+        return held
+
     def read(
-        self, paths: Sequence[str], *, encoding: str = "", say: Say, labels: str | None = None, texts: str | None = None
+        self,
+        paths: Sequence[str],
+        *,
+        say: Say,
+        encoding: str = "",
+        labels: str | None = None,
+        texts: str | None = None,
+        trained: bool = False,
     ) -> Examples:
         """Read examples with their labels or numbers, to evaluate the model.
 
         Columns of a table are those of the training run unless others are given. Of a file that keeps examples for
-        tests, these are returned. Raises CharrnnError for labels that the model does not know, and for examples of
-        another kind than it reads.
+        tests, these are returned, unless those to have ``trained`` with are wanted. Raises CharrnnError for labels that
+        the model does not know, and for examples of another kind than it reads.
         """
         from charrnn.examples.input_files import Request
         from charrnn.examples.readers import read
@@ -201,7 +207,7 @@ class Answering:
         request = Request.of_record(self.model.checkpoint.corpus, self.architecture.task, paths)
         request = replace(request, labels=labels or request.labels, texts=texts or request.texts)
         found = read(request, known=Known(encoding=encoding), classes=self.targets.labels or None, say=say)
-        examples = found.test or found
+        examples = found if trained else found.test or found
         self._require_fitting(examples)
         return examples
 

@@ -114,15 +114,18 @@ class ExampleData:
 
     def record(self) -> dict[str, Any]:
         """Return what a model file says about the examples and those that validate."""
-        held = self.validated
-        digest = hashlib.sha256(np.ascontiguousarray(held.targets).tobytes())
-        for part in held.texts or ():
-            digest.update(part.encode("utf-8", "surrogatepass") + b"\0")
-        if held.numbers is not None:
-            digest.update(held.numbers.tobytes())
-        source = "its end" if held.series else f"{held.count:,} examples"
-        held_out = {"examples": held.count, "source": source, "digest": digest.hexdigest()}
-        return {**self.examples.record, "held_out": held_out}
+        return {**self.examples.record, "held_out": held_out_record(self.validated)}
+
+
+def held_out_record(held: Examples) -> dict[str, Any]:
+    """Return what a model file says about the examples that validate."""
+    digest = hashlib.sha256(np.ascontiguousarray(held.targets).tobytes())
+    for part in held.texts or ():
+        digest.update(part.encode("utf-8", "surrogatepass") + b"\0")
+    if held.numbers is not None:
+        digest.update(held.numbers.tobytes())
+    source = "its end" if held.series else f"{held.count:,} examples"
+    return {"examples": held.count, "source": source, "digest": digest.hexdigest()}
 
 
 def targets_of(train: Examples, settings: Settings) -> Targets:

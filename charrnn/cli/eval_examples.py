@@ -1,0 +1,119 @@
+"""``charrnn eval`` of models for labels, tags and numbers."""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from charrnn.cli.models import compile_answering, team_of
+from charrnn.cli.records import Column, fitting, write
+from charrnn.errors import CharrnnError
+
+if TYPE_CHECKING:
+    from charrnn.cli.eval import EvalOptions
+    from charrnn.library.opened import OpenedModel
+    from charrnn.reading.evaluation import Evaluation
+
+FIGURES = {
+    "examples": Column("examples", 8, ","),
+    "accuracy": Column("accuracy", 8, ".4f"),
+    "macro_f1": Column("macro_f1", 8, ".4f"),
+    "log_loss": Column("log_loss", 8, ".4f"),
+    "mean_squared_error": Column("mean_squared_error", 18, ".6g"),
+    "r2": Column("r2", 8, ".4f"),
+}
+PER_CLASS = [Column("precision", 9, ".4f"), Column("recall", 8, ".4f"), Column("f1", 8, ".4f"), Column("count", 8, ",")]
+WIDTH = 80  # columns of a table of confusions, at most
+MOST_CONFUSED = 8  # pairs of classes that are named
+OF_TEXTS = ("per_line", "alone", "per_char", "top", "copied", "copied_run")  # options
+
+
+def evaluate(models: "list[OpenedModel]", options: "EvalOptions", form: str) -> None:
+    """Print how well models predict the examples in files."""
+    from charrnn.library.answering import Answering, Rules
+    from charrnn.text.survey import told
+
+    if wrong := [name for name in OF_TEXTS if name in options.given]:
+        flags = ", ".join("--" + name.replace("_", "-") for name in wrong)
+        raise CharrnnError(f"{flags}: for a model of texts; this one is for the task {models[0].architecture.task}")
+    if options.unknown == "charge":
+        raise CharrnnError("--unknown charge is for a model of texts; use skip or replace")
+    found = []
+    with team_of(options.threads) as team:
+        for model in models:
+            answering = Answering(model, models[0].architecture.task, team)
+            compile_answering(answering)
+            examples = answering.read(
+                options.sources,
+                say=told,
+                encoding=options.encoding,
+                labels=options.labels,
+                texts=options.texts_column,
+                trained=options.held_out,
+            )
+            if options.held_out:
+                examples = answering.held_out(examples)
+            rules = Rules(options.unknown, model.vocabulary.near_forms(options.near))
+            found.append(answering.evaluate(examples, rules))
+    if len(found) > 1:
+        columns = [FIGURES[name] for name in found[0].figures]
+        rows = ((path, *each.figures.values()) for path, each in zip(options.models, found, strict=True))
+        write(rows, [fitting("model", options.models), *columns], form)
+    elif form == "json":
+        click.echo(json.dumps(_json(found[0])))
+    else:
+        write([tuple(found[0].figures.values())], [FIGURES[name] for name in found[0].figures], form)
+        if form == "text":
+            _tell(found[0])
+
+
+def _json(found: "Evaluation") -> dict[str, Any]:
+    """Return all that is known, as JSON has it."""
+    if found.confusion is None:
+        return dict(found.figures)
+    per_class = {label: figures._asdict() for label, figures in found.per_class}
+    return {**found.figures, "per_class": per_class, "confusion": found.confusion.tolist()}
+
+
+def _tell(found: "Evaluation") -> None:
+    """Print the figures of each class, and which classes are confused."""
+    if found.confusion is None:
+        return
+    click.echo()
+    rows = ((label, *figures) for label, figures in found.per_class)
+    write(rows, [fitting("label", found.labels), *PER_CLASS], "text")
+    for line in (*_table(found), *_confused(found)):
+        click.echo(line)
+
+
+def _table(found: "Evaluation") -> list[str]:
+    """Return the lines of a table of confusions, if it is not too wide."""
+    from charrnn.display.words import cells, harmless, padded
+
+    assert found.confusion is not None
+    labels = [harmless(label) for label in found.labels]
+    first = max(map(cells, labels)) + 4
+    cell = max(len(f"{found.confusion.max()}"), len(f"{len(labels)}")) + 1
+    if first + cell * len(labels) > WIDTH:
+        return []
+    numbers = "".join(f"{k + 1:{cell}}" for k in range(len(labels)))
+    lines = ["", "How many examples of each label (rows) were given each label (columns):", "", " " * first + numbers]
+    for k, (label, row) in enumerate(zip(labels, found.confusion.tolist(), strict=True)):
+        shown = "".join(f"{count or '.':>{cell}}" for count in row)
+        lines.append(f"{k + 1:3} {padded(label, first - 4)}{shown}")
+    return lines
+
+
+def _confused(found: "Evaluation") -> list[str]:
+    """Return lines on the labels that are confused most often."""
+    import numpy as np
+
+    from charrnn.display.words import harmless
+
+    assert found.confusion is not None
+    wrong = found.confusion.copy()
+    np.fill_diagonal(wrong, 0)
+    order = np.argsort(-wrong, axis=None, kind="stable")[:MOST_CONFUSED]
+    pairs = [(*divmod(int(place), len(wrong)), int(wrong.flat[place])) for place in order]
+    lines = [f"{harmless(found.labels[t])} taken for {harmless(found.labels[p])}: {n:,}" for t, p, n in pairs if n]
+    return ["", "Most often confused:", *lines] if lines else []
