@@ -1,19 +1,20 @@
 """The work of this program in a turn: training steps, or sampled characters."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.benchmark.timing import Side
 from charrnn.model.network import Network
 from charrnn.model.team import Team
-from charrnn.training.text_data import TextData
 from charrnn.training.trainer import Trainer
 from charrnn.writing.controls import Controls
 from charrnn.writing.sampler import Sampler
 
 
-def training_side(trainer: Trainer[TextData]) -> Side:
-    """Return a side that takes training steps; it counts characters."""
+def training_side(trainer: Trainer[Any]) -> Side:
+    """Return a side that takes training steps; it counts predictions: of a text, one for each character."""
 
     def side(steps: int) -> int:
         characters, windows = 0, trainer.steps.per_epoch

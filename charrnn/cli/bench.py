@@ -8,6 +8,7 @@ import click
 from charrnn.cells.table import CELLS
 from charrnn.cli.bench_options import BenchOptions
 from charrnn.cli.bench_speed import PARTS, speed
+from charrnn.cli.bench_task import check_task, task, task_options
 from charrnn.cli.models import team_of
 from charrnn.cli.options import Duration, Input, Number, Whole, given, size_options, threads_option
 
@@ -29,6 +30,10 @@ TAKEN = {
         *("parameters", "epochs", "seconds", "rates", "dropout", "seed"),
     ),
     "memory": ("cell", "threads", "as_json", "seed"),
+    "task": (
+        *("corpus", *SIZES, *SPEED, "against", "labels", "texts_column", "inputs", "ahead", "pooling", "joined"),
+        *("class_weights", "bidirectional", "epochs", "rates", "schedule", "clip", "dropout", "seed"),
+    ),
 }
 
 
@@ -79,6 +84,7 @@ TAKEN = {
 @click.option(
     "--cells", is_flag=True, help="Measure how well each cell learns the text instead; takes minutes per cell."
 )
+@task_options
 @click.option(
     "--parameters",
     type=Whole(1),
@@ -91,7 +97,8 @@ TAKEN = {
     type=Number(0.0, 1e6, min_open=True),
     default=3,
     show_default=True,
-    help="With --cells: passes over the text in the first measurement.",
+    help="With --cells: passes over the text in the first measurement. With --task: passes over the examples; the "
+    "default is that of charrnn train, as for all options of a run.",
 )
 @click.option(
     "--time",
@@ -106,22 +113,22 @@ TAKEN = {
     "rates",
     type=Number(0.0, min_open=True),
     multiple=True,
-    help="With --cells: a learning rate to try; can be given several times, and the best counts.  [default: the "
-    "cell's]",
+    help="With --cells: a learning rate to try; can be given several times, and the best counts. With --task: the "
+    "learning rate.  [default: the cell's]",
 )
 @click.option(
     "--dropout",
     type=Number(0.0, 1.0, max_open=True),
     default=0.0,
     show_default=True,
-    help="With --cells: share of each layer's output to set to 0 at random.",
+    help="With --cells and --task: share of each layer's output to set to 0 at random.",
 )
 @click.option(
     "--seed",
     type=Whole(0, 2**63 - 1),
     default=0,
     show_default=True,
-    help="With --cells and --memory: seed of all random numbers.",
+    help="With --cells, --memory and --task: seed of all random numbers.",
 )
 @click.option(
     "--json", "as_json", is_flag=True, help="Print JSON: one object; with --cells and --memory, one object per line."
@@ -152,6 +159,12 @@ def command(ctx: click.Context, /, **values: Any) -> None:
     often the network gives the right verb the higher probability in sentences that it has not seen; guessing is right
     in half of them.
 
+    With --task, CORPUS has examples with labels or numbers, as charrnn train reads them. The network learns them with
+    Adam until its run ends, without validations in between; with --against torch, so does the same network in PyTorch,
+    of which the fastest way to write it counts, on the same batches with the same learning rates. Beside them stand
+    simple methods, such as naive Bayes of n-grams. All are judged on the same examples: those that their file keeps for
+    tests, or else those that are held out. The speeds of training are measured in turns.
+
     \b
     Examples:
       charrnn bench
@@ -163,6 +176,7 @@ def command(ctx: click.Context, /, **values: Any) -> None:
       charrnn bench poems.txt --vocabulary --against torch
       charrnn bench corpus.txt --cells --parameters 50000 --time 30s
       charrnn bench --memory --cell rnn --cell lstm
+      charrnn bench labels.csv --task classify --texts name --labels origin --against torch
     """
     options = BenchOptions(given=given(ctx), **values)
     way = _way(options, ctx.command.params)
@@ -177,6 +191,8 @@ def command(ctx: click.Context, /, **values: Any) -> None:
             memory(options, team)
         elif way == "cells":
             cells(options, _read(options.corpus), team)
+        elif way == "task":
+            task(options, team)
         else:
             speed(options, way, _read(options.corpus), team)
 
@@ -203,6 +219,8 @@ def _check_usage(options: BenchOptions, way: str) -> None:
     from charrnn.cells.real_time import REAL_TIME_CELLS
 
     cells, only = options.cell, set(options.only)
+    if way == "task":
+        check_task(options)
     if way == "rtrl" and cells and cells[0] not in REAL_TIME_CELLS:
         raise click.UsageError(f"--rtrl is for the cells {', '.join(REAL_TIME_CELLS)}, not for {cells[0]}.")
     if len(cells) > 1 and way not in ("cells", "memory"):
@@ -215,7 +233,7 @@ def _check_usage(options: BenchOptions, way: str) -> None:
         if not set(cells) <= set(LAYERS):
             raise click.UsageError(f"PyTorch has no {cells[0]}; --against is for the cells {', '.join(LAYERS)}.")
     if options.against and only and not {"training", "sampling"} & only:
-        raise click.UsageError("--against is for training, sampling, --suite and --vocabulary.")
+        raise click.UsageError("--against is for training, sampling, --suite, --vocabulary and --task.")
     if options.threads == 1 and only == {"threads"}:
         raise click.UsageError("--only threads compares one thread with several; leave out --threads 1.")
 

@@ -29,5 +29,16 @@ class BenchOptions:
     rates: tuple[float, ...]
     dropout: float
     seed: int
+    task: str | None
+    labels: str | None
+    texts_column: str | None
+    inputs: str | None
+    ahead: int
+    pooling: str | None
+    joined: bool
+    class_weights: str
+    bidirectional: bool
+    schedule: str
+    clip: float
     as_json: bool
     given: frozenset[str]

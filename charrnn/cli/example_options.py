@@ -10,13 +10,13 @@ from charrnn.cli.options import Whole
 MOST_AHEAD = 10_000
 CLASS_WEIGHTS = ("none", "balanced")
 
-EXAMPLE_OPTIONS: tuple[Any, ...] = (
-    click.option(
-        "--task",
-        type=click.Choice(list(TASKS)),
-        help="What to learn: generate the text (the default), fill its gaps (as --bidirectional), classify examples "
-        "(predict a label), tag each character, or predict numbers.",
-    ),
+TASK = click.option(
+    "--task",
+    type=click.Choice(list(TASKS)),
+    help="What to learn: generate the text (the default), fill its gaps (as --bidirectional), classify examples "
+    "(predict a label), tag each character, or predict numbers.",
+)
+TASK_OPTIONS: tuple[Any, ...] = (
     click.option(
         "--labels",
         metavar="COLUMN",
@@ -57,3 +57,4 @@ EXAMPLE_OPTIONS: tuple[Any, ...] = (
         "it has.",
     ),
 )
+EXAMPLE_OPTIONS = (TASK, *TASK_OPTIONS)

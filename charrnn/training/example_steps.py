@@ -54,10 +54,14 @@ class ExampleSteps(Steps):
 
     def windows(self, begin: int, steps: int) -> Batches:
         """Return the batches of steps within one epoch."""
-        self._begin_epoch(begin // self.per_epoch)
+        examples, groups = self.epoch(begin // self.per_epoch)
         place = begin % self.per_epoch
-        groups = self._groups[place : place + steps]
-        return self._epoch.batches(groups, self.architecture, self.settings.batch_size)
+        return examples.batches(groups[place : place + steps], self.architecture, self.settings.batch_size)
+
+    def epoch(self, number: int) -> tuple[EncodedExamples, list[NDArray[np.int64]]]:
+        """Return the examples of an epoch, and which of their pieces each batch has."""
+        self._begin_epoch(number)
+        return self._epoch, self._groups
 
     def _begin_epoch(self, number: int) -> None:
         """Put the examples of an epoch into batches."""
