@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from charrnn.library.layer import Layer
     from charrnn.library.model import Model, load
     from charrnn.library.run import Run, train
+    from charrnn.reading.answers import Classified, Span, Tagged
+    from charrnn.reading.evaluation import Evaluation
     from charrnn.reading.scoring import Character, Score
     from charrnn.training.progress import Progress
     from charrnn.writing.completion import Completion
@@ -27,13 +29,17 @@ if TYPE_CHECKING:
 __all__ = [
     "Character",
     "CharrnnError",
+    "Classified",
     "Completion",
+    "Evaluation",
     "Layer",
     "Model",
     "Progress",
     "Run",
     "Sample",
     "Score",
+    "Span",
+    "Tagged",
     "TrainingOptions",
     "WritingOptions",
     "__version__",
@@ -44,13 +50,17 @@ __all__ = [
 _MODULES = {
     "Character": "reading.scoring",
     "CharrnnError": "errors",
+    "Classified": "reading.answers",
     "Completion": "writing.completion",
+    "Evaluation": "reading.evaluation",
     "Layer": "library.layer",
     "Model": "library.model",
     "Progress": "training.progress",
     "Run": "library.run",
     "Sample": "writing.samples",
     "Score": "reading.scoring",
+    "Span": "reading.answers",
+    "Tagged": "reading.answers",
     "TrainingOptions": "library.keywords",
     "WritingOptions": "library.keywords",
     "load": "library.model",

@@ -3,16 +3,13 @@
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from charrnn.cli.options import EscapedText, encoding_option, model_argument, threads_option, unknown_options
 from charrnn.cli.records import format_options
 from charrnn.errors import CharrnnError
-
-if TYPE_CHECKING:
-    from charrnn.library.answering import Answering, Rules
 
 PIECE = 1 << 16  # bytes of standard input that are read at once, if that many have arrived
 
@@ -64,13 +61,6 @@ def check_usage(options: AnswerOptions) -> None:
         raise click.UsageError("Give texts, or - for standard input, not both.")
     if options.texts == () and (sys.stdin is None or sys.stdin.isatty()):
         raise click.UsageError("Give a text, or - for standard input.")
-
-
-def rules_of(options: AnswerOptions, answering: "Answering") -> "Rules":
-    """Return how characters are read that the model does not know."""
-    from charrnn.library.answering import Rules
-
-    return Rules(options.unknown, answering.model.vocabulary.near_forms(options.near))
 
 
 def texts_of(options: AnswerOptions) -> Iterator[list[str]]:

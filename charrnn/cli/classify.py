@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from charrnn.cli.answer_options import AnswerOptions, answer_options, arrays_of, check_usage, rules_of, texts_of
+from charrnn.cli.answer_options import AnswerOptions, answer_options, arrays_of, check_usage, texts_of
 from charrnn.cli.models import compile_answering, open_model, team_of
 from charrnn.cli.options import Whole
 from charrnn.cli.records import Column, chosen, fitting, write
@@ -71,7 +71,7 @@ def _found(options: AnswerOptions, answering: "Answering", best: int) -> "Iterat
         chances = answering.chances(answering.encode_numbers(arrays))
         yield from classified([None] * len(arrays), chances, answering.targets, best)
         return
-    rules = rules_of(options, answering)
+    rules = answering.rules(options.unknown, options.near)
     for texts in texts_of(options):
         yield from answering.classify_texts(iter(texts), rules, best)
 

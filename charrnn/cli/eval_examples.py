@@ -30,7 +30,7 @@ OF_TEXTS = ("per_line", "alone", "per_char", "top", "copied", "copied_run")  # o
 
 def evaluate(models: "list[OpenedModel]", options: "EvalOptions", form: str) -> None:
     """Print how well models predict the examples in files."""
-    from charrnn.library.answering import Answering, Rules
+    from charrnn.library.answering import Answering
     from charrnn.text.survey import told
 
     if wrong := [name for name in OF_TEXTS if name in options.given]:
@@ -53,8 +53,7 @@ def evaluate(models: "list[OpenedModel]", options: "EvalOptions", form: str) -> 
             )
             if options.held_out:
                 examples = answering.held_out(examples)
-            rules = Rules(options.unknown, model.vocabulary.near_forms(options.near))
-            found.append(answering.evaluate(examples, rules))
+            found.append(answering.evaluate(examples, answering.rules(options.unknown, options.near)))
     if len(found) > 1:
         columns = [FIGURES[name] for name in found[0].figures]
         rows = ((path, *each.figures.values()) for path, each in zip(options.models, found, strict=True))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from charrnn.cli.answer_options import AnswerOptions, answer_options, arrays_of, check_usage, rules_of, texts_of
+from charrnn.cli.answer_options import AnswerOptions, answer_options, arrays_of, check_usage, texts_of
 from charrnn.cli.models import compile_answering, open_model, team_of
 from charrnn.cli.records import Column, chosen, write
 from charrnn.cli.targets import refuse_model_files
@@ -76,7 +76,7 @@ def command(everything: bool, plot: str | None, **values: Any) -> None:
 def _examples(options: AnswerOptions, answering: "Answering") -> "Iterator[Predicted]":
     """Yield the numbers that are predicted for all examples."""
     if not answering.architecture.features:
-        rules = rules_of(options, answering)
+        rules = answering.rules(options.unknown, options.near)
         for texts in texts_of(options):
             yield from answering.predict_texts(iter(texts), rules)
         return

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from charrnn.cli.answer_options import AnswerOptions, answer_options, check_usage, rules_of, texts_of
+from charrnn.cli.answer_options import AnswerOptions, answer_options, check_usage, texts_of
 from charrnn.cli.models import compile_answering, open_model, team_of
 from charrnn.cli.records import Column, chosen, write
 from charrnn.errors import CharrnnError
@@ -47,7 +47,7 @@ def command(**values: Any) -> None:
         if answering.architecture.features:
             raise CharrnnError("this model tags sequences of numbers; use model.tag in Python")
         compile_answering(answering)
-        rules = rules_of(options, answering)
+        rules = answering.rules(options.unknown, options.near)
         found = (record for texts in texts_of(options) for record in answering.tag_texts(iter(texts), rules))
         if form == "json":
             for record in found:

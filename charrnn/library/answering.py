@@ -56,6 +56,10 @@ class Answering:
 
         return Settings.of(self.model.checkpoint.training).seq_length
 
+    def rules(self, unknown: str, near: str) -> Rules:
+        """Return how unknown characters are read."""
+        return Rules(unknown, self.model.vocabulary.near_forms(near))
+
     def encode_texts(self, texts: Sequence[str], rules: Rules) -> tuple[list[str], EncodedExamples]:
         """Return texts as they are read, and as the network reads them.
 

@@ -16,6 +16,7 @@ from charrnn.errors import CharrnnError
 from charrnn.library.keywords import Near, ScoredUnknown, Unknown, WritingOptions, controls_of, seed_of
 from charrnn.library.one_text import Text, read, require_unknown, scored
 from charrnn.library.opened import OpenedModel
+from charrnn.library.predicting import Predicting
 from charrnn.library.saving import whole, write_model
 from charrnn.library.signatures import PathOf, path_of, public
 from charrnn.library.terms import in_terms, warn
@@ -49,7 +50,7 @@ def load(path: PathOf) -> Model:
     return Model(model_file.load(found), found)
 
 
-class Model:
+class Model(Predicting):
     """A network with its vocabulary, as `load` opens it or a `Run` trains it.
 
     A text is a string, or the `pathlib.Path` of a file, whose encoding is detected unless ``encoding`` names it. It is
@@ -57,7 +58,7 @@ class Model:
     in a near form, as `charrnn sample` does; if it has none, it is an error unless ``unknown`` is "skip" or "replace".
     A score is of the text as it is: ``near`` is "none".
 
-    Threads can share a model: nothing in it changes, and each call has its own state.
+    A model for labels, tags or numbers has the methods of `Predicting` instead. Threads can share a model.
     """
 
     def __init__(self, checkpoint: Checkpoint, path: str = "") -> None:
@@ -66,8 +67,7 @@ class Model:
 
     def __repr__(self) -> str:
         words = [self._opened.architecture.description, f"{len(self.vocabulary):,} symbols"]
-        if self.vocabulary.separator:
-            words.append(self.vocabulary.documents)
+        words += [self.vocabulary.documents] if self.vocabulary.separator else []
         losses = [record.get("val_loss") for record in self._opened.checkpoint.history]
         if known := [loss for loss in losses if isinstance(loss, int | float)]:
             words.append(f"validation {min(known):.3f}")

@@ -164,6 +164,8 @@ def _fits(value: object, hint: Any) -> bool:
     A string need not be one of a Literal's: the error for another one lists them.
     """
     origin = get_origin(hint) or hint
+    if origin is Any:
+        return True
     if origin in (Union, types.UnionType):
         return any(_fits(value, part) for part in get_args(hint))
     if origin is Literal:

@@ -1,0 +1,188 @@
+"""What a model for labels, tags or numbers does: the part of `Model` that is for examples."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeAlias, overload
+
+from charrnn.errors import CharrnnError
+from charrnn.library.keywords import Near, Unknown
+from charrnn.library.opened import OpenedModel
+from charrnn.library.signatures import path_of, public
+from charrnn.library.terms import warn
+
+if TYPE_CHECKING:  # what needs NumPy and the kernels is imported when it is used
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from charrnn.library.answering import Answering
+    from charrnn.reading.answers import Classified, Tagged
+    from charrnn.reading.evaluation import Evaluation
+
+Inputs: TypeAlias = Any  # texts, or numbers: an array [N, T, D], or arrays [T, D]
+Files: TypeAlias = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+
+
+class Predicting:
+    """Methods of a model that was trained with the task classify, tag or predict."""
+
+    _opened: OpenedModel
+
+    @overload
+    def classify(
+        self, texts: str, k: int = 1, *, unknown: Unknown = ..., near: Near = ..., threads: int | None = ...
+    ) -> Classified: ...
+    @overload
+    def classify(
+        self, texts: Inputs, k: int = 1, *, unknown: Unknown = ..., near: Near = ..., threads: int | None = ...
+    ) -> list[Classified]: ...
+    @public
+    def classify(
+        self,
+        texts: Inputs,
+        k: int = 1,
+        *,
+        unknown: Unknown = "error",
+        near: Near = "forms",
+        threads: int | None = None,
+    ) -> Classified | list[Classified]:
+        """Return the label of a text, or of each of many, with its probability and the ``k`` most probable labels.
+
+            model.classify("Rossi").label
+            model.classify(["Rossi", "Nakamura"], k=3)
+
+        A model that reads numbers takes an array [N, T, D], or a list of arrays [T, D]. Raises CharrnnError for a model
+        of another task, for an empty text, and for an unknown character unless ``unknown`` says otherwise.
+        """
+        from charrnn.reading.answers import classified
+
+        if k < 1:
+            raise CharrnnError(f"k must be 1 or more, not {k}")
+        with self._answering("classify", threads) as answering:
+            if isinstance(texts, str):
+                return next(answering.classify_texts(iter([texts]), answering.rules(unknown, near), k))
+            if answering.architecture.features:
+                arrays = _arrays(texts)
+                chances = answering.chances(answering.encode_numbers(arrays))
+                return list(classified([None] * len(arrays), chances, answering.targets, k))
+            return list(answering.classify_texts(iter(_texts(texts)), answering.rules(unknown, near), k))
+
+    @overload
+    def tag(  # type: ignore[overload-overlap]
+        self, texts: str, *, unknown: Unknown = ..., near: Near = ..., threads: int | None = ...
+    ) -> Tagged: ...
+    @overload
+    def tag(
+        self, texts: Iterable[str], *, unknown: Unknown = ..., near: Near = ..., threads: int | None = ...
+    ) -> list[Tagged]: ...
+    @public
+    def tag(
+        self,
+        texts: str | Iterable[str],
+        *,
+        unknown: Unknown = "error",
+        near: Near = "forms",
+        threads: int | None = None,
+    ) -> Tagged | list[Tagged]:
+        """Return the tags of a text, or of each of many: one for each character, and spans with the same tag.
+
+            for span in model.tag("Mr Darcy met Elizabeth.").spans:
+                print(span.tag, span.text)
+
+        Raises CharrnnError as `classify` does.
+        """
+        with self._answering("tag", threads) as answering:
+            found = answering.tag_texts(
+                iter([texts] if isinstance(texts, str) else _texts(texts)), answering.rules(unknown, near)
+            )
+            return next(found) if isinstance(texts, str) else list(found)
+
+    @public
+    def predict(
+        self,
+        texts: Inputs,
+        *,
+        unknown: Unknown = "error",
+        near: Near = "forms",
+        threads: int | None = None,
+    ) -> NDArray[np.float64]:
+        """Return the numbers that are predicted, in the units of the training data.
+
+            model.predict(["A wonderful book", "Dull"])  # [N, M]: M numbers for each of N texts
+            model.predict(x)                             # [N, M], of an array x [N, T, D]
+            model.predict(pathlib.Path("harbor.csv"))    # [A, C]: C columns, A steps after the end of a series
+
+        Where each step predicts, the rows are those of all steps, end to end. If all numbers in training were 0 or 1,
+        they are the probability of 1. Raises CharrnnError as `classify` does.
+        """
+        with self._answering("predict", threads) as answering:
+            if answering.targets.series:
+                if not isinstance(texts, os.PathLike):
+                    raise CharrnnError("this model reads a series: pass the pathlib.Path of its file")
+                return answering.forecast(path_of(texts), say=warn).next
+            if isinstance(texts, os.PathLike):
+                raise CharrnnError("this model reads texts or arrays, not a file")
+            if answering.architecture.features and not isinstance(texts, str):
+                return answering.values(answering.encode_numbers(_arrays(texts)))
+            given = [texts] if isinstance(texts, str) else _texts(texts)
+            _, encoded = answering.encode_texts(given, answering.rules(unknown, near))
+            return answering.values(encoded)
+
+    @public
+    def evaluate(
+        self,
+        files: Files,
+        *,
+        held_out: bool = False,
+        labels: str | None = None,
+        texts: str | None = None,
+        unknown: Unknown = "error",
+        near: Near = "forms",
+        threads: int | None = None,
+    ) -> Evaluation:
+        """Return how well the model predicts the examples in files, as ``charrnn eval`` measures it.
+
+            model.evaluate("test.csv").accuracy
+
+        With ``held_out``, the files are those of the training run, and only the examples that validated it are
+        evaluated. ``labels`` and ``texts`` name the columns of a table, if they are others than in training. Raises
+        CharrnnError for files that cannot be read as examples of this model.
+        """
+        with self._answering(self._opened.architecture.task, threads) as answering:
+            paths = [files] if isinstance(files, str | os.PathLike) else list(files)
+            examples = answering.read(
+                [path_of(path) for path in paths], say=warn, labels=labels, texts=texts, trained=held_out
+            )
+            if held_out:
+                examples = answering.held_out(examples)
+            return answering.evaluate(examples, answering.rules(unknown, near))
+
+    @contextmanager
+    def _answering(self, task: str, threads: int | None) -> Iterator[Answering]:
+        """Open the model for a task."""
+        from charrnn.library.answering import Answering
+        from charrnn.model.team import Team
+
+        with Team.of(threads, warn) as team:
+            yield Answering(self._opened, task, team)
+
+
+def _texts(texts: Inputs) -> list[str]:
+    """Return a list of texts; raise TypeError for anything else."""
+    found: list[str] = list(texts) if isinstance(texts, Iterable) else [texts]
+    for text in found:
+        if not isinstance(text, str):
+            raise TypeError(f"a text must be a string, not {type(text).__name__}")
+    return found
+
+
+def _arrays(numbers: Inputs) -> list[NDArray[np.float32]]:
+    """Return a list of arrays [T, D]; raise CharrnnError if these are no numbers."""
+    import numpy as np
+
+    try:
+        return [np.asarray(array, np.float32) for array in numbers]
+    except (TypeError, ValueError):
+        raise CharrnnError("this model reads numbers: pass an array [N, T, D], or a list of arrays [T, D]") from None
