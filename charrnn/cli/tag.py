@@ -27,7 +27,7 @@ def command(**values: Any) -> None:
     """Predict a tag for each character of each TEXT with a MODEL that was trained with --task tag.
 
     A text is given on the command line, or is a line of standard input (-). It is printed in spans of characters with
-    the same tag, each followed by the tag in brackets; a span whose tag is O, or the most frequent one, has none. --tsv
+    the same tag, each followed by the tag in brackets; a span whose tag is O (or ., _, - or 0) has none. --tsv
     prints a line for each character, and --json an object for each text, with its tags and its spans.
 
     \b
@@ -57,10 +57,8 @@ def command(**values: Any) -> None:
         elif form == "tsv":
             write(_rows(found), COLUMNS, form)
         else:
-            from charrnn.display.words import harmless
-
             for record in found:
-                click.echo(harmless(_marked(record, answering.targets.outside)))
+                click.echo(_marked(record, answering.targets.outside))
 
 
 def _rows(found: "Iterator[Tagged]") -> Iterator[tuple[Any, ...]]:

@@ -24,7 +24,8 @@ DOCUMENT = f"the {WORD} sat on a mat"
 # and from both sides.
 NAME = f"a{WORD}\rb"
 TEXT, MODEL, DOCUMENTS, BOTH = f"{NAME}.txt", f"{NAME}.npz", f"{NAME}-documents.npz", f"{NAME}-both.npz"
-ENCODED = f"{NAME}-encoded.npz"
+ENCODED, CLASSES, CLASSIFIER = f"{NAME}-encoded.npz", f"{NAME}.tsv", f"{NAME}-classes.npz"
+TAGGED, TAGGER = f"{NAME}-tagged.txt", f"{NAME}-tags.npz"
 ROWS = (
     ("train", TEXT, "--documents", WORD, *TINY, "--epochs", 1, "-o", f"new{WORD}.npz", "--force"),
     ("train", TEXT, *TINY, "--epochs", 9, "-o", f"new{WORD}.npz", "--force"),
@@ -43,6 +44,11 @@ ROWS = (
     ("fill", BOTH, f"the {WORD} s_t"),
     ("fill", BOTH, f"the {WORD} s_t", "-k", 3),
     ("fill", BOTH, WORD),
+    *(("classify", CLASSIFIER, f"the {WORD}", *form) for form in ((), ("-k", 2), ("--json",), ("--tsv",))),
+    *(("tag", TAGGER, f"the {WORD}", *form) for form in ((), ("--json",), ("--tsv",))),
+    ("predict", CLASSIFIER, WORD),
+    ("eval", CLASSIFIER, CLASSES),
+    ("info", CLASSIFIER),
     *(("eval", MODEL, TEXT, *form) for form in ((), ("--per-char",), ("--per-char", "--tsv"), ("--per-line",))),
     *(("eval", MODEL, TEXT, *form) for form in (("--per-line", "--tsv"), ("--top", 3), ("--copied", TEXT))),
     ("eval", MODEL, DOCUMENTS, TEXT),
@@ -76,6 +82,13 @@ def hostile(tmp_path_factory):
     assert enter(*train, "--documents", WORD, "--epochs", 3, "-o", folder / DOCUMENTS) == 0
     assert enter("encode", text, "--documents", WORD, "-o", folder / ENCODED) == 0
     assert enter(*train, "--bidirectional", "--epochs", 1, "-o", folder / BOTH) == 0
+    lines = [f"{k % 2}{WORD}\t{DOCUMENT}{'!' * k}" for k in range(20)]
+    (folder / CLASSES).write_text("\n".join(lines), encoding="utf-8")
+    learn = (*TINY, "--quiet", "--epochs", 1)
+    assert enter("train", folder / CLASSES, "--task", "classify", *learn, "-o", folder / CLASSIFIER) == 0
+    tags = "".join(f"{c}\tx{WORD}{ord(c) % 2}\n" if c != "\t" else "" for c in DOCUMENT) + "\n"
+    (folder / TAGGED).write_text(tags * 9, encoding="utf-8")
+    assert enter("train", folder / TAGGED, "--task", "tag", *learn, "-o", folder / TAGGER) == 0
     return folder
 
 

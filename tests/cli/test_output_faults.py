@@ -14,13 +14,20 @@ import pytest
 from charrnn.cli import COMMANDS, group
 from tests.helpers import ROOT
 from tests.helpers.commands import ERROR
+from tests.helpers.example_inputs import write_inputs
 
 faults = pytest.importorskip("tests.helpers.faults", reason="for POSIX systems")
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /dev/full, and pipes of a size")
 
 NETWORK = "--hidden 16 --threads 1 --epochs 1 --quiet --seed 1"
-PREPARE = (f"train corpus.txt -o model.npz {NETWORK}", f"train corpus.txt -o both.npz --bidirectional {NETWORK}")
+PREPARE = (
+    f"train corpus.txt -o model.npz {NETWORK}",
+    f"train corpus.txt -o both.npz --bidirectional {NETWORK}",
+    f"train names --task classify -o names.npz {NETWORK}",
+    f"train tagged.txt --task tag -o tags.npz {NETWORK}",
+    f"train lengths.csv --task predict --texts word --labels length -o lengths.npz {NETWORK}",
+)
 BENCH = "bench corpus.txt --hidden 16 --threads 1 --rounds 1 --only sampling"
 LINES = "Haus\n/temp 0.5\n\n/nonsense\n/show\n"  # a line is refused
 
@@ -31,6 +38,9 @@ STDOUT = {
         "sample model.npz --seed 1 --temp 0.5",
         "play model.npz --seed 1",
         "fill both.npz H_us",
+        "classify names.npz Rossi Kato -k 2",
+        "tag tags.npz Rossi",
+        "predict lengths.npz Rossi",
         "eval model.npz corpus.txt",
         "info model.npz",
         "trace model.npz corpus.txt",
@@ -44,6 +54,9 @@ STDOUT = {
     "JSON": (
         "sample model.npz --seed 1 --count 3 --json",
         "fill both.npz H_us -k 5 --json",
+        "classify names.npz Rossi Kato -k 2 --json",
+        "tag tags.npz Rossi --json",
+        "predict lengths.npz Rossi --json",
         "eval model.npz corpus.txt --json",
         "info model.npz --json",
         "trace model.npz corpus.txt --json",
@@ -56,6 +69,7 @@ STDOUT = {
         "sample model.npz --seed 1 --length 20000",
         "eval model.npz corpus.txt --per-char --json",
         "eval model.npz corpus.txt --per-line --tsv",
+        "eval names.npz names",
     ),
 }
 STDERR = (
@@ -63,6 +77,9 @@ STDERR = (
     "sample model.npz --seed 1 --copied corpus.txt",
     "play model.npz --seed 1",
     "fill both.npz Haus",
+    "classify both.npz Rossi",
+    "tag both.npz Rossi",
+    "predict both.npz Rossi",
     "eval model.npz missing.txt",
     "info missing.npz",
     "trace model.npz corpus.txt",
@@ -89,6 +106,7 @@ def outcomes(request, tmp_path_factory, text):
     """Run all rows with every fault, with Python's buffer or without; return what came of each."""
     folder = tmp_path_factory.mktemp("faults")
     (folder / "corpus.txt").write_text(text, encoding="utf-8")
+    write_inputs(folder)
     rows = [(number, line.split(), LINES) for number, line in [*((0, line) for line in PREPARE), *ROWS]]
     (folder / "rows.json").write_text(json.dumps(rows), encoding="utf-8")
     surroundings = os.environ | {"PYTHONUNBUFFERED": request.param, "PYTHONPATH": str(ROOT), "COLUMNS": "80"}

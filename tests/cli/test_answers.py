@@ -1,0 +1,205 @@
+"""``charrnn classify``, ``tag``, ``predict``, and ``eval`` of their models: what is printed, and what is refused."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+import charrnn
+from charrnn.reading.answers import spans_of
+from tests.helpers.commands import json_lines, misused, refused
+from tests.helpers.example_inputs import NAMES, OPTIONS, train_on, write_inputs
+
+WORDS = [name for names in NAMES.values() for name in names.split()]
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory):
+    """Return a folder with the files of examples, and a model of each."""
+    folder = tmp_path_factory.mktemp("answers")
+    write_inputs(folder)
+    long = ("--epochs", 40, "--lr", 0.02, "--hidden", 16, "--dropout", 0)
+    for task in OPTIONS:
+        train_on(folder, task, f"{task.replace(' ', '-')}.npz", *(long if task != "predict" else ()))
+    return folder
+
+
+def test_texts_are_classified_on_the_command_line_and_from_standard_input(inputs, run):
+    """The same labels, a line each; empty lines are passed over; -k prints more of them, whose probabilities fall."""
+    model = inputs / "classify.npz"
+    typed = json_lines(run("classify", model, "Rossi", "Sato", "--json"))
+    assert [record["text"] for record in typed] == ["Rossi", "Sato"]
+    assert [record["label"] for record in typed] == ["Italian", "Japanese"]
+    assert json_lines(run("classify", model, "--json", stdin=b"Rossi\r\n\nSato")) == typed
+    for record in json_lines(run("classify", model, "Rossi", "-k", 3, "--json")):
+        chances = [each["probability"] for each in record["labels"]]
+        assert chances == sorted(chances, reverse=True)
+        assert sum(chances) == pytest.approx(1.0)
+        assert (record["label"], record["probability"]) == tuple(record["labels"][0].values())
+    head, *lines = run("classify", model, "Rossi", "-k", 2, "--tsv").out.splitlines()
+    assert head.split("\t") == ["rank", "label", "probability", "text"]
+    assert [line.split("\t")[0] for line in lines] == ["1", "2"]
+    assert run("classify", model, "Rossi").out.split()[:4] == ["label", "probability", "text", "Italian"]
+
+
+def test_a_line_is_classified_when_it_arrives(inputs):
+    """In a pipe that stays open, the label of a line comes before the next line is typed."""
+    command = [sys.executable, "-m", "charrnn", "classify", str(inputs / "classify.npz"), "--json"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(command, env=os.environ | {"PYTHONUNBUFFERED": ""}, **pipes) as child:
+        for word in ("Rossi", "Sato"):
+            child.stdin.write(f"{word}\n".encode())
+            child.stdin.flush()
+            assert json.loads(child.stdout.readline())["text"] == word
+            time.sleep(0.05)
+        child.stdin.close()
+        assert child.wait() == 0
+
+
+def test_all_of_standard_input_can_be_one_text(inputs, run):
+    """With --whole; without, each line is a text."""
+    model = inputs / "classify.npz"
+    (record,) = json_lines(run("classify", model, "--whole", "--json", "--unknown", "skip", stdin=b"Rossi\nSato"))
+    assert record["text"] == "Rossi\nSato"
+    misused(run("classify", model, "Rossi", "--whole"), "--whole")
+
+
+def test_sequences_of_numbers_are_classified(inputs, run):
+    """Of an .npz file, in the order of its examples; eval says how many are right."""
+    model, source = inputs / "classify-numbers.npz", inputs / "waves.npz"
+    found = [record["label"] for record in json_lines(run("classify", model, source, "--json"))]
+    truth = [str(label) for label in np.load(source)["y_train"]]
+    (figures,) = json_lines(run("eval", model, source, "--json"))
+    assert figures["accuracy"] == pytest.approx(np.mean([a == b for a, b in zip(found, truth, strict=True)]))
+    assert figures["accuracy"] > 0.9
+    assert charrnn.load(model).classify(np.load(source)["x_train"][:5, :, np.newaxis])[3].label == found[3]
+    refused(run("classify", model, "Rossi"), "Rossi does not exist")
+    refused(run("classify", model, stdin=b"x"), "numbers", ".npz")
+
+
+def test_tags_are_printed_as_spans_and_one_by_one(inputs, run):
+    """The text itself stays readable; JSON and TSV have a tag for each character."""
+    model = inputs / "tag.npz"
+    (record,) = json_lines(run("tag", model, "Rossi", "--json"))
+    assert record["tags"] == list("CVCCV")
+    assert [span["text"] for span in record["spans"]] == ["R", "o", "ss", "i"]
+    assert run("tag", model, "Rossi").out == "[R]C[o]V[ss]C[i]V\n"
+    head, *lines = run("tag", model, "Rossi", "--tsv").out.splitlines()
+    assert head.split("\t") == ["text", "position", "character", "tag", "probability"]
+    assert [line.split("\t")[2:4] for line in lines] == [list(pair) for pair in zip("Rossi", "CVCCV", strict=True)]
+
+
+def test_names_are_one_span():
+    """B- begins one, I- continues it, over a space between two words; other tags are as they are."""
+    tags = ["O", "B-P", "I-P", "O", "I-P", "B-P", "O", "I-L"]
+    spans = [(span.tag, span.text) for span in spans_of("xab cdyz", tags, marked=True)]
+    assert spans == [("O", "x"), ("P", "ab c"), ("P", "d"), ("O", "y"), ("L", "z")]
+    assert [span.tag for span in spans_of("ab", ["B-P", "I-P"])] == ["B-P", "I-P"]
+
+
+def test_numbers_are_predicted_for_texts(inputs, run):
+    """In their own units, with the names of the columns."""
+    model = inputs / "predict-of-texts.npz"
+    (record,) = json_lines(run("predict", model, "Yamamoto", "--json"))
+    assert list(record["values"]) == ["length", "vowels"]
+    assert record["values"]["length"] == pytest.approx(8, abs=1.0)
+    assert run("predict", model, "Yamamoto").out.split()[:3] == ["length", "vowels", "text"]
+    (figures,) = json_lines(run("eval", model, inputs / "lengths.csv", "--json"))
+    assert set(figures) == {"examples", "mean_squared_error", "r2"}
+    assert figures["r2"] > 0.8
+    refused(run("predict", model, "Rossi", "--all"), "--all")
+
+
+def test_a_series_goes_on_after_its_end(inputs, run, folder):
+    """As many steps as in training, and the picture is drawn; --all has what is predicted after each step."""
+    model, source = inputs / "predict.npz", inputs / "sea.csv"
+    after = json_lines(run("predict", model, source, "--json"))
+    assert [record["ahead"] for record in after] == [1, 2, 3]
+    _, *lines = run("predict", model, source, "--all", "--tsv").out.splitlines()
+    assert len(lines) == 400
+    last = [float(value) for value in lines[-1].split("\t")[1:]]
+    assert last == [pytest.approx(record["level"]) for record in after]
+    assert run("predict", model, source, "--plot", "sea.png").code == 0
+    assert (folder / "sea.png").read_bytes().startswith(b"\x89PNG")
+    refused(run("predict", model, source, "--plot", source), "sea.csv")
+    misused(run("predict", model), "series")
+
+
+def test_eval_says_how_good_labels_are(inputs, run):
+    """The figures of the field, in JSON under their names; in a terminal also a table of what is confused."""
+    (figures,) = json_lines(run("eval", inputs / "classify.npz", inputs / "names", "--json"))
+    assert {"accuracy", "macro_f1", "log_loss", "examples", "per_class", "confusion"} == set(figures)
+    assert figures["examples"] == len(WORDS)
+    assert np.trace(figures["confusion"]) / np.sum(figures["confusion"]) == figures["accuracy"]
+    shown = run("eval", inputs / "classify.npz", inputs / "names").out
+    assert "macro f1" in shown
+    assert "Italian" in shown
+    (tags,) = json_lines(run("eval", inputs / "tag.npz", inputs / "tagged.txt", "--json"))
+    assert tags["accuracy"] > 0.9
+    rows = json_lines(run("eval", inputs / "classify.npz", "-m", inputs / "classify.npz", inputs / "names", "--json"))
+    assert [row["accuracy"] for row in rows] == [figures["accuracy"]] * 2
+
+
+def test_what_validated_is_found_again(inputs, run):
+    """--held-out evaluates as many examples as were held out, with the loss that the run found."""
+    model = charrnn.load(inputs / "classify.npz")
+    (figures,) = json_lines(run("eval", inputs / "classify.npz", inputs / "names", "--held-out", "--json"))
+    assert figures["examples"] == model.info["corpus"]["held_out"]["examples"]
+    best = min(record["val_loss"] for record in model.info["history"])
+    assert figures["log_loss"] == pytest.approx(best)
+    assert model.evaluate(inputs / "names", held_out=True).log_loss == figures["log_loss"]
+    irish = inputs / "names" / "Irish.txt"
+    refused(
+        run("eval", inputs / "classify.npz", irish, inputs / "names" / "Italian.txt", "--held-out"), "not the examples"
+    )
+
+
+def test_python_gives_what_the_commands_print(inputs, run):
+    """A text or many, with the same labels, tags and numbers."""
+    model = charrnn.load(inputs / "classify.npz")
+    one = model.classify("Rossi", k=2)
+    assert json_lines(run("classify", inputs / "classify.npz", "Rossi", "-k", 2, "--json")) == [
+        {
+            "text": "Rossi",
+            "label": one.label,
+            "probability": one.probability,
+            "labels": [{"label": label, "probability": chance} for label, chance in one.labels],
+        }
+    ]
+    assert model.classify(["Rossi", "Sato"], k=2)[0] == one
+    assert charrnn.load(inputs / "tag.npz").tag(["Rossi"])[0].tags == list("CVCCV")
+    assert charrnn.load(inputs / "predict.npz").predict(inputs / "sea.csv").shape == (3, 1)
+    assert charrnn.load(inputs / "predict-of-texts.npz").predict("Rossi").shape == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("classify", "classify.npz", "\u6f22"), ("U+6F22", "--unknown")),
+        (("classify", "tag.npz", "Rossi"), ("charrnn tag",)),
+        (("tag", "classify.npz", "Rossi"), ("charrnn classify",)),
+        (("predict", "classify.npz", "Rossi"), ("charrnn classify",)),
+        (("classify", "classify.npz", ""), ("empty",)),
+        (("eval", "classify.npz", "names", "--per-line"), ("--per-line",)),
+        (("eval", "classify.npz", "names", "--unknown", "charge"), ("charge",)),
+        (("eval", "classify.npz", "waves.npz"), ("does not know",)),
+        (("eval", "classify-numbers.npz", "names"), ("does not know",)),
+        (("eval", "classify.npz", "tagged.txt"), ("tab",)),
+        (("eval", "tag.npz", "missing.txt"), ("missing.txt",)),
+    ],
+)
+def test_wrong_input_is_one_sentence(inputs, run, arguments, words):
+    """It says what is wrong and, for a model of another task, which command is right."""
+    command, *others = arguments
+    there = [inputs / other if (inputs / other).exists() and other else other for other in others]
+    refused(run(command, *there), *words)
+
+
+def test_labels_that_the_model_does_not_know_are_named(inputs, run, folder):
+    """In a file to evaluate with."""
+    (folder / "new.tsv").write_text("Klingon\tWorf\nIrish\tKelly\n")
+    refused(run("eval", inputs / "classify.npz", "new.tsv"), "Klingon", "Irish")
