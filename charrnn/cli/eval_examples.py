@@ -23,7 +23,7 @@ FIGURES = {
     "r2": Column("r2", 8, ".4f"),
 }
 PER_CLASS = [Column("precision", 9, ".4f"), Column("recall", 8, ".4f"), Column("f1", 8, ".4f"), Column("count", 8, ",")]
-WIDTH = 80  # columns of a table of confusions, at most
+WIDTH = 100  # columns of a table of confusions, at most
 MOST_CONFUSED = 8  # pairs of classes that are named
 OF_TEXTS = ("per_line", "alone", "per_char", "top", "copied", "copied_run")  # options
 
@@ -86,19 +86,23 @@ def _tell(found: "Evaluation") -> None:
 
 
 def _table(found: "Evaluation") -> list[str]:
-    """Return the lines of a table of confusions, if it is not too wide."""
+    """Return the lines of a table of confusions in percent, if it is not too wide."""
+    import numpy as np
+
     from charrnn.display.words import cells, harmless, padded
 
     assert found.confusion is not None
     labels = [harmless(label) for label in found.labels]
-    first = max(map(cells, labels)) + 4
-    cell = max(len(f"{found.confusion.max()}"), len(f"{len(labels)}")) + 1
+    counts = found.confusion.sum(axis=1, keepdims=True)
+    percent = np.rint(100.0 * found.confusion / np.maximum(1, counts)).astype(np.int64)
+    first, cell = max(map(cells, labels)) + 4, len(f"{percent.max()}") + 1
     if first + cell * len(labels) > WIDTH:
         return []
     numbers = "".join(f"{k + 1:{cell}}" for k in range(len(labels)))
-    lines = ["", "How many examples of each label (rows) were given each label (columns):", "", " " * first + numbers]
-    for k, (label, row) in enumerate(zip(labels, found.confusion.tolist(), strict=True)):
-        shown = "".join(f"{count or '.':>{cell}}" for count in row)
+    lines = ["", "Percent of the examples of each label (rows) that were given each label (columns):", ""]
+    lines.append(" " * first + numbers)
+    for k, (label, row) in enumerate(zip(labels, percent.tolist(), strict=True)):
+        shown = "".join(f"{share or '.':>{cell}}" for share in row)
         lines.append(f"{k + 1:3} {padded(label, first - 4)}{shown}")
     return lines
 

@@ -78,3 +78,16 @@ def use_layers() -> None:
         charrnn.Layer("lstm", inputs=3, hidden=8, parameters=dict(layer.parameters))
     except charrnn.CharrnnError as error:
         print(error, outputs.shape, h.shape, charrnn.__version__)
+
+
+def predict_examples() -> None:
+    """Classify, tag, predict and evaluate; train on examples."""
+    model = charrnn.train(["a.txt", "b.txt"], task="classify", pooling="mean", class_weights="balanced").finish()
+    one: charrnn.Classified = model.classify("Rossi", k=3)
+    many: list[charrnn.Classified] = model.classify(["Rossi", "Sato"], unknown="skip")
+    images: list[charrnn.Classified] = model.classify(np.zeros((2, 28, 28)))
+    tagged: charrnn.Tagged = model.tag("Mr Darcy")
+    span: charrnn.Span = tagged.spans[0]
+    numbers: NDArray[np.float64] = model.predict(["a", "b"])
+    found: charrnn.Evaluation = model.evaluate("test.csv", held_out=False, labels="label", texts="text")
+    print(one.label, many[0].probability, images[0].labels, span.tag, numbers.shape, found.accuracy, found.figures)
