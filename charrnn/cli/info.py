@@ -26,6 +26,7 @@ SETTINGS = (
     *("gradient", "optimizer", "lr", "schedule", "batch_size", "seq_length", "dropout", "epochs", "seconds", "clip"),
     "seed",
 )
+EXAMPLE_SETTINGS = ("pooling", "class_weights", "val_fraction")  # of a run on examples
 
 
 @click.command(short_help="Show what a model is, and how it was trained.")
@@ -43,7 +44,8 @@ def command(model: str, as_json: bool, plot: str | None) -> None:
     MODEL can also be an encoded text, which charrnn encode has written.
 
     The learning curve shows the loss in nats per character during training (lower is better; 1 nat is 1.44 bits): the
-    loss on the text that the model trained on, and on the text held out for validation.
+    loss on the text that the model trained on, and on the text held out for validation. The loss of a model for labels
+    is in nats per example, or per tag; that of a model for numbers is half the squared error of scaled numbers.
 
     \b
     Examples:
@@ -71,7 +73,7 @@ def command(model: str, as_json: bool, plot: str | None) -> None:
 
     try:
         points = _points(checkpoint.history)
-        lines = [*_facts(model, checkpoint, bytes_on_disk), *_validations(checkpoint.history)]
+        lines = [*_facts(model, checkpoint, bytes_on_disk), *_validations(checkpoint)]
         if drawn := learning_curve(points):
             lines += ["", *drawn]
     except NONSENSE:
@@ -83,28 +85,27 @@ def command(model: str, as_json: bool, plot: str | None) -> None:
 
 def _facts(model: str, checkpoint: "Checkpoint", bytes_on_disk: int) -> Iterator[str]:
     """Yield lines on the model and its training."""
-    from charrnn.display.words import size, unknown_symbol
+    from charrnn.cli import info_examples
+    from charrnn.display.words import size
 
-    architecture, vocabulary, text = checkpoint.architecture, checkpoint.vocabulary, checkpoint.corpus
-    count = len(vocabulary.characters) - bool(vocabulary.rare)
-    symbols = f"{count:,} characters: {_shown(vocabulary.characters)}"
+    architecture, record, targets = checkpoint.architecture, checkpoint.corpus, checkpoint.targets
     yield f"file:        {model}, {size(bytes_on_disk)}"
     yield f"model:       {architecture.description}, {architecture.parameter_count():,} parameters"
-    seen = f", {len(vocabulary.seen)} of them in the text" * bool(vocabulary.seen)
-    yield f"vocabulary:  {f'256 byte values{seen}' if vocabulary.byte_level else symbols}"
-    if vocabulary.rare:
-        yield f"             {unknown_symbol(text.get('unknown', 0), text.get('characters', 0), vocabulary.rare)}"
-    if vocabulary.separator:
-        yield f"documents:   {vocabulary.documents.removeprefix('documents ')}"
-    if text:
-        yield f"text:        {', '.join(map(str, text['sources']))}: {text['characters']:,} characters"
-        if text["sha256"]:  # the text of an online run is not kept
-            yield f"             SHA-256 {text['sha256']}"
-        yield from files_read(text)
-        if held := text.get("held_out"):
-            yield f"validation:  {held['characters']:,} characters: {held['source']}"
+    if targets is not None:
+        yield from info_examples.task(checkpoint, targets)
+    if not architecture.features:
+        yield from _symbols(checkpoint.vocabulary, record)
+    if record:
+        yield from _text(record) if targets is None else info_examples.examples(record)
+        yield from files_read(record)
+    if record and targets is not None:
+        yield from info_examples.validation(record)
+    elif held := record.get("held_out"):
+        yield f"validation:  {held['characters']:,} characters: {held['source']}"
     if training := checkpoint.training:
-        settings = [f"{name} {training[name]}" for name in SETTINGS if training.get(name) is not None]
+        names = SETTINGS if targets is None else (*SETTINGS, *EXAMPLE_SETTINGS)
+        training = training | {"pooling": architecture.pooling}  # which the file has only if it was chosen
+        settings = [f"{name} {training[name]}" for name in names if training.get(name) not in (None, "")]
         if sample := training.get("sampled_softmax"):
             settings.append(f"sampled_softmax {sample}")
         yield f"training:    {', '.join(settings)}"
@@ -121,10 +122,12 @@ def _symbols(vocabulary: "Vocabulary", text: dict[str, Any]) -> Iterator[str]:
     symbols = f"{count:,} characters: {_shown(vocabulary.characters)}"
     seen = f", {len(vocabulary.seen)} of them in the text" * bool(vocabulary.seen)
     yield f"vocabulary:  {f'256 byte values{seen}' if vocabulary.byte_level else symbols}"
-    if vocabulary.rare:
+    if vocabulary.rare and "examples" in text:  # of which the unknown ones are not counted
+        yield f"             � for characters that occur fewer than {vocabulary.rare:,} times"
+    elif vocabulary.rare:
         yield f"             {unknown_symbol(text.get('unknown', 0), text.get('characters', 0), vocabulary.rare)}"
     if vocabulary.separator:
-        yield f"documents:   separated by {vocabulary.separator!r}"
+        yield f"documents:   {vocabulary.documents.removeprefix('documents ')}"
 
 
 def _text(text: dict[str, Any]) -> Iterator[str]:
@@ -132,7 +135,6 @@ def _text(text: dict[str, Any]) -> Iterator[str]:
     yield f"text:        {', '.join(map(str, text['sources']))}: {text['characters']:,} characters"
     if text["sha256"]:  # the text of an online run is not kept
         yield f"             SHA-256 {text['sha256']}"
-    yield from files_read(text)
 
 
 def _encoded_text(path: str, as_json: bool) -> None:
@@ -151,7 +153,7 @@ def _encoded_text(path: str, as_json: bool) -> None:
     lines = [f"file:        {path}, {size(file.size)}", f"             SHA-256 {file.sha256}"]
     lines.append(f"encoded:     {file.ids.size:,} symbols as {file.ids.dtype}, of {len(vocabulary):,} kinds")
     lines += [f"             {documents:,} documents"] if documents is not None else []
-    for line in (*lines, *_symbols(vocabulary, file.record), *_text(file.record)):
+    for line in (*lines, *_symbols(vocabulary, file.record), *_text(file.record), *files_read(file.record)):
         line = harmless(line.translate(ESCAPES))
         click.echo(line if len(line) <= LONGEST_LINE else line[: LONGEST_LINE - 1] + "…")
 
@@ -197,6 +199,7 @@ def _number(value: Any) -> float:
 
 def _plot(model: str, checkpoint: "Checkpoint", path: str) -> None:
     from charrnn.display.plots import check_plottable, plot_history
+    from charrnn.display.words import loss_unit
     from charrnn.storage.files import shown
 
     check_plottable(path)
@@ -206,7 +209,7 @@ def _plot(model: str, checkpoint: "Checkpoint", path: str) -> None:
         points = _points(checkpoint.history)
     except NONSENSE:
         raise _no_sense(model) from None
-    plot_history(path, points, shown(Path(model).name))
+    plot_history(path, points, shown(Path(model).name), loss_unit(checkpoint.architecture))
 
 
 def _no_sense(model: str) -> CharrnnError:
@@ -215,11 +218,12 @@ def _no_sense(model: str) -> CharrnnError:
     return CharrnnError(f"{shown(model)} has an invalid training history")
 
 
-def _validations(history: list[dict[str, Any]]) -> Iterator[str]:
-    """Yield the validations, one per line."""
+def _validations(checkpoint: "Checkpoint") -> Iterator[str]:
+    """Yield the validations, one per line; losses on a text also in bits."""
     from charrnn.display.curve import width
     from charrnn.display.words import bits, duration
 
+    history, wide = checkpoint.history, checkpoint.targets is None and width() >= WIDE_SCREEN
     if not history:
         return
     losses = [entry["val_loss"] for entry in history if entry["val_loss"] is not None]
@@ -228,7 +232,7 @@ def _validations(history: list[dict[str, Any]]) -> Iterator[str]:
     yield "epoch  time        loss    validation"
     for entry in _thinned(history):
         loss = entry["val_loss"]
-        in_bits = f" ({bits(loss):.3f} bits)" if loss is not None and width() >= WIDE_SCREEN else ""
+        in_bits = f" ({bits(loss):.3f} bits)" if loss is not None and wide else ""
         held_out = "" if loss is None else f"{loss:.4f}{in_bits}{'  best' if loss == best else ''}"
         yield f"{entry['epoch']:<6.2f} {duration(_number(entry['seconds'])):<11} {entry['loss']:.4f}  {held_out}"
 

@@ -36,10 +36,13 @@ def check_plottable(path: str | Path) -> None:
     check_writable(path, force=True)
 
 
-def plot_history(path: str | Path, points: Sequence[tuple[float, float, float | None]], title: str) -> None:
+def plot_history(
+    path: str | Path, points: Sequence[tuple[float, float, float | None]], title: str, unit: str = "nats per character"
+) -> None:
     """Draw a learning curve.
 
-    Points are epochs, loss and validation loss in nats. Raises CharrnnError if the file cannot be written.
+    Points are epochs, loss and validation loss in this unit, which can be "". Raises CharrnnError if the file cannot be
+    written.
     """
     with _picture(path, 7.0, 4.2) as figure:
         axes = figure.add_subplot()
@@ -51,8 +54,9 @@ def plot_history(path: str | Path, points: Sequence[tuple[float, float, float | 
             best = min(validated, key=lambda point: point[1])
             axes.plot(*best, "o", color="tab:red", label=f"best: {best[1]:.4f}")
         axes.set_xlabel("epochs")
-        axes.set_ylabel("nats per character")
-        axes.secondary_yaxis("right", functions=(_to_bits, _to_nats)).set_ylabel("bits per character")
+        axes.set_ylabel(unit or "loss")
+        if unit:
+            axes.secondary_yaxis("right", functions=(_to_bits, _to_nats)).set_ylabel(unit.replace("nats", "bits"))
         axes.set_title(title, parse_math=False)
         axes.grid(alpha=0.3)
         axes.legend()

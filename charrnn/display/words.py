@@ -2,6 +2,10 @@
 
 import math
 import unicodedata
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from charrnn.cells.architecture import Architecture
 
 KEPT = "\n\t\u200c\u200d"  # characters that are not printable, but harmless
 _PRINTABLE = dict.fromkeys(map(ord, KEPT), " ")
@@ -29,6 +33,20 @@ def size(count: float) -> str:
 def bits(nats: float) -> float:
     """Convert nats to bits."""
     return nats / math.log(2.0)
+
+
+def count(number: int, what: str) -> str:
+    """Return a number of things in words, such as 1 example or 1,200 examples."""
+    return f"{number:,} {what}{'s' * (number != 1)}"
+
+
+def loss_unit(architecture: "Architecture") -> str:
+    """Return the unit of a network's loss, such as nats per character; "" for squared errors, which have none."""
+    if architecture.head == "linear":
+        return ""
+    if architecture.pooling != "each":
+        return "nats per example"
+    return "nats per character" if architecture.vocabulary else "nats per step"
 
 
 def harmless(text: str) -> str:

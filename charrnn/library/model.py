@@ -66,8 +66,7 @@ class Model(Predicting):
         self._file = Path(path).absolute()  # wherever the process goes later
 
     def __repr__(self) -> str:
-        words = [self._opened.architecture.description, f"{len(self.vocabulary):,} symbols"]
-        words += [self.vocabulary.documents] if self.vocabulary.separator else []
+        words = self._opened.words
         losses = [record.get("val_loss") for record in self._opened.checkpoint.history]
         if known := [loss for loss in losses if isinstance(loss, int | float)]:
             words.append(f"validation {min(known):.3f}")

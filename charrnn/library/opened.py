@@ -71,15 +71,31 @@ class OpenedModel:
         return self.network.without(self.vocabulary.unknown_symbol)
 
     @property
+    def words(self) -> list[str]:
+        """What the network is, reads and predicts, in a few words each."""
+        architecture, targets = self.architecture, self.checkpoint.targets
+        numbers = f"{architecture.features:,} number{'s' * (architecture.features != 1)} a step"
+        words = [architecture.description, numbers if architecture.features else f"{len(self.vocabulary):,} symbols"]
+        if self.vocabulary.separator:
+            words.append(self.vocabulary.documents)
+        if targets is not None:
+            what = {"classify": "label", "tag": "tag"}.get(architecture.task, "number")
+            words.append(f"{architecture.task} {architecture.targets:,} {what}{'s' * (architecture.targets != 1)}")
+        return words
+
+    @property
     def info(self) -> dict[str, Any]:
         """What the model is and how it was trained, as ``charrnn info --json`` prints it."""
+        targets = self.checkpoint.targets
         return {
+            "task": self.architecture.task,
             "cell": self.architecture.cell,
             "hidden": self.architecture.hidden,
             "layers": self.architecture.layers,
             "options": self.architecture.options,
             "parameters": self.architecture.parameter_count(),
             "vocabulary": asdict(self.vocabulary),
+            "targets": None if targets is None else targets.record(),
             "corpus": self.checkpoint.corpus,
             "training": self.checkpoint.training,
             "history": self.checkpoint.history,
