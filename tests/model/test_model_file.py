@@ -15,16 +15,19 @@ import pytest
 from charrnn.cells.architecture import Architecture
 from charrnn.cells.initial import initialize
 from charrnn.errors import CharrnnError
+from charrnn.model.example_batches import EncodedExamples, Pieces
 from charrnn.model.model_file import FORMAT, Checkpoint, check_writable, load, save
+from charrnn.model.network import Network
 from charrnn.model.target_names import Targets
 from charrnn.model.team import Team
+from charrnn.reading.predictions import outputs_of
 from charrnn.storage import archive
 from charrnn.text.ingest import read_corpus
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.settings import Settings
 from charrnn.training.text_data import TextData
 from charrnn.training.trainer import Trainer
-from tests import hostile
+from tests import hostile, naive
 from tests.helpers import ROOT
 from tests.helpers.model_files import (
     CHARACTERS,
@@ -72,6 +75,23 @@ def test_networks_for_examples_round_trip(path, examples):
     assert_same_checkpoint(loaded, checkpoint)
     save(path.with_name("again.npz"), loaded)
     assert path.with_name("again.npz").read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize("examples", hostile.EXAMPLES)
+def test_numpy_alone_predicts_examples(path, examples):
+    """With the arrays of a file, by their names and shapes, the equations give what the network predicts."""
+    save(path, made_up(examples=examples, seed=5))
+    loaded, meta = load(path), meta_of(path)["network"]
+    rng = np.random.default_rng(0)
+    numbers = rng.standard_normal((7, meta["features"])).astype(np.float32) if "features" in meta else None
+    ids = None if "features" in meta else rng.integers(0, len(CHARACTERS), 7).astype(np.int32)
+    encoded = EncodedExamples(Pieces.whole(np.zeros(1, np.int64), np.array([7]), 7), ids, numbers)
+    with Team(1) as team:
+        found = outputs_of(Network(loaded.architecture, loaded.parameters), encoded, team)
+    parameters = {name.removeprefix("param/"): values for name, values in arrays_of(path).items()}
+    options = {"pooling": meta["pooling"], "joined": meta.get("joined", False)}
+    expected = naive.example_outputs("lstm", parameters, ids if numbers is None else numbers, **options)
+    np.testing.assert_allclose(found, np.atleast_2d(expected), rtol=1e-4, atol=1e-6)
 
 
 def test_files_without_examples_have_the_formats_that_they_had(path):
