@@ -7,6 +7,7 @@ from charrnn.cells.initial import initialize
 from charrnn.kernels import examples_loop
 from charrnn.kernels.arguments import Batch, Dropout
 from charrnn.kernels.llvm.vector import padded
+from charrnn.model.example_batches import EncodedExamples, Pieces
 from charrnn.model.example_window import ExampleWindow
 from charrnn.model.network import Network
 from charrnn.model.team import Team
@@ -17,10 +18,23 @@ OPTIONS = {"clockwork": {"periods": (1, 2, 5)}, "lstm-projection": {"projection"
 
 
 class ExampleCase:
-    """A network with random parameters, a batch of random examples, and the same for its naive twin in float64."""
+    """A network with random parameters, a batch of random examples, and the same for its naive twin in float64.
+
+    The batch has `rows`, of which those behind the examples have none, and its window has `spare` steps.
+    """
 
     def __init__(
-        self, task="classify", lengths=(4, 1, 3), *, cell="lstm", hidden=6, symbols=5, dropout=0.0, spare=2, **options
+        self,
+        task="classify",
+        lengths=(4, 1, 3),
+        *,
+        cell="lstm",
+        hidden=6,
+        symbols=5,
+        dropout=0.0,
+        spare=2,
+        rows=None,
+        **options,
     ):
         symbols = 0 if options.get("features") else symbols
         options = {"targets": 3, **fitted(hidden, OPTIONS.get(cell, {})), **options}
@@ -51,11 +65,12 @@ class ExampleCase:
         self.scale = 0.37
         layers = a.directions * a.layers
         self.keys = np.arange(17, 17 + layers if dropout else 17, dtype=np.int32)
-        self.window = ExampleWindow(a, len(lengths), max(lengths) + spare, dropout=dropout, training=True)
+        self.rows = rows or len(lengths)
+        self.window = ExampleWindow(a, self.rows, max(lengths) + spare, dropout=dropout, training=True)
 
     def batch(self):
         """Return the batch, as kernels read it."""
-        a, T, B = self.architecture, self.window.seq_length, len(self.lengths)
+        a, T, B = self.architecture, self.window.seq_length, self.rows
         length, rows = max(self.lengths), T if self.each else 1
         ids = np.zeros((a.directions * T, B), np.int32)
         numbers = np.zeros((a.directions * T, B, padded(a.features)) if a.features else (0, 0, 0), np.float32)
@@ -77,8 +92,9 @@ class ExampleCase:
                 targets[where, b] = y
             else:
                 targets[where, b], values[where, b, : a.targets] = 0, y
-        weights = np.ones((rows, B), np.float32) * self.weights.astype(np.float32)
-        ends = np.array(self.lengths, np.int32)
+        weights, ends = np.ones((rows, B), np.float32), np.zeros(B, np.int32)
+        weights[:, : len(self.lengths)] = self.weights
+        ends[: len(self.lengths)] = self.lengths
         dropout = Dropout(1.0 - self.window.dropout, self.keys)
         return Batch(ids, numbers, ends, targets, values, weights, length, self.scale, dropout)
 
@@ -89,14 +105,29 @@ class ExampleCase:
         outputs = self.window.logits[:, :, : self.architecture.targets]
         return [outputs[:n, b].copy() if self.each else outputs[0, b].copy() for b, n in enumerate(self.lengths)]
 
-    def learn(self, threads=1):
-        """Go forward and back; return the gradient of every parameter by name."""
+    def encoded(self):
+        """Return the examples as a run has them, end to end, with all weights 1."""
+        lengths, targets = np.array(self.lengths), self.targets if self.each else [np.array([y]) for y in self.targets]
+        inputs, targets = np.concatenate(self.inputs), np.concatenate(targets)
+        has_classes, reads_numbers = self.architecture.head == "softmax", self.architecture.features > 0
+        return EncodedExamples(
+            Pieces.whole(lengths.cumsum() - lengths, lengths, max(self.lengths)),
+            ids=None if reads_numbers else inputs.astype(np.int32),
+            numbers=inputs if reads_numbers else None,
+            classes=targets.astype(np.int32) if has_classes else None,
+            values=None if has_classes else targets.astype(np.float32),
+        )
+
+    def learn(self, threads=1, batch=None):
+        """Go forward and back over its batch, or another one; return the gradient of every parameter by name."""
         network, window = self.network, self.window
         network.prepare_training(threads)
         for array in (window.z, window.states[:, :, 1:], *window.buffers[2:7], *window.head[3:]):
             array[:] = 7.0  # what an earlier batch left behind must not matter
+        window.losses[: min(len(window.logits), max(self.lengths))] = 7.0
+        window.head.joined[..., 2 * self.architecture.outputs :] = 0.0  # padding, which is never written
         network._prepare(reading=False)
-        batch = self.batch()
+        batch = self.batch() if batch is None else batch
         with Team(threads) as team:
 
             def job(worker):

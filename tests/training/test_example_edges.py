@@ -115,6 +115,60 @@ def test_steps_without_predictions_change_nothing(monkeypatch):
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_nothing_is_carried_between_batches(kind):
+    """Every step starts from the initial states, whatever an earlier one left behind."""
+    ends = []
+    for left in (0.0, 0.7):
+        with Team(2) as team:
+            trainer = Trainer(data(kind, learned_state=kind == "tag"), team)
+            trainer.begin()
+            trainer.learner.window.states[:, :, 0] = left
+            trainer.advance(2)
+            ends.append(trainer.network.weights.flat.tobytes())
+    assert ends[0] == ends[1]
+
+
+@pytest.mark.parametrize(
+    ("kind", "unknown", "bidirectional"), [("tag", 0, False), ("tag", 0, True), ("series", 2, False)]
+)
+def test_each_step_is_trained_on_once_in_an_epoch(kind, unknown, bidirectional):
+    """What pieces read beside the steps that they predict is not predicted, and neither is what is not known."""
+    examples = Examples(
+        np.array([7, 300, 64]),
+        ("abcdabc", "abcd" * 75, "dcba" * 16),
+        labels=("no", "yes"),
+        per_step=True,
+        classes=np.random.default_rng(0).integers(0, 2, 371).astype(np.int32),
+        record=words().record,
+    )
+    run = data(kind, examples=examples if kind == "tag" else None, bidirectional=bidirectional, val_fraction=0.0)
+    cuts = set()
+    for epoch in range(4):
+        batches = run.steps.windows(epoch * run.steps.per_epoch, run.steps.per_epoch)
+        assert (batches.targets >= 0).sum() == run.examples.steps - unknown
+        cuts.add(batches.targets.tobytes() + batches.numbers.tobytes())
+    assert len(cuts) == 4  # in another order, and of a series elsewhere
+
+
+def test_the_pieces_of_a_series_begin_elsewhere_in_each_epoch():
+    """Otherwise the same steps would always be read from the initial state."""
+    run, begins = data("series"), []
+    for epoch in range(4):
+        run.steps.windows(epoch * run.steps.per_epoch, 1)
+        begins.append(set(run.steps._epoch.pieces.starts.tolist()))
+    assert len(set.union(*begins)) > 2 * len(begins[0])
+
+
+def test_steps_have_the_weights_of_their_classes():
+    """Each prediction of a training step counts as much as its class does."""
+    run = data("classify", class_weights="balanced")
+    batches = run.steps.windows(0, run.steps.per_epoch)
+    known = batches.targets >= 0
+    assert len(set(run.train.weights.tolist())) == 2
+    np.testing.assert_array_equal(batches.weights[known], run.train.weights[batches.targets[known]])
+
+
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("batch_size", [1, 5, 100])
 def test_a_leg_with_another_batch_size(kind, batch_size, tmp_path):
     """A run goes on with batches of another size, at the same place of the schedule, whatever the threads."""
