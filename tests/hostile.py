@@ -879,6 +879,10 @@ OF_EXAMPLES = {
     "corpus-ahead-below-one": ("series", put("corpus", "ahead", value=0), "'ahead' in its entry"),
     "held-out-without-a-count": ("classify", put("corpus", "held_out", "examples", value=...), "'examples' in its"),
     "validation-without-a-count": ("classify", put("corpus", "validation", "examples", value=...), "'examples' in its"),
+    "seq-length-zero": ("classify", put("training", "seq_length", value=0), "'seq_length' in its entry"),
+    "seq-length-endless": ("classify", put("training", "seq_length", value=1 << 40), "'seq_length' in its entry"),
+    "seq-length-true": ("series", put("training", "seq_length", value=True), "'seq_length' in its entry"),
+    "seq-length-in-words": ("series", put("training", "seq_length", value="x\x1b"), "'seq_length' in its entry"),
     "sources-that-are-numbers": ("classify", put("corpus", "sources", value=[1]), "are not names"),
 }
 

@@ -21,6 +21,7 @@ from charrnn.cells.tasks import TASKS, Task, task_named
 from charrnn.errors import CharrnnError
 
 MAXIMUM_FEATURES = 65_536  # numbers that are read at a step
+MAXIMUM_STEPS = 65_536  # of a window or an example that is read at once
 MAXIMUM_TARGETS = 65_536  # classes or numbers that are predicted
 
 

@@ -65,14 +65,13 @@ def forward_backward(net, back, buffers, head, batch, first, last):
         own = LayerWeights(W[layer], extra[layer], peepholes[layer], periods)
         for k in range(d_others.shape[0]):
             clear(d_others[k, layer], first, last, 0, 1)
-        if level < depth - 1:
+        if level < depth - 1 and not joined:
             clear(dh[layer], first, last, 0, 1)
-            if not joined:
-                inputs.feed_back(dh[layer], gates[layer + 1], fed, U[layer - stack], part)
-            elif stack:  # the layers of the level above are done, and both stacks' layers here are next
-                for other in range(stacks):
-                    clear(dh[other * depth + level], first, last, 0, steps + 1)
-                split(dh[level], dh[layer], d_joined, head.size, part)
+            inputs.feed_back(dh[layer], gates[layer + 1], fed, U[layer - stack], part)
+        elif level < depth - 1 and stack:  # the layers of the level above are done, and both stacks' layers are next
+            for other in range(stacks):
+                clear(dh[other * depth + level], first, last, 0, steps + 1)
+            split(dh[level], dh[layer], d_joined, head.size, part)
         if is_dropped:
             inputs.drop_gradient(dh[layer], masks[layer], part)
         scan_back(scan, gates[layer], states, dh, d_others, layer, own, d_initial, read, part)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.cells.architecture import Architecture
+from charrnn.cells.architecture import MAXIMUM_STEPS, Architecture
 from charrnn.cells.real_time import influence_shape, why_not_in_real_time
 from charrnn.cells.tasks import TASKS
 from charrnn.errors import CharrnnError
@@ -276,6 +276,9 @@ def _decode(encoded: bytes) -> dict[str, Any]:
         raise UnfitError("is not a charrnn model: the history in its entry 'meta' is not a list of records")
     if "targets" in fields:
         _check_examples(fields["corpus"])
+        steps = fields["training"].get("seq_length", 1)  # whoever asks the network cuts examples there
+        if type(steps) is not int or not 1 <= steps <= MAXIMUM_STEPS:
+            raise UnfitError("is not a charrnn model: 'seq_length' in its entry 'meta: training' is out of range")
     elif text := fields["corpus"]:  # empty if the text is not known
         check_text("meta: corpus", text)
         if "validation" in text:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, get_args
 
-from charrnn.cells.architecture import Architecture
+from charrnn.cells.architecture import MAXIMUM_STEPS, Architecture
 from charrnn.cells.table import cell_named
 from charrnn.cells.tasks import task_named
 from charrnn.errors import CharrnnError
@@ -129,7 +129,7 @@ class Settings:
         need(self.gradient in GRADIENTS, f"unknown gradient {self.gradient!r:.60}; choose from {', '.join(GRADIENTS)}")
         need(0.0 <= self.dropout < 1.0, f"the dropout must be at least 0 and less than 1, not {self.dropout:g}")
         need(
-            1 <= self.seq_length <= 65_536,
+            1 <= self.seq_length <= MAXIMUM_STEPS,
             f"the sequence length must be from 1 to 65,536, not {self.seq_length}",
         )
         need(1 <= self.batch_size <= 65_536, f"the batch size must be from 1 to 65,536, not {self.batch_size}")

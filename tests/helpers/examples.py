@@ -122,7 +122,7 @@ class ExampleCase:
         """Go forward and back over its batch, or another one; return the gradient of every parameter by name."""
         network, window = self.network, self.window
         network.prepare_training(threads)
-        for array in (window.z, window.states[:, :, 1:], *window.buffers[2:7], *window.head[3:]):
+        for array in (window.z, window.states[:, :, 1:], *window.buffers[2:7], window.d_initial, *window.head[3:]):
             array[:] = 7.0  # what an earlier batch left behind must not matter
         window.losses[: min(len(window.logits), max(self.lengths))] = 7.0
         window.head.joined[..., 2 * self.architecture.outputs :] = 0.0  # padding, which is never written

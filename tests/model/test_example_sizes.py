@@ -70,7 +70,10 @@ def test_a_softmax_head_does_not_overflow():
     assert case.window.losses[0, 0] == np.float32(1e30)
 
 
-@pytest.mark.parametrize("form", [{}, BOTH, {**JOINED, "layers": 3, "learned_state": True}])
+@pytest.mark.parametrize(
+    "form",
+    [{}, BOTH, *({**directions, "layers": 3, "learned_state": True} for directions in ({}, BOTH, JOINED))],
+)
 @pytest.mark.parametrize("inputs", [{}, {"features": 3}, {"embedding": 4}])
 @pytest.mark.parametrize("task", [{"task": "tag"}, {"task": "classify"}, {"task": "classify", "pooling": "mean"}])
 def test_rows_without_examples(task, inputs, form):
