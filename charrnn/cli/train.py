@@ -1,4 +1,4 @@
-"""``charrnn train``: train a model on a text."""
+"""``charrnn train``: train a model on a text or on examples."""
 
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from charrnn.training.trainer import Trainer
 
 
-@click.command(short_help="Train a model on a text.")
+@click.command(short_help="Train a model on a text or on examples.")
 @train_options
 @click.pass_context
 def command(ctx: click.Context, /, **values: Any) -> None:
@@ -35,6 +35,9 @@ def command(ctx: click.Context, /, **values: Any) -> None:
     --time, for a run measured in time) extends a run, which then continues with the learning rate of the longer run.
     --resume with another --lr, --schedule, --warmup, --dropout, --batch-size or --clip starts a new leg of the run.
 
+    With --task classify, tag or predict, the network learns labels or numbers from examples instead: texts, or
+    sequences of numbers. Then charrnn classify, tag or predict ask the model.
+
     \b
     Examples:
       charrnn train corpus.txt
@@ -43,9 +46,11 @@ def command(ctx: click.Context, /, **values: Any) -> None:
       charrnn train --resume model.npz --epochs 20 --time 10m
       charrnn train names.txt --documents lines -o names.npz
       charrnn train corpus.txt --bidirectional -o both.npz
+      charrnn train names/*.txt --task classify -o names.npz
       cat *.txt | charrnn train - --hidden 512 --dropout 0.2
       tail -f log.txt | charrnn train - --gradient rtrl --online -o log.npz
     """
+    values["bidirectional"] |= values["task"] == "fill"
     options = TrainOptions(given=given(ctx), **values)
     check_usage(options, ctx.command.params)
     from charrnn.cli.train_online import learn

@@ -20,6 +20,7 @@ from charrnn.cli.options import (
     layers_option,
     threads_option,
 )
+from charrnn.library.task_rules import defaults
 from charrnn.text.defaults import FRACTION, MOST_RARE, UNKNOWN, USUAL_MOST
 from charrnn.training.rules import GRADIENTS, OPTIMIZERS, SCHEDULES
 
@@ -126,7 +127,7 @@ OPTIONS: tuple[Callable[[Any], Any], ...] = (
         type=Whole(1, MAXIMUM_HIDDEN),
         default=256,
         help="Units (numbers) per layer: more units can learn more, but take longer.  [default: 256; 32 with "
-        "--gradient rtrl]",
+        f"--gradient rtrl; {defaults('hidden')}]",
     ),
     layers_option,
     click.option("--activation", type=click.Choice(ACTIVATIONS), help="rnn: its activation function.  [default: tanh]"),
@@ -189,24 +190,27 @@ OPTIONS: tuple[Callable[[Any], Any], ...] = (
         type=Number(0.0, 1.0, max_open=True),
         default=0.2,
         help="Share of each layer's output to set to 0 at random in training, against overfitting.  "
-        "[default: 0.2; 0 with --gradient rtrl]",
+        f"[default: 0.2; 0 with --gradient rtrl; {defaults('dropout')}]",
     ),
     click.option(
         "--seq-length",
         type=Whole(1, 65536),
         help="Sequence length: characters to backpropagate through; with --gradient rtrl, characters between two "
-        "updates.  [default: 32; 64 with --bidirectional]",
+        "updates. Of an example, the characters or steps that are read, at most.  [default: 32; 64 with "
+        f"--bidirectional; {defaults('seq_length')}]",
     ),
     click.option(
         "--batch-size",
         type=Whole(1, 65536),
         default=16,
-        help="Batch size: parts of the text (streams) to read in parallel.  [default: 16; 1 with --gradient rtrl]",
+        help="Batch size: parts of the text (streams), or examples, to read in parallel.  [default: 16; 1 with "
+        f"--gradient rtrl; {defaults('batch_size')}]",
     ),
     click.option(
         "--epochs",
         type=Number(0.0, 1e6, min_open=True),
-        help="Passes over the text, at most; with --resume, in total.  [default: depends on the text's size]",
+        help="Passes over the text or the examples, at most; with --resume, in total.  [default: depends on their "
+        "size]",
     ),
     click.option(
         "--time",
@@ -253,14 +257,15 @@ OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option(
         "--val-fraction",
         type=Number(0.0, 0.9),
-        help="Share of the text to hold out for validation: documents drawn at random, or the end of each file.  "
+        help="Share of the text to hold out for validation: documents or examples drawn at random, or the end of each "
+        "file or series.  "
         f"[default: {FRACTION}, but at most {USUAL_MOST:,} characters]",
     ),
     click.option(
         "--validate",
         type=Input(),
         metavar="FILE",
-        help="Validate with this file or folder instead of holding out text.",
+        help="Validate with this file or folder instead of holding out a part.",
     ),
     click.option(
         "--shuffle/--no-shuffle",

@@ -6,7 +6,9 @@ import click
 
 from charrnn.cells.table import CELLS
 from charrnn.cli.train_options import TrainOptions
+from charrnn.errors import CharrnnError
 from charrnn.library.keywords import INHERITED
+from charrnn.library.task_rules import check_task, start_again
 
 CELL_OPTIONS = ("activation", "projection", "periods")
 
@@ -51,6 +53,8 @@ ENDLESS = {
     "warmup",
 }
 
+RENAMED = {"texts_column": "texts", "byte_level": "bytes", "separator": "documents"}  # as Python's keywords
+
 Flags = Callable[[Collection[str]], str]
 
 
@@ -74,18 +78,27 @@ def check_usage(options: TrainOptions, params: Sequence[click.Parameter]) -> Non
         raise click.UsageError("--remap needs --init-from.")
     if "resume" in given:
         if others := given - RESUMABLE:
-            raise click.UsageError(
-                f"A resumed run keeps its own {flags(others)}; start a new run with --init-from instead."
-            )
+            again = start_again(str(options.resume))
+            raise click.UsageError(f"A resumed run keeps its own {flags(others)}; start a new run {again}.")
     elif not options.corpus:
         raise click.UsageError("Give a text to train on: files, folders, or - for standard input.")
-    if "init_from" in given and (others := given & {*INHERITED, "separator"}):
+    if "resume" not in given:
+        _check_task(options)
+    if "init_from" in given and (others := given & {*INHERITED, "separator", "task"}):
         raise click.UsageError(f"With --init-from, the model decides {flags(others)}; leave that out.")
     if "init_from" not in given and "resume" not in given:
         _check_cell(options)
     _check_online(options, flags)
     if options.gradient == "rtrl" and options.init_from is None:
         _check_real_time(options)
+
+
+def _check_task(options: TrainOptions) -> None:
+    """Raise click.UsageError for options that the task does not have."""
+    try:
+        check_task({RENAMED.get(name, name): getattr(options, name) for name in options.given})
+    except CharrnnError as error:
+        raise click.UsageError(f"{str(error)[0].upper()}{str(error)[1:]}.") from None
 
 
 def _check_cell(options: TrainOptions) -> None:

@@ -13,6 +13,7 @@ from charrnn.examples.dataset import Examples
 from charrnn.examples.input_files import Request
 from charrnn.examples.readers import read
 from charrnn.library.preparation import Given, Say, nothing, remembered, require_unfinished, settings_of
+from charrnn.library.task_rules import SERIES, TAGGED, USUAL
 from charrnn.model.model_file import Checkpoint, load
 from charrnn.model.team import Team
 from charrnn.text.ingest import AnotherTextError, listed
@@ -23,11 +24,6 @@ from charrnn.training.example_data import ExampleData
 from charrnn.training.legs import CHANGEABLE
 from charrnn.training.settings import Settings, default_embedding
 from charrnn.training.trainer import Trainer
-
-# Defaults of a run on examples that differ from those of a run on a text.
-USUAL = {"hidden": 128, "batch_size": 32, "seq_length": 1000}
-TAGGED = {"seq_length": 256}  # steps of a piece, as each step predicts
-SERIES = {"batch_size": 8, "seq_length": 64, "dropout": 0.0}
 
 
 @dataclass(frozen=True)
@@ -70,6 +66,8 @@ def trainer_of(
     rare: int = 0,
 ) -> Trainer[ExampleData]:
     """Prepare a new run on examples in memory."""
+    if rare and examples.texts is None:
+        raise CharrnnError("--rare makes characters unknown, but these examples are numbers; leave that out")
     if validation is not None:
         given = {**given, "val_fraction": 0.0}
     vocabulary = vocabulary_of(examples, validation, rare)
@@ -87,7 +85,14 @@ def vocabulary_of(examples: Examples, validation: Examples | None, rare: int) ->
 
 
 def example_settings(given: Given, examples: Examples, symbols: int) -> Settings:
-    """Return the given settings, and defaults for the others that fit the examples."""
+    """Return the given settings, and defaults for the others that fit the examples.
+
+    Raises CharrnnError for settings that only other examples have.
+    """
+    if examples.per_step and given.get("pooling") in ("last", "mean"):
+        raise CharrnnError(f"each step of these examples predicts; leave out --pooling {given['pooling']}")
+    if given.get("pooling") == "each" and not examples.per_step:
+        raise CharrnnError("--pooling each is for examples with numbers to predict at each step; these have none")
     own: dict[str, Any] = SERIES if examples.series else TAGGED if examples.per_step else {}
     chosen = USUAL | own | {name: value for name, value in given.items() if value is not None}
     chosen.setdefault("embedding", default_embedding(symbols))

@@ -23,6 +23,7 @@ from charrnn.library.texts import CorpusOf, texts_of
 from charrnn.model.model_file import Checkpoint, check_writable, require_replaceable
 from charrnn.model.team import Team
 from charrnn.storage.files import is_same_file, locked, shown
+from charrnn.text.sources import written
 from charrnn.training.progress import Progress
 from charrnn.training.text_data import TextData
 from charrnn.training.trainer import Trainer
@@ -300,7 +301,14 @@ class Run(Iterator[Progress]):
 
         Raises CharrnnError if the run reads that file.
         """
-        target, corpus = path_of(path), self._trainer.data.corpus
+        target, data = path_of(path), self._trainer.data
+        if data.targets is not None:
+            record = data.record()
+            apart = record.get("validation", {}).get("sources", ())
+            outputs = written(record, record["sources"])
+            require_unread(target, (*record["sources"], *apart), byte_level=False, outputs=outputs)
+            return target
+        corpus = data.corpus
         require_unread(target, corpus.all_sources, byte_level=corpus.vocabulary.byte_level, outputs=corpus.outputs)
         if self._init_from is not None and is_same_file(target, self._init_from):
             raise CharrnnError(f"{shown(target)} is the model that the run started from; name another file")

@@ -13,15 +13,12 @@ from charrnn.library.example_preparation import ExampleFiles, new_example_traine
 from charrnn.library.keywords import INHERITED
 from charrnn.library.preparation import Given, Say, Symbols, Texts, new_trainer, resumed_trainer, separator_of
 from charrnn.library.signatures import PathOf, path_of
+from charrnn.library.task_rules import COLUMNS, check_task, start_again
 from charrnn.model.model_file import Checkpoint, load, task_of
 from charrnn.model.team import Team
 from charrnn.text.decoding import codec
 from charrnn.training.legs import CHANGEABLE
 from charrnn.training.trainer import Trainer
-
-OF_TEXTS = ("documents", "bytes", "gradient", "sampled_softmax")  # options that runs on examples do not have
-COLUMNS = ("labels", "texts", "inputs", "ahead")  # what to read of a table of examples
-OF_EXAMPLES = (*COLUMNS, "pooling", "joined", "class_weights")  # options that runs on texts do not have
 
 
 @dataclass(frozen=True)
@@ -43,9 +40,9 @@ class Start:
             "validate": (texts and texts.validate) or None,
         }
         chosen = {name: value for name, value in {**given, **others}.items() if value is not None}
-        self._check(texts, chosen.keys() - {"epochs", "seconds"})
         if self.resume is None:
-            check_task(chosen, from_model=self.source is not None)
+            check_task({**chosen, "init_from": self.source is not None, "remap": self.remap})
+        self._check(texts, chosen.keys() - {"epochs", "seconds"})
         settings = {name: value for name, value in chosen.items() if name not in (*others, *COLUMNS)}
         byte_level, rare = settings.pop("bytes", False), settings.pop("rare", 0)
         if self.resume is not None:
@@ -80,24 +77,11 @@ class Start:
             if self.source is not None:
                 raise CharrnnError("give resume or init_from, not both")
             if kept := given - set(CHANGEABLE):
-                raise CharrnnError(f"a resumed run keeps its own {', '.join(sorted(kept))}; init_from starts a new run")
+                new = start_again(self.resume)
+                raise CharrnnError(f"a resumed run keeps its own {', '.join(sorted(kept))}; start a new run {new}")
         elif texts is None:
             raise CharrnnError("give a text to train on, or its path")
-        if self.source is not None and (decided := given & {*INHERITED, "documents", "bytes"}):
+        if self.source is not None and (decided := given & {*INHERITED, "task", "documents", "bytes"}):
             raise CharrnnError(f"with init_from, the model decides {', '.join(sorted(decided))}")
         if self.remap and self.source is None:
             raise CharrnnError("remap needs init_from")
-
-
-def check_task(given: Given, *, from_model: bool = False) -> None:
-    """Raise CharrnnError for options that the task does not have."""
-    task = given.get("task") or ("fill" if given.get("bidirectional") else "generate")
-    if task_named(task).reads_examples:
-        if wrong := [name for name in OF_TEXTS if given.get(name)]:
-            raise CharrnnError(f"the task {task} has no {', '.join(wrong)}: that is for a text")
-        if from_model:
-            raise CharrnnError(f"a run for the task {task} cannot start from the weights of another model")
-    elif wrong := [name for name in OF_EXAMPLES if given.get(name) not in (None, "none") and given.get(name) != 1]:
-        raise CharrnnError(f"{', '.join(wrong)}: only for the tasks classify, tag and predict; choose one with task")
-    if task == "generate" and given.get("task") and given.get("bidirectional"):
-        raise CharrnnError("a bidirectional network cannot generate a text; the task fill fills its gaps")

@@ -19,6 +19,7 @@ from tests.helpers import ROOT
             "use --unknown skip to leave it out, or --unknown replace to replace it",
             'use unknown="skip" to leave it out, or unknown="replace" to replace it',
         ),
+        ("--task tag has no --no-shuffle", "task tag has no shuffle=False"),
         ("add --remap to extend it", "add remap=True to extend it"),
         ("--init-from starts a new run", "init_from starts a new run"),
         ("give a larger --epochs", "give a larger epochs"),
@@ -71,7 +72,8 @@ def test_every_option_that_the_rooms_below_name_is_one_of_the_librarys():
             for line in path.read_text(encoding="utf-8").splitlines():
                 if not re.search(r"^\s*#|``", line) and path.name != "terms.py":
                     found |= set(re.findall(r"(?<![\w-])--([a-z]+(?:-[a-z]+)*)", line))
-    assert {name.replace("-", "_") for name in found} - known <= {"help", "lags", "online"}
+    only_typed = {"help", "lags", "online", "no_shuffle"}  # the last is shuffle=False
+    assert {name.replace("-", "_") for name in found} - known <= only_typed
 
 
 def test_a_warning_points_at_the_callers_line(folder, text):
