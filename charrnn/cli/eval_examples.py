@@ -31,6 +31,7 @@ OF_TEXTS = ("per_line", "alone", "per_char", "top", "copied", "copied_run")  # o
 def evaluate(models: "list[OpenedModel]", options: "EvalOptions", form: str) -> None:
     """Print how well models predict the examples in files."""
     from charrnn.library.answering import Answering
+    from charrnn.reading.evaluation import of_simple_methods
     from charrnn.text.survey import told
 
     if wrong := [name for name in OF_TEXTS if name in options.given]:
@@ -38,7 +39,7 @@ def evaluate(models: "list[OpenedModel]", options: "EvalOptions", form: str) -> 
         raise CharrnnError(f"{flags}: for a model of texts; this one is for the task {models[0].architecture.task}")
     if options.unknown == "charge":
         raise CharrnnError("--unknown charge is for a model of texts; use skip or replace")
-    found = []
+    found, others = list["Evaluation"](), list[tuple[str, "Evaluation"]]()
     with team_of(options.threads) as team:
         for model in models:
             answering = Answering(model, models[0].architecture.task, team)
@@ -52,18 +53,24 @@ def evaluate(models: "list[OpenedModel]", options: "EvalOptions", form: str) -> 
                 trained=options.held_out,
             )
             if options.held_out:
-                examples = answering.held_out(examples)
+                train, examples = answering.divided(examples)
+                others = others or list(of_simple_methods(train, examples))
             found.append(answering.evaluate(examples, answering.rules(options.unknown, options.near)))
-    if len(found) > 1:
-        columns = [FIGURES[name] for name in found[0].figures]
-        rows = ((path, *each.figures.values()) for path, each in zip(options.models, found, strict=True))
-        write(rows, [fitting("model", options.models), *columns], form)
-    elif form == "json":
-        click.echo(json.dumps(_json(found[0])))
-    else:
-        write([tuple(found[0].figures.values())], [FIGURES[name] for name in found[0].figures], form)
-        if form == "text":
-            _tell(found[0])
+    if len(found) == 1 and form == "json":
+        beside = {name: dict(each.figures) for name, each in others}
+        click.echo(json.dumps(_json(found[0]) | ({"simple_methods": beside} if beside else {})))
+        return
+    names = [*(options.models if len(found) > 1 or others else ()), *(name for name, _ in others)]
+    columns, shown = [FIGURES[name] for name in found[0].figures], [*found, *(each for _, each in others)]
+    rows = [tuple(each.figures.get(name) for name in found[0].figures) for each in shown]
+    if names:
+        rows, columns = (
+            [(name, *row) for name, row in zip(names, rows, strict=True)],
+            [fitting("model", names), *columns],
+        )
+    write(rows, columns, form)
+    if len(found) == 1 and form == "text":
+        _tell(found[0])
 
 
 def _json(found: "Evaluation") -> dict[str, Any]:

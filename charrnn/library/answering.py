@@ -174,19 +174,22 @@ class Answering:
         names = [name.removesuffix(" t+1") for name in self.targets.names[:count]] or [str(k) for k in range(count)]
         return Forecast(names, ahead, examples.numbers, self.values(self.encode(examples, Rules())))
 
-    def held_out(self, examples: Examples) -> Examples:
-        """Return those of the examples that validated the run; raise CharrnnError if they are not its examples."""
+    def divided(self, examples: Examples) -> tuple[Examples, Examples]:
+        """Return the examples that the run trained on, and those that validated it.
+
+        Raises CharrnnError if they are not its examples, or if none of them validated it.
+        """
         from charrnn.examples.dividing import divide
         from charrnn.training.example_data import held_out_record
         from charrnn.training.settings import Settings
 
         settings, record = Settings.of(self.model.checkpoint.training), self.model.checkpoint.corpus
-        _, held = divide(examples, settings.val_fraction, settings.seed)
+        train, held = divide(examples, settings.val_fraction, settings.seed)
         if not held.count or held_out_record(held) != record.get("held_out"):
             raise CharrnnError(
                 "these are not the examples that the model was trained on, or none of them were held out"
             )
-        return held
+        return train, held
 
     def read(
         self,

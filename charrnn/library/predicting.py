@@ -156,7 +156,7 @@ class Predicting:
                 [path_of(path) for path in paths], say=warn, labels=labels, texts=texts, trained=held_out
             )
             if held_out:
-                examples = answering.held_out(examples)
+                _, examples = answering.divided(examples)
             return answering.evaluate(examples, answering.rules(unknown, near))
 
     @contextmanager

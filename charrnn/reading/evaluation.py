@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.reading import measures
+from charrnn.examples.dataset import Examples
+from charrnn.reading import measures, simple_methods
 from charrnn.reading.measures import ClassFigures
 
 
@@ -63,3 +65,26 @@ def of_numbers(truth: NDArray[np.float32], values: NDArray[Any], examples: int, 
     right = float(np.mean((truth > 0.5) == (values > 0.5)))
     loss = measures.binary_cross_entropy(truth, values)
     return Evaluation(examples, len(truth), right, None, loss, squared, share)
+
+
+def of_simple_methods(train: Examples, held_out: Examples) -> Iterator[tuple[str, Evaluation]]:
+    """Yield how well simple methods, with their names, predict what is held out, after what is trained on."""
+    labels, count = train.labels, held_out.count
+    if train.classes is not None:
+        assert held_out.classes is not None
+        if train.texts is not None and not train.per_step:
+            chances = simple_methods.naive_bayes(train, held_out)
+            yield "naive Bayes of n-grams", of_classes(held_out.classes, chances, labels, count)
+        elif train.texts is not None:
+            tags = simple_methods.tags_of_characters(train, held_out)
+            confused = measures.confusion(held_out.classes, tags, len(labels))
+            found = measures.accuracy(held_out.classes, tags), measures.macro_f1(confused)
+            yield "usual tag of the character", Evaluation(count, tags.size, *found, labels=labels, confusion=confused)
+        shares = np.bincount(train.classes, minlength=len(labels)) / train.classes.size
+        chances = np.broadcast_to(shares, (held_out.classes.size, len(labels)))
+        yield "most frequent label", of_classes(held_out.classes, chances, labels, count)
+    elif train.series:
+        assert held_out.values is not None
+        yield "same as last", of_numbers(held_out.values, simple_methods.same_as_last(held_out), count, "linear")
+        linear = simple_methods.linear_model(train, held_out)
+        yield f"linear model of {linear.lags} steps", of_numbers(held_out.values, linear.values, count, "linear")
