@@ -43,7 +43,10 @@ ARCHITECTURES = (
 )
 PACKAGE = Path(charrnn.__file__).parent
 # What only prints figures, for people: they may differ in the last of many digits.
-FIGURES = ("benchmark/", "cli/", "display/", "training/gradient_flow.py", "reading/tracing.py")
+FIGURES = (
+    *("benchmark/", "cli/", "display/", "training/gradient_flow.py", "reading/tracing.py"),
+    "reading/simple_methods.py",
+)
 CHOOSING = """
     exp exp2 expm1 log log2 log10 log1p logaddexp pow power float_power cbrt hypot sin cos tan asin acos atan atan2 sinh
     cosh tanh erf gamma lgamma dot vdot inner outer matmul tensordot einsum linalg convolve correlate fft std var cov

@@ -3,11 +3,11 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
+from charrnn.cli.eval_options import EvalOptions
 from charrnn.cli.models import compile_reading, open_model, team_of
 from charrnn.cli.options import (
     Input,
@@ -30,41 +30,6 @@ if TYPE_CHECKING:
     from charrnn.reading.losses import Scored
     from charrnn.reading.scoring import Score
     from charrnn.text.near_forms import NearForms
-
-
-@dataclass(frozen=True)
-class EvalOptions:
-    """Values of the options of ``charrnn eval``."""
-
-    model: str
-    texts: tuple[str, ...]
-    others: tuple[str, ...]
-    per_line: bool
-    alone: bool
-    per_char: bool
-    top: int | None
-    copied: str | None
-    copied_run: int
-    as_json: bool
-    as_tsv: bool
-    threads: int | None
-    unknown: str
-    near: str
-    encoding: str
-    held_out: bool
-    labels: str | None
-    texts_column: str | None
-    given: frozenset[str]
-
-    @property
-    def models(self) -> tuple[str, ...]:
-        """All models that score."""
-        return self.model, *self.others
-
-    @property
-    def sources(self) -> tuple[str, ...]:
-        """The texts to score: standard input if none is named."""
-        return self.texts or ("-",)
 
 
 @click.command(short_help="Measure how well a model predicts a text.")

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from charrnn.cli.eval_options import EvalOptions
 from charrnn.cli.models import compile_answering, team_of
 from charrnn.cli.records import Column, fitting, write
 from charrnn.errors import CharrnnError
 
 if TYPE_CHECKING:
-    from charrnn.cli.eval import EvalOptions
     from charrnn.library.opened import OpenedModel
     from charrnn.reading.evaluation import Evaluation
 
@@ -28,7 +28,7 @@ MOST_CONFUSED = 8  # pairs of classes that are named
 OF_TEXTS = ("per_line", "alone", "per_char", "top", "copied", "copied_run")  # options
 
 
-def evaluate(models: "list[OpenedModel]", options: "EvalOptions", form: str) -> None:
+def evaluate(models: "list[OpenedModel]", options: EvalOptions, form: str) -> None:
     """Print how well models predict the examples in files."""
     from charrnn.library.answering import Answering
     from charrnn.reading.evaluation import of_simple_methods

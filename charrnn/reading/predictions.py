@@ -86,7 +86,7 @@ def losses_of(outputs: NDArray[np.float32], targets: NDArray[np.generic], head: 
         return -log_probabilities(outputs)[np.arange(len(outputs)), targets.astype(np.int64)]
     o, y = outputs.astype(np.float64), targets.astype(np.float64)
     if head == "linear":
-        return np.asarray(0.5 * ((o - y) ** 2).sum(axis=1))
+        return np.asarray(0.5 * np.square(o - y).sum(axis=1))
     softplus = np.maximum(o, 0.0) + log(1.0 + exp(-np.abs(o)))
     return np.asarray((softplus - y * o).sum(axis=1))
 

@@ -1,0 +1,38 @@
+"""Values of the options of ``charrnn eval``."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class EvalOptions:
+    """Values of the options of ``charrnn eval``."""
+
+    model: str
+    texts: tuple[str, ...]
+    others: tuple[str, ...]
+    per_line: bool
+    alone: bool
+    per_char: bool
+    top: int | None
+    copied: str | None
+    copied_run: int
+    as_json: bool
+    as_tsv: bool
+    threads: int | None
+    unknown: str
+    near: str
+    encoding: str
+    held_out: bool
+    labels: str | None
+    texts_column: str | None
+    given: frozenset[str]
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """All models that score."""
+        return self.model, *self.others
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The texts to score: standard input if none is named."""
+        return self.texts or ("-",)
