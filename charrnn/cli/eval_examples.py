@@ -61,13 +61,13 @@ def evaluate(models: "list[OpenedModel]", options: EvalOptions, form: str) -> No
         click.echo(json.dumps(_json(found[0]) | ({"simple_methods": beside} if beside else {})))
         return
     names = [*(options.models if len(found) > 1 or others else ()), *(name for name, _ in others)]
-    columns, shown = [FIGURES[name] for name in found[0].figures], [*found, *(each for _, each in others)]
-    rows = [tuple(each.figures.get(name) for name in found[0].figures) for each in shown]
+    columns = [FIGURES[name] for name in found[0].figures]
+    rows: list[list[Any]] = [
+        [each.figures.get(column.name) for column in columns] for each in (*found, *(each for _, each in others))
+    ]
     if names:
-        rows, columns = (
-            [(name, *row) for name, row in zip(names, rows, strict=True)],
-            [fitting("model", names), *columns],
-        )
+        columns = [fitting("model", names), *columns]
+        rows = [[name, *row] for name, row in zip(names, rows, strict=True)]
     write(rows, columns, form)
     if len(found) == 1 and form == "text":
         _tell(found[0])

@@ -74,10 +74,10 @@ def write(records: Iterable[Sequence[Any]], columns: Sequence[Column], form: str
     replaced. Records are written in batches as they come, and not kept.
     """
     if form == "json":
-        fields = (json.dumps(column.name) + ": %s" for column in columns)
+        fields = (json.dumps(column.name).replace("%", "%%") + ": %s" for column in columns)
         _write(records, "", [(_json(column), "null") for column in columns], ("{" + ", ".join(fields) + "}").__mod__)
     elif form == "tsv":
-        head = "\t".join(column.name for column in columns) + "\n"
+        head = "\t".join(column.name.translate(TSV_ESCAPES) for column in columns) + "\n"
         _write(records, head, [(_tsv(column), "") for column in columns], "\t".join)
     else:
         head = _spaced(map(_title, columns)) + "\n"
@@ -122,7 +122,7 @@ def _spaced(values: Iterable[str]) -> str:
 
 
 def _title(column: Column) -> str:
-    words = column.name.replace("_per_", "/").replace("_", " ")
+    words = _aligned(column.name).replace("_per_", "/").replace("_", " ")
     return f"{words:{'>' if column.form else '<'}{column.width}}"
 
 

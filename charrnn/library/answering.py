@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # what needs NumPy and the kernels is imported when it is use
     from charrnn.text.survey import Say
 
 TEXTS_AT_ONCE = 4096
+USUAL_SEQ_LENGTH = 1000  # of a model that does not say how it was trained
 
 
 def nothing(sentence: str) -> None:
@@ -52,9 +53,7 @@ class Answering:
     @cached_property
     def seq_length(self) -> int:
         """How many steps the model reads at once."""
-        from charrnn.training.settings import Settings
-
-        return Settings.of(self.model.checkpoint.training).seq_length
+        return int(self.model.checkpoint.training.get("seq_length", USUAL_SEQ_LENGTH))
 
     def rules(self, unknown: str, near: str) -> Rules:
         """Return how unknown characters are read."""

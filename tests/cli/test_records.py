@@ -101,3 +101,14 @@ def test_columns_of_wide_and_combining_characters(capsysbinary):
     write([(name, "|") for name in names], [fitting("model", names), Column("end")], "text")
     _, *lines = capsysbinary.readouterr().out.decode().splitlines()
     assert {cells(line.partition("|")[0]) for line in lines} == {len("日本語.npz") + 3 + 2}
+
+
+def test_names_of_columns_can_have_any_character(capsys):
+    """A name from a file breaks no line, no format and no terminal."""
+    columns = [Column("a\tb\n%s\x1b[2J", 0, "d")]
+    write([(1,)], columns, "tsv")
+    assert capsys.readouterr().out.split("\n")[0] == "a\\tb\\n%s\x1b[2J"
+    write([(2,)], columns, "json")
+    assert json.loads(capsys.readouterr().out) == {columns[0].name: 2}
+    write([(3,)], columns, "text")
+    assert "\x1b" not in capsys.readouterr().out
