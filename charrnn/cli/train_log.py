@@ -5,6 +5,7 @@ import math
 import os
 import stat
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -53,10 +54,10 @@ class Log:
         """Write where a resumed run continues, its step and so on: it takes all steps after this one again."""
         self._put({**place, "seconds": round(seconds, 3), "resumed": True})
 
-    def write(self, record: "Progress") -> None:
-        """Write a record of a run on a text.
+    def write(self, record: "Progress", figures: Mapping[str, float]) -> None:
+        """Write a record of a run, and what its last validation found besides the loss.
 
-        Losses are in nats per character.
+        Losses on a text are in nats per character.
         """
         entry: dict[str, Any] = {
             "step": record.step,
@@ -68,7 +69,7 @@ class Log:
             "chars_per_second": round(record.chars_per_second, 1),
         }
         if record.val_loss is not None:
-            entry["val_loss"] = record.val_loss
+            entry |= {"val_loss": record.val_loss, **figures}
         self._put(entry | ({"rolled_back": True} if record.rolled_back else {}))
 
     def write_online(self, record: "OnlineProgress") -> None:

@@ -69,6 +69,7 @@ class _Session:
         self._sample_seconds = sample_seconds if shows else math.inf
         self.pause = None if trainer.settings.seconds else options.seconds  # seconds of training, then a pause
         self.paused = False
+        self.figures: dict[str, float] = {}  # of the best weights, if this session found them
         began = self._sampled = time.monotonic()
         self._end = math.inf if self.pause is None else began + self.pause
         self.store = Store(trainer, options.target, options.save_every, inform=display.say)
@@ -95,7 +96,9 @@ class _Session:
         """
         self.worked = True
         self.display.update(record)
-        self.log.write(record)
+        self.log.write(record, self.trainer.data.figures)
+        if record.best:
+            self.figures = dict(self.trainer.data.figures)
         self.store.save_if_due(record, self._say)
         now = time.monotonic()
         if record.val_loss is not None and now - self._sampled > self._sample_seconds:
@@ -109,6 +112,8 @@ class _Session:
 
 def _conclude(session: _Session) -> None:
     """Print the result of the run."""
+    from charrnn.display.words import shown_figures
+
     trainer, store, display = session.trainer, session.store, session.display
     output, place = store.output, shlex.quote(store.output)
     if not store.saved:
@@ -127,7 +132,8 @@ def _conclude(session: _Session) -> None:
         display.say(f"{output} has these old weights; try a lower --lr")
     elif trainer.best_loss is not None:
         epoch = trainer.best_step / trainer.steps.per_epoch
-        display.say(f"the best validation loss was {trainer.best_loss:.4f}, at epoch {epoch:.2f}")
+        found = f" ({shown_figures(session.figures)})" if session.figures else ""
+        display.say(f"the best validation loss was {trainer.best_loss:.4f}{found}, at epoch {epoch:.2f}")
     if trainer.data.targets is not None:
         display.say(f"saved in {output}; {_next_step(trainer.architecture, place)}")
     elif trainer.architecture.bidirectional:

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from charrnn.display.words import unknown_symbol
+from charrnn.display.words import count, unknown_symbol
 from charrnn.text.sources import listed
 
 if TYPE_CHECKING:
@@ -47,16 +47,22 @@ def held_out(data: "TextData") -> str:
 
 def _examples(data: "ExampleData") -> str:
     examples, held = data.examples, data.validated
-    what = "characters" if examples.texts is not None else f"steps of {examples.inputs:,} numbers"
-    count = "a series" if examples.series else f"{examples.count:,} examples"
-    parts = [f"{listed(examples.record.get('sources', ()))}: {count}, {examples.steps:,} {what}"]
+    steps = count(examples.steps, "character" if examples.texts is not None else "step")
+    each = f" of {count(examples.inputs, 'number')}" * (examples.texts is None)
+    whole = "a series" if examples.series else count(examples.count, "example")
+    parts = [f"{listed(examples.record.get('sources', ()))}: {whole}, {steps}{each}"]
     if data.targets.labels:
-        kind = "tags" if examples.per_step else "labels"
+        kind = "tag" if examples.per_step else "label"
         more = f" and {len(data.targets.labels) - SHOWN:,} more" if len(data.targets.labels) > SHOWN else ""
-        parts.append(f"{len(data.targets.labels):,} {kind}: {', '.join(data.targets.labels[:SHOWN])}{more}")
+        parts.append(f"{count(len(data.targets.labels), kind)}: {', '.join(data.targets.labels[:SHOWN])}{more}")
     else:
         names = ", ".join(data.targets.names[:SHOWN])
-        parts.append(f"{data.architecture.targets:,} number{'s' * (data.architecture.targets > 1)} to predict {names}")
+        more = f" and {len(data.targets.names) - SHOWN:,} more" if len(data.targets.names) > SHOWN else ""
+        named = f": {names}{more}" if names else ""
+        parts.append(f"{count(data.architecture.targets, 'number')} to predict{named}")
+    if apart := data.record().get("validation"):
+        parts.append(f"validated with {listed(apart['sources'])}: {held.count:,}")
+        return "; ".join(parts)
     size = f"{held.steps:,} steps" if held.series else f"{held.count:,}"
     parts.append(f"{size} held out for validation" if held.count else "none held out")
     return "; ".join(parts)

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from charrnn.display.data_facts import facts
 from charrnn.display.screen import PLAIN_SECONDS, Screen
-from charrnn.display.words import bits, duration, size
+from charrnn.display.words import bits, count, duration, shown_figures, shown_loss, size
 
 if TYPE_CHECKING:
     from charrnn.training.progress import Progress as Record
@@ -105,8 +105,8 @@ class TrainingDisplay(Screen):
         ):
             mark = ", the best so far" if record.best else ""
             self.say(
-                f"epoch {record.epoch:.2f}  {duration(record.seconds)}  loss {self._loss:.3f}  "
-                f"validation {record.val_loss:.3f} ({self._in_other_words(record.val_loss)}){mark}"
+                f"epoch {record.epoch:.2f}  {duration(record.seconds)}  loss {shown_loss(self._loss)}  "
+                f"validation {shown_loss(record.val_loss)} ({self._in_other_words(record.val_loss)}){mark}"
             )
             self._last_line = time.monotonic()
         elif self.bar is None and time.monotonic() - self._last_line >= self.plain_seconds:
@@ -115,10 +115,7 @@ class TrainingDisplay(Screen):
 
     def _in_other_words(self, loss: float) -> str:
         """Return a validation loss in bits, or for examples how good the predictions were."""
-        figures = self.trainer.data.figures
-        if "accuracy" in figures:
-            return f"accuracy {100 * figures['accuracy']:.1f} %"
-        return f"R² {figures['r2']:.3f}" if "r2" in figures else f"{bits(loss):.3f} bits"
+        return shown_figures(self.trainer.data.figures) or f"{bits(loss):.3f} bits"
 
     def sample(self, text: str) -> None:
         """Show the first lines of a text that the model wrote."""
@@ -136,7 +133,7 @@ class TrainingDisplay(Screen):
         done = record.fraction - (self._resumed_at or 0.0)
         left = (time.monotonic() - self._began) * (1.0 - record.fraction) / done if done > 0.002 else None
         time_left = f"{duration(left)} left" if left is not None else ""
-        parts = [f"{record.fraction:4.0%}", f"epoch {record.epoch:.1f}", f"loss {loss:.3f}"]
+        parts = [f"{record.fraction:4.0%}", f"epoch {record.epoch:.1f}", f"loss {shown_loss(loss)}"]
         width = WIDE if everything else self.console.width
         if width >= WIDE:
             parts += [] if self.trainer.data.targets else [f"{bits(loss):.2f} bits"]
@@ -153,7 +150,9 @@ def _pace(trainer: "Trainer[Any]") -> str:
     """Return the number of streams, and their windows or updates; or the sizes of batches of examples."""
     settings = trainer.settings
     if trainer.architecture.task_row.reads_examples:
-        return f"batches of {settings.batch_size:,} examples of up to {trainer.data.longest:,} steps"
+        data, reads_texts = trainer.data, trainer.architecture.vocabulary
+        what = count(settings.batch_size, "piece" if data.targets.series else "example")
+        return f"batches of {what} of up to {count(data.longest, 'character' if reads_texts else 'step')}"
     streams = f"{settings.batch_size} stream{'s' * (settings.batch_size > 1)}"
     if settings.gradient == "rtrl":
         return f"{streams} in real time, an update every {settings.seq_length} characters"

@@ -2,6 +2,7 @@
 
 import math
 import unicodedata
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -38,6 +39,18 @@ def bits(nats: float) -> float:
 def count(number: int, what: str) -> str:
     """Return a number of things in words, such as 1 example or 1,200 examples."""
     return f"{number:,} {what}{'s' * (number != 1)}"
+
+
+def shown_figures(figures: Mapping[str, float]) -> str:
+    """Return how good predictions are in words: their accuracy or R²; "" if neither is known."""
+    if "accuracy" in figures:
+        return f"accuracy {100 * figures['accuracy']:.1f} %"
+    return f"R² {figures['r2']:.3f}" if "r2" in figures else ""
+
+
+def shown_loss(loss: float) -> str:
+    """Return a loss with three decimals, or if it is small with two digits."""
+    return f"{loss:.3f}" if not 0.0 < loss < 0.01 else f"{loss:.1e}"
 
 
 def loss_unit(architecture: "Architecture") -> str:

@@ -49,6 +49,7 @@ class ExampleData:
         if examples.series and settings.bidirectional:
             raise CharrnnError("a series is predicted from what is before it; leave out --bidirectional")
         self.asked, self.pace, self.vocabulary, self.examples = settings, pace or DEFAULT_PACE, vocabulary, examples
+        self._apart = validation  # files of their own, if the user names some
         if validation is None:
             train, validation = divide(examples, settings.val_fraction, settings.seed)
         else:
@@ -114,7 +115,8 @@ class ExampleData:
 
     def record(self) -> dict[str, Any]:
         """Return what a model file says about the examples and those that validate."""
-        return {**self.examples.record, "held_out": held_out_record(self.validated)}
+        apart = {} if self._apart is None else {"validation": dict(self._apart.record)}
+        return {**self.examples.record, "held_out": held_out_record(self.validated), **apart}
 
 
 def held_out_record(held: Examples) -> dict[str, Any]:

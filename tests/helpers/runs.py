@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from charrnn.training import online, text_data
+from charrnn.training import example_data, online, text_data
 from charrnn.training.pace import Pace
 from charrnn.training.settings import Settings
 from charrnn.training.text_data import TextData
@@ -16,6 +16,7 @@ def set_pace(monkeypatch, **changes):
     """Let runs that are given no pace, as those of the command line, go at another one from here on."""
     pace = replace(text_data.DEFAULT_PACE, **changes)
     monkeypatch.setattr(text_data, "DEFAULT_PACE", pace)
+    monkeypatch.setattr(example_data, "DEFAULT_PACE", pace)
     monkeypatch.setattr(online, "DEFAULT_PACE", pace)
 
 
