@@ -66,7 +66,7 @@ def train(
     time=None            seconds to train, or "90s", "5m", "2h"; with epochs, only a pause: see `Run`
     threads=None         threads to use, which do not change the result; None: one per processor
     cell="lstm"          kind of network; ``charrnn cells`` lists them
-    hidden=None          units of a layer; None: 256, or 32 with gradient="rtrl"
+    hidden=None          units of a layer; None: 256, 32 with gradient="rtrl", or 128 for examples
     layers=1             layers, each of which reads the outputs of the one below
     activation=None      rnn: "tanh", "relu" or "sigmoid"; None: "tanh"
     projection=None      lstm-projection: numbers that a layer outputs; None: half of hidden
@@ -77,8 +77,10 @@ def train(
     gradient="bptt"      "bptt" backpropagates through seq_length characters; "rtrl" learns in real time
     sampled_softmax=None  characters to tell apart at a time; None: 0 (all), or 384 from 2,000 different ones on
     dropout=None         share of a layer's outputs to set to 0 at random; None: 0.2, or 0 with gradient="rtrl"
-    seq_length=None      characters to backpropagate through; None: 32, or 64 with bidirectional=True
-    batch_size=None      parts of the text to read in parallel; None: 16, or 1 with gradient="rtrl"
+    seq_length=None      characters to backpropagate through, or steps of an example to read; None: 32, 64 with
+                         bidirectional=True, 1,000 for examples, 256 to tag, or 64 for a series of numbers
+    batch_size=None      parts of the text to read in parallel, or examples; None: 16, 1 with gradient="rtrl",
+                         32 for examples, or 8 for a series of numbers
     optimizer="adam"     "adam", "rmsprop", "adagrad" or "sgd"
     lr=None              peak learning rate; None: 0.01 for lstm cells, 0.006 for gru cells, 0.004 for others
     schedule="cosine"    how the learning rate falls: "cosine", "exponential" or "constant"

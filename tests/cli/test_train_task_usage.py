@@ -129,3 +129,13 @@ def test_python_saves_a_run_on_examples(folder):
     with pytest.raises(charrnn.CharrnnError, match=r"waves.npz is a text that the run reads; name another file"):
         run.save("waves.npz", force=True)
     run.save("other.npz")
+
+
+def test_python_documents_the_defaults_for_examples():
+    """Of the sizes that differ from those of a text."""
+    words = " ".join(charrnn.train.__doc__.split())
+    assert f"or {USUAL['hidden']} for examples" in words
+    assert f"{USUAL['batch_size']} for examples, or {SERIES['batch_size']} for a series of numbers" in words
+    assert (
+        f"{USUAL['seq_length']:,} for examples, {TAGGED['seq_length']} to tag, or {SERIES['seq_length']} for" in words
+    )
