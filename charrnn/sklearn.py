@@ -27,10 +27,11 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import assert_all_finite, check_array, check_is_fitted, column_or_1d, validate_data
 
 from charrnn.examples.dataset import Examples
-from charrnn.library.answering import Answering, Rules
+from charrnn.library.answering import Answering
 from charrnn.library.example_preparation import trainer_of
 from charrnn.library.model import Model
 from charrnn.library.opened import OpenedModel
+from charrnn.library.text_rules import Rules
 from charrnn.model.team import Team
 
 if TYPE_CHECKING:
@@ -162,7 +163,7 @@ class CharClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 texts = [opened.known_characters(text) for text in inputs]
                 readable = [k for k, text in enumerate(texts) if text]
                 if readable:
-                    _, encoded = answering.encode_texts([texts[k] for k in readable], Rules())
+                    encoded = answering.encode_texts([texts[k] for k in readable], Rules())
                     chances[readable] = answering.chances(encoded)
             else:
                 chances[:] = answering.chances(answering.encode_numbers(list(inputs)))

@@ -3,15 +3,27 @@
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from charrnn.cli.options import EscapedText, encoding_option, model_argument, threads_option, unknown_options
+from charrnn.cli.options import (
+    EscapedText,
+    encoding_option,
+    is_file,
+    model_argument,
+    note_escapes,
+    threads_option,
+    unknown_options,
+)
 from charrnn.cli.records import format_options
 from charrnn.errors import CharrnnError
 
-PIECE = 1 << 16  # bytes of standard input that are read at once, if that many have arrived
+if TYPE_CHECKING:
+    from charrnn.library.answering import Answering
+    from charrnn.library.text_rules import Rules
+
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
@@ -61,6 +73,40 @@ def check_usage(options: AnswerOptions) -> None:
         raise click.UsageError("Give texts, or - for standard input, not both.")
     if options.texts == () and (sys.stdin is None or sys.stdin.isatty()):
         raise click.UsageError("Give a text, or - for standard input.")
+
+
+def answered(
+    options: AnswerOptions, answering: "Answering", answer: "Callable[[Iterator[str], Rules], Iterator[Answer]]"
+) -> "Iterator[Answer | None]":
+    """Yield the answer for each text, and None whenever the next text has yet to arrive.
+
+    At the end, notes say how many characters of all texts are unknown. Raises CharrnnError for a model that does not
+    read texts, and for a text that it cannot read, after the answers for those before it.
+    """
+    if options.from_stdin:
+        rules = answering.rules(options.unknown, options.near, "standard input", one=options.whole)
+    else:
+        one = len(options.texts) == 1
+        rules = answering.rules(options.unknown, options.near, "the text" if one else "the texts", one=one)
+        _note_files(options.texts)
+        note_escapes({"the text": "".join(options.texts)}, answering.model.vocabulary)
+    try:
+        for texts in texts_of(options):
+            if options.whole and answering.model.vocabulary.lacks("\n"):  # as where each line is an example
+                texts = [text.removesuffix("\n") for text in texts]
+            yield from answer(iter(texts), rules)
+            yield None
+    finally:
+        rules.tell(answering.model.vocabulary)
+
+
+def _note_files(texts: tuple[str, ...]) -> None:
+    """Note that a text is also the name of a file."""
+    if found := next(filter(is_file, texts), None):
+        from charrnn.display.console import note
+        from charrnn.storage.files import shown
+
+        note(f"{shown(found)} is read as a text, though a file has this name; to read its lines, type < {shown(found)}")
 
 
 def texts_of(options: AnswerOptions) -> Iterator[list[str]]:

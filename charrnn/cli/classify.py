@@ -2,14 +2,15 @@
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from charrnn.cli.answer_options import AnswerOptions, answer_options, arrays_of, check_usage, texts_of
+from charrnn.cli.answer_options import AnswerOptions, answer_options, answered, arrays_of, check_usage
 from charrnn.cli.models import compile_answering, open_model, team_of
 from charrnn.cli.options import Whole
-from charrnn.cli.records import Column, chosen, fitting, write
+from charrnn.cli.records import WRITE_NOW, Column, chosen, fitting, write
 
 if TYPE_CHECKING:
     from charrnn.library.answering import Answering
@@ -45,25 +46,29 @@ def command(best: int, **values: Any) -> None:
         compile_answering(answering)
         found = _found(options, answering, best)
         if form == "json":
-            for record in found:
+            for record in filter(None, found):
                 click.echo(json.dumps(_json(record)))
             return
-        label = fitting("label", answering.targets.labels)
-        rows = (
-            (record.text if record.text is not None else str(number), place + 1, name, chance)
-            for number, record in enumerate(found)
-            for place, (name, chance) in enumerate(record.labels)
-        )
-        columns = [label, Column("probability", 11, ".4f"), Column("text")]
-        if best == 1:
-            write(((name, chance, text) for text, _, name, chance in rows), columns, form)
-        else:
-            ranked = ((place, name, chance, text) for text, place, name, chance in rows)
-            write(ranked, [Column("rank", 4, "d"), *columns], form)
+        last = Column("example", 7, "d") if answering.architecture.features else Column("text")
+        columns = [fitting("label", answering.targets.labels), Column("probability", 11, ".4f"), last]
+        if best > 1:
+            columns.insert(0, Column("rank", 4, "d"))
+        write(_rows(found, best), columns, form)
 
 
-def _found(options: AnswerOptions, answering: "Answering", best: int) -> "Iterator[Classified]":
-    """Yield the labels of all examples."""
+def _rows(found: "Iterator[Classified | None]", best: int) -> Iterator[tuple[Any, ...]]:
+    """Yield a row for each label: its rank if there are several, itself, its probability, the text or its number."""
+    for number, record in enumerate(found):
+        if record is None:
+            yield WRITE_NOW
+            continue
+        for place, (label, chance) in enumerate(record.labels):
+            rank = (place + 1,) if best > 1 else ()
+            yield *rank, label, chance, number if record.text is None else record.text
+
+
+def _found(options: AnswerOptions, answering: "Answering", best: int) -> "Iterator[Classified | None]":
+    """Yield the labels of all examples, and None where the next text has yet to arrive."""
     if answering.architecture.features:
         from charrnn.reading.answers import classified
 
@@ -71,9 +76,7 @@ def _found(options: AnswerOptions, answering: "Answering", best: int) -> "Iterat
         chances = answering.chances(answering.encode_numbers(arrays))
         yield from classified([None] * len(arrays), chances, answering.targets, best)
         return
-    rules = answering.rules(options.unknown, options.near)
-    for texts in texts_of(options):
-        yield from answering.classify_texts(iter(texts), rules, best)
+    yield from answered(options, answering, partial(answering.classify_texts, best=best))
 
 
 def _json(record: "Classified") -> dict[str, Any]:

@@ -5,7 +5,6 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -20,6 +19,7 @@ from charrnn.cli.options import (
     allow_unknown_option,
     encoding_option,
     given,
+    is_file,
     model_argument,
     note_escapes,
     unknown_options,
@@ -172,19 +172,12 @@ def _gapped(options: FillOptions, model: "OpenedModel") -> "Gapped":
     if options.from_stdin or text is None:
         text = read_verbatim("-", byte_level=vocabulary.byte_level, encoding=options.encoding)
     else:
-        if options.mark not in text and _is_file(text):
+        if options.mark not in text and is_file(text):
             raise CharrnnError(
                 f"the text has no gap: the mark {options.mark!r} is not in it; to read a file, type < {shown(text)}"
             )
         text = vocabulary.typed(text)
     return model.gapped(text, options.mark, options.unknown, options.near, where=options.where)
-
-
-def _is_file(path: str) -> bool:
-    try:
-        return Path(path).is_file()
-    except (OSError, ValueError):  # not a path at all
-        return False
 
 
 def _found(options: FillOptions, filler: "Filler", gapped: "Gapped") -> "list[Filling]":

@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -276,6 +277,14 @@ def scored_unknown_options(function: Callable[..., Any]) -> Callable[..., Any]:
         "characters were equally probable).",
     )
     return _with_near("none", unknown(function))
+
+
+def is_file(path: str) -> bool:
+    """Return whether a text is also the name of a file."""
+    try:
+        return Path(path).is_file()
+    except (OSError, ValueError):  # not a path at all
+        return False
 
 
 def given(ctx: click.Context) -> frozenset[str]:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from charrnn.cli.answer_options import AnswerOptions, answer_options, arrays_of, check_usage, texts_of
+from charrnn.cli.answer_options import AnswerOptions, answer_options, answered, arrays_of, check_usage
 from charrnn.cli.models import compile_answering, open_model, team_of
-from charrnn.cli.records import Column, chosen, write
+from charrnn.cli.records import WRITE_NOW, Column, chosen, write
 from charrnn.cli.targets import refuse_model_files
 from charrnn.errors import CharrnnError
 
@@ -73,12 +73,10 @@ def command(everything: bool, plot: str | None, **values: Any) -> None:
             plot_forecast(plot, forecast)
 
 
-def _examples(options: AnswerOptions, answering: "Answering") -> "Iterator[Predicted]":
-    """Yield the numbers that are predicted for all examples."""
+def _examples(options: AnswerOptions, answering: "Answering") -> "Iterator[Predicted | None]":
+    """Yield the numbers that are predicted for all examples, and None where the next text has yet to arrive."""
     if not answering.architecture.features:
-        rules = answering.rules(options.unknown, options.near)
-        for texts in texts_of(options):
-            yield from answering.predict_texts(iter(texts), rules)
+        yield from answered(options, answering, answering.predict_texts)
         return
     from charrnn.reading.answers import predicted
 
@@ -90,15 +88,18 @@ def _examples(options: AnswerOptions, answering: "Answering") -> "Iterator[Predi
         yield from predicted([None] * len(arrays), values, answering.targets)
 
 
-def _write_examples(found: "Iterator[Predicted]", answering: "Answering", form: str) -> None:
+def _write_examples(found: "Iterator[Predicted | None]", answering: "Answering", form: str) -> None:
     """Write a record for each example: its numbers, and its text."""
     if form == "json":
-        for record in found:
+        for record in filter(None, found):
             click.echo(json.dumps({"text": record.text, "values": record.values}))
         return
     columns = [Column(name, max(10, len(name)), NUMBER, "") for name in answering.value_names]
     reads_texts = not answering.architecture.features
-    rows = ((*record.values.values(), *([record.text] if reads_texts else [])) for record in found)
+    rows = (
+        WRITE_NOW if record is None else (*record.values.values(), *([record.text] if reads_texts else []))
+        for record in found
+    )
     write(rows, [*columns, *([Column("text")] if reads_texts else [])], form)
 
 

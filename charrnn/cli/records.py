@@ -19,6 +19,8 @@ ESCAPES = str.maketrans({"\t": "\\t", "\n": "\\n", "\r": "\\r"})
 BREAKS = "\v\f\x1c\x1d\x1e\x85\u2028\u2029"  # where other programs, and str.splitlines, also end a line
 TSV_ESCAPES = ESCAPES | {ord("\\"): "\\\\"} | {ord(c): c.encode("unicode_escape").decode() for c in BREAKS}
 
+WRITE_NOW = ()  # instead of a record: the next one may take long, so write those before it
+
 Written: TypeAlias = Callable[[Any], str]  # turns a value into a string
 Cell: TypeAlias = tuple[Written, str]  # and the string for None
 
@@ -71,7 +73,7 @@ def write(records: Iterable[Sequence[Any]], columns: Sequence[Column], form: str
     A record has one value per column; None is no value. Text and TSV begin with the columns' names. In TSV, a tab, line
     feed, carriage return or backslash in a string becomes \\t, \\n, \\r or \\\\, and any other character that can end a
     line its escape in Python, such as \\x0c or \\u2028. In text, the first three do, and other control characters are
-    replaced. Records are written in batches as they come, and not kept.
+    replaced. Records are written in batches as they come, and not kept; `WRITE_NOW` ends a batch.
     """
     if form == "json":
         fields = (json.dumps(column.name).replace("%", "%%") + ": %s" for column in columns)
@@ -93,8 +95,9 @@ def _write(records: Iterable[Sequence[Any]], head: str, cells: Sequence[Cell], l
     written = time.monotonic()
     try:
         for record in records:
-            batch.append(record)
-            if len(batch) == BATCH_SIZE or time.monotonic() - written > BATCH_SECONDS:
+            if record:
+                batch.append(record)
+            if batch and (not record or len(batch) == BATCH_SIZE or time.monotonic() - written > BATCH_SECONDS):
                 _put(head + _lines(batch, cells, line))
                 head, written = "", time.monotonic()
                 batch.clear()

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from charrnn.cli.answer_options import AnswerOptions, answer_options, check_usage, texts_of
+from charrnn.cli.answer_options import AnswerOptions, answer_options, answered, check_usage
 from charrnn.cli.models import compile_answering, open_model, team_of
-from charrnn.cli.records import Column, chosen, write
+from charrnn.cli.records import WRITE_NOW, Column, chosen, write
 from charrnn.errors import CharrnnError
 
 if TYPE_CHECKING:
@@ -47,25 +47,29 @@ def command(**values: Any) -> None:
         if answering.architecture.features:
             raise CharrnnError("this model tags sequences of numbers; use model.tag in Python")
         compile_answering(answering)
-        rules = answering.rules(options.unknown, options.near)
-        found = (record for texts in texts_of(options) for record in answering.tag_texts(iter(texts), rules))
+        found = answered(options, answering, answering.tag_texts)
         if form == "json":
-            for record in found:
+            for record in filter(None, found):
                 spans = [asdict(span) for span in record.spans]
                 line = {"text": record.text, "tags": record.tags, "probabilities": record.probabilities}
                 click.echo(json.dumps(line | {"spans": spans}))
         elif form == "tsv":
             write(_rows(found), COLUMNS, form)
         else:
-            for record in found:
+            for record in filter(None, found):
                 click.echo(_marked(record, answering.targets.outside))
 
 
-def _rows(found: "Iterator[Tagged]") -> Iterator[tuple[Any, ...]]:
+def _rows(found: "Iterator[Tagged | None]") -> Iterator[tuple[Any, ...]]:
     """Yield the number of a text, and each of its characters with its tag."""
-    for number, record in enumerate(found):
+    number = 0
+    for record in found:
+        if record is None:
+            yield WRITE_NOW
+            continue
+        number += 1
         for k, (character, tag, chance) in enumerate(zip(record.text, record.tags, record.probabilities, strict=True)):
-            yield number + 1, k, character, tag, chance
+            yield number, k, character, tag, chance
 
 
 def _marked(record: "Tagged", outside: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from charrnn.cells.tasks import require_task
 from charrnn.errors import CharrnnError
 from charrnn.library.opened import OpenedModel
+from charrnn.library.text_rules import THE_TEXTS, Rules
 
 if TYPE_CHECKING:  # what needs NumPy and the kernels is imported when it is used
     import numpy as np
@@ -21,7 +22,6 @@ if TYPE_CHECKING:  # what needs NumPy and the kernels is imported when it is use
     from charrnn.model.team import Team
     from charrnn.reading.answers import Classified, Forecast, Predicted, Tagged
     from charrnn.reading.evaluation import Evaluation
-    from charrnn.text.near_forms import NearForms
     from charrnn.text.survey import Say
 
 TEXTS_AT_ONCE = 4096
@@ -30,14 +30,6 @@ USUAL_SEQ_LENGTH = 1000  # of a model that does not say how it was trained
 
 def nothing(sentence: str) -> None:
     """Say nothing."""
-
-
-@dataclass(frozen=True)
-class Rules:
-    """How the characters of texts are read that the model does not know; see `Vocabulary.encode`."""
-
-    unknown: str = "error"
-    near: NearForms | None = None
 
 
 class Answering:
@@ -55,34 +47,46 @@ class Answering:
         """How many steps the model reads at once."""
         return int(self.model.checkpoint.training.get("seq_length", USUAL_SEQ_LENGTH))
 
-    def rules(self, unknown: str, near: str) -> Rules:
+    def rules(self, unknown: str, near: str, where: str = THE_TEXTS, *, one: bool = False) -> Rules:
         """Return how unknown characters are read."""
-        return Rules(unknown, self.model.vocabulary.near_forms(near))
+        return Rules(unknown, self.model.vocabulary.near_forms(near), where, one)
 
-    def encode_texts(self, texts: Sequence[str], rules: Rules) -> tuple[list[str], EncodedExamples]:
-        """Return texts as they are read, and as the network reads them.
+    def encode_texts(self, texts: Sequence[str], rules: Rules) -> EncodedExamples:
+        """Return texts as the network reads them.
 
         Line ends are LF; unknown characters are treated by the rules. Raises CharrnnError for a model that reads
         numbers, for an empty text, and for one without a known character.
         """
+        self._require_texts()
+        return self._encoded(list(rules.symbols_of(texts, self.model.vocabulary)))
+
+    def _require_texts(self) -> None:
+        if self.architecture.features:
+            raise CharrnnError("this model reads numbers, not texts")
+
+    def _encoded(self, parts: Sequence[NDArray[np.int32]]) -> EncodedExamples:
+        """Return the symbols of texts as the network reads them."""
         import numpy as np
 
         from charrnn.model.example_batches import EncodedExamples
-        from charrnn.text.ingest import read_string
 
-        if self.architecture.features:
-            raise CharrnnError("this model reads numbers, not texts: give it an .npz file")
-        vocabulary = self.model.vocabulary
-        parts = []
-        for text in texts:
-            blocks = read_string(text, vocabulary, unknown=rules.unknown, near=rules.near)
-            part = np.concatenate([np.zeros(0, np.int32), *(block.astype(np.int32) for block in blocks)])
-            if not part.size:
-                raise CharrnnError(f"there are only unknown characters in {text[:60]!r}")
-            parts.append(part)
         lengths = np.array([part.size for part in parts], np.int64)
-        read = [vocabulary.decode(part) for part in parts]
-        return read, EncodedExamples(self._pieces(lengths), np.concatenate(parts))
+        return EncodedExamples(self._pieces(lengths), np.concatenate([np.zeros(0, np.int32), *parts]))
+
+    def _read(self, texts: Iterator[str], rules: Rules) -> Iterator[tuple[list[str], list[NDArray[np.int32]]]]:
+        """Yield texts and their symbols, some thousand at a time; what comes before a wrong one is yielded first."""
+        self._require_texts()
+        while some := list(islice(texts, TEXTS_AT_ONCE)):
+            parts, fault = list["NDArray[np.int32]"](), None
+            try:
+                for part in rules.symbols_of(some, self.model.vocabulary):
+                    parts.append(part)
+            except CharrnnError as error:
+                fault = error
+            if parts:
+                yield some[: len(parts)], parts
+            if fault is not None:
+                raise fault
 
     def encode_numbers(self, numbers: Sequence[NDArray[np.float32]]) -> EncodedExamples:
         """Return sequences of numbers [T, D] as the network reads them; raise CharrnnError if they do not fit it."""
@@ -136,25 +140,23 @@ class Answering:
         """Yield the label of each text, some thousand texts at a time."""
         from charrnn.reading.answers import classified
 
-        while some := list(islice(texts, TEXTS_AT_ONCE)):
-            _, encoded = self.encode_texts(some, rules)
-            yield from classified(some, self.chances(encoded), self.targets, best)
+        for some, parts in self._read(texts, rules):
+            yield from classified(some, self.chances(self._encoded(parts)), self.targets, best)
 
     def tag_texts(self, texts: Iterator[str], rules: Rules) -> Iterator[Tagged]:
         """Yield each text with its tags."""
         from charrnn.reading.answers import tagged
 
-        while some := list(islice(texts, TEXTS_AT_ONCE)):
-            read, encoded = self.encode_texts(some, rules)
-            yield from tagged(read, self.chances(encoded), self.targets)
+        for _, parts in self._read(texts, rules):
+            read = [self.model.vocabulary.decode(part) for part in parts]
+            yield from tagged(read, self.chances(self._encoded(parts)), self.targets)
 
     def predict_texts(self, texts: Iterator[str], rules: Rules) -> Iterator[Predicted]:
         """Yield the numbers that are predicted for each text."""
         from charrnn.reading.answers import predicted
 
-        while some := list(islice(texts, TEXTS_AT_ONCE)):
-            _, encoded = self.encode_texts(some, rules)
-            yield from predicted(some, self.values(encoded), self.targets)
+        for some, parts in self._read(texts, rules):
+            yield from predicted(some, self.values(self._encoded(parts)), self.targets)
 
     @property
     def value_names(self) -> list[str]:
@@ -234,10 +236,12 @@ class Answering:
             ends = (examples.starts + examples.lengths).tolist()
             parts = [examples.numbers[a:b] for a, b in zip(examples.starts.tolist(), ends, strict=True)]
             return self.encode_numbers(parts)
-        read, encoded = self.encode_texts(examples.texts, rules)
-        if examples.per_step and list(map(len, read)) != examples.lengths.tolist():
+        self._require_texts()
+        symbols = list(rules.symbols_of(examples.texts, self.model.vocabulary))
+        rules.tell(self.model.vocabulary)
+        if examples.per_step and [part.size for part in symbols] != examples.lengths.tolist():
             raise CharrnnError("unknown characters cannot be skipped where each has a tag; use --unknown replace")
-        return encoded
+        return self._encoded(symbols)
 
     def evaluate(self, examples: Examples, rules: Rules) -> Evaluation:
         """Return how well the model predicts examples."""

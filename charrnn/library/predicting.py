@@ -12,6 +12,7 @@ from charrnn.library.keywords import Near, Unknown
 from charrnn.library.opened import OpenedModel
 from charrnn.library.signatures import path_of, public
 from charrnn.library.terms import warn
+from charrnn.library.text_rules import THE_TEXT, THE_TEXTS, Rules
 
 if TYPE_CHECKING:  # what needs NumPy and the kernels is imported when it is used
     import numpy as np
@@ -61,13 +62,13 @@ class Predicting:
         if k < 1:
             raise CharrnnError(f"k must be 1 or more, not {k}")
         with self._answering("classify", threads) as answering:
-            if isinstance(texts, str):
-                return next(answering.classify_texts(iter([texts]), answering.rules(unknown, near), k))
-            if answering.architecture.features:
+            if answering.architecture.features and not isinstance(texts, str):
                 arrays = _arrays(texts)
                 chances = answering.chances(answering.encode_numbers(arrays))
                 return list(classified([None] * len(arrays), chances, answering.targets, k))
-            return list(answering.classify_texts(iter(_texts(texts)), answering.rules(unknown, near), k))
+            with _rules(answering, unknown, near, one=isinstance(texts, str)) as rules:
+                found = list(answering.classify_texts(iter(_texts(texts)), rules, k))
+            return found[0] if isinstance(texts, str) else found
 
     @overload
     def tag(  # type: ignore[overload-overlap]
@@ -94,10 +95,9 @@ class Predicting:
         Raises CharrnnError as `classify` does.
         """
         with self._answering("tag", threads) as answering:
-            found = answering.tag_texts(
-                iter([texts] if isinstance(texts, str) else _texts(texts)), answering.rules(unknown, near)
-            )
-            return next(found) if isinstance(texts, str) else list(found)
+            with _rules(answering, unknown, near, one=isinstance(texts, str)) as rules:
+                found = list(answering.tag_texts(iter(_texts(texts)), rules))
+            return found[0] if isinstance(texts, str) else found
 
     @public
     def predict(
@@ -126,9 +126,8 @@ class Predicting:
                 raise CharrnnError("this model reads texts or arrays, not a file")
             if answering.architecture.features and not isinstance(texts, str):
                 return answering.values(answering.encode_numbers(_arrays(texts)))
-            given = [texts] if isinstance(texts, str) else _texts(texts)
-            _, encoded = answering.encode_texts(given, answering.rules(unknown, near))
-            return answering.values(encoded)
+            with _rules(answering, unknown, near, one=isinstance(texts, str)) as rules:
+                return answering.values(answering.encode_texts(_texts(texts), rules))
 
     @public
     def evaluate(
@@ -169,9 +168,17 @@ class Predicting:
             yield Answering(self._opened, task, team)
 
 
+@contextmanager
+def _rules(answering: Answering, unknown: Unknown, near: Near, *, one: bool) -> Iterator[Rules]:
+    """Return how texts are read; then warn of their unknown characters."""
+    rules = answering.rules(unknown, near, THE_TEXT if one else THE_TEXTS, one=one)
+    yield rules
+    rules.tell(answering.model.vocabulary)
+
+
 def _texts(texts: Inputs) -> list[str]:
-    """Return a list of texts; raise TypeError for anything else."""
-    found: list[str] = list(texts) if isinstance(texts, Iterable) else [texts]
+    """Return a list of texts, also of a single one; raise TypeError for anything else."""
+    found: list[str] = list(texts) if isinstance(texts, Iterable) and not isinstance(texts, str) else [texts]
     for text in found:
         if not isinstance(text, str):
             raise TypeError(f"a text must be a string, not {type(text).__name__}")

@@ -22,6 +22,7 @@ from charrnn.text.defaults import MARK
 from charrnn.text.encoded_corpus import AnotherTextError, Corpus
 from charrnn.text.near_forms import NearForms
 from charrnn.text.passes import Listener, Watch
+from charrnn.text.places import Place
 from charrnn.text.sources import (
     LARGE_TEXT,
     MOST_NAMED,
@@ -179,20 +180,28 @@ def read_stream(
 
 
 def read_string(
-    text: str | bytes, vocabulary: Vocabulary, *, unknown: str = "error", near: NearForms | None = None
+    text: str | bytes,
+    vocabulary: Vocabulary,
+    *,
+    unknown: str = "error",
+    near: NearForms | None = None,
+    where: str = "the text",
+    seen: Place | None = None,
 ) -> Iterator[Ids]:
-    """Yield the symbols of a text in memory.
+    """Yield the symbols of a text in memory, which messages call ``where``.
 
-    Reads it as `read_stream` reads a file. Raises CharrnnError as `read_stream` does, and for a lone surrogate.
+    Reads it as `read_stream` reads a file; with ``seen``, as `Vocabulary.encode_blocks` says. Raises CharrnnError as
+    `read_stream` does, and for a lone surrogate.
     """
     try:
         data = text if isinstance(text, bytes) else text.encode()
     except UnicodeEncodeError:
-        raise CharrnnError("the text has a lone surrogate, which is not a Unicode character") from None
+        raise CharrnnError(f"{where} has a lone surrogate, which is not a Unicode character") from None
     if not data:
-        raise CharrnnError("the text is empty")
+        raise CharrnnError(f"{where} is empty")
     coding = BYTES if vocabulary.byte_level else UTF_8
-    return passes.symbols(iter([("the text", iter([data]), coding)]), vocabulary, unknown, ["the text"], near=near)
+    content = iter([(where, iter([data]), coding)])
+    return passes.symbols(content, vocabulary, unknown, [where], near=near, seen=seen)
 
 
 @contextmanager

@@ -38,7 +38,7 @@ TOLD = 5  # replacements that a message names
 
 
 class NearForms:
-    """Reads the unknown characters of one text in their near forms, and counts them.
+    """Reads the unknown characters of a text in their near forms, and counts them; `begin` begins another text.
 
     A character, with the marks on it, is read in the first of these forms that has only ``known`` characters: itself
     composed or decomposed (NFC, NFD); with other quotes, dashes, spaces or width; in a compatibility form (NFKC, NFKD);
@@ -57,6 +57,10 @@ class NearForms:
     def count(self) -> int:
         """The number of characters that were read in a near form, each with the marks on it."""
         return self.read_as.total()
+
+    def begin(self) -> None:
+        """Begin another text, whose characters are counted together with those of the texts before."""
+        self._before, self._ends = "", []
 
     def held(self, text: str) -> int:
         """Return how many last characters of a block can change with the next block."""

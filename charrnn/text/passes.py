@@ -12,7 +12,7 @@ from charrnn.errors import CharrnnError
 from charrnn.text.decoding import decoded
 from charrnn.text.formats import decompressed
 from charrnn.text.near_forms import NearForms
-from charrnn.text.places import counted
+from charrnn.text.places import Place, counted
 from charrnn.text.sources import Source, chunks, files, listed, readable
 from charrnn.text.survey import BYTES, Say, Skipped, Survey, told
 from charrnn.text.vocabulary import TEXT_BLOCK, Ids, Vocabulary
@@ -112,10 +112,12 @@ def symbols(
     paths: Sequence[str],
     lengths: list[int] | None = None,
     near: NearForms | None = None,
+    seen: Place | None = None,
 ) -> Iterator[Ids]:
     """Encode files one after another; the number of symbols of each one is appended to ``lengths``.
 
-    Raises CharrnnError if they have no text, or only separators and unknown characters.
+    ``seen`` is as in `Vocabulary.encode_blocks`. Raises CharrnnError if they have no text, or only separators
+    and unknown characters.
     """
     lengths = [] if lengths is None else lengths
     empty = strange = True
@@ -123,7 +125,7 @@ def symbols(
         empty = False
         if name:
             lengths.append(0)
-        for ids in vocabulary.encode_blocks(blocks, unknown=unknown, near=near, where=name):
+        for ids in vocabulary.encode_blocks(blocks, unknown=unknown, near=near, where=name, seen=seen):
             strange = False
             lengths[-1] += ids.size
             yield ids
@@ -132,7 +134,7 @@ def symbols(
     if strange:
         separators = "there are only separators and unknown characters"
         what = separators if vocabulary.separator else "there are only unknown characters"
-        raise CharrnnError(f"{what} in {listed(paths)}")
+        raise CharrnnError(f"{what} in {listed(paths)}" + "; --unknown replace reads them" * (unknown == "skip"))
 
 
 def watched(found: Sequence[Source], digest: Any, watch: Watch | None, what: str) -> Iterator[Content]:

@@ -37,6 +37,11 @@ class Place:
         self.text = text
         self.characters += len(text)
 
+    def add(self, other: Place) -> None:
+        """Count the characters of another text with those of this one."""
+        self.characters += other.characters
+        self.unknown += other.unknown
+
     def told_unknown(self, done: str) -> str:
         """Return a sentence on the unknown characters, and what was ``done`` with them."""
         of_all = f"{self.unknown:,} of {self.characters:,} characters of {self.where}"

@@ -209,12 +209,14 @@ class Vocabulary:
         near: NearForms | None = None,
         where: str = "the text",
         documents: bool = True,
+        seen: Place | None = None,
     ) -> Iterator[Ids]:
         """Encode a text in blocks, as `encode` does.
 
         Bytes come as the characters U+0000 to U+00FF. With "mark", an unknown character becomes ``unknown_symbol``,
         whose type can be wider than ``dtype``. At the end, an UnknownWarning says how many characters were skipped or
-        replaced, and another one which were read in near forms.
+        replaced, and another one which were read in near forms; or, of one of several texts, the characters are added
+        to those that were ``seen``.
         """
         if unknown not in (*UNKNOWN, MARK):
             raise ValueError(f"unknown must be one of {', '.join(UNKNOWN)}, not {unknown!r}")
@@ -226,12 +228,17 @@ class Vocabulary:
             near = None
             raise
         finally:  # also if the rest of the text is not wanted
-            if near is not None and near.count:
+            if seen is not None:
+                seen.add(place)
+            elif near is not None and near.count:
                 warnings.warn(near.told(where), UnknownWarning, stacklevel=2)
-            known = place.characters - place.unknown
-            if place.unknown and unknown != MARK and (known or unknown != "skip"):  # else an error says that all are
-                done = "skipped" if unknown == "skip" else f"read as {UNKNOWN_CHARACTER}" if self.rare else "replaced"
-                warnings.warn(place.told_unknown(done), UnknownWarning, stacklevel=2)
+            counts = seen is None and place.unknown and unknown != MARK
+            if counts and (place.unknown < place.characters or unknown != "skip"):  # else an error says that all are
+                warnings.warn(place.told_unknown(self.done(unknown)), UnknownWarning, stacklevel=2)
+
+    def done(self, unknown: str) -> str:
+        """Return in words what is done with unknown characters."""
+        return "skipped" if unknown == "skip" else f"read as {UNKNOWN_CHARACTER}" if self.rare else "replaced"
 
     def lacks(self, text: str) -> bool:
         """Return whether a text has an unknown character."""

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+import warnings
 
 import numpy as np
 import pytest
@@ -60,11 +61,80 @@ def test_a_line_is_classified_when_it_arrives(inputs):
         assert child.wait() == 0
 
 
+@pytest.mark.parametrize("form", ["", "--tsv", "--json"])
+def test_two_lines_that_arrive_together_are_both_answered(inputs, form):
+    """Each form of output has the last of them, too, before the next line is typed."""
+    command = [sys.executable, "-m", "charrnn", "classify", str(inputs / "classify.npz"), *form.split()]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(command, env=os.environ | {"PYTHONUNBUFFERED": ""}, **pipes) as child:
+        for words in (("Rossi", "Sato"), ("Kelly", "Walsh")):
+            child.stdin.write("".join(f"{word}\n" for word in words).encode())
+            child.stdin.flush()
+            lines = [child.stdout.readline() for _ in range(2 + (form != "--json" and words[0] == "Rossi"))]
+            assert words[1].encode() in lines[-1]
+        child.stdin.close()
+        assert child.wait() == 0
+
+
+def test_texts_before_a_wrong_one_are_answered(inputs, run):
+    """The error quotes the text, as there are several; one that is typed alone is only the text."""
+    model = inputs / "classify.npz"
+    result = run("classify", model, "--json", stdin="Rossi\nSa漢to\nKelly\n".encode())
+    assert [json.loads(line)["text"] for line in result.out.splitlines()] == ["Rossi"]
+    assert result.code == 1
+    assert "(U+6F22) on line 1, column 3 of the text 'Sa漢to' is not" in result.err
+    refused(run("classify", model, "Sa漢to"), "on line 1, column 3 of the text is not")
+    assert "text 2 is empty" in run("classify", model, "Rossi", "").err
+    refused(run("classify", model, "漢", "--unknown", "skip"), "only unknown characters", "--unknown replace")
+
+
+@pytest.mark.parametrize("rule", ["skip", "replace"])
+def test_one_note_counts_the_unknown_characters_of_all_texts(inputs, run, rule):
+    """However many texts there are, typed or from standard input."""
+    model = inputs / "classify.npz"
+    result = run("classify", model, "Ro漢ssi", "Sato", "Ka漢to", "--unknown", rule)
+    done = "skipped" if rule == "skip" else "replaced"
+    assert result.err == f"charrnn: 2 of 15 characters of the texts are unknown to the model and were {done}\n"
+    result = run("tag", inputs / "tag.npz", "--unknown", rule, stdin="Ro漢ssi\nSato\n".encode())
+    assert f"1 of 10 characters of standard input is unknown to the model and was {done}" in result.err
+    with pytest.warns(UserWarning, match=f"2 of 11 characters of the texts are unknown to the model and were {done}"):
+        charrnn.load(model).classify(["Ro漢ssi", "Ka漢to"], unknown=rule)
+
+
+def test_near_forms_of_several_texts_are_counted_once(inputs, run):
+    """A text without near forms adds nothing to the number."""
+    result = run("classify", inputs / "classify.npz", "O’Brien", "Rossi", "O’Shea", "Kelly")
+    assert result.err.count("near form") == 1
+    assert "2 characters of the texts are unknown to the model and were read in a near form" in result.err
+
+
+def test_texts_are_the_same_alone_and_among_others(inputs):
+    """Those with known characters only are encoded together, others one by one."""
+    model = charrnn.load(inputs / "classify.npz")
+    texts = ["Rossi", "Sato", "O’Brien", "Kelly\r", "\ufeffKato", "Doyle"]
+    with pytest.warns(UserWarning, match="unknown"):
+        together = model.classify(texts, unknown="skip")
+    for text, record in zip(texts, together, strict=True):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            assert model.classify(text, unknown="skip").probability == pytest.approx(record.probability, abs=1e-6)
+    assert [record.label for record in model.classify(texts[:2])] == [record.label for record in together[:2]]
+
+
+def test_a_text_that_is_the_name_of_a_file_is_noted(inputs, run, folder):
+    """It is read as a text all the same."""
+    (folder / "Rossi").write_text("Sato\n")
+    result = run("classify", inputs / "classify.npz", "Rossi", "--json")
+    assert json.loads(result.out)["text"] == "Rossi"
+    assert "to read its lines, type < Rossi" in result.err
+
+
 def test_all_of_standard_input_can_be_one_text(inputs, run):
     """With --whole; without, each line is a text."""
     model = inputs / "classify.npz"
     (record,) = json_lines(run("classify", model, "--whole", "--json", "--unknown", "skip", stdin=b"Rossi\nSato"))
     assert record["text"] == "Rossi\nSato"
+    assert run("classify", model, "--whole", "--tsv", stdin=b"Rossi\n").out.split()[-1] == "Rossi"
     misused(run("classify", model, "Rossi", "--whole"), "--whole")
 
 

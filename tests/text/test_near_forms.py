@@ -153,3 +153,15 @@ def test_many_unknown_characters_are_read_fast():
     text = "e\u0301" * 50_000
     assert near.read(text, np.zeros(len(text), np.bool_)) == "é" * 50_000
     assert near.count == 50_000
+
+
+def test_another_text_begins_as_the_first_does():
+    """A quote at its start opens, whatever ended the text before; what was read is counted together."""
+    near = NearForms("ab “”")
+    vocabulary = Vocabulary.of("ab “”")
+    read = []
+    for text in ('ab"', '"ab'):
+        near.begin()
+        read.append(vocabulary.decode(vocabulary.encode(text, near=near)))
+    assert read == ["ab”", "“ab"]
+    assert near.count == 2
