@@ -180,10 +180,10 @@ def test_a_model_is_left_alone_by_what_follows(folder):
 
 def test_ctrl_c_ends_a_loop_between_two_steps(folder):
     """The weights are those of a whole step, so that the run continues to the same bits."""
-    whole = train(epochs=30).finish()
-    run = train(epochs=30)
+    whole = train(epochs=300).finish()  # long enough for the signal to come in time on any machine
+    run = train(epochs=300)
     next(run)
-    timer = threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT))
+    timer = threading.Timer(0.02, os.kill, (os.getpid(), signal.SIGINT))
     with pytest.raises(KeyboardInterrupt):  # noqa: PT012
         timer.start()
         for _ in range(10_000):
