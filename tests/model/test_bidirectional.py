@@ -211,7 +211,7 @@ def test_documents_are_refused(folder, run):
 def test_a_run_goes_on_to_the_same_bytes(folder, run, monkeypatch):
     """Stopped after each session of some steps, and taken up with other numbers of threads, the file is the same."""
     set_pace(monkeypatch, shortest_interval=1, longest_interval=2000, chunk_seconds=0.0)
-    options = ("--bidirectional", "--layers", 2, "--hidden", 8, "--seq-length", 16, "--epochs", 3, "--quiet")
+    options = ("--bidirectional", "--layers", 2, "--hidden", 8, "--seq-length", 16, "--epochs", 12, "--quiet")
     assert run("train", "corpus.txt", *options, "-o", "whole.npz", "--threads", 1).code == 0
     begin, threads, pauses = ("corpus.txt", *options), 1, 0
     while begin:
