@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -10,6 +11,7 @@ import click
 from charrnn.cli.options import (
     EscapedText,
     encoding_option,
+    given,
     is_file,
     model_argument,
     note_escapes,
@@ -17,6 +19,7 @@ from charrnn.cli.options import (
     unknown_options,
 )
 from charrnn.cli.records import format_options
+from charrnn.cli.targets import refuse_stdout
 from charrnn.errors import CharrnnError
 
 if TYPE_CHECKING:
@@ -39,6 +42,7 @@ class AnswerOptions:
     near: str
     encoding: str
     threads: int | None
+    given: frozenset[str]
 
     @property
     def from_stdin(self) -> bool:
@@ -48,6 +52,13 @@ class AnswerOptions:
 
 def answer_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options of the three commands."""
+
+    @wraps(function)
+    @click.pass_context
+    def with_given(ctx: click.Context, /, **values: Any) -> Any:
+        return function(given=given(ctx), **values)
+
+    decorated = with_given
     for option in reversed(
         (
             model_argument,
@@ -59,20 +70,29 @@ def answer_options(function: Callable[..., Any]) -> Callable[..., Any]:
             threads_option,
         )
     ):
-        function = option(function)
-    return function
+        decorated = option(decorated)
+    return decorated
 
 
 def check_usage(options: AnswerOptions) -> None:
     """Raise click.UsageError for options that contradict each other, and for no text."""
+    if not options.texts and (sys.stdin is None or sys.stdin.isatty()):
+        raise click.UsageError("Give a text, or - for standard input.")
+    if not options.texts:
+        refuse_stdout("-")
     if options.whole and not options.from_stdin:
         raise click.UsageError("--whole is for a text from standard input.")
     if options.encoding and not options.from_stdin:
         raise click.UsageError("--encoding is for texts from standard input.")
     if "-" in options.texts and not options.from_stdin:
         raise click.UsageError("Give texts, or - for standard input, not both.")
-    if options.texts == () and (sys.stdin is None or sys.stdin.isatty()):
-        raise click.UsageError("Give a text, or - for standard input.")
+
+
+def refuse_text_options(options: AnswerOptions, *others: str) -> None:
+    """Raise CharrnnError for options of texts, and for ``others``, as a model reads numbers."""
+    if found := sorted({"whole", "unknown", "near", *others} & options.given):
+        flags = ", ".join(f"--{name}" for name in found)
+        raise CharrnnError(f"{flags}: for a model of texts; this one reads numbers")
 
 
 def answered(
@@ -145,6 +165,7 @@ def arrays_of(options: AnswerOptions) -> Any:
     """
     from charrnn.examples.arrays import read_inputs
 
+    refuse_text_options(options, "encoding")
     if len(options.texts) != 1 or options.from_stdin:
         raise CharrnnError("this model reads numbers: name one .npz file with an array x")
     return read_inputs(options.texts[0])

@@ -23,7 +23,7 @@ FIGURES = {
     "r2": Column("r2", 8, ".4f"),
 }
 PER_CLASS = [Column("precision", 9, ".4f"), Column("recall", 8, ".4f"), Column("f1", 8, ".4f"), Column("count", 8, ",")]
-WIDTH = 100  # columns of a table of confusions, at most
+WIDTH, CELL = 80, 3  # columns of a table of confusions, at most, and of each of its numbers
 MOST_CONFUSED = 8  # pairs of classes that are named
 OF_TEXTS = ("per_line", "alone", "per_char", "top", "copied", "copied_run")  # options
 
@@ -85,10 +85,14 @@ def _tell(found: "Evaluation") -> None:
     """Print the figures of each class, and which classes are confused."""
     if found.confusion is None:
         return
+    present = found.present
     click.echo()
-    rows = ((label, *figures) for label, figures in found.per_class)
-    write(rows, [fitting("label", found.labels), *PER_CLASS], "text")
-    for line in (*_table(found), *_confused(found)):
+    rows = ((label, *figures) for label, figures in present.per_class)
+    write(rows, [fitting("label", present.labels), *PER_CLASS], "text")
+    if left := len(found.labels) - len(present.labels):
+        others = f"{left:,} other labels were" if left > 1 else "1 other label was"
+        click.echo(f"{others} neither there nor predicted")
+    for line in (*_table(present), *_confused(present)):
         click.echo(line)
 
 
@@ -102,14 +106,14 @@ def _table(found: "Evaluation") -> list[str]:
     labels = [harmless(label) for label in found.labels]
     counts = found.confusion.sum(axis=1, keepdims=True)
     percent = np.rint(100.0 * found.confusion / np.maximum(1, counts)).astype(np.int64)
-    first, cell = max(map(cells, labels)) + 4, len(f"{percent.max()}") + 1
-    if first + cell * len(labels) > WIDTH:
+    first = max(map(cells, labels)) + 4
+    if first + CELL * len(labels) > WIDTH:
         return []
-    numbers = "".join(f"{k + 1:{cell}}" for k in range(len(labels)))
+    numbers = "".join(f"{k + 1:{CELL}}" for k in range(len(labels)))
     lines = ["", "Percent of the examples of each label (rows) that were given each label (columns):", ""]
     lines.append(" " * first + numbers)
     for k, (label, row) in enumerate(zip(labels, percent.tolist(), strict=True)):
-        shown = "".join(f"{share or '.':>{cell}}" for share in row)
+        shown = "".join(f"{share or '.':>{CELL}}" for share in row)  # all others of a row with 100 are 0
         lines.append(f"{k + 1:3} {padded(label, first - 4)}{shown}")
     return lines
 

@@ -1,12 +1,20 @@
 """``charrnn predict``: predict numbers, for texts, for sequences of numbers, or after the end of a series."""
 
 import json
+import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from charrnn.cli.answer_options import AnswerOptions, answer_options, answered, arrays_of, check_usage
+from charrnn.cli.answer_options import (
+    AnswerOptions,
+    answer_options,
+    answered,
+    arrays_of,
+    check_usage,
+    refuse_text_options,
+)
 from charrnn.cli.models import compile_answering, open_model, team_of
 from charrnn.cli.records import WRITE_NOW, Column, chosen, write
 from charrnn.cli.targets import refuse_model_files
@@ -33,8 +41,8 @@ def command(everything: bool, plot: str | None, **values: Any) -> None:
 
     For a model of texts, a TEXT is given on the command line, or is a line of standard input (-). A model that reads
     sequences of numbers predicts for each example in an .npz file. A model of a series reads a table with the same
-    columns as in training, and predicts the steps after its end. Predictions are in the units of the training data; if
-    all numbers in it were 0 or 1, they are the probability of 1.
+    columns as in training, of any length, and predicts the steps after its end. Predictions are in the units of the
+    training data; if all numbers in it were 0 or 1, they are the probability of 1.
 
     \b
     Examples:
@@ -55,17 +63,24 @@ def command(everything: bool, plot: str | None, **values: Any) -> None:
             if everything or plot is not None:
                 raise CharrnnError("--all and --plot are for a model of a series")
             compile_answering(answering)
-            _write_examples(_examples(options, answering), answering, form)
+            if answering.architecture.features:
+                _write_sequences(options, answering, form)
+            else:
+                _write_texts(answered(options, answering, answering.predict_texts), answering, form)
             return
-        if len(options.texts) != 1:
+        refuse_text_options(options)
+        if len(options.texts) > 1:
+            raise click.UsageError("Give one file with the series, or - for standard input.")
+        if not options.texts and (sys.stdin is None or sys.stdin.isatty()):
             raise click.UsageError("Give the file with the series, or - for standard input.")
+        (series,) = options.texts or ("-",)
         if plot is not None:
             from charrnn.display.plots import check_plottable
 
             check_plottable(plot)
-            refuse_model_files(plot, "--plot", model, options.texts[0])
+            refuse_model_files(plot, "--plot", model, series)
         compile_answering(answering)
-        forecast = answering.forecast(options.texts[0], encoding=options.encoding)
+        forecast = answering.forecast(series, encoding=options.encoding)
         _write_series(forecast, form, everything=everything)
         if plot is not None:
             from charrnn.display.plots import plot_forecast
@@ -73,34 +88,36 @@ def command(everything: bool, plot: str | None, **values: Any) -> None:
             plot_forecast(plot, forecast)
 
 
-def _examples(options: AnswerOptions, answering: "Answering") -> "Iterator[Predicted | None]":
-    """Yield the numbers that are predicted for all examples, and None where the next text has yet to arrive."""
-    if not answering.architecture.features:
-        yield from answered(options, answering, answering.predict_texts)
-        return
-    from charrnn.reading.answers import predicted
-
-    arrays = arrays_of(options)
-    values = answering.values(answering.encode_numbers(arrays))
-    if answering.architecture.pooling == "each":
-        yield from predicted([None] * len(values), values, answering.targets)
-    else:
-        yield from predicted([None] * len(arrays), values, answering.targets)
-
-
-def _write_examples(found: "Iterator[Predicted | None]", answering: "Answering", form: str) -> None:
-    """Write a record for each example: its numbers, and its text."""
+def _write_texts(found: "Iterator[Predicted | None]", answering: "Answering", form: str) -> None:
+    """Write a record for each text: the numbers that are predicted, and itself."""
     if form == "json":
         for record in filter(None, found):
             click.echo(json.dumps({"text": record.text, "values": record.values}))
         return
-    columns = [Column(name, max(10, len(name)), NUMBER, "") for name in answering.value_names]
-    reads_texts = not answering.architecture.features
-    rows = (
-        WRITE_NOW if record is None else (*record.values.values(), *([record.text] if reads_texts else []))
-        for record in found
-    )
-    write(rows, [*columns, *([Column("text")] if reads_texts else [])], form)
+    rows = (WRITE_NOW if record is None else (*record.values.values(), record.text) for record in found)
+    write(rows, [*_value_columns(answering.value_names), Column("text")], form)
+
+
+def _write_sequences(options: AnswerOptions, answering: "Answering", form: str) -> None:
+    """Write a record for each sequence of numbers, or for each of its steps: its place, and what is predicted."""
+    arrays = arrays_of(options)
+    values = answering.values(answering.encode_numbers(arrays)).tolist()
+    names, places = answering.value_names, [Column("example", 7, "d")]
+    numbers: Iterator[tuple[int, ...]] = ((k,) for k in range(len(arrays)))
+    if answering.architecture.pooling == "each":
+        places.append(Column("step", 6, "d"))
+        numbers = ((k, step) for k, array in enumerate(arrays) for step in range(len(array)))
+    if form == "json":
+        for number, row in zip(numbers, values, strict=True):
+            where = {column.name: each for column, each in zip(places, number, strict=True)}
+            click.echo(json.dumps({**where, "values": dict(zip(names, row, strict=True))}))
+        return
+    rows = ((*number, *row) for number, row in zip(numbers, values, strict=True))
+    write(rows, [*places, *_value_columns(names)], form)
+
+
+def _value_columns(names: list[str]) -> list[Column]:
+    return [Column(name, max(10, len(name)), NUMBER, "") for name in names]
 
 
 def _write_series(forecast: "Forecast", form: str, *, everything: bool) -> None:
@@ -112,8 +129,7 @@ def _write_series(forecast: "Forecast", form: str, *, everything: bool) -> None:
     if everything:
         names = [f"{name}+{ahead + 1}" for ahead in range(forecast.ahead) for name in forecast.columns]
         rows = ((step, *row) for step, row in enumerate(forecast.all.tolist()))
-        write(rows, [Column("step", 8, "d"), *(Column(name, max(10, len(name)), NUMBER, "") for name in names)], form)
+        write(rows, [Column("step", 8, "d"), *_value_columns(names)], form)
         return
-    columns = [Column(name, max(10, len(name)), NUMBER, "") for name in forecast.columns]
     rows = ((ahead + 1, *row) for ahead, row in enumerate(forecast.next.tolist()))
-    write(rows, [Column("ahead", 5, "d"), *columns], form)
+    write(rows, [Column("ahead", 5, "d"), *_value_columns(forecast.columns)], form)

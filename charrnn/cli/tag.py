@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from charrnn.cli.answer_options import AnswerOptions, answer_options, answered, check_usage
+from charrnn.cli.answer_options import AnswerOptions, answer_options, answered, arrays_of, check_usage
 from charrnn.cli.models import compile_answering, open_model, team_of
 from charrnn.cli.records import WRITE_NOW, Column, chosen, write
-from charrnn.errors import CharrnnError
 
 if TYPE_CHECKING:
     from charrnn.reading.answers import Tagged
@@ -19,6 +18,7 @@ COLUMNS = (
     *(Column("text", 7, "d"), Column("position", 8, "d"), Column("character", 9), Column("tag", 8)),
     Column("probability", 11, ".4f"),
 )
+OF_STEPS = Column("example", 7, "d"), Column("step", 6, "d"), *COLUMNS[3:]
 
 
 @click.command(short_help="Predict a tag for each character of texts.")
@@ -28,7 +28,8 @@ def command(**values: Any) -> None:
 
     A text is given on the command line, or is a line of standard input (-). It is printed in spans of characters with
     the same tag, each followed by the tag in brackets; a span whose tag is O (or ., _, - or 0) has none. --tsv
-    prints a line for each character, and --json an object for each text, with its tags and its spans.
+    prints a line for each character, and --json an object for each text, with its tags and its spans. A model that
+    reads numbers tags each step of the examples in an .npz file: the array x, or x_test.
 
     \b
     Examples:
@@ -44,17 +45,16 @@ def command(**values: Any) -> None:
     model = open_model(options.model)
     with team_of(options.threads) as team:
         answering = Answering(model, "tag", team)
-        if answering.architecture.features:
-            raise CharrnnError("this model tags sequences of numbers; use model.tag in Python")
         compile_answering(answering)
-        found = answered(options, answering, answering.tag_texts)
+        of_numbers = bool(answering.architecture.features)
+        found: Iterator[Tagged | None] = answered(options, answering, answering.tag_texts)
+        if of_numbers:
+            found = answering.tag_numbers(arrays_of(options))
         if form == "json":
             for record in filter(None, found):
-                spans = [asdict(span) for span in record.spans]
-                line = {"text": record.text, "tags": record.tags, "probabilities": record.probabilities}
-                click.echo(json.dumps(line | {"spans": spans}))
-        elif form == "tsv":
-            write(_rows(found), COLUMNS, form)
+                click.echo(json.dumps(asdict(record)))
+        elif form == "tsv" or of_numbers:
+            write(_rows(found), OF_STEPS if of_numbers else COLUMNS, form)
         else:
             for record in filter(None, found):
                 click.echo(_marked(record, answering.targets.outside))
@@ -62,14 +62,18 @@ def command(**values: Any) -> None:
 
 def _rows(found: "Iterator[Tagged | None]") -> Iterator[tuple[Any, ...]]:
     """Yield the number of a text, and each of its characters with its tag."""
-    number = 0
+    number = 0  # of a text: those of sequences begin at 0, as the places in an array
     for record in found:
         if record is None:
             yield WRITE_NOW
             continue
+        tags = zip(record.tags, record.probabilities, strict=True)
+        if record.text is None:
+            yield from ((number, step, tag, chance) for step, (tag, chance) in enumerate(tags))
+        else:
+            pairs = zip(record.text, tags, strict=True)
+            yield from ((number + 1, k, character, tag, chance) for k, (character, (tag, chance)) in enumerate(pairs))
         number += 1
-        for k, (character, tag, chance) in enumerate(zip(record.text, record.tags, record.probabilities, strict=True)):
-            yield number, k, character, tag, chance
 
 
 def _marked(record: "Tagged", outside: str) -> str:

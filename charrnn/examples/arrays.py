@@ -298,5 +298,6 @@ def _series(reader: Reader, request: Request, record: dict[str, Any]) -> Example
         raise UnfitError("has no column to predict; name one with --labels, or fewer with --inputs")
     chosen = list(dict.fromkeys([*predicted, *inputs]))
     numbers = numbers[:, [columns.index(name) for name in chosen]]
-    found = series_of(chosen, numbers, len(predicted), request.ahead, shown(request.paths[0]))
+    where = shown(request.paths[0])
+    found = series_of(chosen, numbers, len(predicted), request.ahead, where, divides=request.divides)
     return replace(found, record=record | {"examples": 1, "steps": found.steps})

@@ -33,6 +33,7 @@ class Request:
     texts: str | None = None  # the column of the texts
     inputs: str | None = None  # columns of a series that are read, but not predicted
     ahead: int = 1  # steps of a series that are predicted
+    divides: bool = True  # a series has to be long enough to hold out a part of it; not if a model reads it
 
     def __post_init__(self) -> None:
         if self.task not in TASKS:

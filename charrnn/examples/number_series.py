@@ -26,7 +26,7 @@ def read_series(file: FileText, request: Request) -> Examples:
     predicted = table.named(request.labels) if request.labels else [_only(table, read)]
     columns = {name: table.columns[name] for name in dict.fromkeys([*predicted, *read])}
     numbers = numbers_of(columns, table.place)
-    return series_of(tuple(columns), numbers, len(predicted), request.ahead, file.name)
+    return series_of(tuple(columns), numbers, len(predicted), request.ahead, file.name, divides=request.divides)
 
 
 def _only(table: Table, read: Sequence[str]) -> str:
@@ -43,17 +43,21 @@ def _only(table: Table, read: Sequence[str]) -> str:
     return found[0]
 
 
-def series_of(columns: Sequence[str], numbers: Floats, predicted: int, ahead: int, where: str) -> Examples:
+def series_of(
+    columns: Sequence[str], numbers: Floats, predicted: int, ahead: int, where: str, *, divides: bool = True
+) -> Examples:
     """Return a series of numbers [T, D] in named columns, of which the first ``predicted`` ones are to be predicted.
 
     The inputs of a step are all columns. The target at step t is what the predicted columns have at t + 1, then at
-    t + 2, up to t + ``ahead``; the last ``ahead`` steps have NaN. Raises CharrnnError if there are too few steps.
+    t + 2, up to t + ``ahead``; the last ``ahead`` steps have NaN. Raises CharrnnError if there are too few steps for
+    some of them to validate, unless the series only needs to be read (``divides`` is False).
     """
     steps = len(numbers)
-    if steps < 2 * (ahead + 1):
+    if divides and steps < 2 * (ahead + 1):
+        has = f"{where} has 1 step, which is" if steps == 1 else f"{where} has {steps:,} steps, which are"
         raise CharrnnError(
-            f"{where} has {steps:,} steps, which are too few to predict {ahead:,} ahead: at least {2 * (ahead + 1):,} "
-            "are needed, so that some of them can validate"
+            f"{has} too few to predict {ahead:,} ahead: at least {2 * (ahead + 1):,} are needed, so that some of them "
+            "can validate"
         )
     return Examples(
         lengths=np.array([steps], np.int64),
@@ -69,7 +73,7 @@ def targets_of(predicted: Floats, ahead: int) -> Floats:
     """Return what some columns [T, K] have at the next ``ahead`` steps [T, ahead · K]; NaN after the end."""
     steps, width = predicted.shape
     values = np.full((steps, ahead * width), np.nan, np.float32)
-    for k in range(1, ahead + 1):
+    for k in range(1, min(ahead, steps) + 1):
         values[: steps - k, (k - 1) * width : k * width] = predicted[k:]
     values[max(0, steps - ahead) :] = np.nan
     return values

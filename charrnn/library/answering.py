@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from charrnn.cells.tasks import require_task
 from charrnn.errors import CharrnnError
+from charrnn.library.one_text import require_unknown
 from charrnn.library.opened import OpenedModel
 from charrnn.library.text_rules import THE_TEXTS, Rules
 
@@ -48,7 +49,8 @@ class Answering:
         return int(self.model.checkpoint.training.get("seq_length", USUAL_SEQ_LENGTH))
 
     def rules(self, unknown: str, near: str, where: str = THE_TEXTS, *, one: bool = False) -> Rules:
-        """Return how unknown characters are read."""
+        """Return how unknown characters are read; raise CharrnnError for a rule that there is not."""
+        require_unknown(unknown)
         return Rules(unknown, self.model.vocabulary.near_forms(near), where, one)
 
     def encode_texts(self, texts: Sequence[str], rules: Rules) -> EncodedExamples:
@@ -97,6 +99,8 @@ class Answering:
         features = self.architecture.features
         if not features:
             raise CharrnnError("this model reads texts, not numbers")
+        if features == 1:  # as in a file, [T] has one number a step
+            numbers = [array[:, np.newaxis] if array.ndim == 1 and len(array) > 1 else array for array in numbers]
         for k, array in enumerate(numbers):
             if array.ndim != 2 or array.shape[1] != features or not len(array):
                 raise CharrnnError(f"example {k} must have the shape [T, {features}], not {list(array.shape)}")
@@ -149,7 +153,15 @@ class Answering:
 
         for _, parts in self._read(texts, rules):
             read = [self.model.vocabulary.decode(part) for part in parts]
-            yield from tagged(read, self.chances(self._encoded(parts)), self.targets)
+            steps = [len(text) for text in read]
+            yield from tagged(read, steps, self.chances(self._encoded(parts)), self.targets)
+
+    def tag_numbers(self, arrays: Sequence[NDArray[np.float32]]) -> Iterator[Tagged]:
+        """Yield the tags of sequences of numbers [T, D]."""
+        from charrnn.reading.answers import tagged
+
+        chances = self.chances(self.encode_numbers(arrays))
+        yield from tagged([None] * len(arrays), [len(array) for array in arrays], chances, self.targets)
 
     def predict_texts(self, texts: Iterator[str], rules: Rules) -> Iterator[Predicted]:
         """Yield the numbers that are predicted for each text."""
@@ -213,7 +225,7 @@ class Answering:
         from charrnn.text.sources import Known
 
         request = Request.of_record(self.model.checkpoint.corpus, self.architecture.task, paths)
-        request = replace(request, labels=labels or request.labels, texts=texts or request.texts)
+        request = replace(request, labels=labels or request.labels, texts=texts or request.texts, divides=trained)
         found = read(request, known=Known(encoding=encoding), classes=self.targets.labels or None, say=say)
         examples = found if trained else found.test or found
         self._require_fitting(examples)
@@ -223,7 +235,7 @@ class Answering:
         """Raise CharrnnError for examples that the model cannot read, or that have other numbers to predict."""
         a = self.architecture
         if examples.inputs != a.features:
-            kinds = {0: "texts"}
+            kinds = {0: "texts", 1: "1 number a step"}
             ours, theirs = (kinds.get(n, f"{n:,} numbers a step") for n in (a.features, examples.inputs))
             raise CharrnnError(f"this model reads {ours}, not {theirs}")
         if examples.values is not None and examples.values.shape[1] != a.targets:
@@ -244,7 +256,9 @@ class Answering:
         return self._encoded(symbols)
 
     def evaluate(self, examples: Examples, rules: Rules) -> Evaluation:
-        """Return how well the model predicts examples."""
+        """Return how well the model predicts examples; raise CharrnnError for a series without a step to predict."""
+        import numpy as np
+
         from charrnn.reading.evaluation import of_classes, of_numbers
 
         encoded = self.encode(examples, rules)
@@ -252,4 +266,9 @@ class Answering:
             chances = self.chances(encoded)
             return of_classes(examples.classes, chances, self.targets.labels, examples.count)
         assert examples.values is not None
+        if np.isnan(examples.values).any(axis=1).all():
+            raise CharrnnError(
+                f"the series has {examples.steps:,} step{'s' * (examples.steps != 1)}, too few to compare with what is "
+                f"predicted {self.targets.ahead:,} ahead"
+            )
         return of_numbers(examples.values, self.values(encoded), examples.count, self.architecture.head)

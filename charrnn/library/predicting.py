@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
+from charrnn.cells.tasks import TEXT_TASKS
 from charrnn.errors import CharrnnError
 from charrnn.library.keywords import Near, Unknown
 from charrnn.library.opened import OpenedModel
@@ -71,17 +72,15 @@ class Predicting:
             return found[0] if isinstance(texts, str) else found
 
     @overload
-    def tag(  # type: ignore[overload-overlap]
-        self, texts: str, *, unknown: Unknown = ..., near: Near = ..., threads: int | None = ...
-    ) -> Tagged: ...
+    def tag(self, texts: str, *, unknown: Unknown = ..., near: Near = ..., threads: int | None = ...) -> Tagged: ...
     @overload
     def tag(
-        self, texts: Iterable[str], *, unknown: Unknown = ..., near: Near = ..., threads: int | None = ...
+        self, texts: Inputs, *, unknown: Unknown = ..., near: Near = ..., threads: int | None = ...
     ) -> list[Tagged]: ...
     @public
     def tag(
         self,
-        texts: str | Iterable[str],
+        texts: Inputs,
         *,
         unknown: Unknown = "error",
         near: Near = "forms",
@@ -92,9 +91,12 @@ class Predicting:
             for span in model.tag("Mr Darcy met Elizabeth.").spans:
                 print(span.tag, span.text)
 
-        Raises CharrnnError as `classify` does.
+        A model that reads numbers takes arrays, as `classify` does, and tags each step. Raises CharrnnError as
+        `classify` does.
         """
         with self._answering("tag", threads) as answering:
+            if answering.architecture.features and not isinstance(texts, str):
+                return list(answering.tag_numbers(_arrays(texts)))
             with _rules(answering, unknown, near, one=isinstance(texts, str)) as rules:
                 found = list(answering.tag_texts(iter(_texts(texts)), rules))
             return found[0] if isinstance(texts, str) else found
@@ -149,8 +151,13 @@ class Predicting:
         evaluated. ``labels`` and ``texts`` name the columns of a table, if they are others than in training. Raises
         CharrnnError for files that cannot be read as examples of this model.
         """
-        with self._answering(self._opened.architecture.task, threads) as answering:
+        task = self._opened.architecture.task
+        if task in TEXT_TASKS:
+            raise CharrnnError("evaluate() is for labels, tags and numbers; score() is for a model of texts")
+        with self._answering(task, threads) as answering:
             paths = [files] if isinstance(files, str | os.PathLike) else list(files)
+            if not paths:
+                raise CharrnnError("name the files with the examples")
             examples = answering.read(
                 [path_of(path) for path in paths], say=warn, labels=labels, texts=texts, trained=held_out
             )
@@ -190,6 +197,18 @@ def _arrays(numbers: Inputs) -> list[NDArray[np.float32]]:
     import numpy as np
 
     try:
-        return [np.asarray(array, np.float32) for array in numbers]
+        with np.errstate(over="ignore"):  # a number that is too large is an error, and not a warning
+            return [_array(array) for array in numbers]
     except (TypeError, ValueError):
         raise CharrnnError("this model reads numbers: pass an array [N, T, D], or a list of arrays [T, D]") from None
+
+
+def _array(numbers: Any) -> NDArray[np.float32]:
+    """Return the numbers of an example [T, D] as a file's are read: bytes divided by 255, colors beside each other."""
+    import numpy as np
+
+    array = np.asarray(numbers)
+    if array.ndim == 3:
+        array = array.reshape(len(array), -1)
+    found = array.astype(np.float32, casting="same_kind")
+    return found / np.float32(255) if array.dtype == np.uint8 else found

@@ -27,7 +27,10 @@ class Classified:
 
 @dataclass(frozen=True)
 class Span:
-    """Consecutive characters of a text with the same tag: those from ``begin`` to before ``end``."""
+    """Consecutive characters, or steps, with the same tag: those from ``begin`` to before ``end``.
+
+    The ``text`` of steps is empty.
+    """
 
     begin: int
     end: int
@@ -40,10 +43,10 @@ class Tagged:
     """A text with a tag for each character, the probability of each tag, and the text in spans with the same tag.
 
     If all tags are O, B-… or I-…, a span is what begins with B- and continues with I-, without these letters; a space
-    between two words of a span can be O.
+    between two words of a span can be O. Of a sequence of numbers, each step has a tag, and there is no text.
     """
 
-    text: str
+    text: str | None
     tags: list[str]
     probabilities: list[float]
     spans: list[Span]
@@ -81,16 +84,16 @@ def classified(texts: Sequence[str | None], chances: Floats, targets: Targets, b
         yield Classified(text, label, probability, labels)
 
 
-def tagged(texts: Sequence[str], chances: Floats, targets: Targets) -> Iterator[Tagged]:
-    """Yield the tags of texts from the probabilities of all their characters, end to end [characters, K]."""
+def tagged(texts: Sequence[str | None], steps: Sequence[int], chances: Floats, targets: Targets) -> Iterator[Tagged]:
+    """Yield the tags of texts, or sequences, of some ``steps`` each, from probabilities end to end [all steps, K]."""
     best = chances.argmax(axis=1)
     likely, begin = chances[np.arange(best.size), best], 0
     marked = all(label == OUTSIDE or label[:2] in BEGINS for label in targets.labels)
-    for text in texts:
-        part = slice(begin, begin + len(text))
+    for text, count in zip(texts, steps, strict=True):
+        part = slice(begin, begin + count)
         tags = [targets.labels[k] for k in best[part].tolist()]
-        yield Tagged(text, tags, likely[part].tolist(), spans_of(text, tags, marked=marked))
-        begin += len(text)
+        yield Tagged(text, tags, likely[part].tolist(), spans_of(text or "", tags, marked=marked))
+        begin += count
 
 
 def spans_of(text: str, tags: Sequence[str], *, marked: bool = False) -> list[Span]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,15 @@ class Evaluation:
         if self.confusion is None:
             return []
         return list(zip(self.labels, measures.per_class(self.confusion), strict=True))
+
+    @property
+    def present(self) -> Evaluation:
+        """The same without the classes that no example has, and that none is predicted as."""
+        if self.confusion is None:
+            return self
+        (kept,) = np.nonzero(self.confusion.sum(axis=0) + self.confusion.sum(axis=1))
+        labels = tuple(self.labels[k] for k in kept.tolist())
+        return replace(self, labels=labels, confusion=self.confusion[np.ix_(kept, kept)])
 
     @property
     def figures(self) -> dict[str, int | float]:

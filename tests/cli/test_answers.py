@@ -6,14 +6,16 @@ import subprocess
 import sys
 import time
 import warnings
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 
 import numpy as np
 import pytest
 
 import charrnn
 from charrnn.reading.answers import spans_of
-from tests.helpers.commands import json_lines, misused, refused
-from tests.helpers.example_inputs import NAMES, OPTIONS, train_on, write_inputs
+from tests.helpers.commands import enter, json_lines, misused, refused
+from tests.helpers.example_inputs import NAMES, OPTIONS, TINY, train_on, write_inputs
 
 WORDS = [name for names in NAMES.values() for name in names.split()]
 
@@ -196,7 +198,7 @@ def test_a_series_goes_on_after_its_end(inputs, run, folder):
     assert run("predict", model, source, "--plot", "sea.png").code == 0
     assert (folder / "sea.png").read_bytes().startswith(b"\x89PNG")
     refused(run("predict", model, source, "--plot", source), "sea.csv")
-    misused(run("predict", model), "series")
+    misused(run("predict", model, "a", "b"), "series")
 
 
 def test_eval_says_how_good_labels_are(inputs, run):
@@ -273,3 +275,91 @@ def test_labels_that_the_model_does_not_know_are_named(inputs, run, folder):
     """In a file to evaluate with."""
     (folder / "new.tsv").write_text("Klingon\tWorf\nIrish\tKelly\n")
     refused(run("eval", inputs / "classify.npz", "new.tsv"), "Klingon", "Irish")
+
+
+def test_only_the_labels_that_occur_are_shown(inputs, run, folder):
+    """A file with some of the labels has a table of these; the others are counted."""
+    (folder / "two.tsv").write_text("Italian\tRossi\nJapanese\tSato\n")
+    shown = run("eval", inputs / "classify.npz", "two.tsv").out
+    assert "Irish" not in shown
+    assert "1 other label was neither there nor predicted" in shown
+    assert "1 Italian 100  .\n  2 Japanese  .100\n" in shown
+    (figures,) = json_lines(run("eval", inputs / "classify.npz", "two.tsv", "--json"))
+    assert list(figures["per_class"]) == ["Irish", "Italian", "Japanese"]
+
+
+def test_a_series_can_be_short(inputs, run, folder):
+    """Its next steps are predicted from one step on, from standard input, too; eval needs a step to compare with."""
+    rows = (inputs / "sea.csv").read_text().splitlines(keepends=True)
+    for steps in (1, 2, 3):
+        (folder / "short.csv").write_text("".join(rows[: steps + 1]))
+        after = json_lines(run("predict", inputs / "predict.npz", "short.csv", "--json"))
+        assert [record["ahead"] for record in after] == [1, 2, 3]
+        typed = "".join(rows[: steps + 1]).encode()
+        assert json_lines(run("predict", inputs / "predict.npz", "--json", stdin=typed)) == after
+        every = run("predict", inputs / "predict.npz", "short.csv", "--all", "--tsv", "--plot", "short.png").out
+        assert len(every.splitlines()) == steps + 1
+        refused(run("eval", inputs / "predict.npz", "short.csv"), f"{steps} step", "too few")
+    (folder / "short.csv").write_text("".join(rows[:5]))
+    (figures,) = json_lines(run("eval", inputs / "predict.npz", "short.csv", "--json"))
+    after = json_lines(run("predict", inputs / "predict.npz", "--json", stdin="".join(rows[:2]).encode()))
+    predicted = np.array([record["level"] for record in after])
+    truth = np.array([float(row.split(",")[1]) for row in rows[2:5]])
+    assert figures["mean_squared_error"] == pytest.approx(np.square(predicted - truth).mean(), rel=1e-5)
+    refused(
+        run("train", "short.csv", "--task", "predict", "--labels", "level", "--ahead", 3), "4 steps, which are too few"
+    )
+
+
+def test_each_step_of_sequences_is_tagged_or_predicted(folder, run):
+    """A row names the example and its step; Python has the same, of an array or of a list of arrays."""
+    x = np.random.default_rng(0).standard_normal((30, 7, 2)).astype(np.float32)
+    np.savez(folder / "tags.npz", x=x, y=(x[:, :, 0] > 0).astype(int))
+    np.savez(folder / "sums.npz", x=x, y=x.cumsum(axis=1))
+    np.savez(folder / "x.npz", x=x[:3])
+    assert enter("train", "tags.npz", "--task", "tag", *TINY, "--epochs", 2, "--quiet", "-o", "tagger.npz") == 0
+    assert enter("train", "sums.npz", "--task", "predict", *TINY, "--epochs", 2, "--quiet", "-o", "summer.npz") == 0
+    places = [[str(k), str(step)] for k in range(3) for step in range(7)]
+    head, *lines = run("tag", "tagger.npz", "x.npz", "--tsv").out.splitlines()
+    assert head.split("\t") == ["example", "step", "tag", "probability"]
+    assert [line.split("\t")[:2] for line in lines] == places
+    records = json_lines(run("tag", "tagger.npz", "x.npz", "--json"))
+    assert [tag for record in records for tag in record["tags"]] == [line.split("\t")[2] for line in lines]
+    assert [asdict(found) for found in charrnn.load("tagger.npz").tag(list(x[:3]))] == records
+    records = json_lines(run("predict", "summer.npz", "x.npz", "--json"))
+    assert [[str(record["example"]), str(record["step"])] for record in records] == places
+    values = charrnn.load("summer.npz").predict(x[:3])
+    assert values.tolist() == [list(record["values"].values()) for record in records]
+    refused(run("tag", "tagger.npz", "x.npz", "--unknown", "skip"), "--unknown: for a model of texts")
+
+
+def test_arrays_are_read_as_those_of_a_file(inputs):
+    """One number a step needs no axis of its own; what is not a real number, or has another shape, is an error."""
+    model = charrnn.load(inputs / "classify-numbers.npz")
+    x = np.load(inputs / "waves.npz")["x_train"]
+    assert model.classify(x[:5]) == model.classify(x[:5, :, np.newaxis]) == model.classify([*x[:5]])
+    grey = np.full((1, 4, 1), 51, np.uint8)
+    assert model.classify(grey) == model.classify(grey / np.float32(255))
+    for wrong in (x[0, :, np.newaxis], x + 1j, [["a"]], np.full((1, 2, 1), 1e300), np.full((1, 2, 1), np.nan)):
+        with pytest.raises(charrnn.CharrnnError, match=r"must have the shape|reads numbers|not finite"):
+            model.classify(wrong)
+
+
+def test_no_example_has_no_answer(inputs):
+    """Of an empty list; but there is nothing to evaluate."""
+    assert charrnn.load(inputs / "classify.npz").classify([]) == []
+    assert charrnn.load(inputs / "tag.npz").tag([]) == []
+    assert charrnn.load(inputs / "predict-of-texts.npz").predict([]).shape == (0, 2)
+    with pytest.raises(charrnn.CharrnnError, match="name the files"):
+        charrnn.load(inputs / "classify.npz").evaluate([])
+    with pytest.raises(charrnn.CharrnnError, match="unknown must be one of"):
+        charrnn.load(inputs / "classify.npz").classify("Rossi", unknown="charge")
+
+
+def test_threads_can_share_a_model(inputs):
+    """Each gets what one alone gets."""
+    model = charrnn.load(inputs / "classify.npz")
+    alone = model.classify(WORDS, k=3)
+    with ThreadPoolExecutor(4) as pool:
+        found = pool.map(lambda threads: model.classify(WORDS, 3, threads=threads), [1, 2] * 6)
+        assert all(each == alone for each in found)
