@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
@@ -74,6 +73,10 @@ def command(ctx: click.Context, /, **values: Any) -> None:
     one more character. A bidirectional model predicts each character from both sides, so its bits cannot be compared
     with the bits of other models.
 
+    A model for labels, tags or numbers (--task) is given files like those of its training run, and is measured by
+    accuracy, macro F1 and log loss in nats, or by the mean squared error and R². --held-out evaluates the examples that
+    validated the run, when given its files.
+
     Several texts are scored separately. With -m, every model scores every text, and the best model for each text, with
     the fewest bits per character, is marked. If each model was trained on one author, this suggests who wrote the text.
     No model is marked if the models did not predict the same number of characters, if one skipped or replaced unknown
@@ -95,6 +98,7 @@ def command(ctx: click.Context, /, **values: Any) -> None:
       charrnn eval model.npz other.txt --per-char --tsv > surprises.tsv
       charrnn eval model.npz -m better.npz other.txt --per-line --alone
       charrnn eval model.npz story.txt --copied corpus.txt
+      charrnn eval surnames.npz names/*.txt --held-out
     """
     options = EvalOptions(given=given(ctx), **values)
     form = _check_usage(options)
@@ -217,7 +221,7 @@ def _compare_lines(models: "list[OpenedModel]", options: EvalOptions, team: "Tea
         with read_again(text, len(models)) as source:
             found = []
             for model in models:
-                with _naming(model, options):
+                with options.naming(model.path):
                     near = model.vocabulary.near_forms(options.near)
                     pieces = _scored(model, text, source, near, options, team)
                     found.append(list(lines(pieces, model.vocabulary, alone=options.alone)))
@@ -270,18 +274,7 @@ def _score(model: "OpenedModel", text: str, source: BinaryIO | None, options: Ev
     """Score a text with a model."""
     from charrnn.reading.scoring import total
 
-    with _naming(model, options):
+    with options.naming(model.path):
         near = model.vocabulary.near_forms(options.near)
         pieces = _scored(model, text, source, near, options, team)
         return total(pieces, model.vocabulary.boundary, model.vocabulary.unknown_symbol, near=near)
-
-
-@contextmanager
-def _naming(model: "OpenedModel", options: EvalOptions) -> Iterator[None]:
-    """Name the model in an error, if there are several."""
-    from charrnn.storage.files import shown
-
-    try:
-        yield
-    except CharrnnError as error:
-        raise CharrnnError(f"{shown(model.path)}: {error}" if options.others else str(error)) from None

@@ -23,7 +23,7 @@ FIGURES = {
     "r2": Column("r2", 8, ".4f"),
 }
 PER_CLASS = [Column("precision", 9, ".4f"), Column("recall", 8, ".4f"), Column("f1", 8, ".4f"), Column("count", 8, ",")]
-WIDTH, CELL = 80, 3  # columns of a table of confusions, at most, and of each of its numbers
+WIDTH, LEAST = 80, 3  # cells of a terminal: of a table of confusions, at most; of a number in it, at least
 MOST_CONFUSED = 8  # pairs of classes that are named
 OF_TEXTS = ("per_line", "alone", "per_char", "top", "copied", "copied_run")  # options
 
@@ -32,6 +32,7 @@ def evaluate(models: "list[OpenedModel]", options: EvalOptions, form: str) -> No
     """Print how well models predict the examples in files."""
     from charrnn.library.answering import Answering
     from charrnn.reading.evaluation import of_simple_methods
+    from charrnn.text.ingest import read_again
     from charrnn.text.survey import told
 
     if wrong := [name for name in OF_TEXTS if name in options.given]:
@@ -40,10 +41,14 @@ def evaluate(models: "list[OpenedModel]", options: EvalOptions, form: str) -> No
     if options.unknown == "charge":
         raise CharrnnError("--unknown charge is for a model of texts; use skip or replace")
     found, others = list["Evaluation"](), list[tuple[str, "Evaluation"]]()
-    with team_of(options.threads) as team:
+    again = len(models) if "-" in options.sources else 1
+    with team_of(options.threads) as team, read_again("-", again) as source:
         for model in models:
-            answering = Answering(model, models[0].architecture.task, team)
+            with options.naming(model.path):
+                answering = Answering(model, models[0].architecture.task, team)
             compile_answering(answering)
+            if source is not None:
+                source.seek(0)
             examples = answering.read(
                 options.sources,
                 say=told,
@@ -51,6 +56,7 @@ def evaluate(models: "list[OpenedModel]", options: EvalOptions, form: str) -> No
                 labels=options.labels,
                 texts=options.texts_column,
                 trained=options.held_out,
+                stdin=source,
             )
             if options.held_out:
                 train, examples = answering.divided(examples)
@@ -106,15 +112,18 @@ def _table(found: "Evaluation") -> list[str]:
     labels = [harmless(label) for label in found.labels]
     counts = found.confusion.sum(axis=1, keepdims=True)
     percent = np.rint(100.0 * found.confusion / np.maximum(1, counts)).astype(np.int64)
-    first = max(map(cells, labels)) + 4
-    if first + CELL * len(labels) > WIDTH:
+    widest = max(map(cells, labels))
+    heads = labels if widest < LEAST else [f"{k + 1}" for k in range(len(labels))]  # names of columns
+    names = [label if head == label else f"{head:>2} {label}" for head, label in zip(heads, labels, strict=True)]
+    first = max(map(cells, names)) + 1
+    cell = max(LEAST, min(len(f"{percent.max()}") + 1, (WIDTH - first) // len(labels)))
+    if first + cell * len(labels) > WIDTH:
         return []
-    numbers = "".join(f"{k + 1:{CELL}}" for k in range(len(labels)))
     lines = ["", "Percent of the examples of each label (rows) that were given each label (columns):", ""]
-    lines.append(" " * first + numbers)
-    for k, (label, row) in enumerate(zip(labels, percent.tolist(), strict=True)):
-        shown = "".join(f"{share or '.':>{CELL}}" for share in row)  # all others of a row with 100 are 0
-        lines.append(f"{k + 1:3} {padded(label, first - 4)}{shown}")
+    lines.append(" " * first + "".join(" " * (cell - cells(head)) + head for head in heads))
+    for name, row in zip(names, percent.tolist(), strict=True):
+        shown = "".join(f"{share or '.':>{cell}}" for share in row)  # all others of a row with 100 are 0
+        lines.append(f"{padded(name, first)}{shown}")
     return lines
 
 

@@ -1,6 +1,10 @@
 """Values of the options of ``charrnn eval``."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+
+from charrnn.errors import CharrnnError
 
 
 @dataclass(frozen=True)
@@ -36,3 +40,13 @@ class EvalOptions:
     def sources(self) -> tuple[str, ...]:
         """The texts to score: standard input if none is named."""
         return self.texts or ("-",)
+
+    @contextmanager
+    def naming(self, path: str) -> Iterator[None]:
+        """Name the model in an error, if there are several."""
+        from charrnn.storage.files import shown
+
+        try:
+            yield
+        except CharrnnError as error:
+            raise CharrnnError(f"{shown(path)}: {error}" if self.others else str(error)) from None

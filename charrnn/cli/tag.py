@@ -27,7 +27,7 @@ def command(**values: Any) -> None:
     """Predict a tag for each character of each TEXT with a MODEL that was trained with --task tag.
 
     A text is given on the command line, or is a line of standard input (-). It is printed in spans of characters with
-    the same tag, each followed by the tag in brackets; a span whose tag is O (or ., _, - or 0) has none. --tsv
+    the same tag, each in brackets and followed by the tag; a span whose tag is O (or ., _, - or 0) is as it was. --tsv
     prints a line for each character, and --json an object for each text, with its tags and its spans. A model that
     reads numbers tags each step of the examples in an .npz file: the array x, or x_test.
 

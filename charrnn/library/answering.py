@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from charrnn.cells.tasks import require_task
 from charrnn.errors import CharrnnError
@@ -213,11 +213,13 @@ class Answering:
         labels: str | None = None,
         texts: str | None = None,
         trained: bool = False,
+        stdin: BinaryIO | None = None,
     ) -> Examples:
         """Read examples with their labels or numbers, to evaluate the model.
 
         Columns of a table are those of the training run unless others are given. Of a file that keeps examples for
-        tests, these are returned, unless those to have ``trained`` with are wanted. Raises CharrnnError for labels that
+        tests, these are returned, unless those to have ``trained`` with are wanted. ``stdin`` is in place of standard
+        input. Raises CharrnnError for labels that
         the model does not know, and for examples of another kind than it reads.
         """
         from charrnn.examples.input_files import Request
@@ -226,7 +228,7 @@ class Answering:
 
         request = Request.of_record(self.model.checkpoint.corpus, self.architecture.task, paths)
         request = replace(request, labels=labels or request.labels, texts=texts or request.texts, divides=trained)
-        found = read(request, known=Known(encoding=encoding), classes=self.targets.labels or None, say=say)
+        found = read(request, known=Known(encoding=encoding), classes=self.targets.labels or None, say=say, stdin=stdin)
         examples = found if trained else found.test or found
         self._require_fitting(examples)
         return examples

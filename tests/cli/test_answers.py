@@ -283,7 +283,7 @@ def test_only_the_labels_that_occur_are_shown(inputs, run, folder):
     shown = run("eval", inputs / "classify.npz", "two.tsv").out
     assert "Irish" not in shown
     assert "1 other label was neither there nor predicted" in shown
-    assert "1 Italian 100  .\n  2 Japanese  .100\n" in shown
+    assert " 1 Italian   100   .\n 2 Japanese    . 100\n" in shown
     (figures,) = json_lines(run("eval", inputs / "classify.npz", "two.tsv", "--json"))
     assert list(figures["per_class"]) == ["Irish", "Italian", "Japanese"]
 
@@ -363,3 +363,26 @@ def test_threads_can_share_a_model(inputs):
     with ThreadPoolExecutor(4) as pool:
         found = pool.map(lambda threads: model.classify(WORDS, 3, threads=threads), [1, 2] * 6)
         assert all(each == alone for each in found)
+
+
+def test_a_table_of_confusions_fits_a_terminal(run, folder):
+    """Short labels are the names of its columns; of many labels, the columns are numbered."""
+    for count, width in ((10, 1), (18, 10)):
+        labels = sorted(f"{k:{width}}".replace(" ", "L") for k in range(count))
+        rows = "".join(f"{label}\t{chr(97 + k)}{'xyz'[n]}\n" for k, label in enumerate(labels) for n in range(3))
+        (folder / "many.tsv").write_text(rows)
+        learn = ("--epochs", 60, "--lr", 0.02, "--val-fraction", 0, "--dropout", 0, "--quiet", "--force")
+        assert enter("train", "many.tsv", "--task", "classify", *TINY, *learn, "-o", "many.npz") == 0
+        shown = run("eval", "many.npz", "many.tsv").out
+        lines = shown.partition("Percent of")[2].partition("Most often")[0].splitlines()[2:]
+        assert lines[0].split() == (labels if width == 1 else [f"{k + 1}" for k in range(count)])
+        assert all(len(line) <= 80 for line in shown.splitlines() if "taken for" not in line and "Percent" not in line)
+        assert [line.split()[width > 1] for line in lines[1 : count + 1]] == labels
+
+
+def test_standard_input_is_evaluated_by_several_models(inputs, run):
+    """It is read once for all; a model for another task is named."""
+    model = inputs / "classify.npz"
+    rows = json_lines(run("eval", model, "-m", model, "-", "--json", stdin=b"Italian\tRossi\nJapanese\tSato\n"))
+    assert [row["examples"] for row in rows] == [2, 2]
+    refused(run("eval", model, "-m", inputs / "tag.npz", inputs / "names"), "tag.npz: this model", "charrnn tag")
