@@ -27,9 +27,9 @@ def command(**values: Any) -> None:
     """Predict a tag for each character of each TEXT with a MODEL that was trained with --task tag.
 
     A text is given on the command line, or is a line of standard input (-). It is printed in spans of characters with
-    the same tag, each in brackets and followed by the tag; a span whose tag is O (or ., _, - or 0) is as it was. --tsv
-    prints a line for each character, and --json an object for each text, with its tags and its spans. A model that
-    reads numbers tags each step of the examples in an .npz file: the array x, or x_test.
+    the same tag, each in brackets and followed by the tag, in colors on a terminal; a span whose tag is O (or ., _, -
+    or 0) is as it was. --tsv prints a line for each character, and --json an object for each text, with its tags and
+    its spans. A model that reads numbers tags each step of the examples in an .npz file: the array x, or x_test.
 
     \b
     Examples:
@@ -41,6 +41,7 @@ def command(**values: Any) -> None:
     check_usage(options)
     form = chosen(options.as_json, options.as_tsv)
     from charrnn.library.answering import Answering
+    from charrnn.reading.answers import span_tags
 
     model = open_model(options.model)
     with team_of(options.threads) as team:
@@ -56,8 +57,11 @@ def command(**values: Any) -> None:
         elif form == "tsv" or of_numbers:
             write(_rows(found), OF_STEPS if of_numbers else COLUMNS, form)
         else:
+            from charrnn.display.tagged_text import TaggedText
+
+            writer = TaggedText(span_tags(answering.targets), answering.targets.outside)
             for record in filter(None, found):
-                click.echo(_marked(record, answering.targets.outside))
+                writer.write((span.text, span.tag) for span in record.spans)
 
 
 def _rows(found: "Iterator[Tagged | None]") -> Iterator[tuple[Any, ...]]:
@@ -74,8 +78,3 @@ def _rows(found: "Iterator[Tagged | None]") -> Iterator[tuple[Any, ...]]:
             pairs = zip(record.text, tags, strict=True)
             yield from ((number + 1, k, character, tag, chance) for k, (character, (tag, chance)) in enumerate(pairs))
         number += 1
-
-
-def _marked(record: "Tagged", outside: str) -> str:
-    """Return a text whose spans have their tags behind them, except where nothing is tagged."""
-    return "".join(span.text if span.tag == outside else f"[{span.text}]{span.tag}" for span in record.spans)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from rich.color import Color
+from rich.color import Color, ColorSystem
 from rich.console import COLOR_SYSTEMS, Console
 from rich.style import Style
 
@@ -60,6 +60,13 @@ def ink(paper: Rgb) -> Rgb:
     return (0, 0, 0) if 0.299 * red + 0.587 * green + 0.114 * blue > 140 else (255, 255, 255)
 
 
+def color_system() -> ColorSystem | None:
+    """Return the colors of the terminal that stdout is; None if it is none, has none, or they are not wanted."""
+    console = Console(file=sys.stdout, highlight=False)
+    wanted = console.is_terminal and not console.no_color
+    return COLOR_SYSTEMS.get(console.color_system or "") if wanted else None
+
+
 class ColoredText:
     """Writes text to stdout piece by piece, in colors if stdout is a terminal that has them.
 
@@ -67,10 +74,9 @@ class ColoredText:
     """
 
     def __init__(self, scale: Scale) -> None:
-        console = Console(file=sys.stdout, highlight=False)
         self.scale = scale
-        system = COLOR_SYSTEMS.get(console.color_system or "")
-        self.colored = console.is_terminal and system is not None and not console.no_color
+        system = color_system()
+        self.colored = system is not None
         self._codes = [_codes(shade, system) for shade in scale.shades()] if self.colored else []
         if self.colored and scale.bare:
             self._codes[0] = ""

@@ -88,12 +88,22 @@ def tagged(texts: Sequence[str | None], steps: Sequence[int], chances: Floats, t
     """Yield the tags of texts, or sequences, of some ``steps`` each, from probabilities end to end [all steps, K]."""
     best = chances.argmax(axis=1)
     likely, begin = chances[np.arange(best.size), best], 0
-    marked = all(label == OUTSIDE or label[:2] in BEGINS for label in targets.labels)
+    marked = _are_marked(targets)
     for text, count in zip(texts, steps, strict=True):
         part = slice(begin, begin + count)
         tags = [targets.labels[k] for k in best[part].tolist()]
         yield Tagged(text, tags, likely[part].tolist(), spans_of(text or "", tags, marked=marked))
         begin += count
+
+
+def span_tags(targets: Targets) -> list[str]:
+    """Return the tags that spans can have, as `Tagged` says."""
+    return [label[2:] if _are_marked(targets) and label != OUTSIDE else label for label in targets.labels]
+
+
+def _are_marked(targets: Targets) -> bool:
+    """Return whether tags say where spans begin: all are O, B-… or I-…."""
+    return all(label == OUTSIDE or label[:2] in BEGINS for label in targets.labels)
 
 
 def spans_of(text: str, tags: Sequence[str], *, marked: bool = False) -> list[Span]:
