@@ -117,7 +117,7 @@ def answered(
             yield from answer(iter(texts), rules)
             yield None
     finally:
-        rules.tell(answering.model.vocabulary)
+        answering.tell(rules)
 
 
 def _note_files(texts: tuple[str, ...]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -9,7 +10,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO
 
 from charrnn.cells.tasks import require_task
-from charrnn.errors import CharrnnError
+from charrnn.errors import CharrnnError, TextWarning
 from charrnn.library.one_text import require_unknown
 from charrnn.library.opened import OpenedModel
 from charrnn.library.text_rules import THE_TEXTS, Rules
@@ -42,6 +43,7 @@ class Answering:
         assert model.checkpoint.targets is not None
         self.model, self.team, self.targets = model, team, model.checkpoint.targets
         self.architecture = model.architecture
+        self._shortened = 0  # examples of which only the first steps have been read
 
     @cached_property
     def seq_length(self) -> int:
@@ -110,12 +112,28 @@ class Answering:
         flat = np.concatenate([np.zeros((0, features), np.float32), *numbers]).astype(np.float32)
         if self.targets.input_scaling is not None:
             flat = self.targets.input_scaling.apply(flat)
-        return EncodedExamples(self._pieces(lengths), None, flat)
+        encoded = EncodedExamples(self._pieces(lengths), None, flat)
+        self._tell_shortened()
+        return encoded
+
+    def tell(self, rules: Rules) -> None:
+        """Warn of what has been left out or replaced in the texts that were read by some rules."""
+        rules.tell(self.model.vocabulary)
+        self._tell_shortened()
+
+    def _tell_shortened(self) -> None:
+        if self._shortened:
+            what = "step" if self.architecture.features else "character"
+            are = "1 example is" if self._shortened == 1 else f"{self._shortened:,} examples are"
+            sentence = f"{are} longer than {self.seq_length:,} {what}s; the model reads only the first ones"
+            warnings.warn(sentence, TextWarning, stacklevel=2)
 
     def _pieces(self, lengths: NDArray[np.int64]) -> Pieces:
         """Return the pieces of examples whose steps lie end to end."""
         from charrnn.reading.example_encoding import pieces_of
 
+        if self.architecture.pooling != "each":
+            self._shortened += int((lengths > self.seq_length).sum())
         starts = lengths.cumsum() - lengths
         return pieces_of(starts, lengths, self.architecture, self.seq_length, series=self.targets.series)
 
@@ -193,10 +211,16 @@ class Answering:
         Raises CharrnnError if they are not its examples, or if none of them validated it.
         """
         from charrnn.examples.dividing import divide
+        from charrnn.text.sources import listed
         from charrnn.training.example_data import held_out_record
         from charrnn.training.settings import Settings
 
         settings, record = Settings.of(self.model.checkpoint.training), self.model.checkpoint.corpus
+        if apart := record.get("validation"):
+            raise CharrnnError(
+                f"the run validated with files of its own; leave out --held-out and give them: "
+                f"{listed(apart['sources'])}"
+            )
         train, held = divide(examples, settings.val_fraction, settings.seed)
         if not held.count or held_out_record(held) != record.get("held_out"):
             raise CharrnnError(
@@ -252,10 +276,11 @@ class Answering:
             return self.encode_numbers(parts)
         self._require_texts()
         symbols = list(rules.symbols_of(examples.texts, self.model.vocabulary))
-        rules.tell(self.model.vocabulary)
         if examples.per_step and [part.size for part in symbols] != examples.lengths.tolist():
             raise CharrnnError("unknown characters cannot be skipped where each has a tag; use --unknown replace")
-        return self._encoded(symbols)
+        encoded = self._encoded(symbols)
+        self.tell(rules)
+        return encoded
 
     def evaluate(self, examples: Examples, rules: Rules) -> Evaluation:
         """Return how well the model predicts examples; raise CharrnnError for a series without a step to predict."""

@@ -180,7 +180,7 @@ def _rules(answering: Answering, unknown: Unknown, near: Near, *, one: bool) -> 
     """Return how texts are read; then warn of their unknown characters."""
     rules = answering.rules(unknown, near, THE_TEXT if one else THE_TEXTS, one=one)
     yield rules
-    rules.tell(answering.model.vocabulary)
+    answering.tell(rules)
 
 
 def _texts(texts: Inputs) -> list[str]:

@@ -386,3 +386,28 @@ def test_standard_input_is_evaluated_by_several_models(inputs, run):
     rows = json_lines(run("eval", model, "-m", model, "-", "--json", stdin=b"Italian\tRossi\nJapanese\tSato\n"))
     assert [row["examples"] for row in rows] == [2, 2]
     refused(run("eval", model, "-m", inputs / "tag.npz", inputs / "names"), "tag.npz: this model", "charrnn tag")
+
+
+def test_examples_that_are_too_long_are_counted(inputs, run, folder):
+    """The note says that only their first characters, or steps, are read; a tagger reads all."""
+    (folder / "names.tsv").write_text("Italian\tRossi\nJapanese\tSato\n" * 9)
+    learn = (*TINY, "--seq-length", 4, "--epochs", 1, "--quiet")
+    assert enter("train", "names.tsv", "--task", "classify", *learn, "-o", "short.npz") == 0
+    note = "charrnn: 1 example is longer than 4 characters; the model reads only the first ones\n"
+    result = run("classify", "short.npz", "Ross", "Rosso", "Sato", "--json", "--unknown", "skip")
+    assert result.err == note
+    assert len({record["probability"] for record in json_lines(result)[:2]}) == 1
+    assert "9 examples are longer" in run("eval", "short.npz", "names.tsv").err
+    with pytest.warns(UserWarning, match="1 example is longer than 4 characters"):
+        charrnn.load("short.npz").classify(["Rossi"])
+    assert not run("tag", inputs / "tag.npz", "Rossi" * 20).err
+
+
+def test_a_run_with_files_to_validate_with_has_nothing_held_out(inputs, run, folder):
+    """The error says which files these are."""
+    (folder / "names.tsv").write_text("Italian\tRossi\nJapanese\tSato\n" * 9)
+    (folder / "more.tsv").write_text("Italian\tRosso\nJapanese\tTato\n")
+    learn = (*TINY, "--epochs", 1, "--quiet", "--validate", "more.tsv")
+    assert enter("train", "names.tsv", "--task", "classify", *learn, "-o", "apart.npz") == 0
+    refused(run("eval", "apart.npz", "names.tsv", "--held-out"), "leave out --held-out and give them: more.tsv")
+    assert run("eval", "apart.npz", "more.tsv").code == 0
