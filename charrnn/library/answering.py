@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -13,6 +12,7 @@ from charrnn.cells.tasks import require_task
 from charrnn.errors import CharrnnError, TextWarning
 from charrnn.library.one_text import require_unknown
 from charrnn.library.opened import OpenedModel
+from charrnn.library.terms import warn
 from charrnn.library.text_rules import THE_TEXTS, Rules
 
 if TYPE_CHECKING:  # what needs NumPy and the kernels is imported when it is used
@@ -126,7 +126,7 @@ class Answering:
             what = "step" if self.architecture.features else "character"
             are = "1 example is" if self._shortened == 1 else f"{self._shortened:,} examples are"
             sentence = f"{are} longer than {self.seq_length:,} {what}s; the model reads only the first ones"
-            warnings.warn(sentence, TextWarning, stacklevel=2)
+            warn(sentence, TextWarning)
 
     def _pieces(self, lengths: NDArray[np.int64]) -> Pieces:
         """Return the pieces of examples whose steps lie end to end."""

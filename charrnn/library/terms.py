@@ -17,6 +17,7 @@ FLAGS = (
     "bidirectional",
     "bytes",
     "force",
+    "held_out",
     "learned_state",
     "no_prime",
     "remap",
@@ -81,12 +82,12 @@ def in_terms(items: Iterable[T]) -> Iterator[T]:
         yield from items
 
 
-def warn(sentence: str) -> None:
+def warn(sentence: str, category: type[UserWarning] = UserWarning) -> None:
     """Warn the user of the library, at the line that called it."""
     level, frame = 1, sys._getframe()
     while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(("charrnn.", "contextlib")):
         level, frame = level + 1, frame.f_back
-    warnings.warn(in_python(sentence), UserWarning, stacklevel=level)
+    warnings.warn(in_python(sentence), category, stacklevel=level)
 
 
 def quoted(value: object) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from charrnn.errors import CharrnnError, UnknownWarning
+from charrnn.library.terms import warn
 from charrnn.text.places import Place
 
 if TYPE_CHECKING:  # what needs NumPy is imported when it is used
@@ -73,7 +73,7 @@ class Rules:
     def tell(self, vocabulary: Vocabulary) -> None:
         """Warn of the unknown characters of all texts, and of those that were read in near forms."""
         if self.near is not None and self.near.count:
-            warnings.warn(self.near.told(self.where), UnknownWarning, stacklevel=2)
+            warn(self.near.told(self.where), UnknownWarning)
         told = self.unknown == "skip" and self.seen.unknown == self.seen.characters  # by an error, as others are
         if self.seen.unknown and (self.unknown != "error" or vocabulary.rare) and not told:
-            warnings.warn(self.seen.told_unknown(vocabulary.done(self.unknown)), UnknownWarning, stacklevel=2)
+            warn(self.seen.told_unknown(vocabulary.done(self.unknown)), UnknownWarning)

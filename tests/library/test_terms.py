@@ -20,6 +20,7 @@ from tests.helpers import ROOT
             'use unknown="skip" to leave it out, or unknown="replace" to replace it',
         ),
         ("--task tag has no --no-shuffle", "task tag has no shuffle=False"),
+        ("leave out --held-out and give them", "leave out held_out=True and give them"),
         ("add --remap to extend it", "add remap=True to extend it"),
         ("--init-from starts a new run", "init_from starts a new run"),
         ("give a larger --epochs", "give a larger epochs"),
@@ -66,6 +67,7 @@ def test_every_option_that_the_rooms_below_name_is_one_of_the_librarys():
     """So that what a message advises can be typed in Python; a few belong to the command line alone."""
     known = {*charrnn.TrainingOptions.__annotations__, *charrnn.WritingOptions.__annotations__}
     known |= {"force", "init_from", "remap", "resume", "documents", "epochs", "time", "threads", "mark", "encoding"}
+    known |= {"held_out"}  # of evaluate
     found = set()
     for room in ("cells", "library", "model", "reading", "storage", "text", "training", "writing"):
         for path in (ROOT / "charrnn" / room).glob("*.py"):
@@ -79,7 +81,12 @@ def test_every_option_that_the_rooms_below_name_is_one_of_the_librarys():
 def test_a_warning_points_at_the_callers_line(folder, text):
     """However deep below what is called it arises."""
     model = charrnn.train("corpus.txt", hidden=4, epochs=1).finish()
+    rows = "left\tab\nright\tba\n" * 9
+    Path("rows.tsv").write_text(rows)
+    classifier = charrnn.train("rows.tsv", task="classify", hidden=4, epochs=1, seq_length=2).finish()
     for call in (
+        lambda: classifier.classify(["ab漢"], unknown="skip"),
+        lambda: classifier.classify("abb"),
         lambda: charrnn.train(text[:300], hidden=4, epochs=1).close(),
         lambda: model.score("corpus.txt", unknown="skip"),
     ):
