@@ -122,14 +122,13 @@ def _value_columns(names: list[str]) -> list[Column]:
 
 def _write_series(forecast: "Forecast", form: str, *, everything: bool) -> None:
     """Write the steps after the end of a series, or what is predicted after each step."""
-    if form == "json" and not everything:
-        for ahead, row in enumerate(forecast.next.tolist()):
-            click.echo(json.dumps({"ahead": ahead + 1, **dict(zip(forecast.columns, row, strict=True))}))
-        return
+    places, names, values = Column("ahead", 5, "d"), forecast.columns, forecast.next
     if everything:
         names = [f"{name}+{ahead + 1}" for ahead in range(forecast.ahead) for name in forecast.columns]
-        rows = ((step, *row) for step, row in enumerate(forecast.all.tolist()))
-        write(rows, [Column("step", 8, "d"), *_value_columns(names)], form)
+        places, values = Column("step", 8, "d"), forecast.all
+    numbered = enumerate(values.tolist(), 0 if everything else 1)
+    if form == "json":
+        for number, row in numbered:
+            click.echo(json.dumps({places.name: number, "values": dict(zip(names, row, strict=True))}))
         return
-    rows = ((ahead + 1, *row) for ahead, row in enumerate(forecast.next.tolist()))
-    write(rows, [Column("ahead", 5, "d"), *_value_columns(forecast.columns)], form)
+    write(((number, *row) for number, row in numbered), [places, *_value_columns(names)], form)

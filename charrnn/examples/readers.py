@@ -63,6 +63,8 @@ def read(
     """
     files = InputFiles(request.paths, known, stdin, say)
     if any(map(is_arrays, request.paths)):
+        if known.encoding:
+            raise CharrnnError("an .npz file has no encoding; leave out --encoding")
         return read_arrays(files, request, classes)
     _require_options(request)
     found = _read_values(files, request) if request.task == "predict" else _read_classes(files, request, classes)

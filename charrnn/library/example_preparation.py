@@ -12,7 +12,15 @@ from charrnn.errors import CharrnnError
 from charrnn.examples.dataset import Examples
 from charrnn.examples.input_files import Request
 from charrnn.examples.readers import read
-from charrnn.library.preparation import Given, Say, nothing, remembered, require_unfinished, settings_of
+from charrnn.library.preparation import (
+    Given,
+    Say,
+    nothing,
+    remembered,
+    require_unfinished,
+    resumed_settings,
+    settings_of,
+)
 from charrnn.library.task_rules import SERIES, TAGGED, USUAL
 from charrnn.model.model_file import Checkpoint, load
 from charrnn.model.team import Team
@@ -21,7 +29,6 @@ from charrnn.text.places import counted
 from charrnn.text.sources import NOTHING, Known, files_read, written
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.example_data import ExampleData
-from charrnn.training.legs import CHANGEABLE
 from charrnn.training.settings import Settings, default_embedding
 from charrnn.training.trainer import Trainer
 
@@ -125,16 +132,10 @@ def resumed_example_trainer(
     that is complete.
     """
     checkpoint = load(path, resume=True)
-    epochs, seconds = given.get("epochs"), given.get("seconds")
     try:
-        settings = Settings.of(checkpoint.training)
-        if epochs is not None:
-            settings = replace(settings, epochs=float(epochs), seconds=None)
-        elif seconds is not None and settings.seconds is not None:
-            settings = replace(settings, seconds=float(seconds))
-        leg = {name: given[name] for name in CHANGEABLE if given.get(name) is not None}
+        settings = resumed_settings(checkpoint, given)
         examples, validation = _same_examples(path, checkpoint, files, say)
-        data = ExampleData(replace(settings, **leg), examples, checkpoint.vocabulary, validation=validation)
+        data = ExampleData(settings, examples, checkpoint.vocabulary, validation=validation)
         trainer = Trainer.resumed(checkpoint, data, team)
     except CharrnnError as error:
         raise CharrnnError(f"{path} cannot be resumed: {error}") from None

@@ -214,21 +214,26 @@ def resumed_trainer(path: str, texts: Texts, team: Team, say: Say, *, given: Giv
     if checkpoint.training.get("online"):
         raise CharrnnError(f"{path} is an online run; continue it with: … | charrnn train - --resume {path} --online")
     corpus = _same_corpus(path, checkpoint, texts, say)
-    epochs, seconds = given.get("epochs"), given.get("seconds")
     try:
-        settings = Settings.of(checkpoint.training)
-        if epochs is not None:
-            settings = replace(settings, epochs=float(epochs), seconds=None)
-        elif seconds is not None and settings.seconds is not None:
-            settings = replace(settings, seconds=float(seconds))
-        leg = {name: given[name] for name in CHANGEABLE if given.get(name) is not None}
-        trainer = Trainer.resumed(checkpoint, TextData(replace(settings, **leg), corpus), team)
+        settings = resumed_settings(checkpoint, given)
+        trainer = Trainer.resumed(checkpoint, TextData(settings, corpus), team)
         if settings.shuffle and trainer.data.held_out.record(corpus)["held_out"] != checkpoint.corpus.get("held_out"):
             raise CharrnnError("the text is divided into other files, so other parts of it would be held out")
     except CharrnnError as error:
         raise CharrnnError(f"{path} cannot be resumed: {error}") from None
     require_unfinished(path, trainer, given)
     return trainer
+
+
+def resumed_settings(checkpoint: Checkpoint, given: Given) -> Settings:
+    """Return the settings of a run that is resumed: its own, for a longer run or a new leg if that is asked for."""
+    settings = Settings.of(checkpoint.training)
+    epochs, seconds = given.get("epochs"), given.get("seconds")
+    if epochs is not None:
+        settings = replace(settings, epochs=float(epochs), seconds=None)
+    elif seconds is not None and settings.seconds is not None:
+        settings = replace(settings, seconds=float(seconds))
+    return replace(settings, **{name: given[name] for name in CHANGEABLE if given.get(name) is not None})
 
 
 def settings_of(given: Given, characters: int = 1, symbols: int = 1) -> Settings:

@@ -114,7 +114,7 @@ def _fault(
     place = f"(byte 0x{fault.object[fault.start]:02X} at offset {at})"
     if encoding != UTF_8:
         return CharrnnError(f"{where} is not {shown_encoding(encoding)} {place}; --encoding names another encoding")
-    instead = "name its encoding with --encoding, or use a model trained with --bytes, which reads any bytes"
+    instead = "name its encoding with --encoding; only a model trained with --bytes reads any bytes"
     if binary:
         kind = "a binary file"
     elif wide and not at_end:

@@ -194,7 +194,7 @@ def test_a_series_goes_on_after_its_end(inputs, run, folder):
     _, *lines = run("predict", model, source, "--all", "--tsv").out.splitlines()
     assert len(lines) == 400
     last = [float(value) for value in lines[-1].split("\t")[1:]]
-    assert last == [pytest.approx(record["level"]) for record in after]
+    assert last == [pytest.approx(record["values"]["level"]) for record in after]
     assert run("predict", model, source, "--plot", "sea.png").code == 0
     assert (folder / "sea.png").read_bytes().startswith(b"\x89PNG")
     refused(run("predict", model, source, "--plot", source), "sea.csv")
@@ -262,6 +262,7 @@ def test_python_gives_what_the_commands_print(inputs, run):
         (("eval", "classify-numbers.npz", "names"), ("does not know",)),
         (("eval", "classify.npz", "tagged.txt"), ("tab",)),
         (("eval", "tag.npz", "missing.txt"), ("missing.txt",)),
+        (("eval", "classify-numbers.npz", "waves.npz", "--encoding", "latin-1"), ("no encoding",)),
     ],
 )
 def test_wrong_input_is_one_sentence(inputs, run, arguments, words):
@@ -303,7 +304,7 @@ def test_a_series_can_be_short(inputs, run, folder):
     (folder / "short.csv").write_text("".join(rows[:5]))
     (figures,) = json_lines(run("eval", inputs / "predict.npz", "short.csv", "--json"))
     after = json_lines(run("predict", inputs / "predict.npz", "--json", stdin="".join(rows[:2]).encode()))
-    predicted = np.array([record["level"] for record in after])
+    predicted = np.array([record["values"]["level"] for record in after])
     truth = np.array([float(row.split(",")[1]) for row in rows[2:5]])
     assert figures["mean_squared_error"] == pytest.approx(np.square(predicted - truth).mean(), rel=1e-5)
     refused(
