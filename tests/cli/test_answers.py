@@ -412,3 +412,18 @@ def test_a_run_with_files_to_validate_with_has_nothing_held_out(inputs, run, fol
     assert enter("train", "names.tsv", "--task", "classify", *learn, "-o", "apart.npz") == 0
     refused(run("eval", "apart.npz", "names.tsv", "--held-out"), "leave out --held-out and give them: more.tsv")
     assert run("eval", "apart.npz", "more.tsv").code == 0
+
+
+def test_simple_methods_stand_beside_what_validated(inputs, run):
+    """Of labels, of tags and of a series; in JSON by their names."""
+    beside = {
+        ("classify.npz", "names"): {"naive Bayes of n-grams", "most frequent label"},
+        ("tag.npz", "tagged.txt"): {"usual tag of the character", "most frequent label"},
+        ("predict.npz", "sea.csv"): {"same as last"},
+    }
+    for (model, source), names in beside.items():
+        (found,) = json_lines(run("eval", inputs / model, inputs / source, "--held-out", "--json"))
+        assert names <= set(found["simple_methods"])
+        assert any(name.startswith("linear model") for name in found["simple_methods"]) == ("same as last" in names)
+        shown = run("eval", inputs / model, inputs / source, "--held-out").out
+        assert all(name in shown for name in names)

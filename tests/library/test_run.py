@@ -458,3 +458,14 @@ def test_a_run_that_gives_up_says_so(folder):
     run = train(epochs=3, lr=1e9, clip=0, cell="rnn", activation="relu", warmup=0.0)
     with refused("try lr="):
         run.finish()
+
+
+@pytest.mark.parametrize("change", [{"batch_size": 2}, {"lr": 0.001}, {"dropout": 0.5}])
+def test_a_resumed_run_can_go_on_with_other_settings(folder, change):
+    """The file says which, as a new leg."""
+    run = train(epochs=2)
+    next(run)
+    run.save("half.npz", force=True)
+    model = charrnn.train(resume="half.npz", **change).finish()
+    (leg,) = model.info["training"]["legs"]
+    assert {name: leg[name] for name in change} == change
