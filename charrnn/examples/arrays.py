@@ -16,6 +16,7 @@ from charrnn.examples.columns import names_of, no_column
 from charrnn.examples.dataset import Examples, Floats, Places
 from charrnn.examples.input_files import InputFiles, Request, record_of, require_same
 from charrnn.examples.number_series import series_of
+from charrnn.examples.text_pairs import require_sources
 from charrnn.storage import archive
 from charrnn.storage.archive import Reader, UnfitError
 from charrnn.storage.files import shown
@@ -66,7 +67,8 @@ def read_arrays(files: InputFiles, request: Request, classes: tuple[str, ...] | 
     where a step is a row of columns · colors numbers; or strings [N]. With ``lengths`` [N], only so many steps of each
     example are read, or ``x`` [steps, D] has the steps of all examples end to end. Bytes (uint8) are divided by 255.
     ``y`` holds the targets: integers or strings [N] are classes, and [N, T] (or [steps]) are tags; numbers [N] or
-    [N, M] are values for each example, and [N, T, M] (or [steps, M]) for each step. As in the data sets of Keras,
+    [N, M] are values for each example, and [N, T, M] (or [steps, M]) for each step. To ``translate``, ``x`` and ``y``
+    are strings [N]. As in the data sets of Keras,
     ``x_train`` and ``y_train`` can take their place, beside ``x_test`` and ``y_test``. Without ``y``, ``x`` [T] or
     [T, D] is a series: see `number_series.series_of`; ``labels``
     and ``inputs`` name columns by their numbers, from 0.
@@ -87,6 +89,8 @@ def read_arrays(files: InputFiles, request: Request, classes: tuple[str, ...] | 
         if request.labels is not None or request.inputs is not None:
             raise UnfitError("has an array y to predict; leave out --labels and --inputs")
         found = _examples(reader, request.task, classes, shown(path))
+        if request.task == "translate" and request.divides:
+            require_sources(found.texts or (), shown(path))
         files.say_left_out(
             [f"the array {shown(name)} of {shown(path)}" for name in _unread(reader)], "as it is not used"
         )
@@ -143,6 +147,8 @@ def _pair(reader: Reader, names: tuple[str, str], task: str, classes: tuple[str,
             raise UnfitError(f"has no array {name!r}; it has {has}")
     lengths = reader.array("lengths") if "lengths" in reader and x == "x" else None
     inputs = _inputs(x, reader.array(x), lengths)
+    if task == "translate":
+        return _translated(names, inputs, reader.array(y))
     targets = _numeric_targets if task == "predict" else _class_targets
     return Examples(
         lengths=inputs.lengths,
@@ -201,6 +207,19 @@ def _with_lengths(name: str, x: Array, lengths: Array) -> Inputs:
         )
     kept = np.arange(x.shape[1]) < lengths[:, np.newaxis]
     return Inputs(name, lengths, None, _floats(name, x[kept]), x.shape[:2], kept)
+
+
+def _translated(names: tuple[str, str], inputs: Inputs, y: Array) -> Examples:
+    """Return texts with their translations."""
+    for name, strings in zip(names, (inputs.texts is not None, y.dtype.kind in _STRINGS), strict=True):
+        if not strings:
+            raise UnfitError(f"has {name} of numbers; to translate, save strings [N]")
+    if y.shape != inputs.lengths.shape:
+        raise _apart(names[1], y, inputs, "[N], a translation for each text")
+    translations = _strings(names[1], y)
+    if not all(translations):
+        raise UnfitError(f"has an empty text in {names[1]}[{translations.index('')}]")
+    return Examples(lengths=inputs.lengths, texts=inputs.texts, translations=tuple(translations))
 
 
 def _class_targets(

@@ -21,7 +21,8 @@ class Examples:
 
     The inputs are either ``texts`` or ``numbers``, in which the steps of the examples lie end to end. The targets are
     either ``classes``, numbers of the ``labels``, or ``values``: one for each example or, ``per_step``, one for each
-    step. A long ``series`` is one example; its last ``ahead`` steps have no target, and their values are NaN.
+    step; or they are ``translations``, one text for each text. A long ``series`` is one example; its last ``ahead``
+    steps have no target, and their values are NaN.
     """
 
     lengths: Places  # [N] steps of each example: the characters of a text
@@ -30,6 +31,7 @@ class Examples:
     labels: tuple[str, ...] = ()  # names of the classes or tags, in order: see `class_names.ordered`
     classes: Classes | None = None  # [N], or [steps]
     values: Floats | None = None  # [N, M], or [steps, M]
+    translations: tuple[str, ...] | None = None  # N
     names: tuple[str, ...] = ()  # of the M predicted columns, if they have names
     per_step: bool = False
     record: Mapping[str, Any] = field(default_factory=dict)  # what a model file says about them
@@ -39,12 +41,17 @@ class Examples:
     def __post_init__(self) -> None:
         if self.lengths.ndim != 1 or self.lengths.dtype != np.int64 or (self.lengths < 1).any():
             raise ValueError("lengths must be int64 [N] of at least 1")
-        if (self.texts is None) == (self.numbers is None) or (self.classes is None) == (self.values is None):
-            raise ValueError("examples have texts or numbers, and classes or values")
+        kinds = sum(targets is not None for targets in (self.classes, self.values, self.translations))
+        if (self.texts is None) == (self.numbers is None) or kinds != 1:
+            raise ValueError("examples have texts or numbers, and classes, values or translations")
         if self.texts is not None and list(map(len, self.texts)) != self.lengths.tolist():
             raise ValueError("lengths must be those of the texts")
         if self.numbers is not None and (self.numbers.ndim != 2 or self.numbers.shape[:1] != (self.steps,)):
             raise ValueError("numbers must be [steps, D]")
+        if self.translations is not None and (
+            self.texts is None or self.per_step or len(self.translations) != self.count or not all(self.translations)
+        ):
+            raise ValueError("translations must be one text for each text")
         targets = self.steps if self.per_step else self.count
         if self.classes is not None and (
             self.classes.shape != (targets,) or (self.classes < 0).any() or (self.classes >= len(self.labels)).any()
@@ -74,7 +81,7 @@ class Examples:
 
     @property
     def targets(self) -> Classes | Floats:
-        """What is to be predicted: the classes or the values."""
+        """What is to be predicted: the classes or the values, not translations."""
         found = self.classes if self.values is None else self.values
         assert found is not None
         return found
@@ -107,13 +114,18 @@ class Examples:
         targets = steps if self.per_step else indices
         return Examples(
             lengths=lengths,
-            texts=None if self.texts is None else tuple(self.texts[k] for k in indices.tolist()),
+            texts=None if self.texts is None else _taken(self.texts, indices),
             numbers=None if self.numbers is None else self.numbers[steps],
             labels=self.labels,
             classes=None if self.classes is None else self.classes[targets],
             values=None if self.values is None else self.values[targets],
+            translations=None if self.translations is None else _taken(self.translations, indices),
             names=self.names,
             per_step=self.per_step,
             record=self.record,
             series=self.series,
         )
+
+
+def _taken(texts: tuple[str, ...], indices: Places) -> tuple[str, ...]:
+    return tuple(texts[k] for k in indices.tolist())

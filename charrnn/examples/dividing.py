@@ -28,10 +28,10 @@ def default_share(examples: Examples) -> float:
 def divide(examples: Examples, fraction: float | None = None, seed: int = 0) -> tuple[Examples, Examples]:
     """Return a share of the examples to train on, and the others to validate with.
 
-    The share that validates is ``fraction``, by default `default_share`. It is taken from each class (for tags
-    and values, from all): at least one example, if the class has two that differ, and never all. A hash of an example's
-    input and of the seed decides, so the order of the files makes no difference, and equal inputs of a class stay
-    together. The order of the examples is that of their hashes.
+    The share that validates is ``fraction``, by default `default_share`. It is taken from each class (for tags, values
+    and translations, from all): at least one example, if the class has two that differ, and never all. A hash of an
+    example's input and of the seed decides, so the order of the files makes no difference, and equal inputs of a class
+    stay together, as do all translations of a text. The order of the examples is that of their hashes.
 
     Of a series, the end validates. The part to train on keeps no target from it: its last ``ahead`` steps have NaN.
     """
@@ -86,10 +86,12 @@ def _keys(examples: Examples, seed: int) -> Keys:
 
 def _target_keys(examples: Examples) -> Keys:
     """Return a key for each example [N], which depends on its targets."""
-    targets = np.ascontiguousarray(examples.targets)
-    if not examples.per_step:
-        rows = [row.tobytes() for row in targets]
+    if examples.translations is not None:
+        rows = [text.encode("utf-8", "surrogatepass") for text in examples.translations]
+    elif not examples.per_step:
+        rows = [row.tobytes() for row in np.ascontiguousarray(examples.targets)]
     else:
+        targets = np.ascontiguousarray(examples.targets)
         ends = (examples.starts + examples.lengths).tolist()
         rows = [targets[a:b].tobytes() for a, b in zip(examples.starts.tolist(), ends, strict=True)]
     return np.frombuffer(b"".join(hashlib.blake2b(row, digest_size=8).digest() for row in rows), "<u8").astype(

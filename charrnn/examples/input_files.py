@@ -18,7 +18,7 @@ from charrnn.text.sources import NOTHING, Known, Source, listed, names_within, s
 from charrnn.text.survey import Say, Skipped, Survey, every, told
 from charrnn.text.text_record import check_text
 
-TASKS = ("classify", "tag", "predict")
+TASKS = ("classify", "tag", "predict", "translate")
 MOST = 1 << 30  # characters of all examples together: they are kept in memory
 COLUMNS = ("labels", "texts", "inputs")
 
@@ -29,11 +29,11 @@ class Request:
 
     paths: tuple[str, ...]
     task: str
-    labels: str | None = None  # the column, or columns with commas between them, to predict
+    labels: str | None = None  # the column, or columns with commas between them, to predict; of translations
     texts: str | None = None  # the column of the texts
     inputs: str | None = None  # columns of a series that are read, but not predicted
     ahead: int = 1  # steps of a series that are predicted
-    divides: bool = True  # a series has to be long enough to hold out a part of it; not if a model reads it
+    divides: bool = True  # a series or pairs have to be enough to hold out a part; not if a model reads them
 
     def __post_init__(self) -> None:
         if self.task not in TASKS:

@@ -50,8 +50,8 @@ class Rows:
 def read_columns(files: InputFiles, request: Request) -> Rows:
     """Return the texts and the labels in the columns of tables.
 
-    Rows without a text are passed over, which ``say`` hears. Raises CharrnnError for a row without a label,
-    and as `read_table` does.
+    Rows without a text are passed over, which ``say`` hears. Raises CharrnnError for a row without a label or, of
+    texts to translate, without a text, and as `read_table` does.
     """
     assert request.texts is not None
     assert request.labels is not None
@@ -64,6 +64,8 @@ def read_columns(files: InputFiles, request: Request) -> Rows:
         if len(names) > 1 and request.task != "predict":
             raise CharrnnError(f"--labels names {len(names)} columns; only --task predict has more than one")
         for k, text in enumerate(table.require(request.texts)):
+            if not text.strip() and request.task == "translate":
+                raise CharrnnError(f"{table.place(k)} has nothing in the column {request.texts!r}")
             if not text.strip():
                 rows.empty.append(table.place(k))
                 continue

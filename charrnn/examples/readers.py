@@ -19,6 +19,7 @@ from charrnn.examples.input_files import InputFiles, Request
 from charrnn.examples.labelled_rows import has_numbers_and_texts, labelled_lines, read_columns
 from charrnn.examples.number_series import read_series
 from charrnn.examples.tagged_lines import read_tagged_lines, tags_of
+from charrnn.examples.text_pairs import read_pairs
 from charrnn.text.sources import NOTHING, Known
 from charrnn.text.survey import Say, told
 
@@ -52,11 +53,11 @@ def read(
     """Read what is requested as examples.
 
     An ``.npz`` file is read by `read_arrays`. With ``request.texts``, tables are read, whose column ``request.labels``
-    has classes, tags (as `tags_of` reads them) or, in one or several columns, numbers. Otherwise, to ``classify``, one
-    file is read by `labelled_lines`, and a folder or several paths by `read_class_files`; to ``tag``, files are
-    read by `read_tagged_lines`; and to ``predict``, one file is read by `read_series`, unless its lines are a number, a
-    tab and a text. The examples are the same whenever the files are; if they are not the ``known`` ones,
-    AnotherTextError is raised.
+    has classes, tags (as `tags_of` reads them), translations or, in one or several columns, numbers. Otherwise, to
+    ``classify``, one file is read by `labelled_lines`, and a folder or several paths by `read_class_files`; to ``tag``,
+    files are read by `read_tagged_lines`; to ``predict``, one file is read by `read_series`, unless its lines are a
+    number, a tab and a text; and to ``translate``, files are read by `read_pairs`. The examples are the same whenever
+    the files are; if they are not the ``known`` ones, AnotherTextError is raised.
 
     With ``classes`` of a model, the labels are these; otherwise they are those that are found, and must be at least
     two, with two examples each. ``say`` hears how files are read, and what is left out. Raises CharrnnError.
@@ -67,7 +68,10 @@ def read(
             raise CharrnnError("an .npz file has no encoding; leave out --encoding")
         return read_arrays(files, request, classes)
     _require_options(request)
-    found = _read_values(files, request) if request.task == "predict" else _read_classes(files, request, classes)
+    if request.task == "translate":
+        found = read_pairs(files, request)
+    else:
+        found = _read_values(files, request) if request.task == "predict" else _read_classes(files, request, classes)
     what = "characters" if found.texts is not None else "steps"
     return replace(found, record=files.record(request, **{"examples": found.count, what: found.steps}))
 

@@ -110,6 +110,16 @@ def test_texts_in_an_array(file):
     assert examples.record["characters"] == 7
 
 
+def test_translations_in_an_array(file):
+    """As in the data sets of Keras too, with those for tests."""
+    examples = read(file, "translate", x=WORDS, y=np.char.upper(WORDS))
+    assert (examples.texts[1], examples.translations[1]) == ("dog", "DOG")
+    assert examples.record["characters"] == 19
+    both = read(file, "translate", x_train=WORDS, y_train=WORDS[::-1], x_test=WORDS[:1], y_test=WORDS[1:2])
+    assert both.translations == tuple(WORDS[::-1].tolist())
+    assert (both.test.texts, both.test.translations) == (("cat",), ("dog",))
+
+
 def test_a_series_in_an_array(file):
     """Without targets: all columns are predicted, or those that are named by number."""
     x = np.arange(20.0).reshape(10, 2)
@@ -133,6 +143,7 @@ def test_arrays_that_are_not_used_are_named(file):
     assert said == [f"the array ids of {file} is left out, as it is not used"]
 
 
+WORDS = np.array(["cat", "dog", "owl", "fox", "crow", "hen"])
 NAN, INFINITE, WIDE = X.copy(), X.astype(np.float64), X.astype(np.float64)
 NAN[3, 2, 1], INFINITE[0, 0, 0], WIDE[5, 0, 2] = np.nan, -np.inf, 1e300
 
@@ -162,6 +173,11 @@ NAN[3, 2, 1], INFINITE[0, 0, 0], WIDE[5, 0, 2] = np.nan, -np.inf, 1e300
         ("classify", {"x": X, "y": Y, "lengths": np.array([1, 2, 3, 4, 4, 5])}, "6 lengths of 19 steps together"),
         ("classify", {"x": X, "y": Y, "lengths": np.ones(6)}, "has lengths that are not integers [N]"),
         ("classify", {"x": np.array(["a", ""]), "y": Y[:2]}, "has an empty text in x[1]"),
+        ("translate", {"x": X, "y": WORDS}, "has x of numbers; to translate, save strings [N]"),
+        ("translate", {"x": WORDS, "y": Y}, "has y of numbers; to translate, save strings [N]"),
+        ("translate", {"x": WORDS, "y": WORDS[:5]}, "has y of the shape [5], but x has 6 examples"),
+        ("translate", {"x": WORDS, "y": np.array(["a"] * 5 + [""])}, "has an empty text in y[5]"),
+        ("translate", {"x": WORDS[[0] * 6], "y": WORDS}, " has only one text to translate; at least 2 different ones"),
         ("predict", {"x": X}, "has no array 'y', and x of the shape [6, 4, 3]; a series is x [T] or [T, D]"),
         ("predict", {"x": X[0, :3]}, "has 3 steps, which are too few to predict 1 ahead: at least 4 are needed"),
     ],

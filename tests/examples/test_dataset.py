@@ -40,6 +40,15 @@ def test_vectors_are_taken_as_texts_are():
     assert (whole.steps, whole.count, whole.inputs) == (6, 3, 2)
 
 
+def test_translations_are_taken_with_their_texts():
+    """Each text keeps its own."""
+    whole = Examples(lengths=np.array([3, 1]), texts=("abc", "d"), translations=("one", "two"))
+    assert whole.take(np.array([1, 0, 1])).translations == ("two", "one", "two")
+    for wrong in ({"translations": ("one",)}, {"translations": ("one", "")}, {"per_step": True}):
+        with pytest.raises(ValueError, match="translations must be one text for each text"):
+            replace(whole, **wrong)
+
+
 def test_labels_are_ordered_by_value_if_all_are_whole_numbers():
     """10 comes after 9; names are ordered by code point."""
     assert ordered(["10", "9", "-1", "9"]) == ("-1", "9", "10")
@@ -57,6 +66,7 @@ def test_labels_are_ordered_by_value_if_all_are_whole_numbers():
         {"labels": tuple("abc")},
         {"values": np.zeros((8, 1), np.float32)},
         {"series": True},
+        {"translations": ("one", "two", "three")},
     ],
 )
 def test_what_does_not_fit_together_is_refused(wrong):

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from charrnn.examples.dataset import Examples
 from charrnn.examples.dividing import default_share, divide
@@ -13,6 +15,12 @@ def examples_of(texts, classes):
     lengths = np.array(list(map(len, texts)), np.int64)
     labels = tuple(map(str, range(max(classes) + 1)))
     return Examples(lengths=lengths, texts=tuple(texts), labels=labels, classes=np.array(classes, np.int32))
+
+
+def pairs_of(pairs):
+    """Return texts with their translations."""
+    texts, translations = zip(*pairs, strict=True)
+    return Examples(lengths=np.array(list(map(len, texts)), np.int64), texts=texts, translations=translations)
 
 
 def drawn(sizes, seed=0):
@@ -55,6 +63,34 @@ def test_equal_examples_of_a_class_stay_together():
     assert not {*train.texts} & {*held_out.texts}
     same = examples_of(["aa", "aa", "bb", "cc"], [0, 0, 1, 1])
     assert divide(same)[1].classes.tolist() == [1]
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    pairs=st.lists(st.tuples(st.sampled_from("abcdefghij"), st.sampled_from("0123")), min_size=1, max_size=40),
+    fraction=st.floats(0.01, 1),
+    seed=st.integers(0, 9),
+)
+def test_all_translations_of_a_text_stay_together(pairs, fraction, seed):
+    """In any order of the pairs, the parts are the same; none is empty if two texts differ, and no pair is lost."""
+    whole = pairs_of(pairs)
+    train, held_out = divide(whole, fraction, seed)
+    assert not {*train.texts} & {*held_out.texts}
+    parts = [list(zip(part.texts, part.translations, strict=True)) for part in (train, held_out)]
+    assert sorted(parts[0] + parts[1]) == sorted(pairs)
+    assert train.count > 0
+    assert (held_out.count > 0) == (len({*whole.texts}) > 1)
+    again = divide(pairs_of(sorted(pairs)), fraction, seed)
+    assert [list(zip(part.texts, part.translations, strict=True)) for part in again] == parts
+
+
+def test_about_a_tenth_of_pairs_validates():
+    """Also where texts have different numbers of translations."""
+    rng = np.random.default_rng(2)
+    pairs = [(f"{k:04d}", f"{n}") for k in range(2000) for n in range(rng.integers(1, 5))]
+    held_out = divide(pairs_of(pairs), 0.1)[1]
+    assert abs(held_out.count - len(pairs) / 10) <= 2
+    assert divide(pairs_of(pairs), 0.1, seed=1)[1].texts != held_out.texts
 
 
 def test_vectors_and_values_are_divided_too():

@@ -34,6 +34,8 @@ def inputs(tmp_path: Path) -> dict[str, Request]:
         "table.csv": b"text,y,z\nabc,1,2\nde,3,4\n",
         "series.csv": b"t,y,z\n" + b"".join(b"%d,%d,%d\n" % (k, k * k, k % 3) for k in range(20)),
         "tags.txt": b"abc\nxyx\n",
+        "pairs.tsv": b"cat\tchat\ndog\tchien\n",
+        "words.csv": b"en,fr\ncat,chat\ndog,chien\n",
     }
     for name, data in texts.items():
         path = tmp_path / name
@@ -47,6 +49,8 @@ def inputs(tmp_path: Path) -> dict[str, Request]:
         "series.csv": ("predict", {"labels": "y", "inputs": "z", "ahead": 3}),
         "tags.txt": ("tag", {}),
         "arrays.npz": ("classify", {}),
+        "pairs.tsv": ("translate", {}),
+        "words.csv": ("translate", {"labels": "fr", "texts": "en"}),
     }
     return {name: Request((str(tmp_path / name),), task, **options) for name, (task, options) in asked.items()}
 
@@ -60,12 +64,12 @@ def same(one: Examples, other: Examples) -> bool:
     """Return whether two sets of examples are the same."""
     arrays = ("lengths", "numbers", "classes", "values")
     pairs = [(getattr(one, name), getattr(other, name)) for name in arrays]
-    return (one.texts, one.labels, one.names) == (other.texts, other.labels, other.names) and all(
-        (a is None) == (b is None) and (a is None or a.tobytes() == b.tobytes()) for a, b in pairs
-    )
+    return all(
+        getattr(one, name) == getattr(other, name) for name in ("texts", "labels", "names", "translations")
+    ) and all((a is None) == (b is None) and (a is None or a.tobytes() == b.tobytes()) for a, b in pairs)
 
 
-NAMES = ("folder", "lines.tsv", "table.csv", "series.csv", "tags.txt", "arrays.npz")
+NAMES = ("folder", "lines.tsv", "table.csv", "series.csv", "tags.txt", "arrays.npz", "pairs.tsv", "words.csv")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -125,7 +129,7 @@ def test_a_record_that_is_none_is_refused(inputs, change):
         check_record("data", {**record, **change})
 
 
-TASKS = st.sampled_from(["classify", "tag", "predict"])
+TASKS = st.sampled_from(["classify", "tag", "predict", "translate"])
 COLUMNS = st.sampled_from([None, "a", "b", "a,b"])
 SYMBOLS = st.sampled_from(["a", "b", "0", "1", ".", "-", "e", ",", "\t", ";", '"', "\n", "\r", " ", "é", "\0", "a,b\n"])
 ANY = st.one_of(st.binary(max_size=60), st.lists(SYMBOLS, max_size=40).map("".join).map(str.encode))
