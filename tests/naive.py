@@ -715,6 +715,17 @@ def sgd(p: Array, g: Array, memory: Memory, *, lr: float, momentum: float) -> tu
     return p - lr * m, {"m": m}
 
 
+def nesterov(p: Array, g: Array, memory: Memory, *, lr: float, momentum: float) -> tuple[Array, Memory]:
+    """Nesterov's accelerated gradient (Sutskever et al. 2013, equations 3 and 4).
+
+    There, the gradient is that at θ + μ v, which takes the place of θ here: both are computed from it.
+    """
+    v = memory.get("v", np.zeros_like(p))
+    theta = p - momentum * v
+    v_new = momentum * v - lr * g
+    return theta + v_new + momentum * v_new, {"v": v_new}
+
+
 def rmsprop(p: Array, g: Array, memory: Memory, *, lr: float, rho: float, epsilon: float) -> tuple[Array, Memory]:
     """RMSprop (Tieleman & Hinton 2012)."""
     v = rho * memory.get("v", np.zeros_like(p)) + (1 - rho) * g**2
@@ -741,6 +752,7 @@ def adam(
 
 OPTIMIZERS: dict[str, Callable[..., tuple[Array, Memory]]] = {
     "sgd": sgd,
+    "nesterov": nesterov,
     "rmsprop": rmsprop,
     "adagrad": adagrad,
     "adam": adam,

@@ -31,6 +31,7 @@ VECTORS = {
 }
 OPTIMIZERS = {
     "sgd": {"lr": 0.05, "momentum": 0.5},
+    "nesterov": {"lr": 0.05, "momentum": 0.5},
     "rmsprop": {"lr": 0.01, "rho": 0.9, "epsilon": 1e-8},
     "adagrad": {"lr": 0.5, "epsilon": 1e-8},
     "adam": {"lr": 0.01, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8},
@@ -940,6 +941,12 @@ def test_sgd_gathers_momentum() -> None:
     """Under a constant gradient the k-th move is −lr g (1 − μ^k) / (1 − μ)."""
     moves = steps_under_a_constant_gradient("sgd", 3.0, 20, lr=0.1, momentum=0.8)
     np.testing.assert_allclose(moves, -0.3 * (1 - 0.8 ** np.arange(1, 21)) / 0.2, rtol=1e-12)
+
+
+def test_nesterov_looks_ahead() -> None:
+    """Under a constant gradient the k-th move is −lr g (1 − μ^(k+1)) / (1 − μ): as momentum, one update ahead."""
+    moves = steps_under_a_constant_gradient("nesterov", 3.0, 20, lr=0.1, momentum=0.8)
+    np.testing.assert_allclose(moves, -0.3 * (1 - 0.8 ** np.arange(2, 22)) / 0.2, rtol=1e-12)
 
 
 def test_rmsprop_divides_by_the_running_size() -> None:

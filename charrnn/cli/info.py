@@ -23,8 +23,8 @@ LONGEST_LINE = 5000  # characters; a model can name any number of sources
 MOST_PLAUSIBLE = 1e9  # epochs, seconds or nats; no run reaches this
 NONSENSE = (AttributeError, KeyError, OverflowError, TypeError, ValueError)  # errors from an invalid history
 SETTINGS = (
-    *("gradient", "optimizer", "lr", "schedule", "batch_size", "seq_length", "dropout", "epochs", "seconds", "clip"),
-    "seed",
+    *("gradient", "optimizer", "momentum", "nesterov", "lr", "schedule", "batch_size", "seq_length", "dropout"),
+    *("epochs", "seconds", "clip", "seed"),
 )
 EXAMPLE_SETTINGS = ("pooling", "class_weights", "val_fraction")  # of a run on examples
 

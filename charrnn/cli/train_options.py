@@ -54,6 +54,8 @@ class TrainOptions:
     epochs: float | None
     seconds: float | None
     optimizer: str
+    momentum: float | None
+    nesterov: bool
     lr: float | None
     schedule: str
     warmup: float
@@ -226,6 +228,13 @@ OPTIONS: tuple[Callable[[Any], Any], ...] = (
         show_default=True,
         help="Rule that updates the weights from the gradient.",
     ),
+    click.option(
+        "--momentum",
+        type=Number(0.0, 1.0, max_open=True),
+        help="sgd: share of the last update's direction to keep; 0 is plain gradient descent.  [default: "
+        f"{OPTIMIZERS['sgd'].momentum:g}]",
+    ),
+    click.option("--nesterov", is_flag=True, help="sgd: Nesterov's momentum."),
     click.option(
         "--lr",
         type=Number(0.0, min_open=True),

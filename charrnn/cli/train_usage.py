@@ -9,8 +9,10 @@ from charrnn.cli.train_options import TrainOptions
 from charrnn.errors import CharrnnError
 from charrnn.library.keywords import INHERITED
 from charrnn.library.task_rules import check_task, start_again
+from charrnn.training.rules import OPTIMIZERS
 
 CELL_OPTIONS = ("activation", "projection", "periods")
+OPTIMIZER_OPTIONS = ("momentum", "nesterov")
 
 # Options that a resumed run can change; it keeps all others.
 RESUMABLE = {
@@ -28,7 +30,7 @@ RESUMABLE = {
     "samples",
     "slim",
     "force",
-    *("lr", "schedule", "warmup", "dropout", "batch_size", "clip", "clip_value"),  # which start a new leg
+    *("lr", "momentum", "schedule", "warmup", "dropout", "batch_size", "clip", "clip_value"),  # which start a new leg
 }
 
 # Options that have no meaning with --online: the text has no end, and is read once, as it arrives.
@@ -84,6 +86,7 @@ def check_usage(options: TrainOptions, params: Sequence[click.Parameter]) -> Non
         raise click.UsageError("Give a text to train on: files, folders, or - for standard input.")
     if "resume" not in given:
         _check_task(options)
+        _check_optimizer(options)
     if "init_from" in given and (others := given & {*INHERITED, "separator", "task"}):
         raise click.UsageError(f"With --init-from, the model decides {flags(others)}; leave that out.")
     if "init_from" not in given and "resume" not in given:
@@ -99,6 +102,14 @@ def _check_task(options: TrainOptions) -> None:
         check_task({RENAMED.get(name, name): getattr(options, name) for name in options.given})
     except CharrnnError as error:
         raise click.UsageError(f"{str(error)[0].upper()}{str(error)[1:]}.") from None
+
+
+def _check_optimizer(options: TrainOptions) -> None:
+    """Raise click.UsageError for options that the optimizer does not have."""
+    for name in OPTIMIZER_OPTIONS:
+        if name in options.given and name not in OPTIMIZERS[options.optimizer].options:
+            having = ", ".join(other for other, rule in OPTIMIZERS.items() if name in rule.options)
+            raise click.UsageError(f"--{name} is an option of {having}, not of {options.optimizer}.")
 
 
 def _check_cell(options: TrainOptions) -> None:

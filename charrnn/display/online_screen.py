@@ -46,7 +46,7 @@ class OnlineDisplay(Screen):
         rows = [
             ("text", f"standard input, as it arrives: {symbols}"),
             ("model", f"{architecture.description}, {architecture.parameter_count():,} parameters"),
-            ("learning", f"an update {every}, {settings.optimizer}, learning rate {settings.lr:g}"),
+            ("learning", f"an update {every}, {settings.update_rule}, learning rate {settings.lr:g}"),
             ("machine", f"{threads}, {size(trainer.nbytes)} of memory for weights, their influence and buffers"),
         ]
         self.say_facts(rows)

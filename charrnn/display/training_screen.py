@@ -76,7 +76,7 @@ class TrainingDisplay(Screen):
             ("model", f"{architecture.description}, {architecture.parameter_count():,} parameters"),
             (
                 "training",
-                f"{length}, {_pace(trainer)}, {settings.optimizer}, peak learning rate {settings.lr:g}{sampled}",
+                f"{length}, {_pace(trainer)}, {settings.update_rule}, peak learning rate {settings.lr:g}{sampled}",
             ),
             ("machine", f"{threads}, {size(trainer.nbytes)} of memory for weights and buffers"),
         ]

@@ -290,6 +290,7 @@ class OptimizerArguments(NamedTuple):
     epsilon: float
     clip: float  # bound on the gradient norm; 0 for none
     clip_value: float  # bound on each entry; 0 for none
+    nesterov: bool  # whether sgd steps by g + μ·m instead of m
 
 
 class Influence(NamedTuple):
@@ -371,7 +372,7 @@ ROWS = _type(Rows, FLOATS[2], FLOATS[2], INTEGERS[1], FLOATS[2])
 OPTIMIZER_ARGUMENTS = _type(
     OptimizerArguments,
     *(FLOATS[1], FLOATS[1], FLOATS[2], types.float64[::1]),
-    *(types.int64, types.int64, NUMBER, NUMBER, NUMBER, NUMBER, NUMBER),
+    *(types.int64, types.int64, NUMBER, NUMBER, NUMBER, NUMBER, NUMBER, types.boolean),
 )
 INFLUENCE = _type(Influence, FLOATS[2], INTEGERS[2])
 PROBES = _type(Probes, *(FLOATS[n] for n in (3, 5, 4, 5, 2, 3, 2)))

@@ -1,9 +1,10 @@
 """From a gradient to new weights where a step updates only some rows of large matrices; all others rest.
 
 A row cannot move by its momentum while it rests, so it moves at once by all that momentum would give in steps to come:
-with sgd by g/(1 − μ) instead of the velocity, with adam by g instead of m̂, which is adam with β₁ = 0. The running mean
-v of the squared gradient decays while a row rests. It is stored as v/ρᵏ, where k counts the updates since the last
-multiple of RENEWAL, so that rows at rest need not be touched. The other weights are updated as in `update`.
+with sgd by g/(1 − μ) instead of the velocity, with Nesterov's momentum, too; with adam by g instead of m̂, which is adam
+with β₁ = 0. The running mean v of the squared gradient decays while a row rests. It is stored as v/ρᵏ, where k counts
+the updates since the last multiple of RENEWAL, so that rows at rest need not be touched. The other weights are updated
+as in `update`.
 """
 
 import math

@@ -59,14 +59,18 @@ def power(base, exponent):
 
 @jit
 def sgd(optimizer, first, last, factor, rate):
-    """Step by m ← μ·m + g ;  p ← p − rate·m.
+    """Step by m ← μ·m + g ;  p ← p − rate·m; with `nesterov`, p ← p − rate·(g + μ·m).
 
-    In all optimizers, g is the gradient times `factor`.
+    Without momentum, μ = 0, that is gradient descent: p ← p − rate·g. In all optimizers, g is the gradient times
+    `factor`.
     """
     weights, gradient, m, momentum = optimizer.weights, optimizer.gradient, optimizer.moments[0], optimizer.momentum
     for j in range(first * BLOCK, last * BLOCK, LANES):
-        velocity = fma(load(m, (j,)), momentum, load(gradient, (j,)) * factor)
+        g = load(gradient, (j,)) * factor
+        velocity = fma(load(m, (j,)), momentum, g)
         store(m, (j,), velocity)
+        if optimizer.nesterov:
+            velocity = fma(velocity, momentum, g)
         store(weights, (j,), load(weights, (j,)) - velocity * rate)
         store(gradient, (j,), 0.0)
 

@@ -84,6 +84,8 @@ class SettingOptions(NetworkOptions, total=False):
     seq_length: int | None
     batch_size: int | None
     optimizer: Optimizer
+    momentum: float | None
+    nesterov: bool
     lr: float | None
     schedule: Schedule
     warmup: float

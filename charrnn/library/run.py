@@ -82,6 +82,8 @@ def train(
     batch_size=None      parts of the text to read in parallel, or examples; None: 16, 1 with gradient="rtrl",
                          32 for examples, or 8 for a series of numbers
     optimizer="adam"     "adam", "rmsprop", "adagrad" or "sgd"
+    momentum=None        sgd: the share of the last update's direction that is kept; 0 is gradient descent; None: 0.9
+    nesterov=False       sgd: Nesterov's momentum
     lr=None              peak learning rate; None: 0.01 for lstm cells, 0.006 for gru cells, 0.004 for others
     schedule="cosine"    how the learning rate falls: "cosine", "exponential" or "constant"
     warmup=0.01          share of the run in which the learning rate rises to its peak
@@ -103,8 +105,8 @@ def train(
     bytes=False          read bytes instead of characters
     rare=0               make one unknown symbol, �, of characters that occur fewer than this many times
 
-    With ``resume``, lr, schedule, warmup, dropout, batch_size, clip and clip_value can be given too: the run continues
-    with them.
+    With ``resume``, lr, momentum, schedule, warmup, dropout, batch_size, clip and clip_value can be given too: the run
+    continues with them.
 
     Only the command has output, force, save_every, slim, samples, quiet, log, online and unknown: `Run.save` and
     `Run.finish` write files. What you should know about the text is a warning (UserWarning).

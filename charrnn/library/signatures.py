@@ -36,6 +36,7 @@ OTHER_NAMES = {
     "lines": "line numlines nlines maxlines",
     "lr": "learningrate rate eta stepsize",
     "min_p": "minprob minprobability",
+    "momentum": "mu",
     "near": "nearforms similar normalize",
     "optimizer": "optimiser optim",
     "patience": "earlystopping earlystop earlystoppingpatience",

@@ -19,6 +19,7 @@ FLAGS = (
     "force",
     "held_out",
     "learned_state",
+    "nesterov",
     "no_prime",
     "remap",
 )  # options that are True or False

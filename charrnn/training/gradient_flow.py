@@ -18,6 +18,7 @@ from charrnn.model.window import Window
 from charrnn.text.streams import Streams, fit_streams
 from charrnn.text.vocabulary import Ids
 from charrnn.training.learner import Learner
+from charrnn.training.rules import UpdateOptions
 
 Norms: TypeAlias = NDArray[np.float64]
 
@@ -128,7 +129,7 @@ class Probe:
         return np.array([_go_back(learner, Windows(*streams.span(w, 1)), fresh=w == 0 or not carries) for w in counted])
 
     def _learner(self, batch_size: int, seq_length: int) -> Learner:
-        return Learner(self.network, self.team, batch_size, seq_length, optimizer="sgd")
+        return Learner(self.network, self.team, batch_size, seq_length, optimizer=UpdateOptions("sgd"))
 
 
 def _go_back(learner: Learner, windows: Windows, *, fresh: bool, scale: float | None = None) -> float:

@@ -21,6 +21,7 @@ from charrnn.model.team import Team
 from charrnn.model.window import Window
 from charrnn.training.optimizer import Optimizer
 from charrnn.training.picks import Draw, picked
+from charrnn.training.rules import UpdateOptions
 from charrnn.training.settings import Settings
 
 Numbers = NDArray[np.float64]
@@ -74,9 +75,7 @@ class Learner:
         batch_size: int,
         seq_length: int,
         *,
-        optimizer: str,
-        clip: float = 0.0,
-        clip_value: float = 0.0,
+        optimizer: UpdateOptions,
         dropout: float = 0.0,
         sampled: bool = False,
         influence: Influence | None = None,
@@ -98,8 +97,6 @@ class Learner:
             optimizer,
             network.weights,
             self.gradient,
-            clip=clip,
-            clip_value=clip_value,
             read=self.window.ids.size if self._picks else 0,
             candidates=padded(architecture.vocabulary) if sampled else 0,
             targets=self.window.targets.shape,
@@ -120,9 +117,7 @@ class Learner:
             team,
             batch,
             length,
-            optimizer=settings.optimizer,
-            clip=settings.clip,
-            clip_value=settings.clip_value,
+            optimizer=settings.update_options,
             dropout=settings.dropout,
             sampled=settings.sampled_softmax > 0,
             influence=influence,

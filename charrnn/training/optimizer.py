@@ -10,30 +10,29 @@ from charrnn.kernels.llvm.vector import BLOCK
 from charrnn.kernels.picked_update import RENEWAL
 from charrnn.model.parameters import Parameters, aligned, nbytes_of
 from charrnn.model.team import Team
-from charrnn.training.rules import OPTIMIZERS
+from charrnn.training.rules import OPTIMIZERS, UpdateOptions
 
 
 class Optimizer:
     """The moments of one optimizer for one network, and its step.
 
-    `clip` bounds the norm of the whole gradient (Pascanu, Mikolov & Bengio 2013), `clip_value` each entry of it; 0 is
-    no bound. A step updates all weights; or of the embedding, or else of the first layer's U, only the rows of at most
-    `read` symbols, and of the output weights only those of at most `candidates`, in windows of `targets` [T, B]. Raises
-    CharrnnError for an unknown name.
+    Of its options, `clip` bounds the norm of the whole gradient (Pascanu, Mikolov & Bengio 2013), `clip_value` each
+    entry of it; 0 is no bound. A step updates all weights; or of the embedding, or else of the first layer's U, only
+    the rows of at most `read` symbols, and of the output weights only those of at most `candidates`, in windows of
+    `targets` [T, B]. Raises CharrnnError for an unknown name.
     """
 
     def __init__(
         self,
-        name: str,
+        options: UpdateOptions,
         weights: Parameters,
         gradient: Parameters,
         *,
-        clip: float,
-        clip_value: float,
         read: int = 0,
         candidates: int = 0,
         targets: tuple[int, int] = (0, 0),
     ) -> None:
+        name = options.optimizer
         if name not in OPTIMIZERS:
             raise CharrnnError(f"unknown optimizer {name!r}; choose from {', '.join(OPTIMIZERS)}")
         rule = OPTIMIZERS[name]
@@ -69,11 +68,12 @@ class Optimizer:
             sums=sums,
             blocks=end // BLOCK,
             rule=getattr(update, name.upper()),
-            momentum=rule.momentum,
+            momentum=rule.momentum if options.momentum is None else options.momentum,
             decay=rule.decay,
             epsilon=rule.epsilon,
-            clip=float(clip),
-            clip_value=float(clip_value),
+            clip=float(options.clip),
+            clip_value=float(options.clip_value),
+            nesterov=options.nesterov,
         )
 
     def start_over(self) -> None:

@@ -9,20 +9,32 @@ GRADIENTS = ("bptt", "rtrl")  # truncated backpropagation through time, or real-
 
 @dataclass(frozen=True)
 class Rule:
-    """An optimizer: its number of moments per weight, its source, and its constants."""
+    """An optimizer: its number of moments per weight, its source, its constants, and which options it has."""
 
     moments: int
     source: str
     momentum: float = 0.0
     decay: float = 0.0
     epsilon: float = 0.0
+    options: tuple[str, ...] = ()  # names of settings
+
+
+@dataclass(frozen=True)
+class UpdateOptions:
+    """How the gradient becomes an update of the weights, as in `charrnn.training.settings.Settings`."""
+
+    optimizer: str
+    momentum: float | None = None  # None: the optimizer's own
+    nesterov: bool = False
+    clip: float = 0.0
+    clip_value: float = 0.0
 
 
 OPTIMIZERS: dict[str, Rule] = {
     "adam": Rule(2, "Kingma & Ba 2015", momentum=0.9, decay=0.999, epsilon=1e-8),
     "rmsprop": Rule(1, "Tieleman & Hinton 2012", decay=0.95, epsilon=1e-8),
     "adagrad": Rule(1, "Duchi, Hazan & Singer 2011", epsilon=1e-8),
-    "sgd": Rule(1, "with momentum: Polyak 1964", momentum=0.9),
+    "sgd": Rule(1, "with momentum: Polyak 1964", momentum=0.9, options=("momentum", "nesterov")),
 }
 
 

@@ -9,11 +9,12 @@ from charrnn.cells.architecture import MAXIMUM_STEPS, Architecture
 from charrnn.cells.table import cell_named
 from charrnn.cells.tasks import task_named
 from charrnn.errors import CharrnnError
-from charrnn.training.rules import GRADIENTS, OPTIMIZERS, SCHEDULES
+from charrnn.training.rules import GRADIENTS, OPTIMIZERS, SCHEDULES, UpdateOptions
 
 MOST_EPOCHS = 1e6
 CLASS_WEIGHTS = ("none", "balanced")
 _OF_EXAMPLES = ("task", "head", "pooling", "joined", "class_weights")
+_IF_CHOSEN = ("momentum", "nesterov")  # which older versions do not know
 _NONE_IS_ZERO = ("clip", "clip_value")  # no bound: null in a model file, 0 here
 SMALLEST_CLIP = 1e-30  # compiled code takes numbers below 1e-38 as 0, which would be no bound
 LONGEST_NAME = 100  # longest string of a setting in a file, in characters
@@ -27,7 +28,8 @@ class Settings:
     it. The result of a run in `epochs` does not depend on the clock. An `online` run has no end, and a constant
     learning rate. With `shuffle`, each epoch reads documents in another order, and the held-out text comes from all
     parts of the text; without it, as in older model files, the end of the text is held out. `clip` bounds the
-    gradient's norm, `clip_value` each entry of the gradient; 0 is no bound. With `sampled_softmax`, the softmax of a
+    gradient's norm, `clip_value` each entry of the gradient; 0 is no bound. `momentum` and `nesterov` are options of
+    sgd (see `charrnn.kernels.update`); None stands for the usual momentum. With `sampled_softmax`, the softmax of a
     training step is over about so many characters instead of the whole vocabulary (see `picks`); 0 is over all.
 
     An empty `task` trains on a text, to generate or to fill. A run on examples reads at most `seq_length` steps at
@@ -53,6 +55,8 @@ class Settings:
     epochs: float | None = None
     seconds: float | None = None
     optimizer: str = "adam"
+    momentum: float | None = None
+    nesterov: bool = False
     lr: float = 0.01
     schedule: str = "cosine"
     warmup: float = 0.01
@@ -114,13 +118,28 @@ class Settings:
     def stored(self) -> dict[str, Any]:
         """Return the settings for a model file.
 
-        No bound on the gradient is null there, and only a run on examples has the settings for these.
+        No bound on the gradient is null there, only a run on examples has the settings for these, and some settings are
+        there only if they ask for something.
         """
         stored = {name: None if name in _NONE_IS_ZERO and not v else v for name, v in asdict(self).items()}
+        stored = {name: v for name, v in stored.items() if name not in _IF_CHOSEN or not (v is None or v is False)}
         return {name: v for name, v in stored.items() if name not in _OF_EXAMPLES or self.reads_examples}
+
+    @property
+    def update_options(self) -> UpdateOptions:
+        """How the gradient becomes an update of the weights."""
+        return UpdateOptions(self.optimizer, self.momentum, self.nesterov, self.clip, self.clip_value)
+
+    @property
+    def update_rule(self) -> str:
+        """The optimizer in words, such as ``sgd with momentum 0.9``."""
+        if self.momentum is None:
+            return self.optimizer
+        return f"{self.optimizer} with {'Nesterov ' * self.nesterov}momentum {self.momentum:g}"
 
     def __post_init__(self) -> None:
         self._check_outputs()
+        self._check_optimizer()
 
         def need(holds: bool, what: str) -> None:
             if not holds:
@@ -146,10 +165,6 @@ class Settings:
             "an online run needs real-time recurrent learning, a batch size of 1, and no dropout",
         )
         need(
-            self.optimizer in OPTIMIZERS,
-            f"unknown optimizer {self.optimizer!r:.60}; choose from {', '.join(OPTIMIZERS)}",
-        )
-        need(
             self.schedule in SCHEDULES,
             f"unknown schedule {self.schedule!r:.60}; choose from {', '.join(SCHEDULES)}",
         )
@@ -167,6 +182,22 @@ class Settings:
         )
         need(self.patience >= 0, f"the patience must be 0 or more, not {self.patience}")
         need(0 <= self.seed < 2**63, f"the seed must be from 0 to 2^63 − 1, not {self.seed}")
+
+    def _check_optimizer(self) -> None:
+        """Choose the usual momentum; raise CharrnnError for an unknown optimizer, or options that it does not have."""
+        if self.optimizer not in OPTIMIZERS:
+            raise CharrnnError(f"unknown optimizer {self.optimizer!r:.60}; choose from {', '.join(OPTIMIZERS)}")
+        rule = OPTIMIZERS[self.optimizer]
+        for option in ("momentum", "nesterov"):
+            if option not in rule.options and getattr(self, option) not in (None, False):
+                having = ", ".join(name for name, other in OPTIMIZERS.items() if option in other.options)
+                raise CharrnnError(f"the optimizer {self.optimizer} has no {option}; use {having}")
+        if self.momentum is None and "momentum" in rule.options:
+            object.__setattr__(self, "momentum", rule.momentum)
+        if self.momentum is not None and not 0.0 <= self.momentum < 1.0:
+            raise CharrnnError(f"the momentum must be at least 0 and less than 1, not {self.momentum:g}")
+        if self.nesterov and not self.momentum:
+            raise CharrnnError("nesterov needs a momentum above 0")
 
     def _check_outputs(self) -> None:
         """Raise CharrnnError for what the output cannot be: an unknown task, or one with options of another."""

@@ -10,6 +10,7 @@ from charrnn.model import model_file
 from charrnn.model.network import Network
 from charrnn.model.team import Team
 from charrnn.training.learner import Learner
+from charrnn.training.rules import UpdateOptions
 from charrnn.training.text_data import TextData
 from charrnn.training.trainer import Trainer
 from tests.helpers import ROOT
@@ -97,7 +98,7 @@ def test_a_trained_network_learns_as_in_float64():
     streams = np.lib.stride_tricks.sliding_window_view(text, 32 * 32 + 1)[:: len(text) // 17][:16]
     ids, targets = (part.T.reshape(32, 32, 16).astype(np.int64, "C") for part in (streams[:, :-1], streams[:, 1:]))
     with Team(1) as team:
-        learner = Learner(Network(model.architecture, model.parameters), team, 16, 32, optimizer="adam")
+        learner = Learner(Network(model.architecture, model.parameters), team, 16, 32, optimizer=UpdateOptions("adam"))
         windows = Windows(ids.astype(np.int32), targets.astype(np.int32), np.full(32, 32))
         learner.advance(windows, np.full(32, 0.01), fresh=np.repeat(np.arange(32) == 0, 16).reshape(32, 16))
         expected = adam_in_pytorch(model.parameters, ids, targets, 0.01)

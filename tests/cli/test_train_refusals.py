@@ -251,6 +251,10 @@ WRONG_TRAIN = [
     ("--seed", 2**63),
     ("--threads", 0),
     ("--optimizer", "newton"),
+    ("--momentum", 0.5),
+    ("--momentum", 1, "--optimizer", "sgd"),
+    ("--nesterov",),
+    ("--nesterov", "--optimizer", "adagrad"),
     ("--schedule", "sometimes"),
     ("--nonsense",),
 ]

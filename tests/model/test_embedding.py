@@ -15,6 +15,7 @@ from charrnn.model.team import Team
 from charrnn.model.window import Window
 from charrnn.training.learner import Learner
 from charrnn.training.picks import Sample
+from charrnn.training.rules import UpdateOptions
 from tests import naive
 from tests.helpers.networks import Both, Case, assert_close, assert_last_states, bidirectional, wide
 from tests.rows import NAMES, PLAIN, ROWS, fitted
@@ -27,7 +28,9 @@ def gradients_of(network, window, steps, keys=(), threads=2, carried=None):
     with Team(threads) as team:
         batch, length = window.batch_size, window.seq_length
         sampled = network.weights.picking
-        learner = Learner(network, team, batch, length, optimizer="sgd", dropout=window.dropout, sampled=sampled)
+        learner = Learner(
+            network, team, batch, length, optimizer=UpdateOptions("sgd"), dropout=window.dropout, sampled=sampled
+        )
         if carried is not None:
             learner.window.assign_carried(carried)
         before = {name: values.copy() for name, values in network.weights.named.items()}
@@ -116,7 +119,7 @@ def test_ragged_sizes_equal_the_naive_twin(cell, sizes, embedding):
         assert_close(found, logits, "logits")
         assert_last_states(case, final)
         with Team(2) as team:
-            learner = Learner(network, team, batch, steps + 1, optimizer="sgd")
+            learner = Learner(network, team, batch, steps + 1, optimizer=UpdateOptions("sgd"))
             learner.window.assign_carried(carried)
             targets = np.full((1, steps + 1, batch), -1, np.int32)
             targets[0, :steps] = window.targets[:steps]

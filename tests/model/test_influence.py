@@ -20,6 +20,7 @@ from charrnn.model.network import Network
 from charrnn.model.team import Team
 from charrnn.model.window import Window
 from charrnn.training.optimizer import Optimizer
+from charrnn.training.rules import UpdateOptions
 from charrnn.training.settings import Settings
 from charrnn.training.text_data import TextData
 from charrnn.training.trainer import Trainer
@@ -56,7 +57,7 @@ class Case:
 
     def learn(self, ids, targets, *, counted=None, anew=None, whole=None):
         """Do a step of training at no rate, on one window [T, B]; return its gradient by name."""
-        optimizer = Optimizer("sgd", self.network.weights, self.gradient, clip=0.0, clip_value=0.0)
+        optimizer = Optimizer(UpdateOptions("sgd"), self.network.weights, self.gradient)
         steps = len(ids)
         inputs = np.zeros((1, self.capacity, self.batch), np.int32)
         outputs = np.full_like(inputs, -1)

@@ -63,6 +63,20 @@ def test_other_settings_start_a_leg(half, run, typed, called):
     assert charrnn.load("typed.npz").info["history"][-1]["val_loss"] < np.log(30)
 
 
+def test_a_leg_can_have_another_momentum(folder, validate_often, run):
+    """The velocity goes on from where it was; an optimizer without momentum keeps none."""
+    sgd = charrnn.train("corpus.txt", hidden=16, threads=1, epochs=2, cell="gru", optimizer="sgd", lr=0.1)
+    while next(sgd).epoch < 1.0:
+        pass
+    sgd.save("sgd.npz")
+    assert enter("train", "--resume", "sgd.npz", "--momentum", 0, "--quiet", "-o", "typed.npz") == 0
+    (leg,) = meta_of("typed.npz")["training"]["legs"]
+    assert leg["momentum"] == 0.0
+    assert "momentum 0.0" in run("info", "typed.npz").out.partition("on: ")[2]
+    charrnn.train(resume="sgd.npz", momentum=0.0).finish().save("called.npz")
+    assert_same_file("typed.npz", "called.npz")
+
+
 def test_the_same_settings_start_no_leg(half):
     """The run is that which never stopped."""
     assert enter("train", "--resume", "half.npz", "--quiet", "-o", "whole.npz") == 0
@@ -78,6 +92,8 @@ def test_other_settings_are_the_runs_own(half, run):
     misused(run("train", "--resume", "half.npz", "--seq-length", 8), "--seq-length")
     with pytest.raises(CharrnnError, match="keeps its own hidden"):
         charrnn.train(resume="half.npz", hidden=8)
+    with pytest.raises(CharrnnError, match="the optimizer adam has no momentum; use sgd"):
+        charrnn.train(resume="half.npz", momentum=0.5)
     with pytest.raises(CharrnnError, match="learning rate"):
         charrnn.train(resume="half.npz", lr=-1.0)
     assert enter("train", "--resume", "half.npz", "--quiet", "-o", "whole.npz") == 0

@@ -8,7 +8,7 @@ from charrnn.errors import CharrnnError
 from charrnn.model.parameters import Parameters
 from charrnn.model.team import Team
 from charrnn.training.optimizer import Optimizer
-from charrnn.training.rules import OPTIMIZERS, SCHEDULES, learning_rate
+from charrnn.training.rules import OPTIMIZERS, SCHEDULES, UpdateOptions, learning_rate
 from tests import naive
 from tests.helpers.optimizers import CONSTANTS
 
@@ -41,7 +41,7 @@ def test_an_optimizer_equals_its_twin(name, clip, clip_value):
     weights, gradient = Parameters(ARCHITECTURE), Parameters(ARCHITECTURE)
     weights.assign(dict(zip(weights.named, _random(rng, weights), strict=True)))
     twin = {key: view.astype(np.float64) for key, view in weights.named.items()}
-    optimizer = Optimizer(name, weights, gradient, clip=clip, clip_value=clip_value)
+    optimizer = Optimizer(UpdateOptions(name, clip=clip, clip_value=clip_value), weights, gradient)
     memory = {key: {} for key in twin}
     constants = {its: getattr(OPTIMIZERS[name], own) for own, its in CONSTANTS[name].items()}
     for step in range(1, 6):
@@ -62,11 +62,50 @@ def test_an_optimizer_equals_its_twin(name, clip, clip_value):
         np.testing.assert_allclose(view, twin[key], rtol=2e-4, atol=2e-6, err_msg=key)
 
 
+def _moved(options, steps, rate):
+    """Return the weights after some steps, with the gradients that were followed, as an array for each."""
+    rng = np.random.default_rng(6)
+    weights, gradient = Parameters(ARCHITECTURE), Parameters(ARCHITECTURE)
+    weights.assign(dict(zip(weights.named, _random(rng, weights), strict=True)))
+    optimizer, followed = Optimizer(options, weights, gradient), []
+    before = weights.concatenated()
+    for step in range(1, steps + 1):
+        values = _random(rng, weights)
+        followed.append(np.concatenate([value.ravel() for value in values]))
+        _step(optimizer, gradient, values, rate, step)
+    return before, weights.concatenated(), followed
+
+
+@pytest.mark.parametrize("clip", [0.0, 2.0])
+def test_without_momentum_sgd_is_gradient_descent(clip):
+    """It is p ← p − rate·g, each bit of it: nothing is left of the gradients before."""
+    options = UpdateOptions("sgd", momentum=0.0, clip=clip)
+    weights, found, followed = _moved(options, 4, 2.0**-5)  # by a power of two, multiplying is exact
+    for g in followed:
+        length = np.sqrt((g.astype(np.float64) ** 2).sum())
+        weights = weights - np.float32(2.0**-5) * g * np.float32(min(1.0, clip / length) if clip else 1.0)
+    np.testing.assert_allclose(found, weights, rtol=0, atol=1e-6 if clip else 0)
+    assert (found != _moved(UpdateOptions("sgd", clip=clip), 4, 2.0**-5)[1]).any()
+
+
+@pytest.mark.parametrize("momentum", [0.3, 0.99])
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_momentum_is_that_of_its_twin(momentum, nesterov):
+    """Of any size, of either kind."""
+    options = UpdateOptions("sgd", momentum=momentum, nesterov=nesterov)
+    twin, found, followed = _moved(options, 5, 0.01)
+    twin, memory = twin.astype(np.float64), {}
+    for g in followed:
+        step = naive.nesterov if nesterov else naive.sgd
+        twin, memory = step(twin, g.astype(np.float64), memory, lr=0.01, momentum=momentum)
+    np.testing.assert_allclose(found, twin, rtol=1e-5, atol=1e-6)
+
+
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_an_optimizer_finds_the_bottom_of_a_parabola(name):
     """Following the gradient of ½‖p − 1‖², every optimizer comes near 1."""
     weights, gradient = Parameters(ARCHITECTURE), Parameters(ARCHITECTURE)
-    optimizer = Optimizer(name, weights, gradient, clip=0.0, clip_value=0.0)
+    optimizer = Optimizer(UpdateOptions(name), weights, gradient)
     with Team(1) as team:
         for step in range(1, 601):
             for slope, weight in zip(gradient.named.values(), weights.named.values(), strict=True):
@@ -84,7 +123,7 @@ def test_a_gradient_that_is_no_number_changes_nothing(name, bad):
     rng = np.random.default_rng(4)
     weights, gradient = Parameters(ARCHITECTURE), Parameters(ARCHITECTURE)
     weights.assign(dict(zip(weights.named, _random(rng, weights), strict=True)))
-    optimizer = Optimizer(name, weights, gradient, clip=1.0, clip_value=0.0 if np.isinf(bad) else 0.5)
+    optimizer = Optimizer(UpdateOptions(name, clip=1.0, clip_value=0.0 if np.isinf(bad) else 0.5), weights, gradient)
     before = weights.flat.copy()
     values = _random(rng, weights)
     values[2][0, 0] = bad
@@ -108,4 +147,4 @@ def test_a_schedule_equals_its_twin(schedule, warmup):
 def test_an_unknown_optimizer_is_named():
     """The sentence tells which there are."""
     with pytest.raises(CharrnnError, match="unknown optimizer 'lion'; choose from adam, rmsprop, adagrad, sgd"):
-        Optimizer("lion", Parameters(ARCHITECTURE), Parameters(ARCHITECTURE), clip=0.0, clip_value=0.0)
+        Optimizer(UpdateOptions("lion"), Parameters(ARCHITECTURE), Parameters(ARCHITECTURE))

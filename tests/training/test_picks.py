@@ -15,7 +15,7 @@ from charrnn.model.team import Team
 from charrnn.training.learner import Learner
 from charrnn.training.optimizer import Optimizer
 from charrnn.training.picks import Sample, chances
-from charrnn.training.rules import OPTIMIZERS
+from charrnn.training.rules import OPTIMIZERS, UpdateOptions
 from charrnn.training.settings import Settings
 from tests import naive
 from tests.helpers.networks import assert_close
@@ -106,7 +106,6 @@ def twin_steps(settings, parameters, windows, draws, rates):
     """Return a twin's weights and losses after steps from the zero state, all rows of which are updated densely."""
     state = [{name: np.zeros((settings.batch_size, settings.hidden)) for name in naive.states_of(settings.cell)}]
     memory, losses = {name: {} for name in parameters}, []
-    rule = OPTIMIZERS[settings.optimizer]
     pi = naive.inclusion_chances(COUNTS + 1, settings.sampled_softmax or V)
     pi[np.argmax(COUNTS)] = 1.0
     for k, (ids, targets, rate) in enumerate(zip(windows.ids, windows.targets, rates, strict=True)):
@@ -124,31 +123,40 @@ def twin_steps(settings, parameters, windows, draws, rates):
         gradients = naive.clip_by_norm(gradients, settings.clip)
         for name, g in gradients.items():
             rests = name.startswith(looked_up(settings)) or (name == "output.V" and draws)
-            parameters[name], memory[name] = twin_update(rule, settings.optimizer, rests)(
-                parameters[name], g, memory[name], rate
-            )
+            parameters[name], memory[name] = twin_update(settings, rests)(parameters[name], g, memory[name], rate)
     return parameters, np.array(losses)
 
 
-def twin_update(rule, name, rests):
+def twin_update(settings, rests):
     """Return the twin's update of a matrix; one whose rows can rest has no momentum."""
-    constants = {its: getattr(rule, own) for own, its in CONSTANTS[name].items()}
+    name = settings.optimizer
+    constants = {its: getattr(OPTIMIZERS[name], own) for own, its in CONSTANTS[name].items()}
     factor = 1.0
     if rests and name == "adam":
         constants["beta1"] = 0.0
+    if name == "sgd":
+        constants["momentum"] = settings.momentum
     if rests and name == "sgd":
-        factor, constants["momentum"] = 1.0 / (1.0 - rule.momentum), 0.0
+        factor, constants["momentum"] = 1.0 / (1.0 - settings.momentum), 0.0
+    name = "nesterov" if settings.nesterov else name
     return lambda p, g, memory, rate: naive.OPTIMIZERS[name](p, g, memory, lr=rate * factor, **constants)
 
 
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+UPDATES = [
+    *({"optimizer": name} for name in OPTIMIZERS),
+    {"optimizer": "sgd", "momentum": 0.0},
+    {"optimizer": "sgd", "momentum": 0.7, "nesterov": True},
+]
+
+
+@pytest.mark.parametrize("update", UPDATES, ids=lambda update: " ".join(map(str, update.values())))
 @pytest.mark.parametrize("cell", ["rnn", "lstm"])
 @pytest.mark.parametrize(("embedding", "sampled"), [(5, 0), (5, 4), (0, 4), (0, V)])
-def test_steps_equal_the_twins_dense_ones(cell, optimizer, embedding, sampled):
+def test_steps_equal_the_twins_dense_ones(cell, update, embedding, sampled):
     """Weights and losses after some steps are the twin's, which updates every row at every step."""
-    settings = replace(SETTINGS, cell=cell, optimizer=optimizer, embedding=embedding, sampled_softmax=sampled)
+    settings = replace(SETTINGS, cell=cell, embedding=embedding, sampled_softmax=sampled, **update)
     windows, draws = windows_and_draws(4, settings)
-    rates = np.array([0.01, 0.02, 0.02, 0.01])
+    rates = np.full(4, 0.01) if settings.nesterov else np.array([0.01, 0.02, 0.02, 0.01])  # its twin is for one rate
     with Team(2) as team:
         learner = learner_of(settings, team)
         before = {name: values.astype(np.float64) for name, values in learner.network.weights.named.items()}
@@ -224,13 +232,13 @@ def test_rows_at_rest_forget_as_if_they_were_updated(name):
     rng = np.random.default_rng(1)
     size, width, steps = 7, 20, 3 * picked_update.RENEWAL
     weights, gradient = Parameters(SETTINGS.architecture(V)), Parameters(SETTINGS.architecture(V))
-    optimizer = Optimizer(name, weights, gradient, clip=0.0, clip_value=0.0)
+    optimizer = Optimizer(UpdateOptions(name), weights, gradient)
     matrix, squares, room = (aligned(size, padded(width)) for _ in range(3))
     arguments = optimizer.arguments._replace(sums=np.zeros(weights.flat.size + size))
     rooms = optimizer.rooms._replace(squares_E=squares)
     matrix[:, :width] = rng.standard_normal((size, width))
     twin, memory = matrix.astype(np.float64), {}
-    step = twin_update(OPTIMIZERS[name], name, True)
+    step = twin_update(replace(SETTINGS, optimizer=name), True)
     member = Team(1).member(0)
     none = np.zeros(0, np.int32)
     with np.errstate(all="raise"):
@@ -277,7 +285,7 @@ def test_a_sampled_softmax_needs_a_network_whose_rows_can_rest():
     """In another one, the rows of U would be updated with all the rest."""
     network = Network(SETTINGS.architecture(V))
     with Team(1) as team, pytest.raises(ValueError, match="for picking"):
-        Learner(network, team, 2, 3, optimizer="adam", sampled=True)
+        Learner(network, team, 2, 3, optimizer=UpdateOptions("adam"), sampled=True)
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)

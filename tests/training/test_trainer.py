@@ -298,6 +298,21 @@ def test_no_bound_is_zero_here_and_null_in_a_file(clip, clip_value):
     assert Settings.of(stored) == settings
 
 
+def test_options_of_an_optimizer_are_stored_if_it_has_them():
+    """The usual momentum is chosen, and told; a file of a run without such options is as it always was."""
+    plain, usual = Settings(epochs=1.0), Settings(epochs=1.0, optimizer="sgd")
+    assert not {"momentum", "nesterov"} & set(plain.stored())
+    assert (usual.stored()["momentum"], usual.update_rule) == (0.9, "sgd with momentum 0.9")
+    assert "nesterov" not in usual.stored()
+    other = replace(usual, momentum=0.0)
+    assert (other.stored()["momentum"], other.update_rule) == (0.0, "sgd with momentum 0")
+    ahead = replace(usual, nesterov=True)
+    for settings in (plain, usual, other, ahead):
+        assert Settings.of(json.loads(json.dumps(settings.stored()))) == settings
+    before = {name: value for name, value in usual.stored().items() if name != "momentum"}  # of an older version
+    assert Settings.of(before) == usual
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
@@ -311,6 +326,11 @@ def test_no_bound_is_zero_here_and_null_in_a_file(clip, clip_value):
         ({"lr": -1.0}, "the learning rate must be more than 0"),
         ({"lr": float("nan")}, "the learning rate must be more than 0"),
         ({"optimizer": "lion"}, "unknown optimizer 'lion'"),
+        ({"momentum": 0.5}, "the optimizer adam has no momentum; use sgd"),
+        ({"optimizer": "rmsprop", "nesterov": True}, "the optimizer rmsprop has no nesterov; use sgd"),
+        ({"optimizer": "sgd", "momentum": 1.0}, "the momentum must be at least 0 and less than 1, not 1"),
+        ({"optimizer": "sgd", "momentum": float("nan")}, "the momentum must be"),
+        ({"optimizer": "sgd", "momentum": 0.0, "nesterov": True}, "nesterov needs a momentum above 0"),
         ({"schedule": "step"}, "unknown schedule 'step'"),
         ({"clip": -1.0}, "the clip must be 0 or at least 1e-30"),
         ({"clip": 1e-310}, "the clip must be 0 or at least 1e-30"),
