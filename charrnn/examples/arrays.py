@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from charrnn.errors import CharrnnError
 from charrnn.examples.class_names import listing, numbered, require_learnable
 from charrnn.examples.columns import names_of, no_column
+from charrnn.examples.conditions import WHAT, require_different, require_kind
 from charrnn.examples.dataset import Examples, Floats, Places
 from charrnn.examples.input_files import InputFiles, Request, record_of, require_same
 from charrnn.examples.number_series import series_of
@@ -68,9 +69,9 @@ def read_arrays(files: InputFiles, request: Request, classes: tuple[str, ...] | 
     example are read, or ``x`` [steps, D] has the steps of all examples end to end. Bytes (uint8) are divided by 255.
     ``y`` holds the targets: integers or strings [N] are classes, and [N, T] (or [steps]) are tags; numbers [N] or
     [N, M] are values for each example, and [N, T, M] (or [steps, M]) for each step. To ``translate``, ``x`` and ``y``
-    are strings [N]. As in the data sets of Keras,
-    ``x_train`` and ``y_train`` can take their place, beside ``x_test`` and ``y_test``. Without ``y``, ``x`` [T] or
-    [T, D] is a series: see `number_series.series_of`; ``labels``
+    are strings [N]. To ``generate``, ``x`` holds strings [N], and ``y`` their conditions: integers or strings [N], or
+    numbers [N] or [N, M]. As in the data sets of Keras, ``x_train`` and ``y_train`` can take their place, beside
+    ``x_test`` and ``y_test``. Without ``y``, ``x`` [T] or [T, D] is a series: see `number_series.series_of`; ``labels``
     and ``inputs`` name columns by their numbers, from 0.
 
     No Python objects are read. Raises CharrnnError if the file cannot be read, lacks an array, or has arrays that do
@@ -86,7 +87,9 @@ def read_arrays(files: InputFiles, request: Request, classes: tuple[str, ...] | 
         require_same(shown(path), files.known, size, sha256)
         if request.task == "predict" and "x" in reader and "y" not in reader:
             return _series(reader, request, record_of(request, sha256, size))
-        if request.labels is not None or request.inputs is not None:
+        if request.task == "generate" and request.labels != "y":
+            raise UnfitError("is an .npz file, whose array y has the conditions; type --given y")
+        if request.inputs is not None or (request.labels is not None and request.task != "generate"):
             raise UnfitError("has an array y to predict; leave out --labels and --inputs")
         found = _examples(reader, request.task, classes, shown(path))
         if request.task == "translate" and request.divides:
@@ -128,7 +131,7 @@ def _examples(reader: Reader, task: str, classes: tuple[str, ...] | None, where:
     if "x_test" not in reader:
         return train
     try:
-        test = _pair(reader, ("x_test", "y_test"), task, train.labels or None, where)
+        test = _pair(reader, ("x_test", "y_test"), task, train.labels, where)
     except CharrnnError as error:
         raise CharrnnError(
             str(error).replace("the model does not know; it knows", "y_train does not have; it has", 1)
@@ -149,6 +152,8 @@ def _pair(reader: Reader, names: tuple[str, str], task: str, classes: tuple[str,
     inputs = _inputs(x, reader.array(x), lengths)
     if task == "translate":
         return _translated(names, inputs, reader.array(y))
+    if task == "generate":
+        return _given(names, inputs, reader.array(y), classes, where)
     targets = _numeric_targets if task == "predict" else _class_targets
     return Examples(
         lengths=inputs.lengths,
@@ -222,11 +227,31 @@ def _translated(names: tuple[str, str], inputs: Inputs, y: Array) -> Examples:
     return Examples(lengths=inputs.lengths, texts=inputs.texts, translations=tuple(translations))
 
 
+def _given(names: tuple[str, str], inputs: Inputs, y: Array, classes: tuple[str, ...] | None, where: str) -> Examples:
+    """Return texts with their conditions: names, or numbers."""
+    x, name = names
+    if inputs.texts is None:
+        raise UnfitError(f"has {x} of numbers; to generate texts, save strings [N]")
+    count = len(inputs.texts)
+    one, strings = y.shape in ((count,), (count, 1)), y.dtype.kind in _STRINGS
+    if not one and (strings or y.ndim != 2 or len(y) != count or not y.size):
+        raise _apart(name, y, inputs, "[N], a condition for each text, or numbers [N, M]")
+    numeric = not strings and (not one or y.dtype.kind == "f" or classes == ())
+    require_kind(where, classes, numbers=numeric)
+    if not numeric:
+        found = _class_targets(name, y, inputs, "generate", classes, where)
+        return Examples(lengths=inputs.lengths, texts=inputs.texts, **found, given=True)
+    values = _floats(name, y.reshape(count, -1), scaled=False)
+    if classes is None:
+        require_different(values, where)
+    return Examples(lengths=inputs.lengths, texts=inputs.texts, values=values, given=True)
+
+
 def _class_targets(
     name: str, y: Array, inputs: Inputs, task: str, classes: tuple[str, ...] | None, where: str
 ) -> Mapping[str, Any]:
     """Return the classes of examples, or the tags of steps."""
-    per_step, what = (True, "tag") if task == "tag" else (False, "class")
+    per_step, what = task == "tag", {"tag": "tag", "generate": WHAT}.get(task, "class")
     if y.dtype.kind == "f":
         one_hot = y.ndim >= 2 and y.shape[-1] > 1 and bool((((y == 0) | (y == 1)).all(-1) & (y.sum(-1) == 1)).all())
         instead = f"np.argmax({name}, axis=-1)" if one_hot else f"{name}.astype(int)"

@@ -11,12 +11,16 @@ from charrnn.storage.files import shown
 from charrnn.text.passes import no_text
 from charrnn.text.sources import MOST_NAMED, readable
 
+CALLED = {  # the options that name the columns of a table, and how standard input has labels
+    "class": ("--labels and --texts", "give it by itself, with lines of a label, a tab and a text"),
+    "condition": ("--given and --texts", "with --given label, it has lines of a condition, a tab and a text"),
+}
 _TABLES = {".csv", ".tsv"}
 _PACKED = {".gz", ".bz2", ".xz", ".zst"}
 
 
-def read_class_files(files: InputFiles) -> tuple[list[str], list[str]]:
-    """Return the texts of some files, and the class of each.
+def read_class_files(files: InputFiles, what: str = "class") -> tuple[list[str], list[str]]:
+    """Return the texts of some files, and the class of each, which messages call ``what``.
 
     Of a file, each line that is not blank is a text, and the name of the file, without its ending, is the class. Of a
     folder, each file in it and in its subfolders is a text, without the line feeds at its end, and the name of the
@@ -26,16 +30,14 @@ def read_class_files(files: InputFiles) -> tuple[list[str], list[str]]:
     Raises CharrnnError if two files or folders would be the same class, if a class has no text, and as
     `InputFiles.texts` does.
     """
+    names, instead = CALLED[what]
     if "-" in files.paths:
-        raise CharrnnError(
-            "standard input (-) has no name that could be a class; give it by itself, with lines of a label, a tab and "
-            "a text"
-        )
+        raise CharrnnError(f"standard input (-) has no name that could be a {what}; {instead}")
     if len(files.paths) > MOST_NAMED:
         raise CharrnnError(f"the examples have more than {MOST_NAMED:,} names; put the files in a folder and name that")
     for path in files.paths:
         if Path(path).suffix.lower() in _TABLES and len(files.paths) > 1:
-            raise CharrnnError(f"{shown(path)} is a table by its name; --labels and --texts name its columns")
+            raise CharrnnError(f"{shown(path)} is a table by its name; {names} name its columns")
     one = Path(files.paths[0]) if len(files.paths) == 1 and Path(files.paths[0]).is_dir() else None
     folders = one is not None and _has_folders(one)
     texts: list[str] = []
@@ -54,7 +56,7 @@ def read_class_files(files: InputFiles) -> tuple[list[str], list[str]]:
         name = class_of(origin, by_line=by_line)
         if origins.setdefault(name, str(origin)) != str(origin):
             raise CharrnnError(
-                f"{shown(origins[name])} and {shown(origin)} would both be the class {shown(name)}; put them in one "
+                f"{shown(origins[name])} and {shown(origin)} would both be the {what} {shown(name)}; put them in one "
                 "folder, or rename one"
             )
         found = _lines(file.text) if by_line else [file.text.rstrip("\n")]
@@ -63,8 +65,9 @@ def read_class_files(files: InputFiles) -> tuple[list[str], list[str]]:
         labels += [name] * len(found)
         if not found:
             blank.append((file.name, name))
-    _require_texts(files, blank, labels, origins)
-    files.say_left_out(beside, "as the folders beside it are the classes")
+    _require_texts(files, blank, labels, origins, what)
+    plural = "classes" if what == "class" else f"{what}s"
+    files.say_left_out(beside, f"as the folders beside it are the {plural}")
     files.say_left_out([name for name, _ in blank], "without text")
     return texts, labels
 
@@ -96,7 +99,7 @@ def _lines(text: str) -> list[str]:
 
 
 def _require_texts(
-    files: InputFiles, blank: Sequence[tuple[str, str]], labels: Sequence[str], origins: Mapping[str, str]
+    files: InputFiles, blank: Sequence[tuple[str, str]], labels: Sequence[str], origins: Mapping[str, str], what: str
 ) -> None:
     """Raise CharrnnError if there are no examples, or none of a class."""
     if not labels:
@@ -104,7 +107,7 @@ def _require_texts(
     with_text = set(labels)
     for name, label in blank:
         if label not in with_text:
-            raise CharrnnError(f"{name} has no text, so the class {shown(label)} has no examples")
+            raise CharrnnError(f"{name} has no text, so the {what} {shown(label)} has no examples")
     if len(files.paths) > 1:
         for path in files.paths:
             if str(Path(path)) not in origins.values():

@@ -20,9 +20,14 @@ _WHOLE = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)
 def ordered(names: Iterable[str]) -> tuple[str, ...]:
     """Return distinct names in order: by their value if all are whole numbers, else by code point."""
     distinct = sorted(set(names))
-    if all(map(_WHOLE.fullmatch, distinct)):
+    if all_whole(distinct):
         distinct.sort(key=int)
     return tuple(distinct)
+
+
+def all_whole(names: Iterable[str]) -> bool:
+    """Return whether all names are whole numbers."""
+    return all(map(_WHOLE.fullmatch, names))
 
 
 def listing(names: Sequence[str]) -> str:
@@ -54,7 +59,10 @@ def require_learnable(labels: tuple[str, ...], classes: Classes, where: str, *, 
     """Raise CharrnnError if there is nothing to tell apart, or a class has too few examples to learn and validate."""
     if len(labels) < LEAST:
         plural = "classes" if what == "class" else f"{what}s"
-        raise CharrnnError(f"{where} has only one {what}, {listing(labels)}; at least {LEAST} {plural} are needed")
+        instead = f"at least {LEAST} {plural} are needed"
+        if what == "condition":
+            instead = "to train without conditions, leave out --given"
+        raise CharrnnError(f"{where} has only one {what}, {listing(labels)}; {instead}")
     if what != "class":
         return
     single = np.flatnonzero(np.bincount(classes, minlength=len(labels)) < LEAST)

@@ -21,8 +21,9 @@ class Examples:
 
     The inputs are either ``texts`` or ``numbers``, in which the steps of the examples lie end to end. The targets are
     either ``classes``, numbers of the ``labels``, or ``values``: one for each example or, ``per_step``, one for each
-    step; or they are ``translations``, one text for each text. A long ``series`` is one example; its last ``ahead``
-    steps have no target, and their values are NaN.
+    step; or they are ``translations``, one text for each text. If the classes or values are ``given``, they are the
+    conditions of texts to generate, and the texts themselves are the targets. A long ``series`` is one example; its
+    last ``ahead`` steps have no target, and their values are NaN.
     """
 
     lengths: Places  # [N] steps of each example: the characters of a text
@@ -37,6 +38,7 @@ class Examples:
     record: Mapping[str, Any] = field(default_factory=dict)  # what a model file says about them
     test: Examples | None = None  # what the file itself keeps for tests
     series: bool = False
+    given: bool = False
 
     def __post_init__(self) -> None:
         if self.lengths.ndim != 1 or self.lengths.dtype != np.int64 or (self.lengths < 1).any():
@@ -61,6 +63,8 @@ class Examples:
             raise ValueError("values must be [N, M] or [steps, M]")
         if self.values is not None and self.names and len(self.names) != self.values.shape[-1]:
             raise ValueError("names must be those of the M columns")
+        if self.given and (self.texts is None or self.translations is not None or self.per_step):
+            raise ValueError("only texts have conditions, one each")
         if self.series and (self.count > 1 or not self.per_step):
             raise ValueError("a series is one example with targets for each step")
 
@@ -124,6 +128,7 @@ class Examples:
             per_step=self.per_step,
             record=self.record,
             series=self.series,
+            given=self.given,
         )
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.examples.dataset import Examples
+from charrnn.examples.dataset import Examples, Places
 from charrnn.text.defaults import FRACTION
 from charrnn.text.holding_out import default_fraction
 
@@ -33,6 +34,9 @@ def divide(examples: Examples, fraction: float | None = None, seed: int = 0) -> 
     example's input and of the seed decides, so the order of the files makes no difference, and equal inputs of a class
     stay together, as do all translations of a text. The order of the examples is that of their hashes.
 
+    Of texts that have conditions, equal ones stay together whatever their conditions are, and each condition keeps a
+    text to train on; a condition of few texts need not have one that validates.
+
     Of a series, the end validates. The part to train on keeps no target from it: its last ``ahead`` steps have NaN.
     """
     if fraction is None:
@@ -41,8 +45,11 @@ def divide(examples: Examples, fraction: float | None = None, seed: int = 0) -> 
         return _ends(examples, fraction)
     keys = _keys(examples, seed)
     held = np.zeros(examples.count, np.bool_)
-    groups = examples.classes if examples.classes is not None and not examples.per_step else np.zeros_like(held)
     order = np.lexsort((_target_keys(examples), keys))
+    if examples.given:
+        held[_chosen(examples, keys, order, fraction)] = True
+        return examples.take(order[~held[order]]), examples.take(order[held[order]])
+    groups = examples.classes if examples.classes is not None and not examples.per_step else np.zeros_like(held)
     for group in np.unique(groups).tolist():
         members = order[groups[order] == group]
         held[members[: _wanted(keys[members], fraction)]] = True
@@ -56,6 +63,31 @@ def _wanted(keys: Keys, fraction: float) -> int:
         return 0
     wanted = max(1, round(keys.size * fraction))
     return int(ends[:-1][np.argmin(np.abs(ends[:-1] - wanted))])
+
+
+def _chosen(examples: Examples, keys: Keys, order: Places, fraction: float) -> list[int]:
+    """Return which texts that have conditions validate, about a fraction of all N.
+
+    Their keys are [N], and their order is that of the keys. Equal texts are taken together, unless they are too many,
+    or the last ones of a condition.
+    """
+    wanted = max(1, round(examples.count * fraction)) if fraction else 0
+    conditions = [0] * examples.count if examples.classes is None else examples.classes.tolist()
+    left = Counter(conditions)
+    chosen: list[int] = []
+    fewest: list[int] = []  # of those that could be taken, if all are too many
+    for group in np.split(order, np.flatnonzero(keys[order][1:] != keys[order][:-1]) + 1):
+        if len(chosen) >= wanted:
+            break
+        own = Counter(conditions[k] for k in group.tolist())
+        if any(left[condition] <= count for condition, count in own.items()):
+            continue
+        if not fewest or group.size < len(fewest):
+            fewest = group.tolist()
+        if group.size <= 2 * (wanted - len(chosen)):  # nearer to what is wanted with it than without
+            chosen += group.tolist()
+            left -= own
+    return chosen or fewest
 
 
 def _ends(examples: Examples, fraction: float) -> tuple[Examples, Examples]:

@@ -18,7 +18,7 @@ from charrnn.text.sources import NOTHING, Known, Source, listed, names_within, s
 from charrnn.text.survey import Say, Skipped, Survey, every, told
 from charrnn.text.text_record import check_text
 
-TASKS = ("classify", "tag", "predict", "translate")
+TASKS = ("classify", "tag", "predict", "translate", "generate")
 MOST = 1 << 30  # characters of all examples together: they are kept in memory
 COLUMNS = ("labels", "texts", "inputs")
 
@@ -29,7 +29,9 @@ class Request:
 
     paths: tuple[str, ...]
     task: str
-    labels: str | None = None  # the column, or columns with commas between them, to predict; of translations
+    labels: str | None = (
+        None  # the column, or columns with commas between them, to predict; of translations; or `given`
+    )
     texts: str | None = None  # the column of the texts
     inputs: str | None = None  # columns of a series that are read, but not predicted
     ahead: int = 1  # steps of a series that are predicted

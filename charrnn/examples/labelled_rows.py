@@ -61,7 +61,7 @@ def read_columns(files: InputFiles, request: Request) -> Rows:
         names = table.named(request.labels)
         if list(rows.fields) not in ([], names):
             raise CharrnnError(f"{file.name} has other columns than the file before it")
-        if len(names) > 1 and request.task != "predict":
+        if len(names) > 1 and request.task not in ("predict", "generate"):
             raise CharrnnError(f"--labels names {len(names)} columns; only --task predict has more than one")
         for k, text in enumerate(table.require(request.texts)):
             if not text.strip() and request.task == "translate":
@@ -79,8 +79,10 @@ def read_columns(files: InputFiles, request: Request) -> Rows:
     return rows.told(files)
 
 
-def labelled_lines(files: InputFiles, opened: Iterable[FileText]) -> Rows:
-    """Return the texts in the lines of files, and the label of each.
+def labelled_lines(
+    files: InputFiles, opened: Iterable[FileText], *, what: str = "label", ways: str = THREE_WAYS
+) -> Rows:
+    """Return the texts in the lines of files, and the label of each; messages call it ``what``, and list the ``ways``.
 
     A line is a label, a tab, and the text, in which there can be more tabs. Blank lines are passed over, as are lines
     without a text, which ``say`` hears. Spaces around a label are not part of it. Raises CharrnnError for a line
@@ -95,11 +97,11 @@ def labelled_lines(files: InputFiles, opened: Iterable[FileText]) -> Rows:
             label, tab, text = line.partition("\t")
             place = f"line {number:,} of {file.name}"
             if not tabs:
-                raise CharrnnError(f"{file.name} has no labels: its lines have no tab; {THREE_WAYS}")
+                raise CharrnnError(f"{file.name} has no {what}s: its lines have no tab; {ways}")
             if not tab:
-                raise CharrnnError(f"{place} has no tab between a label and a text; {THREE_WAYS}")
+                raise CharrnnError(f"{place} has no tab between a {what} and a text; {ways}")
             if not label.strip():
-                raise CharrnnError(f"{place} has no label before the tab")
+                raise CharrnnError(f"{place} has no {what} before the tab")
             if not text.strip():
                 rows.empty.append(place)
                 continue

@@ -14,6 +14,7 @@ from charrnn.errors import CharrnnError
 from charrnn.examples.arrays import is_arrays, read_arrays
 from charrnn.examples.class_files import read_class_files
 from charrnn.examples.class_names import numbered, require_learnable
+from charrnn.examples.conditions import WAYS, read_conditions
 from charrnn.examples.dataset import Examples
 from charrnn.examples.input_files import InputFiles, Request
 from charrnn.examples.labelled_rows import has_numbers_and_texts, labelled_lines, read_columns
@@ -56,11 +57,13 @@ def read(
     has classes, tags (as `tags_of` reads them), translations or, in one or several columns, numbers. Otherwise, to
     ``classify``, one file is read by `labelled_lines`, and a folder or several paths by `read_class_files`; to ``tag``,
     files are read by `read_tagged_lines`; to ``predict``, one file is read by `read_series`, unless its lines are a
-    number, a tab and a text; and to ``translate``, files are read by `read_pairs`. The examples are the same whenever
-    the files are; if they are not the ``known`` ones, AnotherTextError is raised.
+    number, a tab and a text; to ``translate``, files are read by `read_pairs`; and to ``generate`` texts that have
+    conditions, by `read_conditions`. The examples are the same whenever the files are; if they are not the ``known``
+    ones, AnotherTextError is raised.
 
     With ``classes`` of a model, the labels are these; otherwise they are those that are found, and must be at least
-    two, with two examples each. ``say`` hears how files are read, and what is left out. Raises CharrnnError.
+    two, with two examples each, unless they are tags or conditions. Of a model whose conditions are numbers,
+    ``classes`` are (). ``say`` hears how files are read, and what is left out. Raises CharrnnError.
     """
     files = InputFiles(request.paths, known, stdin, say)
     if any(map(is_arrays, request.paths)):
@@ -70,6 +73,8 @@ def read(
     _require_options(request)
     if request.task == "translate":
         found = read_pairs(files, request)
+    elif request.task == "generate":
+        found = read_conditions(files, request, classes)
     else:
         found = _read_values(files, request) if request.task == "predict" else _read_classes(files, request, classes)
     what = "characters" if found.texts is not None else "steps"
@@ -79,13 +84,16 @@ def read(
 def _require_options(request: Request) -> None:
     """Raise CharrnnError for options of a table that do not belong together."""
     series = request.task == "predict" and request.texts is None
+    given = request.task == "generate"
     if request.ahead > 1 and not series:
         raise CharrnnError("--ahead is for a series of numbers, which --task predict reads without --texts")
     if request.inputs is not None and not series:
         raise CharrnnError("--inputs is for a series of numbers, which --task predict reads without --texts")
+    if given and request.labels is None:
+        raise CharrnnError(f"--given says what the condition of each text is: {WAYS}")
     if request.texts is not None and request.labels is None:
         raise CharrnnError("--texts needs --labels, the column with what is to be predicted for each text")
-    if request.labels is not None and request.texts is None and not series:
+    if request.labels is not None and request.texts is None and not (series or given):
         raise CharrnnError(
             "--labels needs --texts, the column with the texts; save sequences of numbers as an .npz file"
         )

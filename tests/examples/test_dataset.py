@@ -49,6 +49,16 @@ def test_translations_are_taken_with_their_texts():
             replace(whole, **wrong)
 
 
+def test_conditions_are_taken_with_their_texts():
+    """They stay conditions; only texts have them, and one each."""
+    whole = Examples(lengths=np.array([3, 1]), texts=("abc", "d"), values=np.eye(2, dtype=np.float32), given=True)
+    part = whole.take(np.array([1]))
+    assert part.given
+    assert part.values.tolist() == [[0, 1]]
+    with pytest.raises(ValueError, match="only texts have conditions, one each"):
+        replace(tagged("abc"), given=True)
+
+
 def test_labels_are_ordered_by_value_if_all_are_whole_numbers():
     """10 comes after 9; names are ordered by code point."""
     assert ordered(["10", "9", "-1", "9"]) == ("-1", "9", "10")

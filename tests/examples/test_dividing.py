@@ -1,5 +1,7 @@
 """Which examples validate."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -21,6 +23,15 @@ def pairs_of(pairs):
     """Return texts with their translations."""
     texts, translations = zip(*pairs, strict=True)
     return Examples(lengths=np.array(list(map(len, texts)), np.int64), texts=texts, translations=translations)
+
+
+def conditional(pairs, *, named=True):
+    """Return texts with their conditions: names, or numbers."""
+    texts, conditions = zip(*pairs, strict=True)
+    if named:
+        return replace(examples_of(texts, conditions), given=True)
+    values = np.array(conditions, np.float32)[:, np.newaxis]
+    return Examples(lengths=np.array(list(map(len, texts)), np.int64), texts=texts, values=values, given=True)
 
 
 def drawn(sizes, seed=0):
@@ -91,6 +102,40 @@ def test_about_a_tenth_of_pairs_validates():
     held_out = divide(pairs_of(pairs), 0.1)[1]
     assert abs(held_out.count - len(pairs) / 10) <= 2
     assert divide(pairs_of(pairs), 0.1, seed=1)[1].texts != held_out.texts
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    drawn=st.lists(st.tuples(st.sampled_from("abcdefghijklmnop"), st.integers(0, 4)), min_size=1, max_size=40),
+    fraction=st.floats(0.01, 1),
+    named=st.booleans(),
+)
+def test_texts_with_conditions_are_divided(drawn, fraction, named):
+    """Equal texts stay together, also under several conditions; each condition has a text to train on."""
+    train, held_out = divide(conditional(drawn, named=named), fraction)
+    assert not {*train.texts} & {*held_out.texts}
+    parts = [
+        [(text, int(condition)) for text, condition in zip(part.texts, part.targets.ravel(), strict=True)]
+        for part in (train, held_out)
+    ]
+    assert sorted(parts[0] + parts[1]) == sorted(drawn)
+    assert not named or {condition for _, condition in parts[0]} == {condition for _, condition in drawn}
+    assert train.given
+    assert train.count > 0
+    assert named or (held_out.count > 0) == (len({text for text, _ in drawn}) > 1)
+    for part, again in zip(parts, divide(conditional(sorted(drawn), named=named), fraction), strict=True):
+        assert part == list(zip(again.texts, again.targets.ravel().tolist(), strict=True))
+
+
+def test_about_a_tenth_of_texts_with_conditions_validates():
+    """Also of rare conditions and a frequent text; a condition with one text trains."""
+    drawn = [(f"{k:04d}", k // 2) for k in range(1000)] + [("the same", 1)] * 200 + [("alone", 500)]
+    train, held_out = divide(conditional(drawn), 0.1)
+    assert held_out.count == 120
+    assert {"the same", "alone"} <= {*train.texts}
+    assert divide(conditional(drawn), 0.1, seed=1)[1].texts != held_out.texts
+    assert divide(conditional(drawn), 0.0)[1].count == 0
+    assert divide(conditional([("a", 0)] * 9 + [("b", 0)] * 8), 0.1)[1].texts == ("b",) * 8
 
 
 def test_vectors_and_values_are_divided_too():

@@ -36,12 +36,17 @@ def inputs(tmp_path: Path) -> dict[str, Request]:
         "tags.txt": b"abc\nxyx\n",
         "pairs.tsv": b"cat\tchat\ndog\tchien\n",
         "words.csv": b"en,fr\ncat,chat\ndog,chien\n",
+        "given/de.txt": b"Hase\nIgel\n",
+        "given/it.txt": b"lepre\n",
+        "given.tsv": b"it\tlepre\nde\tHase\n",
+        "given.csv": b"text,y,z\nabc,1,2\nde,3,4\n",
     }
     for name, data in texts.items():
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(data)
     np.savez(tmp_path / "arrays.npz", x=X, y=np.arange(6) % 2)
+    np.savez(tmp_path / "given.npz", x=np.array(["abc", "de"]), y=X[:2, 0])
     asked = {
         "folder": ("classify", {}),
         "lines.tsv": ("classify", {}),
@@ -51,6 +56,10 @@ def inputs(tmp_path: Path) -> dict[str, Request]:
         "arrays.npz": ("classify", {}),
         "pairs.tsv": ("translate", {}),
         "words.csv": ("translate", {"labels": "fr", "texts": "en"}),
+        "given": ("generate", {"labels": "file"}),
+        "given.tsv": ("generate", {"labels": "label"}),
+        "given.csv": ("generate", {"labels": "y,z", "texts": "text"}),
+        "given.npz": ("generate", {"labels": "y"}),
     }
     return {name: Request((str(tmp_path / name),), task, **options) for name, (task, options) in asked.items()}
 
@@ -65,14 +74,15 @@ def same(one: Examples, other: Examples) -> bool:
     arrays = ("lengths", "numbers", "classes", "values")
     pairs = [(getattr(one, name), getattr(other, name)) for name in arrays]
     return all(
-        getattr(one, name) == getattr(other, name) for name in ("texts", "labels", "names", "translations")
+        getattr(one, name) == getattr(other, name) for name in ("texts", "labels", "names", "translations", "given")
     ) and all((a is None) == (b is None) and (a is None or a.tobytes() == b.tobytes()) for a, b in pairs)
 
 
 NAMES = ("folder", "lines.tsv", "table.csv", "series.csv", "tags.txt", "arrays.npz", "pairs.tsv", "words.csv")
+GIVEN = ("given", "given.tsv", "given.csv", "given.npz")
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, *GIVEN])
 def test_the_record_is_enough_to_read_the_same_examples_again(inputs, name):
     """A model file keeps it as JSON, and checks it."""
     said: list[str] = []
@@ -129,8 +139,8 @@ def test_a_record_that_is_none_is_refused(inputs, change):
         check_record("data", {**record, **change})
 
 
-TASKS = st.sampled_from(["classify", "tag", "predict", "translate"])
-COLUMNS = st.sampled_from([None, "a", "b", "a,b"])
+TASKS = st.sampled_from(["classify", "tag", "predict", "translate", "generate"])
+COLUMNS = st.sampled_from([None, "a", "b", "a,b", "label", "file"])
 SYMBOLS = st.sampled_from(["a", "b", "0", "1", ".", "-", "e", ",", "\t", ";", '"', "\n", "\r", " ", "é", "\0", "a,b\n"])
 ANY = st.one_of(st.binary(max_size=60), st.lists(SYMBOLS, max_size=40).map("".join).map(str.encode))
 
@@ -158,13 +168,16 @@ def test_any_bytes_are_examples_or_one_error(data, task, labels, texts):
 
 
 @settings(max_examples=150, deadline=None)
-@given(seed=st.integers(0, 10**6), task=TASKS, labels=COLUMNS)
+@given(seed=st.integers(0, 10**6), task=TASKS, labels=st.one_of(COLUMNS, st.just("y")))
 def test_any_damaged_file_of_arrays_is_examples_or_one_error(tmp_path_factory, seed, task, labels):
     """Some bytes of a file are changed, or it is cut off."""
     choose = random.Random(seed)
     buffer = io.BytesIO()
-    y = choose.choice([np.arange(6) % 2, np.array(["u", "v"] * 3), X[:, 0], X[:, :, :1], np.zeros((6, 4), bool)])
-    arrays = {"x": X, "y": y, "lengths": np.array([1, 2, 3, 4, 4, 4]), "x_train": X, "y_train": y, "x_test": X[:2]}
+    y = choose.choice(
+        [np.arange(6) % 2, np.array(["u", "v"] * 3), X[:, 0], X[:, :, :1], X[:, 0, 0], np.zeros((6, 4), bool)]
+    )
+    x = choose.choice([X, np.array(["a", "bc"] * 3)])
+    arrays = {"x": x, "y": y, "lengths": np.array([1, 2, 3, 4, 4, 4]), "x_train": X, "y_train": y, "x_test": X[:2]}
     chosen = {name: array for name, array in arrays.items() if choose.random() < 0.7}
     choose.choice([np.savez, np.savez_compressed])(buffer, **chosen)
     data = bytearray(buffer.getvalue())
