@@ -19,31 +19,37 @@ AT_ONCE = 1 << 18  # entries of a matrix that are computed together: 1 MB
 FEW_ROWS = 64  # below this, rounding to float32 in each round would not average out
 
 
-def initialize(architecture: Architecture, seed: int) -> dict[str, Values]:
+def initialize(architecture: Architecture, seed: int, *, recurrent: str = "", scale: float = 1.0) -> dict[str, Values]:
     """Draw a network's initial parameters, as `first_values` does."""
-    return dict(first_values(architecture, seed))
+    return dict(first_values(architecture, seed, recurrent=recurrent, scale=scale))
 
 
-def first_values(architecture: Architecture, seed: int) -> Iterator[tuple[str, Values]]:
+def first_values(
+    architecture: Architecture, seed: int, *, recurrent: str = "", scale: float = 1.0
+) -> Iterator[tuple[str, Values]]:
     """Draw a network's initial parameters one by one, with their names, as the seed determines them.
 
-    W and every other matrix that multiplies a state: orthogonal (Saxe, McClelland & Ganguli 2014), so that a state
-    neither grows nor shrinks; or the identity (Le, Jaitly & Hinton 2015). In a clockwork network, W is 0 where a group
-    would read a faster one. U and V: uniform in ±√(3/N), which is variance 1/N, for N rows; a first layer's U, of which
-    a character reads one row: uniform in ±√(3/H); an embedding, likewise: in ±√(3/M). Biases: 0, or the value in the
-    cell's row (1 for an LSTM's forget gate). Peepholes and learned initial states: 0.
+    W, and R with full gate recurrence, as `recurrent` says, or else the cell's row: orthogonal (Saxe, McClelland &
+    Ganguli 2014), so that a state neither grows nor shrinks; the identity (Le, Jaitly & Hinton 2015), with zeros beside
+    it if a projection makes W [R, H]; or random, as U. A projection's P: orthogonal. In a clockwork network, W is 0
+    where a group would read a faster one. U and V: uniform in ±√(3/N), which is variance 1/N, for N rows; a first
+    layer's U, of which a character reads one row: uniform in ±√(3/H); an embedding, likewise: in ±√(3/M). All these
+    matrices are then multiplied by `scale`. Biases: 0, or the value in the cell's row (1 for an LSTM's forget gate).
+    Peepholes and learned initial states: 0.
     """
     generator = np.random.default_rng([seed, 0x1A17])
     row = architecture.row
     bias_start, embedding = dict(row.bias_start), architecture.embedding
+    recurrent = recurrent or row.recurrent_start
     for name, shape in architecture.parameter_shapes().items():
         where, _, own = name.rpartition(".")
         letter, _, gate = own.partition("_")
-        if letter == "W" and row.recurrent_start == "identity":
+        start = recurrent if letter in ("W", "R") else "orthogonal" if letter == "P" else "random"
+        if start == "identity":
             values = np.eye(*shape, dtype=np.float32)
-        elif letter in ("W", "R", "P"):
+        elif start == "orthogonal":
             values = _orthogonal(generator, shape)
-        elif letter in ("U", "V", "E"):
+        elif letter in ("W", "R", "U", "V", "E"):
             dense = embedding or architecture.features
             looked_up = name == "embedding.E" or (where.endswith("layer0") and letter == "U" and not dense)
             inputs = (embedding or architecture.hidden) if looked_up else shape[0]
@@ -54,6 +60,8 @@ def first_values(architecture: Architecture, seed: int) -> Iterator[tuple[str, V
             values = np.full(shape, bias_start.get(gate, 0.0) if letter == "b" else 0.0, np.float32)
         if letter == "W" and architecture.periods:
             values *= heard(architecture)
+        if scale != 1.0 and values.ndim == 2:
+            values *= np.float32(scale)
         yield name, values
 
 

@@ -10,6 +10,7 @@ MAXIMUM_EMBEDDING = 4096
 MAXIMUM_PERIOD = 1 << 20  # steps of a clockwork network, which a float counts
 ACTIVATIONS = ("tanh", "relu", "sigmoid")
 PERIODS = (1, 2, 4, 8)
+RECURRENT_STARTS = ("orthogonal", "identity", "random")  # how W starts
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Cell:
     flags: tuple[str, ...] = ()  # how it differs from the family's plain cell, by the names in the family's module
     options: tuple[str, ...] = ()  # fields of Architecture that this cell has
     bias_start: tuple[tuple[str, float], ...] = ()  # biases that do not start at zero
-    recurrent_start: str = "orthogonal"  # how W starts; or "identity"
+    recurrent_start: str = RECURRENT_STARTS[0]
     kept: tuple[str, ...] = ()  # kept of a step for the backward pass, H wide, besides gates and states
     # Matrices in the recurrence besides U and W: for each, the names of its column blocks.
     extra: tuple[tuple[str, ...], ...] = ()

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from charrnn.cells.table import ACTIVATIONS, CELLS, MAXIMUM_EMBEDDING, MAXIMUM_HIDDEN
+from charrnn.cells.table import ACTIVATIONS, CELLS, MAXIMUM_EMBEDDING, MAXIMUM_HIDDEN, RECURRENT_STARTS
 from charrnn.cells.tasks import TASKS
 from charrnn.cli.example_options import EXAMPLE_OPTIONS
 from charrnn.cli.options import (
@@ -44,6 +44,8 @@ class TrainOptions:
     bidirectional: bool
     learned_state: bool
     embedding: int | None
+    recurrent_start: str | None
+    start_scale: float
     sampled_softmax: int | None
     gradient: str
     online: bool
@@ -159,6 +161,19 @@ OPTIONS: tuple[Callable[[Any], Any], ...] = (
         metavar="M",
         help="Numbers that stand for a character at the input, to be learned; 0 for none.  [default: 0; 64 if the "
         "text has 10,000 different characters or more]",
+    ),
+    click.option(
+        "--recurrent-start",
+        type=click.Choice(RECURRENT_STARTS),
+        help="How the matrices that multiply the state start: random numbers keep its length only if they are "
+        "orthogonal.  [default: orthogonal; identity for irnn]",
+    ),
+    click.option(
+        "--start-scale",
+        type=Number(1e-6, 1000.0),
+        default=1.0,
+        metavar="X",
+        help="Multiply all matrices of the new network by X; biases and peepholes stay.  [default: 1]",
     ),
     click.option(
         "--sampled-softmax",

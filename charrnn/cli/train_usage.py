@@ -7,7 +7,7 @@ import click
 from charrnn.cells.table import CELLS
 from charrnn.cli.train_options import TrainOptions
 from charrnn.errors import CharrnnError
-from charrnn.library.keywords import INHERITED
+from charrnn.library.keywords import DECIDED
 from charrnn.library.task_rules import check_task, start_again
 from charrnn.training.rules import OPTIMIZERS
 
@@ -87,7 +87,7 @@ def check_usage(options: TrainOptions, params: Sequence[click.Parameter]) -> Non
     if "resume" not in given:
         _check_task(options)
         _check_optimizer(options)
-    if "init_from" in given and (others := given & {*INHERITED, "separator", "task"}):
+    if "init_from" in given and (others := given & {*DECIDED, "separator", "task"}):
         raise click.UsageError(f"With --init-from, the model decides {flags(others)}; leave that out.")
     if "init_from" not in given and "resume" not in given:
         _check_cell(options)

@@ -29,6 +29,7 @@ Cell: TypeAlias = Literal[
     "gru-reset-before",
 ]
 Activation: TypeAlias = Literal["tanh", "relu", "sigmoid"]
+RecurrentStart: TypeAlias = Literal["orthogonal", "identity", "random"]
 Gradient: TypeAlias = Literal["bptt", "rtrl"]
 Optimizer: TypeAlias = Literal["adam", "rmsprop", "adagrad", "sgd"]
 Task: TypeAlias = Literal["generate", "fill", "classify", "tag", "predict"]
@@ -75,7 +76,14 @@ class NetworkOptions(TypedDict, total=False):
     embedding: int | None
 
 
-class SettingOptions(NetworkOptions, total=False):
+class StartOptions(TypedDict, total=False):
+    """Options of the first weights; a run that starts from another model has these."""
+
+    recurrent_start: RecurrentStart | None
+    start_scale: float
+
+
+class SettingOptions(NetworkOptions, StartOptions, total=False):
     """Settings of a run, as in `charrnn.training.settings.Settings`, except its length."""
 
     gradient: Gradient
@@ -125,6 +133,7 @@ class TrainingOptions(SettingOptions, ExampleOptions, total=False):
 TIME_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}  # seconds
 UNIT_NAMES = {"s": "second", "m": "minute", "h": "hour", "d": "day"}
 INHERITED = tuple(NetworkOptions.__annotations__)
+DECIDED = (*INHERITED, *StartOptions.__annotations__)  # by the model that a run starts from
 SETTINGS = (*SettingOptions.__annotations__, *ExampleSettings.__annotations__)
 
 

@@ -74,6 +74,9 @@ def train(
     bidirectional=False  predict each character from both sides, for filling gaps, not for writing
     learned_state=False  learn the initial state instead of starting from zeros
     embedding=None       numbers that stand for a character; None: 0 (none), or 64 from 10,000 different characters on
+    recurrent_start=None  how the matrices that multiply the state start: "orthogonal", "identity" or "random"; None:
+                         "orthogonal", or "identity" for irnn
+    start_scale=1.0      what all matrices of the new network are multiplied by
     gradient="bptt"      "bptt" backpropagates through seq_length characters; "rtrl" learns in real time
     sampled_softmax=None  characters to tell apart at a time; None: 0 (all), or 384 from 2,000 different ones on
     dropout=None         share of a layer's outputs to set to 0 at random; None: 0.2, or 0 with gradient="rtrl"

@@ -40,6 +40,8 @@ OTHER_NAMES = {
     "near": "nearforms similar normalize",
     "optimizer": "optimiser optim",
     "patience": "earlystopping earlystop earlystoppingpatience",
+    "start_scale": "initscale scale paraminit initrange weightscale",
+    "recurrent_start": "recurrentinit recurrentinitializer winit initializer",
     "prime": "prompt start starttext startstring seedtext primetext prefix context beginning",
     "projection": "projsize proj",
     "repeat_penalty": "repetitionpenalty penalty",

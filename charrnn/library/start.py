@@ -10,7 +10,7 @@ from charrnn.cells.tasks import task_named
 from charrnn.errors import CharrnnError
 from charrnn.examples.input_files import Request
 from charrnn.library.example_preparation import ExampleFiles, new_example_trainer, resumed_example_trainer
-from charrnn.library.keywords import INHERITED
+from charrnn.library.keywords import DECIDED
 from charrnn.library.preparation import Given, Say, Symbols, Texts, new_trainer, resumed_trainer, separator_of
 from charrnn.library.signatures import PathOf, path_of
 from charrnn.library.task_rules import COLUMNS, check_task, start_again
@@ -81,7 +81,7 @@ class Start:
                 raise CharrnnError(f"a resumed run keeps its own {', '.join(sorted(kept))}; start a new run {new}")
         elif texts is None:
             raise CharrnnError("give a text to train on, or its path")
-        if self.source is not None and (decided := given & {*INHERITED, "task", "documents", "bytes"}):
+        if self.source is not None and (decided := given & {*DECIDED, "task", "documents", "bytes"}):
             raise CharrnnError(f"with init_from, the model decides {', '.join(sorted(decided))}")
         if self.remap and self.source is None:
             raise CharrnnError("remap needs init_from")

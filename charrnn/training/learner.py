@@ -123,10 +123,14 @@ class Learner:
             influence=influence,
         )
 
-    def begin(self, initial: Mapping[str, Array] | None, seed: int, biases: Array | None = None) -> None:
-        """Give the network its first values: `initial` ones, or those that the seed determines and, if given, c."""
-        self.network.assign(initial.items() if initial else first_values(self.network.architecture, seed))
-        if biases is not None and not initial:
+    def begin(self, initial: Mapping[str, Array] | None, settings: Settings, biases: Array | None = None) -> None:
+        """Give the network its first values: `initial` ones, or those that the settings determine and, if given, c."""
+        if initial:
+            self.network.assign(initial.items())
+            return
+        recurrent, scale = settings.recurrent_start or "", settings.start_scale
+        self.network.assign(first_values(self.network.architecture, settings.seed, recurrent=recurrent, scale=scale))
+        if biases is not None:
             self.network.assign([("output.c", biases)])
 
     @property

@@ -45,7 +45,7 @@ class OnlineTrainer:
         self.settings, self.vocabulary, self.team, self.pace = settings, vocabulary, team, pace or DEFAULT_PACE
         self.architecture = settings.architecture(len(vocabulary))
         self.learner = Learner.of(settings, self.architecture, team)
-        self.learner.begin(initial, settings.seed)
+        self.learner.begin(initial, settings)
         self.network = self.learner.network
         self.state = OnlineState()
         self.stop = False

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, get_args
 
 from charrnn.cells.architecture import MAXIMUM_STEPS, Architecture
-from charrnn.cells.table import cell_named
+from charrnn.cells.table import RECURRENT_STARTS, cell_named
 from charrnn.cells.tasks import task_named
 from charrnn.errors import CharrnnError
 from charrnn.training.rules import GRADIENTS, OPTIMIZERS, SCHEDULES, UpdateOptions
@@ -14,9 +14,11 @@ from charrnn.training.rules import GRADIENTS, OPTIMIZERS, SCHEDULES, UpdateOptio
 MOST_EPOCHS = 1e6
 CLASS_WEIGHTS = ("none", "balanced")
 _OF_EXAMPLES = ("task", "head", "pooling", "joined", "class_weights")
-_IF_CHOSEN = ("momentum", "nesterov")  # which older versions do not know
+# What older versions do not know, which a model file has only if it is not this.
+_UNSAID = {"momentum": None, "nesterov": False, "recurrent_start": None, "start_scale": 1.0}
 _NONE_IS_ZERO = ("clip", "clip_value")  # no bound: null in a model file, 0 here
 SMALLEST_CLIP = 1e-30  # compiled code takes numbers below 1e-38 as 0, which would be no bound
+SMALLEST_SCALE, LARGEST_SCALE = 1e-6, 1000.0  # of the first weights
 LONGEST_NAME = 100  # longest string of a setting in a file, in characters
 
 
@@ -27,9 +29,10 @@ class Settings:
     A run lasts for `epochs` passes over the text or for `seconds` of training, and the learning rate's schedule spans
     it. The result of a run in `epochs` does not depend on the clock. An `online` run has no end, and a constant
     learning rate. With `shuffle`, each epoch reads documents in another order, and the held-out text comes from all
-    parts of the text; without it, as in older model files, the end of the text is held out. `clip` bounds the
-    gradient's norm, `clip_value` each entry of the gradient; 0 is no bound. `momentum` and `nesterov` are options of
-    sgd (see `charrnn.kernels.update`); None stands for the usual momentum. With `sampled_softmax`, the softmax of a
+    parts of the text; without it, as in older model files, the end of the text is held out. `recurrent_start` (None: as
+    the cell's row says) and `start_scale` are those of the first weights (see `charrnn.cells.initial`). `momentum` and
+    `nesterov` are options of sgd (see `charrnn.kernels.update`); None is the usual momentum. `clip` bounds the
+    gradient's norm, `clip_value` each entry of the gradient; 0 is no bound. With `sampled_softmax`, the softmax of a
     training step is over about so many characters instead of the whole vocabulary (see `picks`); 0 is over all.
 
     An empty `task` trains on a text, to generate or to fill. A run on examples reads at most `seq_length` steps at
@@ -46,6 +49,8 @@ class Settings:
     bidirectional: bool = False
     learned_state: bool = False
     embedding: int = 0
+    recurrent_start: str | None = None
+    start_scale: float = 1.0
     sampled_softmax: int = 0
     gradient: str = "bptt"
     online: bool = False
@@ -122,7 +127,7 @@ class Settings:
         there only if they ask for something.
         """
         stored = {name: None if name in _NONE_IS_ZERO and not v else v for name, v in asdict(self).items()}
-        stored = {name: v for name, v in stored.items() if name not in _IF_CHOSEN or not (v is None or v is False)}
+        stored = {name: v for name, v in stored.items() if name not in _UNSAID or v != _UNSAID[name]}
         return {name: v for name, v in stored.items() if name not in _OF_EXAMPLES or self.reads_examples}
 
     @property
@@ -140,6 +145,7 @@ class Settings:
     def __post_init__(self) -> None:
         self._check_outputs()
         self._check_optimizer()
+        self._check_start()
 
         def need(holds: bool, what: str) -> None:
             if not holds:
@@ -198,6 +204,18 @@ class Settings:
             raise CharrnnError(f"the momentum must be at least 0 and less than 1, not {self.momentum:g}")
         if self.nesterov and not self.momentum:
             raise CharrnnError("nesterov needs a momentum above 0")
+
+    def _check_start(self) -> None:
+        """Raise CharrnnError for first weights that cannot be."""
+        if self.recurrent_start not in (None, *RECURRENT_STARTS):
+            raise CharrnnError(
+                f"unknown recurrent start {self.recurrent_start!r:.60}; choose from {', '.join(RECURRENT_STARTS)}"
+            )
+        if not SMALLEST_SCALE <= self.start_scale <= LARGEST_SCALE:
+            raise CharrnnError(
+                f"the scale of the first weights must be from {SMALLEST_SCALE:g} to {LARGEST_SCALE:,g}, "
+                f"not {self.start_scale:g}"
+            )
 
     def _check_outputs(self) -> None:
         """Raise CharrnnError for what the output cannot be: an unknown task, or one with options of another."""

@@ -62,7 +62,7 @@ class Trainer(Generic[D]):
         if not self._begun:
             self._begun = True
             sample = self.steps.sample
-            self._learner.begin(self._initial, self.settings.seed, None if sample is None else sample.biases)
+            self._learner.begin(self._initial, self.settings, None if sample is None else sample.biases)
             self.best.flat[:] = self._learner.network.weights.flat
 
     @property

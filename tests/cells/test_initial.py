@@ -8,7 +8,9 @@ import pytest
 from charrnn.cells import initial
 from charrnn.cells.architecture import Architecture
 from charrnn.cells.initial import initialize
+from charrnn.cells.table import RECURRENT_STARTS
 from tests import naive
+from tests.rows import NAMES, ROWS, fitted
 
 SHAPES = [(1, 1), (2, 2), (3, 3), (4, 4), (5, 5), (7, 3), (3, 7), (30, 1), (66, 66), (41, 12), (12, 41)]
 
@@ -87,6 +89,59 @@ def test_other_matrices_are_uniform():
         assert 0.99 < entries.max() <= 1.0
         assert (entries**2).mean() == pytest.approx(1 / 3, rel=0.06)
         assert not np.array_equal(values[name], others[name])
+
+
+CELLS_AND_OPTIONS = pytest.mark.parametrize(("cell", "options"), ROWS, ids=NAMES)
+
+
+def kind_of(name):
+    """Return which matrix a parameter is: U, W, R, P, V or E; or "" for a vector."""
+    letter = name.rpartition(".")[2].partition("_")[0]
+    return letter if letter in ("U", "W", "R", "P", "V", "E") else ""
+
+
+@CELLS_AND_OPTIONS
+def test_every_cell_can_start_with_the_identity(cell, options):
+    """Every W and R: a unit keeps itself. All others are as they would be for an irnn, whose row says identity."""
+    architecture = Architecture(cell, 5, 12, 2, **fitted(12, options))
+    values = initialize(architecture, 1, recurrent="identity")
+    for name, matrix in values.items():
+        if kind_of(name) in ("W", "R"):
+            assert (matrix == np.eye(*matrix.shape)).all(), name
+        elif kind_of(name) == "P":
+            np.testing.assert_allclose(matrix.T @ matrix, np.eye(matrix.shape[1]), atol=1e-6)
+    usual = initialize(architecture, 1, recurrent=architecture.row.recurrent_start)
+    assert {name: values.tobytes() for name, values in usual.items()} == {
+        name: values.tobytes() for name, values in initialize(architecture, 1).items()
+    }
+
+
+@CELLS_AND_OPTIONS
+def test_every_cell_can_start_with_random_matrices(cell, options):
+    """Every W and R: uniform, with variance 1/N for the N rows; a clockwork unit reads no faster one."""
+    options = options | ({"projection": 30} if "projection" in options else {})
+    architecture = Architecture(cell, 5, 60, **options)
+    for name, matrix in initialize(architecture, 1, recurrent="random").items():
+        if kind_of(name) not in ("W", "R"):
+            continue
+        entries = matrix[initial.heard(architecture)] if architecture.periods else matrix
+        entries = entries.ravel() * np.sqrt(len(matrix) / 3.0)
+        assert -1.0 <= entries.min() < -0.99 < 0.99 < entries.max() <= 1.0, name
+        assert (entries**2).mean() == pytest.approx(1 / 3, rel=0.1), name
+        if architecture.periods:
+            assert not matrix[~initial.heard(architecture)].any()
+
+
+@CELLS_AND_OPTIONS
+@pytest.mark.parametrize("recurrent", RECURRENT_STARTS)
+def test_the_scale_multiplies_every_matrix(cell, options, recurrent):
+    """And no vector: each bias and first state is what it is without a scale."""
+    options = fitted(12, options)
+    architecture = Architecture(cell, 5, 12, 2, bidirectional=True, embedding=3, learned_state=True, **options)
+    plain, scaled = (initialize(architecture, 1, recurrent=recurrent, scale=scale) for scale in (1.0, 0.3))
+    for name, values in plain.items():
+        factor = np.float32(0.3) if kind_of(name) else np.float32(1.0)
+        assert scaled[name].tobytes() == (values * factor).tobytes(), name
 
 
 @pytest.mark.slow

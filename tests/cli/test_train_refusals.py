@@ -255,6 +255,9 @@ WRONG_TRAIN = [
     ("--momentum", 1, "--optimizer", "sgd"),
     ("--nesterov",),
     ("--nesterov", "--optimizer", "adagrad"),
+    ("--recurrent-start", "zeros"),
+    ("--start-scale", 0),
+    ("--start-scale", "nan"),
     ("--schedule", "sometimes"),
     ("--nonsense",),
 ]

@@ -13,7 +13,7 @@ import pytest
 
 import charrnn
 from charrnn import Layer
-from charrnn.cells.table import ACTIVATIONS, CELLS
+from charrnn.cells.table import ACTIVATIONS, CELLS, RECURRENT_STARTS
 from charrnn.cli import sample as sample_command
 from charrnn.cli import train as train_command
 from charrnn.library import keywords
@@ -74,13 +74,14 @@ def test_help_lists_every_option_of_a_run():
             assert default == signature[name], name
         elif name in keywords.ExampleOptions.__annotations__:  # of runs on examples
             assert default == {"ahead": 1, "class_weights": "none"}.get(name), name
-        elif default is None and name not in ("activation", "projection", "periods"):
+        elif default is None and name not in ("activation", "projection", "periods", "recurrent_start"):
             chosen = settings_of({"epochs": 1, "optimizer": "sgd"}) if name == "momentum" else usual
             assert re.search(rf"None: {getattr(chosen, name):g}\b", text), name
         else:
             assert default == getattr(usual, name, False), name
     assert f'None: "{ACTIVATIONS[0]}"' in listed["activation"][1]
     assert "[1, 2, 4, 8]" in listed["periods"][1]
+    assert all(f'"{start}"' in listed["recurrent_start"][1] for start in RECURRENT_STARTS)
     for name, values in (("optimizer", OPTIMIZERS), ("schedule", SCHEDULES), ("gradient", GRADIENTS)):
         assert all(f'"{value}"' in listed[name][1] for value in values)
     lacking = re.search(r"Only the command has (.*?):", " ".join(charrnn.train.__doc__.split()))[1]

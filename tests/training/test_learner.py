@@ -21,8 +21,22 @@ IN_REAL_TIME = replace(SETTINGS, layers=1, learned_state=False, gradient="rtrl")
 def learner_of(settings, team):
     """Make one for a vocabulary of V."""
     learner = Learner.of(settings, settings.architecture(V), team)
-    learner.begin(None, settings.seed)
+    learner.begin(None, settings)
     return learner
+
+
+def test_the_first_weights_are_those_of_the_settings():
+    """How W starts, and the scale of all; given weights are as they are."""
+    settings = replace(SETTINGS, recurrent_start="identity", start_scale=0.5)
+    with Team(1) as team:
+        learner = learner_of(settings, team)
+        weights = learner.network.weights.named
+        assert (weights["layer0.W_i"] == np.float32(0.5) * np.eye(6)).all()
+        assert not weights["layer0.b_i"].any()
+        other = learner_of(settings, team)
+        plain = learner_of(SETTINGS, team).network.weights.named
+        other.begin({name: values.copy() for name, values in plain.items()}, settings)
+        assert all((other.network.weights.named[name] == values).all() for name, values in plain.items())
 
 
 def windows_of(count, settings=SETTINGS, seed=0):

@@ -80,7 +80,7 @@ def test_the_estimate_is_right_on_average():
 def learner_of(settings, team):
     """Make a learner with its first weights."""
     learner = Learner.of(settings, settings.architecture(V), team)
-    learner.begin(None, settings.seed)
+    learner.begin(None, settings)
     return learner
 
 

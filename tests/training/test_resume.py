@@ -73,6 +73,8 @@ def vary(choose, cell, optimizer):
         lr=rate * choose.choice((0.5, 1.0)),
         layers=choose.choice((1, 1, 2, 3)),
         embedding=choose.choice((0, 0, 5)),
+        recurrent_start=choose.choice((None, None, "identity", "random")),
+        start_scale=choose.choice((1.0, 1.0, 0.5)),
         sampled_softmax=choose.choice((0, 0, 6)),
         dropout=choose.choice((0.0, 0.3)),
         epochs=choose.choice((2.0, 2.3, 3.0)),

@@ -82,9 +82,9 @@ def test_first_values_are_drawn_once_and_only_if_they_are_needed(monkeypatch):
     """Not for a run that nobody asks for its network, nor for one that goes on from a validation."""
     drawn, original = [], learner.first_values
 
-    def spy(*arguments):
+    def spy(*arguments, **options):
         drawn.append(arguments)
-        return original(*arguments)
+        return original(*arguments, **options)
 
     monkeypatch.setattr(learner, "first_values", spy)
     text = corpus_of(rhyme(1500))
@@ -332,6 +332,9 @@ def test_options_of_an_optimizer_are_stored_if_it_has_them():
         ({"optimizer": "sgd", "momentum": float("nan")}, "the momentum must be"),
         ({"optimizer": "sgd", "momentum": 0.0, "nesterov": True}, "nesterov needs a momentum above 0"),
         ({"schedule": "step"}, "unknown schedule 'step'"),
+        ({"recurrent_start": "zeros"}, "unknown recurrent start 'zeros'; choose from orthogonal, identity, random"),
+        ({"start_scale": 0.0}, "the scale of the first weights must be from 1e-06 to 1,000, not 0"),
+        ({"start_scale": float("nan")}, "the scale of the first weights must be"),
         ({"clip": -1.0}, "the clip must be 0 or at least 1e-30"),
         ({"clip": 1e-310}, "the clip must be 0 or at least 1e-30"),
         ({"clip_value": 5e-324}, "the clip value must be 0 or at least 1e-30"),
