@@ -462,35 +462,132 @@ def example_outputs(
     states are →h_T and ←h_1. Masks [T, H], those of all layers of one direction, then of the other, are in the order in
     which a layer reads.
     """
-    stacks = [""] if "output.V_reverse" not in parameters else ["", "reverse."]
-    layers = {stack: layers_of(parameters, stack) for stack in stacks}
-    depth = len(layers[""])
-    begin = {stack: initial_state(cell, parameters, 1, stack) for stack in stacks}
-    read: dict[str, Array] = dict.fromkeys(stacks, x)  # what each direction's next layer reads, in the text's order
-    if "embedding.E" in parameters:
-        read = dict.fromkeys(stacks, parameters["embedding.E"][x])
-    step = step_of(cell, **options)
-    for level in range(depth):
-        outputs = {}
-        for place, stack in enumerate(stacks):
-            order = list(range(len(x))) if stack == "" else list(range(len(x)))[::-1]
-            now, found = begin[stack][level], {}
-            for k, t in enumerate(order):
-                now = step(layers[stack][level], read[stack][t : t + 1], now)
-                up = now[states_of(cell)[0]][0]
-                found[t] = up if masks is None else up * masks[place * depth + level][k]
-            outputs[stack] = np.stack([found[t] for t in range(len(x))])
-        both = np.concatenate([outputs[stack] for stack in stacks], axis=1)
-        read = {stack: both if joined else outputs[stack] for stack in stacks}
-    matrices = {"": parameters["output.V"]}
-    if len(stacks) == 2:
-        matrices["reverse."] = parameters["output.V_reverse"]
+    outputs, _ = read_example(cell, parameters, x, masks, joined=joined, **options)
+    matrices = {"": parameters["output.V"], "reverse.": parameters.get("output.V_reverse", np.zeros(0))}
     seen = {
         "each": lambda h, stack: h,
         "last": lambda h, stack: h[0 if stack else -1],
         "mean": lambda h, stack: h.sum(axis=0) / len(h),
     }[pooling]
-    predicted: Array = sum(seen(outputs[stack], stack) @ matrices[stack] for stack in stacks) + parameters["output.c"]
+    predicted: Array = sum(seen(outputs[stack], stack) @ matrices[stack] for stack in outputs) + parameters["output.c"]
+    return predicted
+
+
+def read_example(
+    cell: str,
+    parameters: Mapping[str, Array],
+    x: Array,
+    masks: Sequence[Array] | None = None,
+    *,
+    joined: bool = False,
+    begin: State | None = None,
+    **options: Any,
+) -> tuple[dict[str, Array], dict[str, State]]:
+    """Return the top layer's outputs [T, H] for one example, in the text's order, and the last states of all layers.
+
+    Both are by direction, "" and "reverse."; the layers of the first one can begin with given states.
+    """
+    stacks = [stack for stack in ("", "reverse.") if layers_of(parameters, stack)]
+    layers = {stack: layers_of(parameters, stack) for stack in stacks}
+    depth = len(layers[""])
+    first = {stack: initial_state(cell, parameters, 1, stack) for stack in stacks}
+    if begin is not None:
+        first[""] = begin
+    last: dict[str, State] = {stack: [] for stack in stacks}
+    read: dict[str, Array] = dict.fromkeys(stacks, x)  # what each direction's next layer reads, in the text's order
+    if "embedding.E" in parameters:
+        read = dict.fromkeys(stacks, parameters["embedding.E"][x])
+    step = step_of(cell, **options)
+    outputs: dict[str, Array] = {}
+    for level in range(depth):
+        outputs = {}
+        for place, stack in enumerate(stacks):
+            order = list(range(len(x))) if stack == "" else list(range(len(x)))[::-1]
+            now, found = dict(first[stack][level]), {}
+            for k, t in enumerate(order):
+                now = step(layers[stack][level], read[stack][t : t + 1], now)
+                up = now[states_of(cell)[0]][0]
+                found[t] = up if masks is None else up * masks[place * depth + level][k]
+            last[stack].append(now)
+            outputs[stack] = np.array([found[t] for t in range(len(x))]).reshape(
+                len(x), now[states_of(cell)[0]].shape[1]
+            )
+        both = np.concatenate([outputs[stack] for stack in stacks], axis=1)
+        read = {stack: both if joined else outputs[stack] for stack in stacks}
+    return outputs, last
+
+
+def pair_outputs(
+    cell: str,
+    parameters: Mapping[str, Array],
+    source: Array,
+    written: Array,
+    source_masks: Sequence[Array] | None = None,
+    masks: Sequence[Array] | None = None,
+    *,
+    joined: bool = False,
+    **options: Any,
+) -> Array:
+    """Return what a decoder predicts after each of the symbols that were written, ids [T], for a source, ids [S].
+
+    It begins with the last states of the encoder (Sutskever et al. 2014); of both directions, side by side. A clock
+    starts anew. With `attention.W_…`, it attends to the encoder's outputs (Luong et al. 2015, dot product): the output
+    layer reads tanh([κ; h] W), where κ = Σ α_s m_s and α = softmax(h · m_s).
+    """
+    reader = {name.removeprefix("encoder."): a for name, a in parameters.items() if name.startswith("encoder.")}
+    writer = {name: a for name, a in parameters.items() if not name.startswith("encoder.")}
+    outputs, last = read_example(cell, reader, source, source_masks, joined=joined, **options)
+    begin = initial_state(cell, writer, 1)
+    for level, state in enumerate(begin):
+        for name in state:
+            if name != "clock":
+                state[name] = np.concatenate([last[stack][level][name] for stack in last], axis=1)
+    seen = read_example(cell, writer, written, masks, begin=begin, **options)[0][""]
+    if "attention.W_state" in parameters:
+        memory = np.concatenate([outputs[stack] for stack in outputs], axis=1)
+        looked = []
+        for h in seen:
+            context = np.exp(log_softmax(memory @ h)) @ memory if len(memory) else 0 * h
+            both = np.concatenate([context, h])
+            W = np.concatenate([parameters["attention.W_context"], parameters["attention.W_state"]])
+            looked.append(np.tanh(both @ W))
+        seen = np.stack(looked)
+    predicted: Array = seen @ parameters["output.V"] + parameters["output.c"]
+    return predicted
+
+
+def conditioned_outputs(
+    cell: str,
+    parameters: Mapping[str, Array],
+    ids: Array,
+    v: Array,
+    masks: Sequence[Array] | None = None,
+    *,
+    first: bool = False,
+    **options: Any,
+) -> Array:
+    """Return what a network predicts of a text, ids [T], under a condition v [K]: a_t = x_t U + h W + v W_v + b.
+
+    That holds at every step of the first layer, or with `first` in a step before the text, in which x_0 is zero.
+    """
+    plain = {name: a for name, a in parameters.items() if not name.startswith("given.")}
+    given = dict(plain)
+    for name, W in parameters.items():
+        if name.startswith("given.W"):
+            bias = name.replace("given.W", "layer0.b")
+            given[bias] = plain[bias] + v @ W
+    if not first:
+        return example_outputs(cell, given, ids, masks, **options)
+    inputs = next(len(array) for name, array in plain.items() if name.startswith("layer0.U"))
+    step, begin = step_of(cell, **options), initial_state(cell, plain, 1)
+    x = np.zeros((1, inputs))
+    for level, p in enumerate(layers_of(given)):
+        begin[level] = step(p, x, begin[level])
+        x = begin[level][states_of(cell)[0]]
+        if masks is not None:
+            x = x * masks[level][0]
+    seen = read_example(cell, plain, ids, None if masks is None else [m[1:] for m in masks], begin=begin, **options)[0]
+    predicted: Array = seen[""] @ plain["output.V"] + plain["output.c"]
     return predicted
 
 

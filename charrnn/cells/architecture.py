@@ -1,7 +1,8 @@
 """The sizes of a network, and the names and shapes of its parameters."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise
 from math import prod
 from typing import Any
@@ -17,7 +18,7 @@ from charrnn.cells.table import (
     Cell,
     cell_named,
 )
-from charrnn.cells.tasks import TASKS, Task, task_named
+from charrnn.cells.tasks import TASKS, Task, check_pairs, checked_step, task_named
 from charrnn.errors import CharrnnError
 
 MAXIMUM_FEATURES = 65_536  # numbers that are read at a step
@@ -46,7 +47,13 @@ class Architecture:
     A network for another `task` reads whole examples: texts, or with `features`, that many numbers at each step. It has
     `targets` outputs, K: classes or numbers. `head` says which, and `pooling` from what they are predicted. If such a
     network is bidirectional, its stacks meet at the output, and if they are `joined`, each layer reads both layers
-    below. Raises CharrnnError for a size out of range, and for an option that the cell or the task does not have.
+    below.
+
+    A network that translates has an `encoder`, to which the directions belong, and `targets` symbols to write; with
+    `attention`, it looks back at all of the encoder's outputs. A network that generates can have a condition of K
+    numbers, `conditions`: v W_v is added to what the first layer reads at every step, or, if it is `given_at` the first
+    one, in a step of its own before the text (Vinyals et al. 2015). Raises CharrnnError for a size out of range, and
+    for an option that the cell or the task does not have.
     """
 
     cell: str
@@ -65,6 +72,9 @@ class Architecture:
     head: str = ""
     pooling: str = ""
     joined: bool = False
+    attention: bool = False
+    conditions: int = 0
+    given_at: str = ""
 
     def __post_init__(self) -> None:
         row = cell_named(self.cell)
@@ -88,6 +98,8 @@ class Architecture:
             elif getattr(self, option) is None:
                 object.__setattr__(self, option, value)
         self._check_options()
+        if self.task == "translate":
+            check_pairs(self.features, self.hidden, self.projection, both=self.bidirectional)
 
     def _check_task(self) -> None:
         """Choose the task and its usual head and pooling; raise CharrnnError for what it does not have."""
@@ -101,7 +113,13 @@ class Architecture:
                 raise CharrnnError(
                     f"the task {self.task} has no {option} {getattr(self, option)!r:.60}; it has {', '.join(choices)}"
                 )
-        if task.reads_examples:
+        if self.attention and self.task != "translate":
+            raise CharrnnError(f"the task {self.task} has no attention; translate has")
+        object.__setattr__(self, "given_at", checked_step(self.task, self.conditions, self.given_at))
+        if task.is_part:
+            if self.targets or self.features:
+                raise CharrnnError(f"a network for the task {self.task} cannot have these options")
+        elif task.reads_examples:
             if not 1 <= self.targets <= MAXIMUM_TARGETS:
                 raise CharrnnError(f"the task {self.task} needs from 1 to {MAXIMUM_TARGETS:,} targets")
             if not 0 <= self.features <= MAXIMUM_FEATURES:
@@ -146,8 +164,28 @@ class Architecture:
         return TASKS[self.task]
 
     @property
+    def reads_examples(self) -> bool:
+        """Whether it is trained on whole examples, and not on a text that predicts itself."""
+        return self.task_row.reads_examples or self.conditions > 0
+
+    @cached_property
+    def encoder(self) -> "Architecture | None":
+        """The network that reads the texts to translate; None for another task.
+
+        In both directions, each stack has half of the units, so that both together have those of the decoder.
+        """
+        if self.task != "translate":
+            return None
+        hidden, projection = self.hidden // self.directions_read, self.projection
+        if projection is not None:
+            projection //= self.directions_read
+        return replace(self, task="encode", targets=0, attention=False, hidden=hidden, projection=projection)
+
+    @property
     def predicted(self) -> int:
         """The number of outputs of the network: symbols, classes or numbers."""
+        if self.task_row.is_part:
+            return 0
         return self.targets or self.vocabulary
 
     @property
@@ -159,7 +197,7 @@ class Architecture:
     @property
     def carries(self) -> bool:
         """Whether training carries the state between windows: not if bidirectional, nor with relu (it can diverge)."""
-        return not (self.bidirectional or self.task_row.reads_examples) and "relu" not in self.flags
+        return not (self.bidirectional or self.reads_examples) and "relu" not in self.flags
 
     @property
     def options(self) -> dict[str, Any]:
@@ -167,16 +205,32 @@ class Architecture:
         chosen: dict[str, Any] = {name: getattr(self, name) for name in self.row.options}
         if self.periods is not None:
             chosen["periods"] = list(self.periods)
-        chosen |= {name: True for name in ("bidirectional", "learned_state", "joined") if getattr(self, name)}
-        chosen |= {name: getattr(self, name) for name in ("embedding", "features", "targets") if getattr(self, name)}
+        chosen |= {
+            name: True for name in ("bidirectional", "learned_state", "joined", "attention") if getattr(self, name)
+        }
+        numbers = "embedding", "features", "targets", "conditions", "given_at"
+        chosen |= {name: getattr(self, name) for name in numbers if getattr(self, name)}
         if self.task_row.reads_examples:
             chosen |= {name: getattr(self, name) for name in ("task", "head", "pooling")}
         return chosen
 
     @property
-    def directions(self) -> int:
-        """The number of stacks of layers: two in a bidirectional network, else one."""
+    def directions_read(self) -> int:
+        """In how many directions a text is read."""
         return 2 if self.bidirectional else 1
+
+    @property
+    def directions(self) -> int:
+        """The number of stacks of layers: two in a bidirectional network, else one.
+
+        A network that translates writes in one direction, whatever its encoder does.
+        """
+        return 1 if self.task == "translate" else self.directions_read
+
+    @property
+    def dropped_layers(self) -> int:
+        """The number of layers whose outputs dropout masks, those of an encoder after the others."""
+        return self.directions * self.layers + (self.encoder.dropped_layers if self.encoder else 0)
 
     @property
     def outputs(self) -> int:
@@ -186,8 +240,11 @@ class Architecture:
     def symbols(self, direction: int) -> int:
         """Return the number of symbols that a stack reads.
 
-        To fill gaps, the right stack also reads the gap, which stands for a missing character.
+        To fill gaps, the right stack also reads the gap, which stands for a missing character. To translate, it is the
+        number of symbols that are written.
         """
+        if self.task == "translate":
+            return self.targets
         return self.vocabulary + (direction if self.task == "fill" else 0)
 
     def inputs(self, layer: int, direction: int = 0) -> int:
@@ -197,7 +254,7 @@ class Architecture:
         twice that if the stacks are joined.
         """
         if layer:
-            return self.outputs * (2 if self.joined else 1)
+            return self.outputs * (2 if self.joined and self.directions == 2 else 1)
         return self.features or self.embedding or self.symbols(direction)
 
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
@@ -207,15 +264,26 @@ class Architecture:
         extra matrices (``R_if`` [H, H], ``P`` [H, R]), ``layer0.b_i`` [H], peepholes ``layer0.p_i`` [H], and learned
         initial states ``layer0.h0`` [H]. Then the same of a right stack, with the prefix ``reverse.``; ``output.V``
         [H, V] or [R, V], ``output.V_reverse``, ``output.c`` [V], or [K] for K targets; ``embedding.E`` [V, M], to fill
-        gaps with one more row, for the gap.
+        gaps with one more row, for the gap. Those of an encoder are first, with the prefix ``encoder.``; ``attention.``
+        has ``W_context`` and ``W_state`` [H, H] or [R, R], and ``given.`` a condition's ``W_i`` [K, H], by gates.
         """
         return dict(self._parameters())
+
+    def own_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return the shape of every parameter by name, without those of an encoder."""
+        return dict(self._own_parameters())
 
     def width(self, kind: str) -> int:
         """Return a state's or gate's size: H, or R if projected."""
         return self.outputs if kind == self.row.states[0] else self.hidden
 
     def _parameters(self) -> Iterator[tuple[str, tuple[int, ...]]]:
+        if self.encoder is not None:
+            for name, shape in self.encoder._parameters():
+                yield f"encoder.{name}", shape
+        yield from self._own_parameters()
+
+    def _own_parameters(self) -> Iterator[tuple[str, tuple[int, ...]]]:
         size, cell, outputs = self.hidden, self.row, self.outputs
         for direction in range(self.directions):
             for layer in range(self.layers):
@@ -231,14 +299,24 @@ class Architecture:
                     yield prefix + gate_name("b", gate), (size,)
                 for gate in cell.peepholes:
                     yield f"{prefix}p_{gate}", (size,)
-                for state in cell.learnable_states if self.learned_state else ():
+                for state in self.learned_states:
                     yield f"{prefix}{state}0", (self.width(state),)
-        yield "output.V", (outputs, self.predicted)
-        if self.bidirectional:
-            yield "output.V_reverse", (outputs, self.predicted)
-        yield "output.c", (self.predicted,)
+        for gate in cell.input_gates if self.conditions else ():
+            yield f"given.{gate_name('W', gate)}", (self.conditions, size)
+        for read in ("context", "state") if self.attention else ():
+            yield f"attention.W_{read}", (outputs, outputs)
+        if self.predicted:
+            yield "output.V", (outputs, self.predicted)
+            if self.directions == 2:
+                yield "output.V_reverse", (outputs, self.predicted)
+            yield "output.c", (self.predicted,)
         if self.embedding:
             yield "embedding.E", (self.symbols(self.directions - 1), self.embedding)
+
+    @property
+    def learned_states(self) -> tuple[str, ...]:
+        """The states whose initial values are learned; a decoder begins with those of its encoder."""
+        return self.row.learnable_states if self.learned_state and self.task != "translate" else ()
 
     @property
     def extra_size(self) -> int:
@@ -256,22 +334,24 @@ class Architecture:
         """
         groups = len(self.periods or (1,))
         size = self.hidden // groups
-        unheard = size * size * groups * (groups - 1) // 2
-        return self.stored_count() - self.directions * self.layers * unheard
+        unheard = self.directions * self.layers * size * size * groups * (groups - 1) // 2
+        own = sum(prod(shape) for _, shape in self._own_parameters())
+        return own - unheard + (self.encoder.parameter_count() if self.encoder else 0)
 
     def multiply_adds(self) -> int:
         """Return the number of multiply-adds per character.
 
         It is one for each weight. What is only looked up does not count: the embedding, or without one, if symbols are
-        read, the first layer's U. A clockwork network computes each unit only once in its period.
+        read, the first layer's U, and a condition's matrix. A clockwork network computes each unit only once in its
+        period. For pairs, it is the number for a character of each text.
         """
-        count, looked_up = 0.0, "embedding." if self.embedding or self.features else "layer0.U"
-        for name, shape in self._parameters():
+        count, looked_up = 0.0, ("given.", "embedding." if self.embedding or self.features else "layer0.U")
+        for name, shape in self._own_parameters():
             if len(shape) == 2 and not name.removeprefix("reverse.").startswith(looked_up):
                 rests = self.periods is not None and name.endswith(".W")
                 columns = sum(1.0 / period for period in self.unit_periods()) if rests else shape[1]
                 count += shape[0] * columns
-        return round(count)
+        return round(count) + (self.encoder.multiply_adds() if self.encoder else 0)
 
     @property
     def description(self) -> str:
@@ -287,6 +367,10 @@ class Architecture:
             words.append(f"embedding of {self.embedding}")
         if self.bidirectional:
             words.append("bidirectional" + ", joined" * self.joined)
+        if self.attention:
+            words.append("attention")
+        if self.conditions:
+            words.append(f"a condition of {self.conditions:,}" + ", at the first step" * (self.given_at == "first"))
         if self.learned_state:
             words.append("learned initial state")
         return ", ".join(words)

@@ -35,30 +35,46 @@ def first_values(
     where a group would read a faster one. U and V: uniform in ±√(3/N), which is variance 1/N, for N rows; a first
     layer's U, of which a character reads one row: uniform in ±√(3/H); an embedding, likewise: in ±√(3/M). All these
     matrices are then multiplied by `scale`. Biases: 0, or the value in the cell's row (1 for an LSTM's forget gate).
-    Peepholes and learned initial states: 0.
+    Peepholes and learned initial states: 0. A condition's matrix, of which a label picks one row: like U of characters.
+    The matrices of attention: orthogonal.
     """
-    generator = np.random.default_rng([seed, 0x1A17])
+    if architecture.encoder is not None:
+        generator = np.random.default_rng([seed, 0x1A17, 1])
+        for name, values in _own_values(architecture.encoder, generator, recurrent, scale):
+            yield f"encoder.{name}", values
+    yield from _own_values(architecture, np.random.default_rng([seed, 0x1A17]), recurrent, scale)
+
+
+def _own_values(
+    architecture: Architecture, generator: np.random.Generator, recurrent: str, scale: float
+) -> Iterator[tuple[str, Values]]:
+    """Draw the initial parameters of a network without its encoder."""
     row = architecture.row
     bias_start, embedding = dict(row.bias_start), architecture.embedding
     recurrent = recurrent or row.recurrent_start
-    for name, shape in architecture.parameter_shapes().items():
+    for name, shape in architecture.own_shapes().items():
         where, _, own = name.rpartition(".")
         letter, _, gate = own.partition("_")
         start = recurrent if letter in ("W", "R") else "orthogonal" if letter == "P" else "random"
+        start = {"given": "random", "attention": "orthogonal"}.get(where, start)
         if start == "identity":
             values = np.eye(*shape, dtype=np.float32)
         elif start == "orthogonal":
             values = _orthogonal(generator, shape)
         elif letter in ("W", "R", "U", "V", "E"):
             dense = embedding or architecture.features
-            looked_up = name == "embedding.E" or (where.endswith("layer0") and letter == "U" and not dense)
-            inputs = (embedding or architecture.hidden) if looked_up else shape[0]
+            looked_up = (
+                name == "embedding.E" or where == "given" or (where.endswith("layer0") and letter == "U" and not dense)
+            )
+            inputs = shape[0]
+            if looked_up:
+                inputs = embedding if name == "embedding.E" else architecture.hidden
             values = generator.random(shape, np.float32)
             values -= np.float32(0.5)
             values *= np.float32(2.0 * math.sqrt(3.0 / inputs))
         else:
             values = np.full(shape, bias_start.get(gate, 0.0) if letter == "b" else 0.0, np.float32)
-        if letter == "W" and architecture.periods:
+        if own == "W" and where not in ("given", "attention") and architecture.periods:
             values *= heard(architecture)
         if scale != 1.0 and values.ndim == 2:
             values *= np.float32(scale)

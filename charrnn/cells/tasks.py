@@ -6,6 +6,8 @@ from charrnn.errors import CharrnnError
 
 HEADS = ("softmax", "linear", "logistic")
 POOLINGS = ("each", "last", "mean")
+GIVEN_AT = ("every", "first")  # steps at which a condition is read; the first one is a step of its own
+MAXIMUM_CONDITIONS = 65_536  # numbers of a condition
 
 
 @dataclass(frozen=True)
@@ -18,6 +20,7 @@ class Task:
     poolings: tuple[str, ...]  # what predicts: each step, the last states, or the mean of all; the first is the usual
     use: str  # what a model does, and with which command
     reads_examples: bool = True  # whole examples, with labels, and not a text that predicts itself
+    is_part: bool = False  # of a network for another task, and none that can be asked for
 
 
 TASKS = {
@@ -61,8 +64,19 @@ TASKS = {
             ("last", "mean", "each"),
             "predicts numbers; use charrnn predict to predict with it",
         ),
+        Task(
+            "translate",
+            "write a text for a text",
+            ("softmax",),
+            ("each",),
+            "writes a text for each text that it reads; use charrnn translate to translate with it",
+        ),
+        Task(
+            "encode", "read a text for a network that writes one", ("softmax",), ("each",), "only reads", is_part=True
+        ),
     )
 }
+ASKED_TASKS = tuple(task.name for task in TASKS.values() if not task.is_part)
 TEXT_TASKS = tuple(task.name for task in TASKS.values() if not task.reads_examples)
 
 
@@ -77,3 +91,28 @@ def require_task(own: str, *allowed: str) -> None:
     """Raise CharrnnError, which names the right command, if a model's own task is not one of those allowed."""
     if own not in allowed:
         raise CharrnnError(f"this model {task_named(own).use}")
+
+
+def check_pairs(features: int, hidden: int, projection: int | None, *, both: bool) -> None:
+    """Raise CharrnnError for sizes that an encoder and a decoder cannot have."""
+    if features:
+        raise CharrnnError("a network that translates reads symbols, not numbers")
+    if both and (hidden % 2 or (projection or 0) % 2):
+        raise CharrnnError(
+            "in both directions, an encoder has half of the hidden size, and of a projection, in each: use even numbers"
+        )
+
+
+def checked_step(task: str, conditions: int, given_at: str) -> str:
+    """Return at which step a condition is read, by default at every one; raise CharrnnError if there can be none."""
+    if not conditions:
+        if given_at:
+            raise CharrnnError("a network without a condition reads it at no step")
+        return ""
+    if task != "generate":
+        raise CharrnnError(f"the task {task} has no condition; generate has")
+    if not 1 <= conditions <= MAXIMUM_CONDITIONS:
+        raise CharrnnError(f"a condition has from 1 to {MAXIMUM_CONDITIONS:,} numbers, not {conditions:,}")
+    if given_at and given_at not in GIVEN_AT:
+        raise CharrnnError(f"unknown step {given_at!r:.60} for a condition; choose from {', '.join(GIVEN_AT)}")
+    return given_at or GIVEN_AT[0]

@@ -20,7 +20,7 @@ FLOATS = [types.Array(types.float32, dimensions, "C") for dimensions in range(6)
 INTEGERS = [types.Array(types.int32, dimensions, "C") for dimensions in range(3)]
 
 
-def _type(of: type[Any], *fields: Any) -> Any:
+def named_type(of: type[Any], *fields: Any) -> Any:
     """Return the Numba type of a named tuple."""
     return types.BaseTuple.from_types(fields, of)
 
@@ -37,6 +37,8 @@ class Weights(NamedTuple):
     peepholes: Floats  # [D·L, n, H]
     b: Floats  # [D·L, Z]
     initial: Floats  # [D·L, n, H]: learned initial states
+    given: Floats  # [K, G]: W_v, of a condition of K numbers that the first layer reads; or empty
+    attention: Floats  # [2, I, I]: of the context, and of the output of the top layer; or empty
     c: Floats  # [V]
     V: Floats  # [D, V, I]: transposed, so that a symbol's weights are a row, and some rows can be taken
     E: Floats  # [N, M]: the embedding of each symbol that is read; or empty
@@ -51,6 +53,7 @@ class Packed(NamedTuple):
     extra: Floats  # [D·L, n, ·]
     V: Floats  # [D, ·]
     first_U: Floats  # [D, ·]: with an embedding, or if numbers are read
+    attention: Floats  # [2, ·]
 
 
 class LayerWeights(NamedTuple):
@@ -175,50 +178,6 @@ class Windows(NamedTuple):
     ids: Integers  # [N, D·T, B]
     targets: Integers  # [N, T, B]
     lengths: NDArray[np.int64]  # [N]: steps
-
-
-class Batches(NamedTuple):
-    """N batches of B examples of up to T steps, which can be fewer than those of the window.
-
-    The first stack reads each example from its beginning, at step 0. The second one reads from the example's end to its
-    beginning, and ends with the batch's last step: before an example that is shorter, it reads gaps.
-    """
-
-    ids: Integers  # [N, D·T, B]: symbols to read; where numbers are read, 0; below 0 in a gap
-    numbers: Floats  # [N, D·T, B, M]: numbers to read instead; or [N, 0, 0, 0]
-    ends: Integers  # [N, B]: steps of each example; 0 where there is none
-    targets: Integers  # [N, P, B]: classes to predict, or 0 for numbers; −1 where there is none. P is T, or 1 if pooled
-    values: Floats  # [N, P, B, V]: numbers to predict; or [N, 0, 0, 0]
-    weights: Floats  # [N, P, B]: of each prediction
-    lengths: NDArray[np.int64]  # [N]: steps of each batch
-
-
-class Batch(NamedTuple):
-    """One of `Batches`, as a training step takes it."""
-
-    ids: Integers  # [D·T, B]
-    numbers: Floats  # [D·T, B, M]
-    ends: Integers  # [B]
-    targets: Integers  # [P, B]
-    values: Floats  # [P, B, V]
-    weights: Floats  # [P, B]
-    length: int
-    scale: float  # factor of the sum of losses
-    dropout: Dropout
-
-
-class Head(NamedTuple):
-    """What a network that reads whole examples has besides its layers: its loss, and room."""
-
-    loss: int  # address of the code of the loss; see `heads`
-    pooling: int  # what the output reads: the states of each step, the last ones, or their mean; see `joining`
-    size: int  # I without padding
-    x: Floats  # [D, T+1, B, M]: what is read of an embedding, at step t in slot t+1; or empty
-    dx: Floats  # its gradient
-    joined: Floats  # [D·(L−1), T+1, B, J]: the outputs of both stacks, for layers that read both; or empty
-    d_joined: Floats  # [D, T+1, B, J]: their gradient, of one level of layers
-    pooled: Floats  # [D, 1, B, I]: what the output reads if it is not each step; or empty
-    d_pooled: Floats  # [D, 1, B, I]
 
 
 class Picked(NamedTuple):
@@ -348,31 +307,25 @@ class Drawing(NamedTuple):
     drawn: Drawn
 
 
-WEIGHTS = _type(Weights, *(FLOATS[n] for n in (3, 3, 3, 4, 3, 2, 3, 1, 3, 2, 1)))
-PACKED = _type(Packed, *(FLOATS[n] for n in (2, 2, 3, 2, 2)))
-LAYER_WEIGHTS = _type(LayerWeights, *(FLOATS[n] for n in (1, 2, 2, 1)))
-SCAN = _type(Scan, INTEGER, INTEGER)
-NET = _type(Net, SCAN, WEIGHTS, PACKED, INTEGER)
-BACK = _type(Back, INTEGER, INTEGER, PACKED, WEIGHTS)
-BUFFERS = _type(Buffers, *(FLOATS[n] for n in (4, 5, 4, 5, 4, 4, 3, 2, 4)))
-TILE = _type(Tile, *[INTEGER] * 9)
-PART = _type(Part, *[INTEGER] * 4)
-MEMBER = _type(Member, INTEGER, INTEGER, types.int64[::1])
-DROPOUT = _type(Dropout, NUMBER, INTEGERS[1])
-SAMPLE = _type(Sample, INTEGER, INTEGER, FLOATS[1], INTEGERS[1], FLOATS[3], FLOATS[1], FLOATS[2])
-STEP = _type(Step, INTEGERS[2], INTEGERS[2], INTEGER, NUMBER, DROPOUT, types.boolean[::1], SAMPLE)
-BATCH = _type(
-    Batch,
-    *(INTEGERS[2], FLOATS[3], INTEGERS[1], INTEGERS[2], FLOATS[3], FLOATS[2]),
-    *(INTEGER, NUMBER, DROPOUT),
-)
-HEAD = _type(Head, INTEGER, INTEGER, INTEGER, *(FLOATS[n] for n in (4, 4, 4, 4, 4, 4)))
-ROOMS = _type(Rooms, *(FLOATS[n] for n in (3, 2, 3, 2, 2, 1, 1, 1, 1, 1, 1, 2, 3)))
-ROWS = _type(Rows, FLOATS[2], FLOATS[2], INTEGERS[1], FLOATS[2])
-OPTIMIZER_ARGUMENTS = _type(
+WEIGHTS = named_type(Weights, *(FLOATS[n] for n in (3, 3, 3, 4, 3, 2, 3, 2, 3, 1, 3, 2, 1)))
+PACKED = named_type(Packed, *(FLOATS[n] for n in (2, 2, 3, 2, 2, 2)))
+LAYER_WEIGHTS = named_type(LayerWeights, *(FLOATS[n] for n in (1, 2, 2, 1)))
+SCAN = named_type(Scan, INTEGER, INTEGER)
+NET = named_type(Net, SCAN, WEIGHTS, PACKED, INTEGER)
+BACK = named_type(Back, INTEGER, INTEGER, PACKED, WEIGHTS)
+BUFFERS = named_type(Buffers, *(FLOATS[n] for n in (4, 5, 4, 5, 4, 4, 3, 2, 4)))
+TILE = named_type(Tile, *[INTEGER] * 9)
+PART = named_type(Part, *[INTEGER] * 4)
+MEMBER = named_type(Member, INTEGER, INTEGER, types.int64[::1])
+DROPOUT = named_type(Dropout, NUMBER, INTEGERS[1])
+SAMPLE = named_type(Sample, INTEGER, INTEGER, FLOATS[1], INTEGERS[1], FLOATS[3], FLOATS[1], FLOATS[2])
+STEP = named_type(Step, INTEGERS[2], INTEGERS[2], INTEGER, NUMBER, DROPOUT, types.boolean[::1], SAMPLE)
+ROOMS = named_type(Rooms, *(FLOATS[n] for n in (3, 2, 3, 2, 2, 1, 1, 1, 1, 1, 1, 2, 3)))
+ROWS = named_type(Rows, FLOATS[2], FLOATS[2], INTEGERS[1], FLOATS[2])
+OPTIMIZER_ARGUMENTS = named_type(
     OptimizerArguments,
     *(FLOATS[1], FLOATS[1], FLOATS[2], types.float64[::1]),
     *(types.int64, types.int64, NUMBER, NUMBER, NUMBER, NUMBER, NUMBER, types.boolean),
 )
-INFLUENCE = _type(Influence, FLOATS[2], INTEGERS[2])
-PROBES = _type(Probes, *(FLOATS[n] for n in (3, 5, 4, 5, 2, 3, 2)))
+INFLUENCE = named_type(Influence, FLOATS[2], INTEGERS[2])
+PROBES = named_type(Probes, *(FLOATS[n] for n in (3, 5, 4, 5, 2, 3, 2)))

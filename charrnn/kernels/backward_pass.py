@@ -135,7 +135,7 @@ def add_recurrent_gradients(back, buffers, layer, dz, steps, member, scratch, fl
     weight_gradients.add_product(dW, states[0, layer], 0, dz, dz.shape[1] - dW.shape[1], rows, member, scratch)
     call(back.extra_gradients, (gradient, buffers, layer, member, steps, scratch, flags))
     weight_gradients.add_row_sums(gradient.b[layer], dz, rows, member)
-    for k in range(d_initial.shape[0]):
+    for k in range(gradient.initial.shape[1] if d_initial.shape[0] else 0):
         weight_gradients.add_row_sums(gradient.initial[layer, k], d_initial[k, layer], batch, member)
 
 

@@ -7,7 +7,8 @@ steps pooled. With two stacks, a layer reads its own stack's layer below, or bot
 from numba import types
 
 from charrnn.kernels import inputs, softmax
-from charrnn.kernels.arguments import BATCH, BUFFERS, HEAD, NET, PART, LayerWeights, Part
+from charrnn.kernels.arguments import BUFFERS, NET, PART, LayerWeights, Part
+from charrnn.kernels.example_arguments import BATCH, HEAD
 from charrnn.kernels.forward_pass import handed_up, read_by, scan_steps, steps_at_once
 from charrnn.kernels.joining import join, pool
 from charrnn.kernels.llvm.compiler import entry, jit, shared
@@ -41,6 +42,31 @@ def room_of(batch, stacks):
 
 
 @jit
+def add_condition(z, head, part):
+    """Add v W_v to z [T, B, Z] of a first layer at some steps: at each, or only at the first one."""
+    biases = head.biases
+    for t in range(part.begin, part.end):
+        if t and head.given_first:
+            return
+        for b in range(part.first, part.last):
+            for j in range(0, biases.shape[1], LANES):
+                store(z, (t, b, j), load(z, (t, b, j)) + load(biases, (b, j)))
+
+
+@jit
+def multiply_conditions(biases, given, W, part):
+    """Set what conditions given [1, B, K] add to the biases [B, G]: v W_v; most of their numbers are 0."""
+    for b in range(part.first, part.last):
+        for j in range(0, biases.shape[1], LANES):
+            store(biases, (b, j), 0.0)
+        for k in range(W.shape[0]):
+            v = given[0, b, k]
+            if v != 0.0:
+                for j in range(0, biases.shape[1], LANES):
+                    store(biases, (b, j), load(biases, (b, j)) + load(W, (k, j)) * v)
+
+
+@jit
 def read_first(net, head, batch, z, layer, stack, read, part):
     """Set z of a first layer from what it reads, for some steps."""
     weights, U = net.weights, net.packed.first_U
@@ -51,6 +77,10 @@ def read_first(net, head, batch, z, layer, stack, read, part):
         feed_numbers(z, fed, U[stack], bias, head.x[stack], 1, part)
     else:
         inputs.feed_symbols(z, weights.first_U[stack], bias, read, part)
+    if head.given_first and part.begin == 0:  # nothing else is read in this step
+        inputs.fill_biases(z, bias, Part(part.first, part.last, 0, 1))
+    if head.biases.shape[0]:
+        add_condition(z, head, part)
 
 
 @shared(types.void(NET, BUFFERS, HEAD, BATCH, PART))
@@ -62,6 +92,8 @@ def layers_forward(net, buffers, head, batch, part):
     packed_U, packed_W, packed_extra, ids = packed.U, packed.W, packed.extra, batch.ids
     gates, states, dropped, masks = buffers.z, buffers.states, buffers.dropped, buffers.masks
     first, last, _, steps = part
+    if head.biases.shape[0]:
+        multiply_conditions(head.biases, batch.given, weights.given, part)
     stretch = steps_at_once(last - first)
     stacks, fed = weights.first_U.shape[0], weights.first_U.shape[2]
     depth, room = gates.shape[0] // stacks, room_of(batch, stacks)

@@ -1,7 +1,8 @@
 """Many steps of training on batches of whole examples, as in `training_loop`."""
 
-from charrnn.kernels.arguments import Batch, Dropout
+from charrnn.kernels.arguments import Dropout
 from charrnn.kernels.barrier import share_of, wait
+from charrnn.kernels.example_arguments import Batch
 from charrnn.kernels.examples_backward import add_gradients, forward_backward
 from charrnn.kernels.llvm.compiler import entry, jit
 from charrnn.kernels.states import begin_row
@@ -14,7 +15,8 @@ def batch_of(batches, plan, k):
     numbers, values = batches.numbers[k], batches.values[k]
     length, dropout = batches.lengths[k], Dropout(plan.keep, plan.keys[k])
     ids, ends, targets, weights = batches.ids[k], batches.ends[k], batches.targets[k], batches.weights[k]
-    return Batch(ids, numbers, ends, targets, values, weights, length, plan.scales[k], dropout)
+    source = batches.given[k], batches.source_ids[k], batches.source_ends[k], batches.source_lengths[k]
+    return Batch(ids, numbers, ends, targets, values, weights, length, plan.scales[k], dropout, *source)
 
 
 @entry

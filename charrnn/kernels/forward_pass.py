@@ -179,6 +179,8 @@ def pack(weights, packed, transposed, member):
             pack_shares(packed.extra[layer, k], transposed.extra[layer, k], extra[layer, k], member)
     for layer in range(U.shape[0]):
         pack_shares(packed.U[layer], transposed.U[layer], U[layer], member)
+    for k in range(weights.attention.shape[0]):
+        pack_shares(packed.attention[k], transposed.attention[k], weights.attention[k], member)
 
 
 @shared(types.void(WEIGHTS, PACKED, PACKED, MEMBER))

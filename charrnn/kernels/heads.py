@@ -8,7 +8,8 @@
 from numba import types
 
 from charrnn.kernels.activations import exp, log, logistic
-from charrnn.kernels.arguments import BATCH, FLOATS, INTEGER, PART
+from charrnn.kernels.arguments import FLOATS, INTEGER, PART
+from charrnn.kernels.example_arguments import BATCH
 from charrnn.kernels.llvm.compiler import jit, separate
 from charrnn.kernels.llvm.vector import LANES, lane_maximum, load, splat, store
 from charrnn.kernels.softmax import softmax_cross_entropy

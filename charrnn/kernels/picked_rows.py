@@ -18,14 +18,15 @@ from charrnn.kernels.weight_gradients import multiply_transposed_add
 def with_other(weights, first_U, V, c, E):
     """Return weights, or a gradient, with another first U, V, c and E."""
     U, W, extra, peepholes, b = weights.U, weights.W, weights.extra, weights.peepholes, weights.b
-    return Weights(first_U, U, W, extra, peepholes, b, weights.initial, c, V, E, weights.periods)
+    own = weights.initial, weights.given, weights.attention
+    return Weights(first_U, U, W, extra, peepholes, b, *own, c, V, E, weights.periods)
 
 
 @jit
 def with_room(packed, stacks, size):
     """Return packed matrices with a V of another size, in the same room."""
     V = packed.V.reshape(-1)[: stacks * size].reshape(stacks, size)
-    return Packed(packed.U, packed.W, packed.extra, V, packed.first_U)
+    return Packed(packed.U, packed.W, packed.extra, V, packed.first_U, packed.attention)
 
 
 @jit

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.cells.architecture import Architecture
-from charrnn.kernels.arguments import NO_DROPOUT, Batch, Batches
+from charrnn.kernels.arguments import NO_DROPOUT
+from charrnn.kernels.example_arguments import Batch, Batches
 from charrnn.kernels.llvm.vector import padded
 from charrnn.model.parameters import Array
 
@@ -80,6 +81,8 @@ class EncodedExamples:
     classes: NDArray[np.int32] | None = None  # [P] or [steps]
     values: Array | None = None  # [P, K] or [steps, K]
     weights: Array | None = None  # [K], of each class
+    given: Array | None = None  # [P, K]: the condition of each piece
+    sources: EncodedExamples | None = None  # what an encoder reads for each piece
 
     @property
     def targets(self) -> NDArray[Any]:
@@ -91,7 +94,7 @@ class EncodedExamples:
 
     def batches(self, groups: Sequence[NDArray[np.int64]], architecture: Architecture, rows: int) -> Batches:
         """Return a batch of ``rows`` rows for each group of pieces, with room for the longest piece; see `Batches`."""
-        most = max((int(self.pieces.lengths[group].max(initial=1)) for group in groups), default=1)
+        most = self._longest(groups)
         count, stacks, each = len(groups), architecture.directions, architecture.pooling == "each"
         predictions = most if each else 1
         features, numeric = padded(architecture.features), architecture.head != "softmax"
@@ -106,10 +109,23 @@ class EncodedExamples:
             values=np.zeros(values_shape if numeric else (count, 0, 0, 0), np.float32),
             weights=np.ones((count, predictions, rows), np.float32),
             lengths=np.zeros(count, np.int64),
+            given=np.zeros((count, 1, rows, padded(architecture.conditions)), np.float32)
+            if architecture.conditions
+            else np.zeros((count, 0, 0, 0), np.float32),
+            source_ids=np.zeros((count, 0, rows), np.int32),
+            source_ends=np.zeros((count, rows), np.int32),
+            source_lengths=np.zeros(count, np.int64),
         )
         for k, group in enumerate(groups):
             self._fill(batches, k, group, architecture, most)
+        if self.sources is not None and architecture.encoder is not None:
+            read = self.sources.batches(groups, architecture.encoder, rows)
+            batches = batches._replace(source_ids=read.ids, source_ends=read.ends, source_lengths=read.lengths)
         return batches
+
+    def _longest(self, groups: Sequence[NDArray[np.int64]]) -> int:
+        """Return the steps of the longest piece in some groups, and at least 1."""
+        return max((int(self.pieces.lengths[group].max(initial=1)) for group in groups), default=1)
 
     def _fill(self, batches: Batches, k: int, group: NDArray[np.int64], architecture: Architecture, most: int) -> None:
         """Fill a batch with a group of pieces."""
@@ -129,6 +145,10 @@ class EncodedExamples:
         if architecture.directions == 2:
             for example, length in enumerate(lengths.tolist()):
                 batches.ids[k, most : most + longest - length, example] = NONE
+        if self.given is not None:
+            batches.given[k, 0, : group.size, : architecture.conditions] = self.given[group]
+        if architecture.task_row.is_part:  # an encoder predicts nothing
+            return
         if architecture.pooling == "each":
             predicts = (step >= self.pieces.first[group][row]) & (step < self.pieces.last[group][row])
             self._set_targets(batches, k, step[predicts], row[predicts], source[predicts])
@@ -150,10 +170,23 @@ class EncodedExamples:
 
 def batches_of(batches: Batches) -> list[Batch]:
     """Return batches one by one, as a forward pass takes them."""
-    ids, numbers, ends, targets, values, weights, lengths = batches
     return [
-        Batch(ids[k], numbers[k], ends[k], targets[k], values[k], weights[k], length, 1.0, NO_DROPOUT)
-        for k, length in enumerate(lengths.tolist())
+        Batch(
+            batches.ids[k],
+            batches.numbers[k],
+            batches.ends[k],
+            batches.targets[k],
+            batches.values[k],
+            batches.weights[k],
+            length,
+            1.0,
+            NO_DROPOUT,
+            batches.given[k],
+            batches.source_ids[k],
+            batches.source_ends[k],
+            int(batches.source_lengths[k]),
+        )
+        for k, length in enumerate(batches.lengths.tolist())
     ]
 
 

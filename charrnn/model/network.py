@@ -14,11 +14,8 @@ from charrnn.kernels import barrier, forward_pass, softmax
 from charrnn.kernels.arguments import (
     NO_DROPOUT,
     Back,
-    Batch,
-    Batches,
     Drawing,
     Dropout,
-    Head,
     Net,
     OptimizerArguments,
     Packed,
@@ -31,6 +28,7 @@ from charrnn.kernels.arguments import (
     Step,
     Windows,
 )
+from charrnn.kernels.example_arguments import Backs, Batch, Batches, Encoder, Handed, Head
 from charrnn.kernels.llvm.cache import cache_folder, has_compiled
 from charrnn.kernels.llvm.vector import padded
 from charrnn.model.example_batches import EncodedExamples, Pieces, batches_of
@@ -49,14 +47,22 @@ class Network:
     """
 
     def __init__(
-        self, architecture: Architecture, parameters: Mapping[str, Array] | None = None, *, picking: bool = False
+        self,
+        architecture: Architecture,
+        parameters: Mapping[str, Array] | None = None,
+        *,
+        picking: bool = False,
+        weights: Parameters | None = None,
     ) -> None:
         """Make a network with given parameters; without them, all are zero, and take no memory yet.
 
-        If `picking`, training steps can pick rows of all large matrices.
+        If `picking`, training steps can pick rows of all large matrices. Its weights can be parts of another network's.
         """
         self.architecture = architecture
-        self.weights = Parameters(architecture, picking=picking)
+        self.weights = weights or Parameters(architecture, picking=picking)
+        self.encoder: Network | None = None
+        if architecture.encoder is not None:
+            self.encoder = Network(architecture.encoder, weights=self.weights.encoder)
         self.kernels: Any = importlib.import_module(f"charrnn.kernels.{architecture.row.family}")
         self.flags = sum(self.kernels.FLAGS[flag] for flag in architecture.flags)
         self._packed = self._room(full=True)
@@ -68,7 +74,7 @@ class Network:
         # What training leaves to be done before the network reads: all of V is packed, and the embedding times U known.
         self._is_whole = False
         self._looked_up = self.weights.blocks.first_U
-        self._looks_up = architecture.embedding > 0 and not architecture.task_row.reads_examples
+        self._looks_up = architecture.embedding > 0 and not architecture.reads_examples
         if self._looks_up:
             stacks, _, fed = self._looked_up.shape
             self._looked_up = aligned(stacks, len(self.weights.blocks.E), fed)
@@ -80,23 +86,25 @@ class Network:
         for name, values in parameters:
             view = self.weights.named[name]
             view[...] = values
-            if self.architecture.periods and name.endswith(".W"):  # a file can have weights where a unit reads nothing
-                view *= heard(self.architecture)
+            own = self.architecture.encoder if name.startswith("encoder.") else self.architecture
+            if own and own.periods and name.endswith(".W") and name != "given.W":
+                view *= heard(own)  # a file can have weights where a unit reads nothing
         self._is_packed = False
 
     def without(self, symbol: int) -> "Network":
         """Return a copy that never predicts a symbol; the other probabilities are those given that it does not come."""
         other = Network(self.architecture, self.weights.named)
         other.weights.named["output.c"][symbol] = NEVER
+        other.weights.blocks = other.weights.blocks._replace(initial=self.weights.blocks.initial)  # see `given`
         return other
 
     def _room(self, *, full: bool) -> Packed:
         """Allocate packed matrices; they are empty unless `full`."""
         weights = self.weights.blocks
-        matrices = weights.U, weights.W, weights.extra, weights.V, weights.first_U
+        matrices = weights.U, weights.W, weights.extra, weights.V, weights.first_U, weights.attention
         shapes = [(*block.shape[:-2], block.shape[-2] * block.shape[-1] if full else 0) for block in matrices]
         if not self._multiplies:  # rows of a first U are only looked up
-            shapes[-1] = (len(weights.first_U), 0)
+            shapes[-2] = (len(weights.first_U), 0)
         return Packed(*(aligned(*shape) for shape in shapes))
 
     @property
@@ -109,7 +117,12 @@ class Network:
         """The size of weights, gradient and packed weights in bytes."""
         gradient = [self.gradient.flat, self._scratch] if self.gradient else []
         looked_up = [self._looked_up] if self._looks_up else []
-        return nbytes_of([self.weights.flat, self._packed, self._transposed, gradient, looked_up])
+        packed = [
+            self._packed,
+            self._transposed,
+            *([self.encoder._packed, self.encoder._transposed] if self.encoder else []),
+        ]
+        return nbytes_of([self.weights.flat, packed, gradient, looked_up])
 
     def prepare_training(self, workers: int, influence: Any = None, *, picking: bool = False) -> Parameters:
         """Allocate what the backward pass needs; return the gradient.
@@ -117,29 +130,38 @@ class Network:
         It is for a team of `workers`. With an `Influence`, `train` learns in real time; if `picking`, it picks rows of
         large matrices.
         """
+        self.gradient = self.weights.alike()
+        self._transposed = self._room(full=True)
+        self._is_packed = False
         # Imported here, as a network that only reads does not need these modules.
         self._backward: Any = importlib.import_module("charrnn.kernels.backward_pass")
         name = "rtrl" if influence is not None else "picked_loop" if picking else "training_loop"
-        if self.architecture.task_row.reads_examples:
-            name = "examples_loop"
+        if self.architecture.reads_examples:
+            name = "pairs_loop" if self.encoder else "examples_loop"
         loop: Any = importlib.import_module(f"charrnn.kernels.{name}")
         self._loop, self._train = (name, "train"), loop.train
         self._influence = ()
         if influence is not None:
             self._influence = influence.arguments
+        size = self._scratch_size(workers)
+        if self.encoder is not None:
+            self.encoder.gradient, self.encoder._transposed = self.gradient.encoder, self.encoder._room(full=True)
+            self.encoder._backward = self._backward
+            size = max(size, self.encoder._scratch_size(workers))
+        self._scratch = [aligned(size) for _ in range(workers)]
+        return self.gradient
+
+    def _scratch_size(self, workers: int) -> int:
+        """Return the room that a worker needs for the gradients of the largest matrix."""
         scratch_size: Any = importlib.import_module("charrnn.kernels.weight_gradients").scratch_size
         weights = self.weights.blocks
         first = [weights.first_U] if self._multiplies else []
-        heights = [block.shape[-2] for block in (weights.U, weights.W, weights.extra, *first)]
-        widths = [block.shape[-1] for block in (weights.first_U, weights.U, weights.W, weights.extra)]
+        more = weights.given, weights.attention
+        heights = [block.shape[-2] for block in (weights.U, weights.W, weights.extra, *more, *first)]
+        widths = [block.shape[-1] for block in (weights.first_U, weights.U, weights.W, weights.extra, *more)]
         size = max(scratch_size(max(heights), -(-width // workers)) for width in widths)
         _, symbols, inner = weights.V.shape  # of which a worker takes some rows, and all columns
-        size = max(size, scratch_size(padded(-(-symbols // workers)), inner))
-        self._scratch = [aligned(size) for _ in range(workers)]
-        self.gradient = self.weights.alike()
-        self._transposed = self._room(full=True)
-        self._is_packed = False
-        return self.gradient
+        return int(max(size, scratch_size(padded(-(-symbols // workers)), inner)))
 
     def is_compiled(self, *, training: bool = False, sampling: bool = False) -> bool:
         """Return whether this machine has compiled the kernels before.
@@ -163,6 +185,8 @@ class Network:
     def pack(self) -> None:
         """Pack the weights after a change (`train` does so itself)."""
         forward_pass.pack_all(self.weights.blocks, self._packed, self._transposed, barrier.new())
+        if self.encoder is not None:
+            self.encoder.pack()
         self._is_packed, self._is_whole = True, False
 
     def _prepare(self, *, reading: bool = True) -> None:
@@ -200,8 +224,35 @@ class Network:
     def forward_examples(self, window: ExampleWindow, batch: Batch, first: int, last: int) -> None:
         """Run rows `first` to `last` of a batch of whole examples forward, from the initial states to the outputs."""
         self._prepare()
+        if self.encoder is not None:
+            self._forward_pairs("forward", window, batch, first, last)
+            return
         kernels: Any = importlib.import_module("charrnn.kernels.examples_forward")
         kernels.forward(self._net, window.buffers, window.head, batch, Part(first, last, 0, batch.length))
+
+    def read_sources(self, window: ExampleWindow, batch: Batch, first: int, last: int) -> None:
+        """Read the sources of rows `first` to `last` of a batch of pairs; the decoder is to go on with `read_on`."""
+        self._prepare()
+        self._forward_pairs("read_sources", window, batch, first, last)
+
+    def read_on(self, window: ExampleWindow, batch: Batch, first: int, last: int) -> None:
+        """Let the decoder read a batch from the states in slot 0 to the outputs, and carry the states on there."""
+        self._prepare()
+        self._forward_pairs("read_on", window, batch, first, last)
+        window.carry(first, last, batch.length)
+
+    def _forward_pairs(self, kernel: str, window: ExampleWindow, batch: Batch, first: int, last: int) -> None:
+        kernels: Any = importlib.import_module("charrnn.kernels.pairs")
+        arguments = window.head, self._encoder(window), batch, Part(first, last, 0, batch.length)
+        getattr(kernels, kernel)(self._net, window.buffers, *arguments)
+
+    def _encoder(self, window: ExampleWindow) -> Encoder:
+        """Return the encoder as kernels take it, with its window."""
+        assert self.encoder is not None
+        assert window.source is not None
+        a = self.encoder.architecture
+        handed = Handed(len(a.row.learnable_states), a.outputs, a.hidden)
+        return Encoder(self.encoder._net, window.source.buffers, window.source.head, handed, window.attention)
 
     def compile_examples(self) -> None:
         """Compile what reading whole examples needs, by an empty batch."""
@@ -314,11 +365,14 @@ class Network:
         """
         self._prepare(reading=False)
         net = self._net._replace(weights=self.weights.blocks)
-        back, taken = self._back, [0] * team.size
+        back: Back | Backs = self._back
+        taken, shared = [0] * team.size, (*self._influence, *more)
+        if self.encoder is not None and isinstance(window, ExampleWindow):
+            back, shared = Backs(self._back, self.encoder._back), (*shared, self._encoder(window))
 
         def job(worker: int) -> None:
             arguments = optimizer, windows, plan, team.member(worker), self._scratch[worker]
-            taken[worker] = self._train(net, back, window.buffers, *self._influence, *more, *arguments)
+            taken[worker] = self._train(net, back, window.buffers, *shared, *arguments)
 
         team.run(job)
         self._is_whole = False

@@ -35,12 +35,18 @@ class Parameters:
     ``blocks`` are the padded views that kernels read, and ``begins`` the places where they begin. ``named`` maps the
     names of ``Architecture.parameter_shapes()`` to views without the padding. The padding is zero and stays zero:
     nothing flows into it, so its gradient is zero too. At the end is what steps can pick rows of: V and E, and if
-    `picking` without an embedding, the first layers' U.
+    `picking` without an embedding, the first layers' U. At the beginning are those of an ``encoder``.
     """
+
+    encoder: "Parameters | None"
+    flat: Array
 
     def __init__(self, architecture: Architecture, flat: Array | None = None, *, picking: bool = False) -> None:
         """Allocate the flat vector, or use an existing one."""
-        self.architecture, self.picking = architecture, picking
+        self.architecture, self.picking, self.encoder = architecture, picking, None
+        begin = 0  # of its own parameters
+        if architecture.encoder is not None:
+            begin = Parameters(architecture.encoder).flat.size
         cell, size, stacks = architecture.row, padded(architecture.hidden), architecture.directions
         inner, predicted = padded(architecture.outputs), padded(architecture.predicted)
         read, embedding = architecture.symbols(stacks - 1), architecture.embedding
@@ -48,7 +54,7 @@ class Parameters:
         layers = stacks * architecture.layers
         fed, gates = len(cell.input_gates) * size, len(cell.gates) * size
         columns = len(cell.extra[0]) * padded(architecture.extra_size) if cell.extra else 0
-        learned = len(cell.learnable_states) if architecture.learned_state else 0
+        learned = len(architecture.learned_states)
         shapes: dict[str, tuple[int, ...]] = {
             "first_U": (stacks, padded(dense) if dense else read, fed),
             "U": (layers - stacks, padded(architecture.inputs(1)), fed),
@@ -58,18 +64,22 @@ class Parameters:
             "extra": (layers, len(cell.extra), size, columns),
             "peepholes": (layers, len(cell.peepholes), size),
             "initial": (layers, learned, size),
+            "given": (padded(architecture.conditions), fed) if architecture.conditions else (0, 0),
+            "attention": (2, inner, inner) if architecture.attention else (0, 0, 0),
             "V": (stacks, predicted, inner),
             "E": (read, padded(embedding)) if embedding else (0, 0),
         }
         if picking and not embedding:
             shapes["first_U"] = shapes.pop("first_U")  # after V
-        places, end = {}, 0
+        places, end = {}, begin
         for name, shape in shapes.items():
             if name in ("V", "E"):  # steps that do not update all of it leave out whole blocks
                 end = whole_blocks(end)
             places[name] = slice(end, end + int(np.prod(shape)))
             end = places[name].stop
         self.flat = aligned(whole_blocks(end)) if flat is None else flat
+        if architecture.encoder is not None:
+            self.encoder = Parameters(architecture.encoder, self.flat[:begin])
         self.begins = {name: place.start for name, place in places.items()}
         views = {name: self.flat[places[name]].reshape(shape) for name, shape in shapes.items()}
         periods = aligned(size)
@@ -80,8 +90,10 @@ class Parameters:
 
     def _name(self, views: Mapping[str, Array], size: int) -> Iterator[tuple[str, Array]]:
         architecture = self.architecture
+        if self.encoder is not None:
+            yield from ((f"encoder.{name}", view) for name, view in self.encoder.named.items())
         cell, hidden, outputs, depth = architecture.row, architecture.hidden, architecture.outputs, architecture.layers
-        learned = cell.learnable_states if architecture.learned_state else ()
+        learned = architecture.learned_states
         for layer in range(architecture.directions * depth):
             stack, level = divmod(layer, depth)
             prefix = f"{'reverse.' * stack}layer{level}."
@@ -104,6 +116,11 @@ class Parameters:
                 yield f"{prefix}p_{gate}", vector[:hidden]
             for vector, state in zip(views["initial"][layer], learned, strict=True):
                 yield f"{prefix}{state}0", vector[: architecture.width(state)]
+        for place, gate in enumerate(cell.input_gates if architecture.conditions else ()):
+            columns = slice(place * size, place * size + hidden)
+            yield f"given.{gate_name('W', gate)}", views["given"][: architecture.conditions, columns]
+        for place, read in enumerate(("context", "state") if architecture.attention else ()):
+            yield f"attention.W_{read}", views["attention"][place][:outputs, :outputs]
         for stack in range(architecture.directions):
             yield f"output.V{'_reverse' * stack}", views["V"][stack][: architecture.predicted, :outputs].T
         yield "output.c", views["c"][: architecture.predicted]

@@ -33,7 +33,9 @@ class Window:
         self.batch_size, self.seq_length, self.dropout = B, T, dropout
         self.hidden, self._carried = architecture.hidden, len(cell.states)
         kept = self._carried + len(cell.kept)
-        learned = len(cell.learnable_states) if architecture.learned_state and training else 0
+        # A decoder hands the gradient of its initial states back to its encoder.
+        begun = cell.learnable_states if architecture.encoder else architecture.learned_states
+        learned = len(begun) if training else 0
         self.ids = np.zeros((architecture.directions * T, B), np.int32)
         self.targets = np.zeros((P, B), np.int32)
         self.losses = np.zeros((T, B), np.float32)

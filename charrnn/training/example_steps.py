@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from charrnn.cells.architecture import Architecture
 from charrnn.examples.batches import plan
-from charrnn.kernels.arguments import Batches
+from charrnn.kernels.example_arguments import Batches
 from charrnn.model.example_batches import EncodedExamples, Pieces
 from charrnn.reading.example_encoding import pieces_of
 from charrnn.training.pace import Pace

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from charrnn.cells.architecture import Architecture
 from charrnn.cells.initial import first_values
-from charrnn.kernels.arguments import Batches, Head, Picked, Plan, Rooms, Windows
+from charrnn.kernels.arguments import Picked, Plan, Rooms, Windows
+from charrnn.kernels.example_arguments import Batches, Head
 from charrnn.kernels.llvm.vector import padded
 from charrnn.model.example_batches import EncodedExamples, Pieces
 from charrnn.model.example_window import ExampleWindow

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.cells.architecture import Architecture
-from charrnn.kernels.arguments import Batches, Windows
+from charrnn.kernels.arguments import Windows
+from charrnn.kernels.example_arguments import Batches
 from charrnn.training.pace import Pace
 from charrnn.training.picks import Draw, Sample
 from charrnn.training.rules import learning_rate

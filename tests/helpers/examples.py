@@ -5,7 +5,8 @@ import numpy as np
 from charrnn.cells.architecture import Architecture
 from charrnn.cells.initial import initialize
 from charrnn.kernels import examples_loop
-from charrnn.kernels.arguments import Batch, Dropout
+from charrnn.kernels.arguments import Dropout
+from charrnn.kernels.example_arguments import Batch
 from charrnn.kernels.llvm.vector import padded
 from charrnn.model.example_batches import EncodedExamples, Pieces
 from charrnn.model.example_window import ExampleWindow
@@ -37,7 +38,8 @@ class ExampleCase:
         **options,
     ):
         symbols = 0 if options.get("features") else symbols
-        options = {"targets": 3, **fitted(hidden, OPTIONS.get(cell, {})), **options}
+        targets = {} if task == "generate" else {"targets": 3}
+        options = {**targets, **fitted(hidden, OPTIONS.get(cell, {})), **options}
         self.architecture = a = Architecture(cell, symbols, hidden, task=task, **options)
         twins = {"activation": a.activation, "periods": a.periods}
         self.options = {name: value for name, value in twins.items() if value is not None}
@@ -49,13 +51,14 @@ class ExampleCase:
         self.network = Network(a, parameters)
         self.parameters = {name: values.astype(np.float64) for name, values in parameters.items()}
         self.lengths, self.each = lengths, a.pooling == "each"
+        self.given = rng.standard_normal((len(lengths), a.conditions)).astype(np.float32)
         if a.features:
             self.inputs = [rng.standard_normal((n, a.features)).astype(np.float32) for n in lengths]
         else:
             self.inputs = [rng.integers(0, symbols, n) for n in lengths]
         shapes = [(n,) if self.each else () for n in lengths]
         if a.head == "softmax":
-            self.targets = [rng.integers(-1 if self.each else 0, a.targets, shape) for shape in shapes]
+            self.targets = [rng.integers(-1 if self.each else 0, a.predicted, shape) for shape in shapes]
         elif a.head == "linear":
             self.targets = [rng.standard_normal((*shape, a.targets)) for shape in shapes]
         else:
@@ -63,8 +66,7 @@ class ExampleCase:
         rng = np.random.default_rng(len(lengths))
         self.weights = rng.random(len(lengths)) + 0.5
         self.scale = 0.37
-        layers = a.directions * a.layers
-        self.keys = np.arange(17, 17 + layers if dropout else 17, dtype=np.int32)
+        self.keys = np.arange(17, 17 + a.dropped_layers if dropout else 17, dtype=np.int32)
         self.rows = rows or len(lengths)
         self.window = ExampleWindow(a, self.rows, max(lengths) + spare, dropout=dropout, training=True)
 
@@ -96,13 +98,23 @@ class ExampleCase:
         weights[:, : len(self.lengths)] = self.weights
         ends[: len(self.lengths)] = self.lengths
         dropout = Dropout(1.0 - self.window.dropout, self.keys)
-        return Batch(ids, numbers, ends, targets, values, weights, length, self.scale, dropout)
+        given = np.zeros((0, 0, 0), np.float32)
+        if a.conditions:
+            given = np.zeros((1, B, padded(a.conditions)), np.float32)
+            given[0, : len(self.lengths), : a.conditions] = self.given
+        return Batch(
+            ids, numbers, ends, targets, values, weights, length, self.scale, dropout, given, *self.source_batch()
+        )
+
+    def source_batch(self):
+        """Return what an encoder reads: nothing."""
+        return np.zeros((0, self.rows), np.int32), np.zeros(self.rows, np.int32), 0
 
     def predict(self):
         """Return what the network predicts of each example: outputs [K] or [n, K]."""
         batch = self.batch()
         self.network.forward_examples(self.window, batch, 0, len(self.lengths))
-        outputs = self.window.logits[:, :, : self.architecture.targets]
+        outputs = self.window.logits[:, :, : self.architecture.predicted]
         return [outputs[:n, b].copy() if self.each else outputs[0, b].copy() for b, n in enumerate(self.lengths)]
 
     def encoded(self):
@@ -122,7 +134,7 @@ class ExampleCase:
         """Go forward and back over its batch, or another one; return the gradient of every parameter by name."""
         network, window = self.network, self.window
         network.prepare_training(threads)
-        for array in (window.z, window.states[:, :, 1:], *window.buffers[2:7], window.d_initial, *window.head[3:]):
+        for array in (window.z, window.states[:, :, 1:], *window.buffers[2:7], window.d_initial, *window.head[3:9]):
             array[:] = 7.0  # what an earlier batch left behind must not matter
         window.losses[: min(len(window.logits), max(self.lengths))] = 7.0
         window.head.joined[..., 2 * self.architecture.outputs :] = 0.0  # padding, which is never written
@@ -131,11 +143,15 @@ class ExampleCase:
         with Team(threads) as team:
 
             def job(worker):
-                room = window.buffers, window.head, batch, team.member(worker), network._scratch[worker]
-                examples_loop.step(network._net, network._back, *room)
+                self.step(batch, team.member(worker), network._scratch[worker])
 
             team.run(job)
         return {name: values.copy() for name, values in network.gradient.named.items()}
+
+    def step(self, batch, *member):
+        """Do a member's share of a step."""
+        network, window = self.network, self.window
+        examples_loop.step(network._net, network._back, window.buffers, window.head, batch, *member)
 
     @property
     def masks(self):
@@ -152,8 +168,14 @@ class ExampleCase:
     def twin_outputs(self, parameters=None):
         """Return what the twin predicts of each example."""
         a = self.architecture
-        options = {**self.options, "pooling": a.pooling, "joined": a.joined}
         parameters = {**self.parameters, **(parameters or {})}
+        if a.conditions:
+            first = a.given_at == "first"
+            return [
+                naive.conditioned_outputs(a.cell, parameters, x, v, masks, first=first, **self.options)
+                for x, v, masks in zip(self.inputs, self.given.astype(np.float64), self.masks, strict=True)
+            ]
+        options = {**self.options, "pooling": a.pooling, "joined": a.joined}
         return [
             naive.example_outputs(a.cell, parameters, x if a.features == 0 else x.astype(np.float64), masks, **options)
             for x, masks in zip(self.inputs, self.masks, strict=True)
