@@ -116,6 +116,17 @@ def lstm_peephole_step(p: Mapping[str, Array], x: Array, state: Mapping[str, Arr
     return {"h": o * np.tanh(c), "c": c}
 
 
+def lstm_peephole_full_step(p: Mapping[str, Array], x: Array, state: Mapping[str, Array]) -> Arrays:
+    """One step of the LSTM whose gates see the cells of all units, through matrices."""
+    h, c = state["h"], state["c"]
+    i = logistic(times_input(x, p["U_i"]) + h @ p["W_i"] + c @ p["C_i"] + p["b_i"])
+    f = logistic(times_input(x, p["U_f"]) + h @ p["W_f"] + c @ p["C_f"] + p["b_f"])
+    g = np.tanh(times_input(x, p["U_g"]) + h @ p["W_g"] + p["b_g"])
+    c = f * c + i * g
+    o = logistic(times_input(x, p["U_o"]) + h @ p["W_o"] + c @ p["C_o"] + p["b_o"])
+    return {"h": o * np.tanh(c), "c": c}
+
+
 def lstm_coupled_step(p: Mapping[str, Array], x: Array, state: Mapping[str, Array]) -> Arrays:
     """One step of the LSTM that takes in as much as it forgets (Greff et al. 2015: CIFG), without peepholes."""
     h, c = state["h"], state["c"]
@@ -123,6 +134,16 @@ def lstm_coupled_step(p: Mapping[str, Array], x: Array, state: Mapping[str, Arra
     o = logistic(times_input(x, p["U_o"]) + h @ p["W_o"] + p["b_o"])
     g = np.tanh(times_input(x, p["U_g"]) + h @ p["W_g"] + p["b_g"])
     c = f * c + (1 - f) * g
+    return {"h": o * np.tanh(c), "c": c}
+
+
+def lstm_coupled_peephole_step(p: Mapping[str, Array], x: Array, state: Mapping[str, Array]) -> Arrays:
+    """One step of the peephole LSTM with coupled gates (Greff et al. 2015: CIFG)."""
+    h, c = state["h"], state["c"]
+    f = logistic(times_input(x, p["U_f"]) + h @ p["W_f"] + c * p["p_f"] + p["b_f"])
+    g = np.tanh(times_input(x, p["U_g"]) + h @ p["W_g"] + p["b_g"])
+    c = f * c + (1 - f) * g
+    o = logistic(times_input(x, p["U_o"]) + h @ p["W_o"] + c * p["p_o"] + p["b_o"])
     return {"h": o * np.tanh(c), "c": c}
 
 
@@ -233,7 +254,9 @@ STEPS: dict[str, Step] = {
     "clockwork": clockwork_step,
     "lstm": lstm_step,
     "lstm-peephole": lstm_peephole_step,
+    "lstm-peephole-full": lstm_peephole_full_step,
     "lstm-coupled": lstm_coupled_step,
+    "lstm-coupled-peephole": lstm_coupled_peephole_step,
     "lstm-nig": lstm_nig_step,
     "lstm-nfg": lstm_nfg_step,
     "lstm-nog": lstm_nog_step,

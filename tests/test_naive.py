@@ -15,6 +15,7 @@ GATES = {
     "gru": ("_r", "_z", "_n"),
     "gru-reset-before": ("_r", "_z", "_n"),
     "lstm-coupled": ("_f", "_o", "_g"),
+    "lstm-coupled-peephole": ("_f", "_o", "_g"),
     "lstm-nig": ("_f", "_o", "_g"),
     "lstm-nfg": ("_i", "_o", "_g"),
     "lstm-nog": ("_i", "_f", "_g"),
@@ -22,6 +23,7 @@ GATES = {
 VECTORS = {
     "gru": ("b_hn",),
     "lstm-peephole": PEEPHOLES,
+    "lstm-coupled-peephole": ("p_f", "p_o"),
     "lstm-nig": ("p_f", "p_o"),
     "lstm-nfg": ("p_i", "p_o"),
     "lstm-nog": ("p_i", "p_f"),
@@ -68,6 +70,8 @@ def make_network(
         shapes |= dict.fromkeys(VECTORS.get(cell, ()), (H,))
         if cell == "lstm-projection":
             shapes["P"] = (H, R)
+        if cell == "lstm-peephole-full":
+            shapes |= {f"C_{gate}": (H, H) for gate in "ifo"}
         if cell == "lstm-fgr":
             shapes |= {f"R_{a}{b}": (H, H) for a in "ifo" for b in "ifo"}
         if learned:
@@ -214,24 +218,27 @@ def plain_step(
 
     def lstm() -> dict[str, list[float]]:
         after: dict[str, list[float]] = {name: [] for name in ("h", "c", "i", "f", "o")}
+        was = before["c"]
+
+        def gate(name: str, c: list[float], unit: int) -> float:
+            if f"b_{name}" not in p:
+                return 1.0
+            peephole = p[f"p_{name}"][unit] * c[unit] if f"p_{name}" in p else 0.0
+            heard = [times(before[k], f"R_{k}{name}", unit) for k in "ifo" if cell == "lstm-fgr"]
+            heard += [times(c, f"C_{name}", unit)] if f"C_{name}" in p else []
+            return half(a(f"_{name}", unit) + peephole + sum(heard))
+
         for unit in units:
-
-            def gate(name: str, c: float, unit: int = unit) -> float:
-                if f"b_{name}" not in p:
-                    return 1.0
-                peephole = p[f"p_{name}"][unit] * c if f"p_{name}" in p else 0.0
-                heard = [times(before[k], f"R_{k}{name}", unit) for k in "ifo" if cell == "lstm-fgr"]
-                return half(a(f"_{name}", unit) + peephole + sum(heard))
-
-            was = before["c"][unit]
-            f = gate("f", was)
-            i = 1 - f if cell == "lstm-coupled" else gate("i", was)
+            f = gate("f", was, unit)
+            i = 1 - f if cell in ("lstm-coupled", "lstm-coupled-peephole") else gate("i", was, unit)
             g = a("_g", unit)
-            c = f * was + i * (g if cell == "lstm-niaf" else math.tanh(g))
-            o = gate("o", c)
-            h = o * (c if cell == "lstm-noaf" else math.tanh(c))
-            for name, value in {"h": h, "c": c, "i": i, "f": f, "o": o}.items():
+            c = f * was[unit] + i * (g if cell == "lstm-niaf" else math.tanh(g))
+            for name, value in {"c": c, "i": i, "f": f}.items():
                 after[name].append(value)
+        for unit in units:
+            c, o = after["c"][unit], gate("o", after["c"], unit)
+            after["o"].append(o)
+            after["h"].append(o * (c if cell == "lstm-noaf" else math.tanh(c)))
         if cell == "lstm-projection":
             after["r"] = [times(after["h"], "P", unit) for unit in range(R)]
         return after
@@ -343,7 +350,7 @@ def small(p: naive.Arrays, *names: str) -> naive.Arrays:
 
 def negated(p: naive.Arrays) -> naive.Arrays:
     """Give coupled gates an input gate of their own, 1 − f = σ(−what f is the σ of)."""
-    return p | {f"{letter}_i": -p[f"{letter}_f"] for letter in "UWb"}
+    return p | {f"{letter}_i": -p[f"{letter}_f"] for letter in "UWbp" if f"{letter}_f" in p}
 
 
 def opened(gate: str) -> Callable[[naive.Arrays], naive.Arrays]:
@@ -366,7 +373,16 @@ REDUCTIONS: dict[str, tuple[str, Options, Change, str, Options, Change]] = {
     "irnn": ("irnn", {}, unchanged, "rnn", {"activation": "relu"}, unchanged),
     "all periods 1": ("clockwork", {"periods": (1, 1)}, unchanged, "rnn", {}, unchanged),
     "no peepholes": ("lstm-peephole", {}, lambda p: p | dict.fromkeys(PEEPHOLES, np.zeros(H)), "lstm", {}, unchanged),
+    "peepholes of diagonals": (
+        "lstm-peephole-full",
+        {},
+        lambda p: p | {f"C_{gate}": np.diag(np.diag(p[f"C_{gate}"])) for gate in "ifo"},
+        "lstm-peephole",
+        {},
+        lambda p: p | {f"p_{gate}": np.diag(p[f"C_{gate}"]) for gate in "ifo"},
+    ),
     "coupled": ("lstm-coupled", {}, unchanged, "lstm", {}, negated),
+    "coupled with peepholes": ("lstm-coupled-peephole", {}, unchanged, "lstm-peephole", {}, negated),
     "i = 1": ("lstm-nig", {}, unchanged, "lstm-peephole", {}, opened("i")),
     "f = 1": ("lstm-nfg", {}, unchanged, "lstm-peephole", {}, opened("f")),
     "o = 1": ("lstm-nog", {}, unchanged, "lstm-peephole", {}, opened("o")),

@@ -261,11 +261,12 @@ class Architecture:
         """Return the shape of every parameter by name, in stored order.
 
         For each layer, by gates: ``layer0.U_i`` [N, H], ``layer0.W_i`` [H, H] ([R, H] with a projection), the cell's
-        extra matrices (``R_if`` [H, H], ``P`` [H, R]), ``layer0.b_i`` [H], peepholes ``layer0.p_i`` [H], and learned
-        initial states ``layer0.h0`` [H]. Then the same of a right stack, with the prefix ``reverse.``; ``output.V``
-        [H, V] or [R, V], ``output.V_reverse``, ``output.c`` [V], or [K] for K targets; ``embedding.E`` [V, M], to fill
-        gaps with one more row, for the gap. Those of an encoder are first, with the prefix ``encoder.``; ``attention.``
-        has ``W_context`` and ``W_state`` [H, H] or [R, R], and ``given.`` a condition's ``W_i`` [K, H], by gates.
+        extra matrices (``R_if`` or ``C_i`` [H, H], ``P`` [H, R]), ``layer0.b_i`` [H], peepholes ``layer0.p_i`` [H], and
+        learned initial states ``layer0.h0`` [H]. Then the same of a right stack, with the prefix ``reverse.``;
+        ``output.V`` [H, V] or [R, V], ``output.V_reverse``, ``output.c`` [V], or [K] for K targets; ``embedding.E``
+        [V, M], to fill gaps with one more row, for the gap. Those of an encoder are first, with the prefix
+        ``encoder.``; ``attention.`` has ``W_context`` and ``W_state`` [H, H] or [R, R], and ``given.`` a condition's
+        ``W_i`` [K, H], by gates.
         """
         return dict(self._parameters())
 

@@ -35,8 +35,8 @@ def first_values(
     where a group would read a faster one. U and V: uniform in ±√(3/N), which is variance 1/N, for N rows; a first
     layer's U, of which a character reads one row: uniform in ±√(3/H); an embedding, likewise: in ±√(3/M). All these
     matrices are then multiplied by `scale`. Biases: 0, or the value in the cell's row (1 for an LSTM's forget gate).
-    Peepholes and learned initial states: 0. A condition's matrix, of which a label picks one row: like U of characters.
-    The matrices of attention: orthogonal.
+    Peepholes, vectors and matrices, and learned initial states: 0. A condition's matrix, of which a label picks one
+    row: like U of characters. The matrices of attention: orthogonal.
     """
     if architecture.encoder is not None:
         generator = np.random.default_rng([seed, 0x1A17, 1])

@@ -64,12 +64,15 @@ def lstm_row(name: str, formula: str, source: str, *flags: str) -> Cell:
 
     These are the abbreviations of Greff et al. 2015: nig, nfg, nog: no input, forget or output gate (it is 1); niaf,
     noaf: no activation of the input, of the output; cifg: i = 1 − f; fgr: the gates see the gates of the previous step;
-    and in addition peepholes and projection. Raises ValueError for flags that contradict each other.
+    and in addition peepholes (through vectors), full peepholes (through matrices) and projection. Raises ValueError for
+    flags that contradict each other.
     """
     if "cifg" in flags and ("nfg" in flags or "nig" in flags):
         raise ValueError("coupled gates need both an input and a forget gate")
-    if "fgr" in flags and "projection" in flags:
+    if len({"fgr", "projection", "full peepholes"} & set(flags)) > 1:
         raise ValueError("a cell can have only one kind of extra matrices")
+    if "peepholes" in flags and "full peepholes" in flags:
+        raise ValueError("peepholes are vectors or matrices")
     absent = {flag[1] for flag in flags if flag in ("nig", "nfg", "nog")} | ({"i"} if "cifg" in flags else set())
     own = tuple(gate for gate in "ifo" if gate not in absent)
     gates = (*own, "g")
@@ -78,6 +81,8 @@ def lstm_row(name: str, formula: str, source: str, *flags: str) -> Cell:
     extra: tuple[tuple[str, ...], ...] = (("P",),) if projected else ()
     if recurrent:
         extra = tuple(tuple(f"R_{source}{target}" for target in own) for source in own)
+    elif "full peepholes" in flags:
+        extra = tuple((f"C_{gate}",) for gate in own)
     return Cell(
         name=name,
         family="lstm",
@@ -134,7 +139,20 @@ CELLS: dict[str, Cell] = {
             "peepholes",
         ),
         lstm_row(
+            "lstm-peephole-full",
+            "like lstm; i and f also see c_{t-1} C, the cells of all units, and o sees c_t C",
+            "Gers & Schmidhuber 2000, with matrices; also written σ(W [c, h, x] + b)",
+            "full peepholes",
+        ),
+        lstm_row(
             "lstm-coupled", "c_t = f ⊙ c_{t-1} + (1 − f) ⊙ g ; h_t = o ⊙ tanh(c_t)", "CIFG: Greff et al. 2015", "cifg"
+        ),
+        lstm_row(
+            "lstm-coupled-peephole",
+            "like lstm-coupled; f also sees p ⊙ c_{t-1}, and o sees p ⊙ c_t",
+            "CIFG with peepholes: Greff et al. 2015, who write f = 1 − i: the same with f's weights negated",
+            "cifg",
+            "peepholes",
         ),
         lstm_row("lstm-nig", f"{_PEEPHOLES}, without input gate: i = 1", _ODYSSEY, "nig", "peepholes"),
         lstm_row("lstm-nfg", f"{_PEEPHOLES}, without forget gate: f = 1", _ODYSSEY, "nfg", "peepholes"),

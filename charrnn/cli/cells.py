@@ -90,6 +90,8 @@ def _right_side(cell: Cell, gate: str) -> str:
     terms = ["x_t U", f"{cell.states[0]}_{{t-1}} W"]
     if "fgr" in cell.flags and gate != "g":
         terms += [f"{source}_{{t-1}} R_{source}" for source in cell.states[2:]]
+    if "full peepholes" in cell.flags and gate != "g":
+        terms.append("c_t C" if gate == "o" else "c_{t-1} C")
     if gate in cell.peepholes:
         terms.append("p ⊙ c_t" if gate == "o" else "p ⊙ c_{t-1}")
     total = " + ".join([*terms, "b"])

@@ -4,12 +4,13 @@
     c_t = f ⊙ c_{t-1} + i ⊙ g ;  h_t = o ⊙ tanh(c_t)
 
 The pre-activation a of a gate starts as x_t U + b (`inputs.py`); the scans below add h_{t-1} W. Flags say how a
-variant differs from these formulas. Their names are those of Greff et al. 2015, plus peepholes and projection. A kernel
-is compiled once for each combination of flags, so testing a flag costs nothing at run time.
+variant differs from these formulas. Their names are those of Greff et al. 2015, plus peepholes, full peepholes and
+projection. A kernel is compiled once for each combination of flags, so testing a flag costs nothing at run time.
 
 The gates that a cell has lie side by side in a row of z, in the order i, f, o, then the candidate g. With a projection,
 states[0] is r = h P, which feeds the gates of the next step, and states[2] is h. With full gate recurrence, i, f and o
-also see the gates of the previous step, states[2 + k]. Below, `at` is (t, b, j): a step, a row of the batch, and the
+also see the gates of the previous step, states[2 + k]. With full peepholes, they see c through matrices, which the
+backward pass goes through between the units of a step. Below, `at` is (t, b, j): a step, a row of the batch, and the
 first of 16 units; δ of a gate is ∂L/∂a. Sizes: see `arguments.py`.
 """
 
@@ -23,7 +24,7 @@ from charrnn.kernels.scans import BACKWARD_SCAN, EXTRA_GRADIENTS, FORWARD_SCAN
 from charrnn.kernels.states import clear
 from charrnn.kernels.weight_gradients import add_product, add_row_sums_of_products
 
-NIG, NFG, NOG, NIAF, NOAF, CIFG, FGR, PEEPHOLES, PROJECTION = (1 << bit for bit in range(9))
+NIG, NFG, NOG, NIAF, NOAF, CIFG, FGR, PEEPHOLES, PROJECTION, FULL = (1 << bit for bit in range(10))
 FLAGS = {
     "nig": NIG,  # no input gate: i = 1
     "nfg": NFG,  # no forget gate: f = 1
@@ -34,6 +35,7 @@ FLAGS = {
     "fgr": FGR,  # full gate recurrence: i, f, o see the gates of the previous step
     "peepholes": PEEPHOLES,  # i and f see p ⊙ c_{t-1}, o sees p ⊙ c_t
     "projection": PROJECTION,  # r = h P in place of h
+    "full peepholes": FULL,  # i and f see c_{t-1} C, o sees c_t C
 }
 
 
@@ -115,7 +117,7 @@ def output(z, place, at, c, peepholes, flags):
     h = c if flags & NOAF else tanh(c)
     if flags & NOG:
         return h
-    if flags & PEEPHOLES:
+    if flags & (PEEPHOLES | FULL):
         return compute_gate(z, place, at, c, peepholes, flags) * h
     return stored_gate(z, place, at) * h  # computed with the other gates
 
@@ -127,6 +129,45 @@ def stored_gate(z, place, at):
     return load(z, (t, b, place.column + j))
 
 
+@jit
+def see_cells(z, place, c, slot, t, weights, part):
+    """Add c C of a gate to its pre-activation at step t; c is in a slot."""
+    size, first, last = c.shape[2], part.first, part.last
+    own = z[t : t + 1, first:last, place.column : place.column + size]
+    multiply_add(own, c[slot : slot + 1, first:last], weights.extra[place.row], t & 1)
+
+
+@jit
+def compute_cells(z, c, places, t, b, peepholes, flags):
+    """Compute the gates and c_t of a row at step t; o only if it does not see c_t."""
+    for j in range(0, c.shape[2], LANES):
+        at = t, b, j
+        c_before = load(c, at)
+        f = forget_gate(z, places.f, at, c_before, peepholes, flags)
+        i = input_gate(z, places.i, at, c_before, peepholes, f, flags)
+        if not flags & (NOG | PEEPHOLES | FULL):
+            compute_gate(z, places.o, at, c_before, peepholes, flags)
+        g = candidate(z, places.g, at, flags)
+        store(c, (t + 1, b, j), fma(f, c_before, i * g))
+
+
+@jit
+def compute_outputs(z, states, layer, places, t, b, weights, flags):
+    """Compute h_t of a row, and keep the gates that are states."""
+    h, c = states[0, layer], states[1, layer]
+    for j in range(0, c.shape[2], LANES):
+        h_new = output(z, places.o, (t, b, j), load(c, (t + 1, b, j)), weights.peepholes, flags)
+        if flags & PROJECTION:
+            store(states, (2, layer, t + 1, b, j), h_new)
+            store(h, (t + 1, b, j), 0.0)
+        else:
+            store(h, (t + 1, b, j), h_new)
+        if flags & FGR:
+            for k in range(weights.extra.shape[0]):
+                gate = load(z, (t, b, k * c.shape[2] + j))
+                store(states, (2 + k, layer, t + 1, b, j), without_padding(gate, weights.periods, j))
+
+
 @separate(FORWARD_SCAN)
 def forward(z, states, layer, weights, part, flags):
     """Run a part of a window forward.
@@ -135,8 +176,7 @@ def forward(z, states, layer, weights, part, flags):
     state before the first step in slot `part.begin`; step t writes its state to slot t+1. W is packed.
     """
     h, c = states[0, layer], states[1, layer]
-    size = c.shape[2]
-    places, peepholes = places_of(flags, size), weights.peepholes
+    places = places_of(flags, c.shape[2])
     first, last = part.first, part.last
     outputs = weights.W.size // z.shape[2]  # rows of W: H, or R with a projection
     for t in range(part.begin, part.end):
@@ -146,27 +186,19 @@ def forward(z, states, layer, weights, part, flags):
             for k in range(weights.extra.shape[0]):
                 gates_before = states[2 + k, layer, t : t + 1, first:last]
                 multiply_add(z[t : t + 1, first:last, : places.g.column], gates_before, weights.extra[k], t & 1)
+        if flags & FULL and not flags & (NIG | CIFG):
+            see_cells(z, places.i, c, t, t, weights, part)
+        if flags & FULL and not flags & NFG:
+            see_cells(z, places.f, c, t, t, weights, part)
         for b in range(first, last):
-            for j in range(0, size, LANES):
-                at = t, b, j
-                c_before = load(c, at)
-                f = forget_gate(z, places.f, at, c_before, peepholes, flags)
-                i = input_gate(z, places.i, at, c_before, peepholes, f, flags)
-                if not flags & (NOG | PEEPHOLES):
-                    compute_gate(z, places.o, at, c_before, peepholes, flags)
-                g = candidate(z, places.g, at, flags)
-                store(c, (t + 1, b, j), fma(f, c_before, i * g))
-            for j in range(0, size, LANES):  # a second loop, as the processor overlaps shorter chains of operations
-                h_new = output(z, places.o, (t, b, j), load(c, (t + 1, b, j)), peepholes, flags)
-                if flags & PROJECTION:
-                    store(states, (2, layer, t + 1, b, j), h_new)
-                    store(h, (t + 1, b, j), 0.0)
-                else:
-                    store(h, (t + 1, b, j), h_new)
-                if flags & FGR:
-                    for k in range(weights.extra.shape[0]):
-                        gate = load(z, (t, b, k * size + j))
-                        store(states, (2 + k, layer, t + 1, b, j), without_padding(gate, weights.periods, j))
+            compute_cells(z, c, places, t, b, weights.peepholes, flags)
+            if not flags & FULL:  # a second loop over the units, as the processor overlaps shorter chains of operations
+                compute_outputs(z, states, layer, places, t, b, weights, flags)
+        if flags & FULL:
+            if not flags & NOG:
+                see_cells(z, places.o, c, t + 1, t, weights, part)
+            for b in range(first, last):
+                compute_outputs(z, states, layer, places, t, b, weights, flags)
         if flags & PROJECTION:
             whole = states[2, layer, t + 1 : t + 2, first:last]
             multiply_add(h[t + 1 : t + 2, first:last, :outputs], whole, weights.extra[0], t & 1)
@@ -215,19 +247,11 @@ def back_through_peephole(delta, place, j, peepholes, d_c, flags):
 
 
 @jit
-def back_through_step(z, c, d_others, layer, places, at, d_h, peepholes, flags):
-    """Backpropagate through one step, given d_h = ∂L/∂h_t.
-
-    The gates in z become δ, and ∂L/∂c_t in d_others becomes ∂L/∂c_{t-1}.
-    """
+def back_through_output(z, c, d_others, layer, places, at, d_h, peepholes, flags):
+    """Backpropagate through h_t = o ⊙ tanh(c_t), given d_h = ∂L/∂h_t: set δ_o, and return ∂L/∂c_t."""
     t, b, j = at
-    c_before, c_now = load(c, at), load(c, (t + 1, b, j))
-    f = splat(1.0) if flags & NFG else stored_gate(z, places.f, at)
-    i = stored_input_gate(z, places.i, at, f, flags)
+    c_now = load(c, (t + 1, b, j))
     o = splat(1.0) if flags & NOG else stored_gate(z, places.o, at)
-    g = stored_gate(z, places.g, at)
-
-    # h_t = o ⊙ tanh(c_t)
     squashed, slope = c_now, splat(1.0)
     if not flags & NOAF:
         squashed = tanh(c_now)  # recomputed, as that is cheaper than storing it
@@ -236,8 +260,17 @@ def back_through_step(z, c, d_others, layer, places, at, d_h, peepholes, flags):
     if not flags & NOG:
         delta_o = back_through_gate(z, places.o, at, o, d_h * squashed, d_others, layer, flags)
         d_c = back_through_peephole(delta_o, places.o, j, peepholes, d_c, flags)
+    return d_c
 
-    # c_t = f ⊙ c_{t-1} + i ⊙ g
+
+@jit
+def back_through_cell(z, c, d_others, layer, places, at, d_c, peepholes, flags):
+    """Backpropagate through c_t = f ⊙ c_{t-1} + i ⊙ g, given d_c = ∂L/∂c_t: set the other δ, and return ∂L/∂c_{t-1}."""
+    t, b, j = at
+    c_before = load(c, at)
+    f = splat(1.0) if flags & NFG else stored_gate(z, places.f, at)
+    i = stored_input_gate(z, places.i, at, f, flags)
+    g = stored_gate(z, places.g, at)
     d_before = d_c * f
     if not flags & (NIG | CIFG):
         delta_i = back_through_gate(z, places.i, at, i, d_c * g, d_others, layer, flags)
@@ -250,7 +283,32 @@ def back_through_step(z, c, d_others, layer, places, at, d_h, peepholes, flags):
     if not flags & NIAF:
         delta_g = delta_g * tanh_slope(g)
     store(z, (t, b, places.g.column + j), delta_g)
-    store(d_others, (0, layer, 0, b, j), d_before)
+    return d_before
+
+
+@jit
+def back_to_cells(z, place, d_c, t, weights, part):
+    """Add δ Cᵀ of a gate to d_c [1, B, H], the gradient of the c that it sees."""
+    size, first, last = d_c.shape[2], part.first, part.last
+    delta = z[t : t + 1, first:last, place.column : place.column + size]
+    multiply_add(d_c[:, first:last], delta, weights.extra[place.row], t & 1)
+
+
+@jit
+def back_through_full_peepholes(z, c, d_others, layer, places, t, weights, part, flags):
+    """Backpropagate through c_t where gates see all cells: ∂L/∂c_t in d_others becomes ∂L/∂c_{t-1}."""
+    d_c = d_others[0, layer]
+    if not flags & NOG:
+        back_to_cells(z, places.o, d_c, t, weights, part)
+    for b in range(part.first, part.last):
+        for j in range(0, c.shape[2], LANES):
+            own = load(d_c, (0, b, j))
+            own = back_through_cell(z, c, d_others, layer, places, (t, b, j), own, weights.peepholes, flags)
+            store(d_c, (0, b, j), own)
+    if not flags & (NIG | CIFG):
+        back_to_cells(z, places.i, d_c, t, weights, part)
+    if not flags & NFG:
+        back_to_cells(z, places.f, d_c, t, weights, part)
 
 
 @separate(BACKWARD_SCAN)
@@ -263,7 +321,7 @@ def backward(z, states, dh, d_others, layer, weights, part, flags):
     gradient of the state before the first step.
     """
     c, dh = states[1, layer], dh[layer]
-    size = c.shape[2]
+    size, peepholes = c.shape[2], weights.peepholes
     places = places_of(flags, size)
     first, last = part.first, part.last
     outputs = weights.W.size // z.shape[2]
@@ -274,8 +332,14 @@ def backward(z, states, dh, d_others, layer, weights, part, flags):
             multiply_add(d_others[1, layer, :, first:last], d_r, weights.extra[0], t & 1)
         for b in range(first, last):
             for j in range(0, size, LANES):
+                at = t, b, j
                 d_h = load(d_others, (1, layer, 0, b, j)) if flags & PROJECTION else load(dh, (t + 1, b, j))
-                back_through_step(z, c, d_others, layer, places, (t, b, j), d_h, weights.peepholes, flags)
+                d_c = back_through_output(z, c, d_others, layer, places, at, d_h, peepholes, flags)
+                if not flags & FULL:
+                    d_c = back_through_cell(z, c, d_others, layer, places, at, d_c, peepholes, flags)
+                store(d_others, (0, layer, 0, b, j), d_c)
+        if flags & FULL:
+            back_through_full_peepholes(z, c, d_others, layer, places, t, weights, part, flags)
         multiply_add(dh[t : t + 1, first:last, :outputs], z[t : t + 1, first:last], weights.W, t & 1)
         if flags & FGR:
             for k in range(weights.extra.shape[0]):
@@ -289,7 +353,7 @@ def extra_gradients(gradient, buffers, layer, member, steps, scratch, flags):
     """Add a member's columns of the gradients besides ∇U, ∇W and ∇b.
 
     ∇R_k = Σ (gate k)_{t-1}ᵀ δ_t ;  ∇P = Σ h_tᵀ ∂L/∂r_t ;  ∇p_i = Σ δ_i ⊙ c_{t-1}, ∇p_f the same way ;
-    ∇p_o = Σ δ_o ⊙ c_t.
+    ∇p_o = Σ δ_o ⊙ c_t ;  ∇C_i = Σ c_{t-1}ᵀ δ_i, ∇C_f the same way ;  ∇C_o = Σ c_tᵀ δ_o.
     """
     states, d_extra, d_peepholes = buffers.states, gradient.extra[layer], gradient.peepholes[layer]
     batch, size = states.shape[3], states.shape[4]
@@ -301,8 +365,12 @@ def extra_gradients(gradient, buffers, layer, member, steps, scratch, flags):
     if flags & PROJECTION:
         d_r = buffers.dh[layer, 1:].reshape(-1, size)
         add_product(d_extra[0], states[2, layer], 1, d_r, 0, rows, member, scratch)
+    o = places_of(flags, size).o
+    if flags & FULL:
+        for k in range(d_extra.shape[0]):
+            slot = 1 if k == o.row else 0  # o sees the new c
+            add_product(d_extra[k], states[1, layer], slot, dz, k * size, rows, member, scratch)
     if flags & PEEPHOLES:
-        o = places_of(flags, size).o
         c = states[1, layer].reshape(-1, size)
         for k in range(d_peepholes.shape[0]):
             seen = batch if k == o.row else 0  # o sees the new c, in the next slot

@@ -17,7 +17,7 @@ from tests.helpers.texts import rhyme
 PAGE = (ROOT / "charrnn" / "cells" / "README.md").read_text(encoding="utf-8")
 SECTIONS = dict(re.findall(r"^#{2,3} (.+?)\n(.*?)(?=^#{2,3} |\Z)", PAGE, re.MULTILINE | re.DOTALL))
 ROW, FORMULA, SUITE = (SECTIONS[name] for name in ("A row", "A row with a new formula", "Pass the whole test suite"))
-OWN = ("lstm-cifg", "leaky")
+OWN = ("lstm-1997", "leaky")
 SMALL = {"train": "--hidden 16 --epochs 2 --no-samples --threads 1", "sample": "--length 20"}
 
 

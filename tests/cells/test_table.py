@@ -33,7 +33,9 @@ GOLDEN = {
     "clockwork": "U 5×6, W 6×6, b 6",
     "lstm": "U_i U_f U_o U_g 5×6, W_i W_f W_o W_g 6×6, b_i b_f b_o b_g 6",
     "lstm-peephole": "U_i U_f U_o U_g 5×6, W_i W_f W_o W_g 6×6, b_i b_f b_o b_g 6, p_i p_f p_o 6",
+    "lstm-peephole-full": "U_i U_f U_o U_g 5×6, W_i W_f W_o W_g 6×6, C_i 6×6, C_f 6×6, C_o 6×6, b_i b_f b_o b_g 6",
     "lstm-coupled": "U_f U_o U_g 5×6, W_f W_o W_g 6×6, b_f b_o b_g 6",
+    "lstm-coupled-peephole": "U_f U_o U_g 5×6, W_f W_o W_g 6×6, b_f b_o b_g 6, p_f p_o 6",
     "lstm-nig": "U_f U_o U_g 5×6, W_f W_o W_g 6×6, b_f b_o b_g 6, p_f p_o 6",
     "lstm-nfg": "U_i U_o U_g 5×6, W_i W_o W_g 6×6, b_i b_o b_g 6, p_i p_o 6",
     "lstm-nog": "U_i U_f U_g 5×6, W_i W_f W_g 6×6, b_i b_f b_g 6, p_i p_f 6",
@@ -133,9 +135,10 @@ def test_what_makes_no_network_is_refused(cell, hidden, options, sentence):
 
 
 def test_a_row_that_contradicts_itself_is_refused():
-    """Gates cannot be coupled and absent, and there is one kind of extra matrices."""
-    for flags in (("cifg", "nfg"), ("cifg", "nig"), ("fgr", "projection")):
-        with pytest.raises(ValueError, match=r"coupled gates need both|only one kind"):
+    """Gates cannot be coupled and absent, and there is one kind of extra matrices, and of peepholes."""
+    contradictions = ("cifg", "nfg"), ("cifg", "nig"), ("fgr", "projection"), ("peepholes", "full peepholes")
+    for flags in contradictions:
+        with pytest.raises(ValueError, match=r"coupled gates need both|only one kind|vectors or matrices"):
             lstm_row("contradiction", "", "", *flags)
 
 
@@ -180,6 +183,8 @@ def test_first_values():
     gates = initialize(Architecture("lstm-fgr", 5, 6, learned_state=True), 0)
     np.testing.assert_allclose(gates["layer0.R_of"] @ gates["layer0.R_of"].T, np.eye(6), atol=1e-6)
     assert not any(gates[f"layer0.{name}"].any() for name in ("p_i", "p_f", "p_o", "h0", "c0", "i0", "b_i"))
+    full = initialize(Architecture("lstm-peephole-full", 5, 6), 0)
+    assert not any(full[f"layer0.{name}"].any() for name in ("C_i", "C_f", "C_o"))
     assert (gates["layer0.b_f"] == 1.0).all()
     assert not initialize(Architecture("lstm-nfg", 5, 6), 0)["layer0.b_o"].any()
 
@@ -252,8 +257,15 @@ def open_gate(gate, *, also=()):
 
 def couple(ours, theirs, layer):
     """Make the parent's input gate 1 − f: σ(−a) = 1 − σ(a)."""
-    for letter in ("U", "W", "b"):
-        theirs[f"{layer}{letter}_i"] = -theirs[f"{layer}{letter}_f"]
+    for letter in ("U", "W", "b", "p"):
+        if f"{layer}{letter}_f" in theirs:
+            theirs[f"{layer}{letter}_i"] = -theirs[f"{layer}{letter}_f"]
+
+
+def see_themselves(ours, theirs, layer):
+    """Let each unit's gates see its own cell only."""
+    for gate in ("i", "f", "o"):
+        ours[f"{layer}C_{gate}"] = np.diag(theirs[f"{layer}p_{gate}"])
 
 
 def project_by_identity(ours, theirs, layer):
@@ -279,7 +291,11 @@ def same(ours, theirs):
         ("lstm-peephole", "lstm", zero("p_"), {}, True),
         ("lstm-fgr", "lstm-peephole", zero("R_"), {}, True),
         ("lstm-projection", "lstm", each_layer(project_by_identity), {"projection": 6}, True),
+        ("lstm-peephole-full", "lstm-peephole", each_layer(see_themselves), {}, False),
+        ("lstm-peephole-full", "lstm", zero("C_"), {}, True),
         ("lstm-coupled", "lstm", each_layer(couple), {}, False),
+        ("lstm-coupled-peephole", "lstm-coupled", zero("p_"), {}, True),
+        ("lstm-coupled-peephole", "lstm-peephole", each_layer(couple), {}, False),
         ("lstm-nig", "lstm-peephole", open_gate("i"), {}, False),
         ("lstm-nfg", "lstm-peephole", open_gate("f"), {}, False),
         ("lstm-nog", "lstm-peephole", open_gate("o"), {}, False),
@@ -462,7 +478,7 @@ NO_DEARER = {
     "gru": ("gru-reset-before",),
     "rnn": ("relu", "sigmoid", "irnn"),
 }
-DEARER = {"lstm": ("lstm-peephole", "lstm-fgr"), "rnn": ("clockwork",)}
+DEARER = {"lstm": ("lstm-peephole", "lstm-peephole-full", "lstm-coupled-peephole", "lstm-fgr"), "rnn": ("clockwork",)}
 
 
 @pytest.mark.slow

@@ -46,6 +46,15 @@ FED_BACK = "x_t U + h_{t-1} W + i_{t-1} R_i + f_{t-1} R_f + o_{t-1} R_o +"
         ("clockwork", []),
         ("lstm", [f"i, f, o = {SIGMOID}", f"g = {TANH}"]),
         ("lstm-peephole", [f"i, f = {SEES[0]}", f"o = {SEES[1]}", f"g = {TANH}"]),
+        (
+            "lstm-peephole-full",
+            [
+                "i, f = σ(x_t U + h_{t-1} W + c_{t-1} C + b)",
+                "o = σ(x_t U + h_{t-1} W + c_t C + b)",
+                f"g = {TANH}",
+            ],
+        ),
+        ("lstm-coupled-peephole", [f"f = {SEES[0]}", f"o = {SEES[1]}", f"g = {TANH}"]),
         ("lstm-coupled", [f"f, o = {SIGMOID}", f"g = {TANH}"]),
         ("lstm-nog", [f"i, f = {SEES[0]}", f"g = {TANH}"]),
         ("lstm-niaf", [f"i, f = {SEES[0]}", f"o = {SEES[1]}", "g = x_t U + h_{t-1} W + b"]),

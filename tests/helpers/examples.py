@@ -46,7 +46,7 @@ class ExampleCase:
         rng = np.random.default_rng([len(lengths), hidden])
         parameters = initialize(a, 3)
         for values in parameters.values():
-            if values.ndim == 1:
+            if values.ndim == 1 or not values.any():
                 values += (0.3 * rng.standard_normal(values.shape)).astype(np.float32)
         self.network = Network(a, parameters)
         self.parameters = {name: values.astype(np.float64) for name, values in parameters.items()}

@@ -51,8 +51,8 @@ class Case:
         self.options = {name: value for name, value in twins.items() if value is not None}
         rng = np.random.default_rng([seed, hidden, batch, steps])
         parameters = initialize(self.architecture, seed)
-        for values in parameters.values():  # biases off zero, so that each is seen
-            if values.ndim == 1:
+        for values in parameters.values():  # biases and peepholes off zero, so that each is seen
+            if values.ndim == 1 or not values.any():
                 values += (0.1 * rng.standard_normal(values.shape)).astype(np.float32)
         self.network = Network(self.architecture, parameters)
         self.window = Window(self.architecture, batch, capacity or steps, dropout=dropout, training=True)
@@ -196,7 +196,7 @@ def bidirectional(cell, *, layers=1, vocabulary=V, hidden=H, seed=0, learned_sta
     rng = np.random.default_rng([seed, layers])
     parameters = initialize(architecture, seed)
     for values in parameters.values():
-        if values.ndim == 1:
+        if values.ndim == 1 or not values.any():
             values += (0.3 * rng.standard_normal(values.shape)).astype(np.float32)
     twins = {"activation": architecture.activation, "periods": architecture.periods}
     return Network(architecture, parameters), {name: value for name, value in twins.items() if value is not None}

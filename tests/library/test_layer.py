@@ -23,7 +23,8 @@ def made(cell, options, inputs=N, layers=L):
     options = {name: (1, 2, 4) if name == "periods" else value for name, value in options.items()}
     layer = Layer(cell, inputs=inputs, hidden=H, layers=layers, seed=1, **options)
     parameters = {
-        name: values + (0.2 * rng.standard_normal(values.shape)).astype(np.float32) * (values.ndim == 1)
+        name: values
+        + (0.2 * rng.standard_normal(values.shape)).astype(np.float32) * (values.ndim == 1 or not values.any())
         for name, values in layer.parameters.items()
     }
     layer = Layer(cell, inputs=inputs, hidden=H, layers=layers, parameters=parameters, **options)
