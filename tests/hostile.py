@@ -765,7 +765,7 @@ OF_EXAMPLES = {
     "a-generator-from-both-sides": ("", added("network", task="generate", bidirectional=True), "cannot have these"),
     "fill-from-one-side": ("", put("network", "task", value="fill"), "cannot have these options"),
     "a-task-of-a-million-letters": ("classify", put("network", "task", value="\x1b" * 1_000_000), "unknown task '"),
-    "an-unknown-task": ("classify", put("network", "task", value="translate"), "unknown task 'translate'"),
+    "an-unknown-task": ("classify", put("network", "task", value="transcribe"), "unknown task 'transcribe'"),
     "a-task-that-is-a-list": ("classify", put("network", "task", value=["tag"]), "'task' in its entry"),
     "another-task": ("classify", put("network", "task", value="generate"), "has no pooling 'mean'"),
     "no-task": ("classify", put("network", "task", value=...), "has no pooling 'mean'"),

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from charrnn.cells.tasks import POOLINGS, TASKS
+from charrnn.cells.tasks import ASKED_TASKS, GIVEN_AT, POOLINGS
 from charrnn.cli.options import Whole
 
 MOST_AHEAD = 10_000
@@ -12,18 +12,36 @@ CLASS_WEIGHTS = ("none", "balanced")
 
 TASK = click.option(
     "--task",
-    type=click.Choice(list(TASKS)),
+    type=click.Choice(list(ASKED_TASKS)),
     help="What to learn: generate the text (the default), fill its gaps (as --bidirectional), classify examples "
-    "(predict a label), tag each character, or predict numbers.",
+    "(predict a label), tag each character, predict numbers, or translate (write a text for each text).",
 )
 TASK_OPTIONS: tuple[Any, ...] = (
     click.option(
         "--labels",
         metavar="COLUMN",
-        help="Of a table (CSV or TSV): the column with the labels, tags or numbers to predict; or several columns of "
-        "numbers, with commas between them.",
+        help="Of a table (CSV or TSV): the column with the labels, tags, numbers or translations to predict; or "
+        "several columns of numbers, with commas between them.",
     ),
     click.option("--texts", "texts_column", metavar="COLUMN", help="Of a table: the column with the texts."),
+    click.option(
+        "--given",
+        "given_column",
+        metavar="COLUMN",
+        help="Generate texts under a condition: file (each file or folder is one, and its lines are texts), label "
+        "(each line is a condition, a tab and a text), or a column of a table; or several columns of numbers.",
+    ),
+    click.option(
+        "--given-at",
+        type=click.Choice(GIVEN_AT),
+        help="With --given: the network reads the condition at every step, or only in a first step of its own.  "
+        "[default: every]",
+    ),
+    click.option(
+        "--attention",
+        is_flag=True,
+        help="With --task translate: look back at all of the text at each character to write.",
+    ),
     click.option(
         "--inputs",
         metavar="COLUMNS",

@@ -86,15 +86,13 @@ def command(ctx: click.Context, /, **values: Any) -> None:
 
 def _prepared(options: TrainOptions, team: "Team") -> "Trainer[Any]":
     """Prepare a run: a new or a resumed one, on a text or on examples."""
-    from charrnn.cells.tasks import TASKS
     from charrnn.cli import train_preparation as preparation
-    from charrnn.model.model_file import task_of
+    from charrnn.model.model_file import reads_examples
 
     if options.resume is None:
         new = preparation.new_example_run if options.reads_examples else preparation.new_run
         return new(options, team)
-    reads_examples = TASKS[task_of(options.resume)].reads_examples
-    resumed = preparation.resumed_example_run if reads_examples else preparation.resumed_run
+    resumed = preparation.resumed_example_run if reads_examples(options.resume) else preparation.resumed_run
     return resumed(options.resume, options, team)
 
 

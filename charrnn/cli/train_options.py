@@ -76,6 +76,9 @@ class TrainOptions:
     task: str | None
     labels: str | None
     texts_column: str | None
+    given_column: str | None
+    given_at: str | None
+    attention: bool
     inputs: str | None
     ahead: int
     pooling: str | None
@@ -95,8 +98,8 @@ class TrainOptions:
 
     @property
     def reads_examples(self) -> bool:
-        """Whether the task reads whole examples, with labels or numbers, and not a text that predicts itself."""
-        return self.task is not None and TASKS[self.task].reads_examples
+        """Whether the run trains on whole examples, and not on a text that predicts itself."""
+        return self.given_column is not None or (self.task is not None and TASKS[self.task].reads_examples)
 
     @property
     def texts(self) -> tuple[str, ...]:

@@ -79,12 +79,12 @@ def resumed_run(path: str, options: TrainOptions, team: "Team") -> "Trainer[Text
 
 def new_example_run(options: TrainOptions, team: "Team") -> "Trainer[ExampleData]":
     """Prepare a new run on examples with labels or numbers."""
-    from charrnn.examples.input_files import Request
-    from charrnn.library.example_preparation import ExampleFiles, new_example_trainer
+    from charrnn.library.example_preparation import ExampleFiles, new_example_trainer, request_of
     from charrnn.text.sources import Known
 
-    columns = options.labels, options.texts_column, options.inputs
-    request = Request(options.corpus, options.task or "", *columns, options.ahead)
+    columns = {"labels": options.labels, "texts": options.texts_column, "inputs": options.inputs}
+    columns |= {"given": options.given_column}
+    request = request_of(options.corpus, options.task or "generate", columns, options.ahead)
     known = Known((*_outputs(options), *replaced_outputs(options)), encoding=options.encoding)
     validate = () if options.validate is None else (options.validate,)
     files = ExampleFiles(request, known, validate=validate, rare=options.rare or 0)

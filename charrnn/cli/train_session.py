@@ -13,7 +13,6 @@ from charrnn.library.keywords import spelled
 from charrnn.library.saving import Store
 
 if TYPE_CHECKING:
-    from charrnn.cells.architecture import Architecture
     from charrnn.display.training_screen import TrainingDisplay
     from charrnn.training.progress import Progress
     from charrnn.training.trainer import Trainer
@@ -135,7 +134,7 @@ def _conclude(session: _Session) -> None:
         found = f" ({shown_figures(session.figures)})" if session.figures else ""
         display.say(f"the best validation loss was {trainer.best_loss:.4f}{found}, at epoch {epoch:.2f}")
     if trainer.data.targets is not None:
-        display.say(f"saved in {output}; {_next_step(trainer.architecture, place)}")
+        display.say(f"saved in {output}; {_next_step(trainer, place)}")
     elif trainer.architecture.bidirectional:
         display.say(f"saved in {output}; fill gaps with: charrnn fill {place} 'th_s and t__t'")
     else:
@@ -143,10 +142,15 @@ def _conclude(session: _Session) -> None:
         display.say(f"saved in {output}; write text with: charrnn sample {place} {options}")
 
 
-def _next_step(architecture: "Architecture", place: str) -> str:
+def _next_step(trainer: "Trainer[Any]", place: str) -> str:
     """Return what to do with a model for examples, in words."""
+    architecture, given = trainer.architecture, trainer.data.targets.given
+    if architecture.conditions:
+        condition = shlex.quote(given[0]) if given else ",".join(["0"] * architecture.conditions)
+        return f"write texts with: charrnn sample {place} --given {condition} --count 20"
     text = "FILE" if architecture.features else "'a text'"
-    done = {"classify": "classify others", "tag": "tag texts", "predict": "predict numbers"}[architecture.task]
+    names = {"classify": "classify others", "tag": "tag texts", "predict": "predict numbers"}
+    done = {**names, "translate": "translate others"}[architecture.task]
     return f"{done} with: charrnn {architecture.task} {place} {text}"
 
 

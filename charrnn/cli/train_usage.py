@@ -55,7 +55,12 @@ ENDLESS = {
     "warmup",
 }
 
-RENAMED = {"texts_column": "texts", "byte_level": "bytes", "separator": "documents"}  # as Python's keywords
+RENAMED = {  # as Python's keywords
+    "texts_column": "texts",
+    "given_column": "given",
+    "byte_level": "bytes",
+    "separator": "documents",
+}
 
 Flags = Callable[[Collection[str]], str]
 

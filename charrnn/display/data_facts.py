@@ -51,10 +51,15 @@ def _examples(data: "ExampleData") -> str:
     each = f" of {count(examples.inputs, 'number')}" * (examples.texts is None)
     whole = "a series" if examples.series else count(examples.count, "example")
     parts = [f"{listed(examples.record.get('sources', ()))}: {whole}, {steps}{each}"]
-    if data.targets.labels:
-        kind = "tag" if examples.per_step else "label"
-        more = f" and {len(data.targets.labels) - SHOWN:,} more" if len(data.targets.labels) > SHOWN else ""
-        parts.append(f"{count(len(data.targets.labels), kind)}: {', '.join(data.targets.labels[:SHOWN])}{more}")
+    if examples.translations is not None:
+        parts.append(f"{count(len(data.targets.labels), 'character')} to write")
+    elif known := data.targets.given or data.targets.labels:
+        kind = "condition" if examples.given else "tag" if examples.per_step else "label"
+        more = f" and {len(known) - SHOWN:,} more" if len(known) > SHOWN else ""
+        parts.append(f"{count(len(known), kind)}: {', '.join(known[:SHOWN])}{more}")
+    elif examples.given:
+        named = f": {', '.join(data.targets.names[:SHOWN])}" if data.targets.names else ""
+        parts.append(f"conditions of {count(data.architecture.conditions, 'number')}{named}")
     else:
         names = ", ".join(data.targets.names[:SHOWN])
         more = f" and {len(data.targets.names) - SHOWN:,} more" if len(data.targets.names) > SHOWN else ""

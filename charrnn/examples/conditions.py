@@ -38,7 +38,7 @@ def read_conditions(files: InputFiles, request: Request, classes: tuple[str, ...
         texts, found = read_class_files(files, what=WHAT)
         return _named(texts, found, files, classes)
     else:
-        raise CharrnnError(f"--given {request.labels} needs --texts, the column with the texts; {WAYS}")
+        raise CharrnnError(f"--given {request.labels!s:.60} needs --texts, the column with the texts; {WAYS}")
     if _are_numbers(rows, classes):
         return _numeric(rows, files, classes)
     return _named(rows.texts, rows.labels(), files, classes)

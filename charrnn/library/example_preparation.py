@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from charrnn.cells.tasks import GIVEN_AT
 from charrnn.errors import CharrnnError
 from charrnn.examples.dataset import Examples
 from charrnn.examples.input_files import Request
@@ -23,7 +24,9 @@ from charrnn.library.preparation import (
 )
 from charrnn.library.task_rules import SERIES, TAGGED, USUAL
 from charrnn.model.model_file import Checkpoint, load
+from charrnn.model.target_names import Targets
 from charrnn.model.team import Team
+from charrnn.text.defaults import FILES, LINES
 from charrnn.text.ingest import AnotherTextError, listed
 from charrnn.text.places import counted
 from charrnn.text.sources import NOTHING, Known, files_read, written
@@ -31,6 +34,7 @@ from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.example_data import ExampleData
 from charrnn.training.settings import Settings, default_embedding
 from charrnn.training.trainer import Trainer
+from charrnn.training.writing_data import WritingData
 
 
 @dataclass(frozen=True)
@@ -53,13 +57,14 @@ class ExampleFiles:
         if not self.validate:
             return None
         known = replace(self.known, sha256=None, size=None, safely=False, files_read=None)
-        return read(replace(self.request, paths=self.validate), known=known, classes=classes, say=say)
+        request = replace(self.request, paths=self.validate, divides=False)
+        return read(request, known=known, classes=classes, say=say)
 
 
 def new_example_trainer(files: ExampleFiles, given: Given, team: Team, say: Say) -> Trainer[ExampleData]:
     """Prepare a new run on examples; raise CharrnnError for unusable ones, and for invalid settings."""
     examples = files.read(say)
-    validation = files.read_validation(say, examples.labels or None)
+    validation = files.read_validation(say, examples.labels if examples.given else examples.labels or None)
     return trainer_of(examples, given, team, say, validation=validation, rare=files.rare)
 
 
@@ -79,16 +84,33 @@ def trainer_of(
         given = {**given, "val_fraction": 0.0}
     vocabulary = vocabulary_of(examples, validation, rare)
     settings = example_settings(given, examples, len(vocabulary))
-    data = ExampleData(settings, examples, vocabulary, validation=validation)
+    data = data_of(settings, examples, vocabulary, validation)
     if sentence := shortened(examples, settings):
         say(sentence)
     return Trainer(data, team)
 
 
+def request_of(paths: tuple[str, ...], task: str, columns: Mapping[str, str | None], ahead: int = 1) -> Request:
+    """Return a request for examples, of which the condition to generate under is read as a label."""
+    given = columns.get("given")
+    labels = columns.get("labels") if given is None else given
+    return Request(paths, task, labels, columns.get("texts"), columns.get("inputs"), ahead)
+
+
+def data_of(settings: Settings, examples: Examples, vocabulary: Vocabulary, validation: Examples | None) -> ExampleData:
+    """Return examples as the data of a run."""
+    kind = WritingData if examples.given or examples.translations is not None else ExampleData
+    return kind(settings, examples, vocabulary, validation=validation)
+
+
 def vocabulary_of(examples: Examples, validation: Examples | None, rare: int) -> Vocabulary:
-    """Return the characters of all texts; those that occur fewer than ``rare`` times are unknown."""
-    texts = [*(examples.texts or ()), *((validation and validation.texts) or ())]
-    return Vocabulary.of_counts(counted(["".join(texts)], ""), rare=rare) if texts else Vocabulary("")
+    """Return the characters of all texts; those that occur fewer than ``rare`` times are unknown.
+
+    Texts to generate are documents: lines, unless there are line ends in them.
+    """
+    texts = "".join([*(examples.texts or ()), *((validation and validation.texts) or ())])
+    separator = (FILES if LINES in texts else LINES) if examples.given else ""
+    return Vocabulary.of_counts(counted([texts], ""), separator=separator, rare=rare) if texts else Vocabulary("")
 
 
 def example_settings(given: Given, examples: Examples, symbols: int) -> Settings:
@@ -105,16 +127,21 @@ def example_settings(given: Given, examples: Examples, symbols: int) -> Settings
     chosen.setdefault("embedding", default_embedding(symbols))
     chosen["joined"] = bool(chosen.get("joined", True) and chosen.get("bidirectional") and chosen.get("layers", 1) > 1)
     chosen["sampled_softmax"] = 0
-    values = examples.values
+    if examples.given:
+        chosen = {"task": "generate", "given_at": GIVEN_AT[0]} | chosen
+    values = None if examples.given else examples.values
     if values is not None and np.isin(values[np.isfinite(values)], (0.0, 1.0)).all():
         chosen.setdefault("head", "logistic")
-    return settings_of(chosen, examples.steps, symbols)
+    return settings_of(chosen, examples.steps + sum(map(len, examples.translations or ())), symbols)
 
 
 def shortened(examples: Examples, settings: Settings) -> str | None:
     """Return a note that only the first steps of long examples are read; None if there are none."""
     long = int((examples.lengths > settings.seq_length).sum())
-    if examples.per_step or not long:
+    if examples.translations is not None:
+        texts = zip(examples.lengths.tolist(), map(len, examples.translations), strict=True)
+        long = sum(max(read, written + 1) > settings.seq_length for read, written in texts)
+    if examples.per_step or settings.given_at == "every" or not long:
         return None
     what = "characters" if examples.texts is not None else "steps"
     are = f"{long:,} example{'s are' if long > 1 else ' is'}"
@@ -135,7 +162,7 @@ def resumed_example_trainer(
     try:
         settings = resumed_settings(checkpoint, given)
         examples, validation = _same_examples(path, checkpoint, files, say)
-        data = ExampleData(settings, examples, checkpoint.vocabulary, validation=validation)
+        data = data_of(settings, examples, checkpoint.vocabulary, validation)
         trainer = Trainer.resumed(checkpoint, data, team)
     except CharrnnError as error:
         raise CharrnnError(f"{path} cannot be resumed: {error}") from None
@@ -150,7 +177,8 @@ def _same_examples(
 ) -> tuple[Examples, Examples | None]:
     """Read the examples of a run, and those that validated it if they were apart; raise CharrnnError for others."""
     record, task = checkpoint.corpus, checkpoint.architecture.task
-    labels = checkpoint.targets.labels if checkpoint.targets else ()
+    assert checkpoint.targets is not None
+    labels = known_labels(checkpoint.targets, task)
     examples = _again(path, record, task, files, labels, say)
     apart = record.get("validation")
     if not isinstance(apart, dict):
@@ -158,8 +186,15 @@ def _same_examples(
     return examples, _again(path, apart, task, {"outputs": files.get("outputs", ())}, labels, say)
 
 
+def known_labels(targets: Targets, task: str) -> tuple[str, ...] | None:
+    """Return the labels or conditions that a model knows: None if it has none, () for conditions that are numbers."""
+    if task == "generate":
+        return targets.given
+    return None if task == "translate" else targets.labels or None
+
+
 def _again(
-    path: str, record: Mapping[str, Any], task: str, files: Mapping[str, Any], labels: tuple[str, ...], say: Say
+    path: str, record: Mapping[str, Any], task: str, files: Mapping[str, Any], labels: tuple[str, ...] | None, say: Say
 ) -> Examples:
     """Read the examples that a record describes."""
     named = tuple(files.get("paths", ()))
@@ -170,7 +205,7 @@ def _again(
     stdin = None if files.get("data") is None else io.BytesIO(files["data"])
     request = Request.of_record(record, task, paths)
     try:
-        return read(request, known=known, stdin=stdin, classes=labels or None, say=say)
+        return read(request, known=known, stdin=stdin, classes=labels, say=say)
     except AnotherTextError:
         raise CharrnnError(
             f"{listed(paths)} has changed since it was trained on it (its SHA-256 differs); to train on it as it is "

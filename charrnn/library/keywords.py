@@ -34,7 +34,8 @@ Activation: TypeAlias = Literal["tanh", "relu", "sigmoid"]
 RecurrentStart: TypeAlias = Literal["orthogonal", "identity", "random"]
 Gradient: TypeAlias = Literal["bptt", "rtrl"]
 Optimizer: TypeAlias = Literal["adam", "rmsprop", "adagrad", "sgd"]
-Task: TypeAlias = Literal["generate", "fill", "classify", "tag", "predict"]
+Task: TypeAlias = Literal["generate", "fill", "classify", "tag", "predict", "translate"]
+GivenAt: TypeAlias = Literal["every", "first"]
 Pooling: TypeAlias = Literal["each", "last", "mean"]
 ClassWeights: TypeAlias = Literal["none", "balanced"]
 Schedule: TypeAlias = Literal["cosine", "exponential", "constant"]
@@ -114,6 +115,8 @@ class ExampleSettings(TypedDict, total=False):
     pooling: Pooling
     joined: bool | None
     class_weights: ClassWeights
+    attention: bool
+    given_at: GivenAt | None
 
 
 class ExampleOptions(ExampleSettings, total=False):
@@ -121,6 +124,7 @@ class ExampleOptions(ExampleSettings, total=False):
 
     labels: str | None
     texts: str | None
+    given: str | None
     inputs: str | None
     ahead: int
 

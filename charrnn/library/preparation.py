@@ -268,10 +268,10 @@ def settings_of(given: Given, characters: int = 1, symbols: int = 1) -> Settings
 
 def inheriting(given: Given, source: Checkpoint) -> Given:
     """Return settings that fit the weights of another model; raise CharrnnError if it is one for examples."""
-    if source.architecture.task_row.reads_examples:
+    if source.architecture.reads_examples:
+        own = "has conditions" if source.architecture.conditions else f"is for the task {source.architecture.task}"
         raise CharrnnError(
-            f"--init-from starts from a model that reads a text, and this one is for the task "
-            f"{source.architecture.task}; --resume continues its own run"
+            f"--init-from starts from a model that reads a text, and this one {own}; --resume continues its own run"
         )
     return {**given, **{name: getattr(source.architecture, name) for name in INHERITED}}
 

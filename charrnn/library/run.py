@@ -97,12 +97,18 @@ def train(
     patience=8           stop after this many validations without an improvement; 0 never stops
     seed=0               seed of all random numbers
     task=None            what to learn: None generates the text, "fill" fills its gaps, as bidirectional=True does;
-                         "classify", "tag" and "predict" learn labels, a tag for each character, or numbers
+                         "classify", "tag" and "predict" learn labels, a tag for each character, or numbers;
+                         "translate" writes a text for each text
     pooling=None         classify, predict: predict from the "last" state (None), or from the "mean" of all
     joined=None          with bidirectional=True: each layer reads both directions of the one below; None: True
     class_weights="none"  classify, tag: "balanced" lets each class count as much as any other
-    labels=None          column of a table with the labels, tags or numbers; or several, with commas between them
+    attention=False      translate: look back at all of the text at each character to write
+    given_at=None        with given: the network reads the condition at "every" step (None), or in a "first" step of its
+                         own
+    labels=None          column of a table with the labels, tags, numbers or translations; or several, with commas
+                         between them
     texts=None           column of a table with the texts
+    given=None           generate under a condition: "file", "label" (before a tab in each line), or a column of a table
     inputs=None          predict: other columns of a table of numbers over time to read, with commas between them
     ahead=1              predict: steps of a table of numbers over time to predict
     bytes=False          read bytes instead of characters

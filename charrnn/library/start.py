@@ -8,13 +8,17 @@ from typing import Any
 
 from charrnn.cells.tasks import task_named
 from charrnn.errors import CharrnnError
-from charrnn.examples.input_files import Request
-from charrnn.library.example_preparation import ExampleFiles, new_example_trainer, resumed_example_trainer
+from charrnn.library.example_preparation import (
+    ExampleFiles,
+    new_example_trainer,
+    request_of,
+    resumed_example_trainer,
+)
 from charrnn.library.keywords import DECIDED
 from charrnn.library.preparation import Given, Say, Symbols, Texts, new_trainer, resumed_trainer, separator_of
 from charrnn.library.signatures import PathOf, path_of
 from charrnn.library.task_rules import COLUMNS, check_task, start_again
-from charrnn.model.model_file import Checkpoint, load, task_of
+from charrnn.model.model_file import Checkpoint, load, reads_examples
 from charrnn.model.team import Team
 from charrnn.text.decoding import codec
 from charrnn.training.legs import CHANGEABLE
@@ -46,14 +50,14 @@ class Start:
         settings = {name: value for name, value in chosen.items() if name not in (*others, *COLUMNS)}
         byte_level, rare = settings.pop("bytes", False), settings.pop("rare", 0)
         if self.resume is not None:
-            if task_named(task_of(self.resume)).reads_examples:
+            if reads_examples(self.resume):
                 elsewhere = {"paths": texts.paths, "data": texts.data} if texts is not None else {}
                 return resumed_example_trainer(self.resume, elsewhere, team, say, given=settings)
             return resumed_trainer(self.resume, texts or Texts(), team, say, given=settings)
         assert texts is not None
-        if task_named(chosen.get("task", "generate")).reads_examples:
-            columns = {name: chosen[name] for name in COLUMNS if name in chosen}
-            request = Request(texts.paths, chosen["task"], **columns)
+        if "given" in chosen or task_named(chosen.get("task", "generate")).reads_examples:
+            columns = {name: chosen.get(name) for name in COLUMNS if name != "ahead"}
+            request = request_of(texts.paths, chosen.get("task", "generate"), columns, chosen.get("ahead", 1))
             files = ExampleFiles(request, texts.known, texts.data, texts.validate, rare)
             return new_example_trainer(files, settings, team, say)
         if "task" in settings:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from charrnn.cells.tasks import TASKS, TEXT_TASKS, task_named
+from charrnn.cells.tasks import ASKED_TASKS, TASKS, TEXT_TASKS, task_named
 from charrnn.errors import CharrnnError
 
 # Defaults of a run on examples that differ from those of a run on a text.
@@ -16,13 +16,17 @@ USUAL = {"hidden": 128, "batch_size": 32, "seq_length": 1000}
 TAGGED = {"seq_length": 256}  # steps of a piece, as each step predicts
 SERIES = {"batch_size": 8, "seq_length": 64, "dropout": 0.0}
 
-COLUMNS = ("labels", "texts", "inputs", "ahead")  # what to read of a table of examples
-EXAMPLE_TASKS = tuple(name for name in TASKS if name not in TEXT_TASKS)
+COLUMNS = ("labels", "texts", "inputs", "ahead", "given")  # what to read of a table of examples
+EXAMPLE_TASKS = tuple(name for name in ASKED_TASKS if name not in TEXT_TASKS)
+CONDITIONED = "generate --given"  # texts with conditions, which are examples, too
 TASKS_OF = {  # the tasks that have an option
-    **dict.fromkeys(("labels", "texts", "joined"), EXAMPLE_TASKS),
+    **dict.fromkeys(("labels", "joined"), EXAMPLE_TASKS),
+    "texts": (*EXAMPLE_TASKS, CONDITIONED),
+    **dict.fromkeys(("given", "given_at"), (CONDITIONED,)),
+    "attention": ("translate",),
     **dict.fromkeys(("inputs", "ahead"), ("predict",)),
     "pooling": tuple(name for name in EXAMPLE_TASKS if len(TASKS[name].poolings) > 1),
-    "class_weights": tuple(name for name in EXAMPLE_TASKS if TASKS[name].heads == ("softmax",)),
+    "class_weights": ("classify", "tag"),
     **dict.fromkeys(("documents", "bytes", "gradient", "sampled_softmax", "shuffle"), TEXT_TASKS),
     **dict.fromkeys(("online", "init_from", "remap", "samples"), TEXT_TASKS),
 }
@@ -45,8 +49,10 @@ def check_task(given: Mapping[str, Any]) -> None:
     """Raise CharrnnError if the task of a new run does not have some of the given options."""
     name = task_of(given)
     task, asked = task_named(name), sorted(option for option, value in given.items() if _asks(option, value))
-    if name == "generate" and "task" in asked and "bidirectional" in asked:
+    if "bidirectional" in asked and ("given" in asked or (name == "generate" and "task" in asked)):
         raise CharrnnError("a --bidirectional network cannot generate a text; --task fill fills its gaps")
+    if name == "generate" and "given" in asked:
+        name = CONDITIONED
     for option in asked:
         tasks = TASKS_OF.get(option, (name,))
         if name in tasks:
@@ -54,7 +60,8 @@ def check_task(given: Mapping[str, Any]) -> None:
         alike = [other for other in asked if TASKS_OF.get(other) == tasks]
         if tasks == TEXT_TASKS:
             raise CharrnnError(f"--task {name} has no {spelled(alike)}; leave that out")
-        raise CharrnnError(f"{spelled(alike)} need{'s' * (len(alike) == 1)} --task {_either(tasks)}")
+        what = "--given" if tasks == (CONDITIONED,) and "given" not in asked else f"--task {_either(tasks)}"
+        raise CharrnnError(f"{spelled(alike)} need{'s' * (len(alike) == 1)} {what}")
     if given.get("joined") is not None and "bidirectional" not in asked:
         raise CharrnnError("--joined needs --bidirectional: only then are there two directions to join")
     if (pooling := given.get("pooling")) is not None and pooling not in task.poolings:
@@ -66,7 +73,7 @@ def start_again(resume: str) -> str:
     from charrnn.model import model_file
 
     with suppress(CharrnnError):  # it is opened later
-        if task_named(model_file.task_of(resume)).reads_examples:
+        if model_file.reads_examples(resume):
             return "without --resume"
     return "with --init-from instead"
 

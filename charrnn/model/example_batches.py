@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -61,6 +61,10 @@ class Pieces:
         columns = np.array(found, np.int64).reshape(-1, 4).T
         return cls(*(np.ascontiguousarray(column) for column in columns))
 
+    def first_ones(self, count: int) -> Pieces:
+        """Return the first pieces."""
+        return Pieces(self.starts[:count], self.lengths[:count], self.first[:count], self.last[:count])
+
     @property
     def count(self) -> int:
         """The number of pieces."""
@@ -91,6 +95,11 @@ class EncodedExamples:
         if found is None:
             raise ValueError("nothing is known to predict")
         return found
+
+    def first(self, count: int) -> EncodedExamples:
+        """Return the first pieces, which are trained on as all of them are."""
+        sources = None if self.sources is None else self.sources.first(count)
+        return replace(self, pieces=self.pieces.first_ones(count), sources=sources)
 
     def batches(self, groups: Sequence[NDArray[np.int64]], architecture: Architecture, rows: int) -> Batches:
         """Return a batch of ``rows`` rows for each group of pieces, with room for the longest piece; see `Batches`."""

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from charrnn.cells.architecture import MAXIMUM_STEPS, Architecture
 from charrnn.cells.real_time import influence_shape, why_not_in_real_time
-from charrnn.cells.tasks import TASKS
 from charrnn.errors import CharrnnError
 from charrnn.examples.input_files import check_record
 from charrnn.model.target_names import Targets
@@ -33,10 +32,11 @@ __all__ = [
     "save",
 ]
 
-FORMAT = 5  # of the file; raise it whenever a reader of the old format would misunderstand the new one
+FORMAT = 6  # of the file; raise it whenever a reader of the old format would misunderstand the new one
 # Formats 1 to 4 are still read: format 1 had no vocabularies of documents, 1 and 2 no options of the network, 1 to 3
-# neither the bytes that were seen, nor an unknown symbol, nor an embedding, and 1 to 4 only texts and no examples.
-_PLAIN, _TEXT = 3, 4  # of a file with none of these, which older versions can read; of one without examples
+# neither the bytes that were seen, nor an unknown symbol, nor an embedding, 1 to 4 only texts and no examples, and 1 to
+# 5 neither pairs of texts nor conditions.
+_PLAIN, _TEXT, _LABELLED = 3, 4, 5  # of files that have none of what came later, which older versions can read
 
 _FLOATS = "<f4"
 # Room for a vocabulary of all existing characters, each as twelve bytes of escapes, and for 10,000 validations.
@@ -66,6 +66,9 @@ _OPTIONS = {
     "head": str,
     "pooling": str,
     "joined": bool,
+    "attention": bool,
+    "conditions": int,
+    "given_at": str,
 }
 _HELD_OUT = {"characters": int, "source": str}
 
@@ -144,14 +147,13 @@ def save(path: str | Path, checkpoint: Checkpoint) -> None:
     archive.write(path, stored)
 
 
-def task_of(path: str | Path) -> str:
-    """Return the task of a model file, of which only the JSON is read; raise CharrnnError as `load` does."""
+def reads_examples(path: str | Path) -> bool:
+    """Return whether a model file's network is trained on examples; of the file, only the JSON is read.
+
+    Raises CharrnnError as `load` does.
+    """
     with archive.reading(path) as reader:
-        network = _decode(reader.read("meta", _META).tobytes())["network"]
-        task: str = network.get("task") or ("fill" if network.get("bidirectional") else "generate")
-        if task not in TASKS:
-            raise UnfitError(f"is not a charrnn model: unknown task {task!r:.60}")
-    return task
+        return "targets" in _decode(reader.read("meta", _META).tobytes())
 
 
 def load(path: str | Path, *, resume: bool = False) -> Checkpoint:
@@ -168,7 +170,7 @@ def load(path: str | Path, *, resume: bool = False) -> Checkpoint:
             vocabulary = Vocabulary(**meta["vocabulary"])
             architecture = Architecture(vocabulary=len(vocabulary), **meta["network"])
             targets = _targets_of(meta, architecture)
-            if vocabulary.separator and (architecture.bidirectional or targets):
+            if vocabulary.separator and (architecture.bidirectional or architecture.task_row.reads_examples):
                 raise ValueError("a bidirectional network, or one for examples, reads one whole text, not documents")
         except (ValueError, CharrnnError) as fault:
             raise UnfitError(f"is not a charrnn model: {fault}") from None
@@ -230,7 +232,7 @@ def _encode(path: str | Path, checkpoint: Checkpoint) -> bytes:
     network, vocabulary = checkpoint.architecture, checkpoint.vocabulary
     options = {name: value for name in VOCABULARY_OPTIONS if (value := getattr(vocabulary, name))}
     meta = {
-        "format": FORMAT if checkpoint.targets else _TEXT if options or network.embedding else _PLAIN,
+        "format": _format_of(checkpoint, options),
         "charrnn": __version__,
         "network": {name: getattr(network, name) for name in _NETWORK} | network.options,
         "vocabulary": {name: getattr(vocabulary, name) for name in VOCABULARY} | options,
@@ -254,6 +256,16 @@ def _encode(path: str | Path, checkpoint: Checkpoint) -> bytes:
     except UnfitError as fault:
         raise CharrnnError(f"{archive.shown(path)} was not written: the new file {fault!s:.300}") from None
     return encoded
+
+
+def _format_of(checkpoint: Checkpoint, options: dict[str, Any]) -> int:
+    """Return the oldest format that can hold a checkpoint, with such options of its vocabulary."""
+    network = checkpoint.architecture
+    if network.encoder is not None or network.conditions:
+        return FORMAT
+    if checkpoint.targets:
+        return _LABELLED
+    return _TEXT if options or network.embedding else _PLAIN
 
 
 def _decode(encoded: bytes) -> dict[str, Any]:
@@ -292,7 +304,9 @@ def _decode(encoded: bytes) -> dict[str, Any]:
 
 def _targets_of(meta: dict[str, Any], architecture: Architecture) -> Targets | None:
     """Return what is predicted of examples; None for a text."""
-    if architecture.task_row.reads_examples != ("targets" in meta):
+    if architecture.task_row.is_part:
+        raise UnfitError("is not a charrnn model: its network is only a part of one")
+    if architecture.reads_examples != ("targets" in meta):
         raise UnfitError("is not a charrnn model: only a network that reads examples has targets, and it needs them")
     return Targets.of_record("meta: targets", meta["targets"], architecture) if "targets" in meta else None
 

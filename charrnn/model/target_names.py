@@ -25,8 +25,9 @@ _SCALINGS = ("input_scaling", "target_scaling")
 class Targets:
     """The names of labels or of predicted columns, and the scales of numbers that are read and predicted.
 
-    A network for a ``series`` predicts each of its columns ``ahead`` steps: all columns of the next step, then of the
-    one after it, and so on.
+    Of a network that translates, the labels are the characters that it writes. ``given`` are the names of conditions;
+    if a condition is numbers, ``names`` and ``input_scaling`` are theirs. A network for a ``series`` predicts each of
+    its columns ``ahead`` steps: all columns of the next step, then of the one after it, and so on.
     """
 
     labels: tuple[str, ...] = ()
@@ -35,6 +36,7 @@ class Targets:
     target_scaling: Scaling | None = None
     series: bool = False
     ahead: int = 1
+    given: tuple[str, ...] = ()
 
     @property
     def outside(self) -> str:
@@ -45,6 +47,7 @@ class Targets:
         """Return what a model file says about them."""
         record: dict[str, Any] = {"labels": list(self.labels), "names": list(self.names)}
         record |= {"series": self.series, "ahead": self.ahead}
+        record |= {"given": list(self.given)} if self.given else {}
         for name in _SCALINGS:
             if (scaling := getattr(self, name)) is not None:
                 record[name] = {"mean": scaling.mean.tolist(), "deviation": scaling.deviation.tolist()}
@@ -54,24 +57,36 @@ class Targets:
     def of_record(cls, where: str, record: dict[str, Any], architecture: Architecture) -> Targets:
         """Return what a record says; raise UnfitError if it is none, or one for another architecture."""
         scalings = {name: dict for name in _SCALINGS if name in record}
-        check(where, record, _FIELDS | scalings)
+        check(where, record, _FIELDS | scalings | ({"given": list} if "given" in record else {}))
         _check_names(where, record, architecture)
         _check_series(where, record, architecture)
         sizes = {
-            "input_scaling": architecture.features,
+            "input_scaling": architecture.features or (0 if record.get("given") else architecture.conditions),
             "target_scaling": architecture.targets if architecture.head == "linear" else 0,
         }
         found = {name: _scaling(where, record[name], sizes[name]) for name in scalings}
         labels, names = tuple(record["labels"]), tuple(record["names"])
-        return cls(labels, names, **found, series=record["series"], ahead=record["ahead"])
+        given = tuple(record.get("given", ()))
+        return cls(labels, names, **found, series=record["series"], ahead=record["ahead"], given=given)
 
 
 def _check_names(where: str, record: dict[str, Any], architecture: Architecture) -> None:
     """Raise UnfitError unless each class has a label, and each number a name or none has one."""
-    count, has_classes = architecture.targets, architecture.head == "softmax"
+    count, conditions, has_classes = architecture.targets, architecture.conditions, architecture.head == "softmax"
     allowed = {"labels": (count,) if has_classes else (0,), "names": (0,) if has_classes else (0, count)}
+    allowed["given"] = (conditions,) if record.get("given") else (0,)
+    if architecture.task == "translate":
+        allowed["labels"] = (count - 1,)  # the last symbol is the boundary
+        if not all(type(name) is str and len(name) == 1 for name in record["labels"]):
+            raise UnfitError(f"is not a charrnn model: the labels in its entry {where!r} are not characters")
+        if record["labels"] != sorted(record["labels"]) or any("\ud800" <= c <= "\udfff" for c in record["labels"]):
+            raise UnfitError(f"is not a charrnn model: the labels in its entry {where!r} are not characters in order")
+    if conditions and not record.get("given"):
+        allowed["names"] = (0, conditions)
+        if "input_scaling" not in record:
+            raise UnfitError(f"is not a charrnn model: its entry {where!r} has neither names of conditions nor scales")
     for field, counts in allowed.items():
-        names = record[field]
+        names = record.get(field, [])
         if not all(type(name) is str and len(name) <= LONGEST_NAME for name in names):
             raise UnfitError(f"is not a charrnn model: the {field} in its entry {where!r} are not names")
         if len(names) not in counts or len(set(names)) < len(names):

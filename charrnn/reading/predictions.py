@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -28,13 +30,7 @@ def outputs_of(network: Network, examples: EncodedExamples, team: Team, *, finit
     each = a.pooling == "each"
     steps = int((pieces.starts + pieces.lengths).max(initial=0))
     found = np.full((steps if each else pieces.count, a.targets), np.nan, np.float32)
-    groups = by_length(pieces.lengths, ROWS_AT_ONCE, STEPS_AT_ONCE)
-    window: ExampleWindow | None = None
-    for group in groups:  # the longest first
-        if window is None or group.size > window.batch_size:
-            window = ExampleWindow(a, group.size, int(pieces.lengths[group].max()))
-        _forward(network, window, examples, group, team)
-        outputs = window.logits[:, :, : a.targets]
+    for group, outputs in _outputs_of_groups(network, examples, team):
         if not each:
             found[group] = outputs[0, : group.size]
             continue
@@ -44,6 +40,43 @@ def outputs_of(network: Network, examples: EncodedExamples, team: Team, *, finit
     if finite and not np.isfinite(found).all(axis=1, where=predicting(pieces, each=each)[:, np.newaxis]).all():
         raise CharrnnError("the model's weights are so large that its predictions are not finite")
     return found
+
+
+def step_losses(network: Network, examples: EncodedExamples, team: Team, *, finite: bool = True) -> Floats:
+    """Return the loss of each step that predicts a class, in the order of all steps, in nats.
+
+    A step without a target has no loss. Raises CharrnnError if a loss must be ``finite`` and is not.
+    """
+    pieces, targets = examples.pieces, examples.targets
+    found = np.full(targets.size, np.nan)
+    counts = np.zeros(targets.size, np.bool_)
+    for group, outputs in _outputs_of_groups(network, examples, team):
+        for row, piece in enumerate(group.tolist()):
+            first, last, start = (int(of[piece]) for of in (pieces.first, pieces.last, pieces.starts))
+            where = slice(start + first, start + last)
+            counts[where] = targets[where] >= 0
+            losses = losses_of(outputs[first:last, row], np.maximum(targets[where], 0), "softmax")
+            found[where] = losses
+    losses = found[counts]
+    if finite and not np.isfinite(losses).all():
+        raise CharrnnError("the model's weights are so large that its predictions are not finite")
+    return losses
+
+
+def _outputs_of_groups(
+    network: Network, examples: EncodedExamples, team: Team
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+    """Yield pieces of similar lengths, and the outputs [T, B, K] of their steps, or [1, B, K] of each piece."""
+    a, pieces = network.architecture, examples.pieces
+    lengths = pieces.lengths
+    if examples.sources is not None:
+        lengths = np.maximum(lengths, examples.sources.pieces.lengths)
+    window: ExampleWindow | None = None
+    for group in by_length(lengths, ROWS_AT_ONCE, STEPS_AT_ONCE):  # the longest first
+        if window is None or group.size > window.batch_size:
+            window = ExampleWindow(a, group.size, int(lengths[group].max()))
+        _forward(network, window, examples, group, team)
+        yield group, window.logits[:, :, : a.predicted]
 
 
 def predicting(pieces: Pieces, *, each: bool) -> NDArray[np.bool_]:

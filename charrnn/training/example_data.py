@@ -14,7 +14,7 @@ from charrnn.examples.dataset import Examples
 from charrnn.examples.dividing import divide
 from charrnn.examples.scaling import Scaling
 from charrnn.kernels.arithmetic import log
-from charrnn.model.example_batches import EncodedExamples, Pieces
+from charrnn.model.example_batches import EncodedExamples
 from charrnn.model.network import Network
 from charrnn.model.parameters import Array
 from charrnn.model.target_names import LONGEST_NAME, LONGEST_NAMES, Targets
@@ -56,26 +56,37 @@ class ExampleData:
             train = examples
         self.validated = validation
         self.settings = replace(settings, pooling="each") if examples.per_step else settings
-        self.targets = targets_of(train, self.settings)
-        self.architecture = self.settings.architecture(
-            len(vocabulary), features=examples.inputs, targets=len(self.targets.labels) or train.targets.shape[1]
-        )
-        pieces = self._pieces(train)
-        self._most = pieces.count + examples.series  # a series that is cut elsewhere can have one piece more
+        self.targets = self._targets_of(train)
+        self.architecture = self._architecture_of(train)
+        self._weights = balanced(train) if settings.class_weights == "balanced" else None
+        self.train, self.validation = self._encoded(train), self._encoded(validation)
+        # A series that is cut elsewhere can have one piece more.
+        self._most = self.train.pieces.count + examples.series
         self.settings = replace(self.settings, batch_size=min(settings.batch_size, self._most))
-        weights = balanced(train) if settings.class_weights == "balanced" else None
-        self.train = encoded(train, vocabulary, self.targets, pieces, class_weights=weights)
-        held = self._pieces(validation)
-        self.validation = encoded(validation, vocabulary, self.targets, held, class_weights=weights)
         steps = self.settings, self.architecture, self.pace
         self.steps = ExampleSteps(*steps, self.train, most=self._most, series=examples.series)
         self.longest = self.steps.longest
-        self.blind = blind_loss(self.architecture, self.train, self.validation, self.pace.judged)
+        self.blind = self._blind_loss()
         self.figures: dict[str, float] = {}
 
-    def _pieces(self, examples: Examples) -> Pieces:
+    def _targets_of(self, train: Examples) -> Targets:
+        """Return the names and scales of what is predicted."""
+        return targets_of(train, self.settings)
+
+    def _architecture_of(self, train: Examples) -> Architecture:
+        """Return the architecture of the network to train."""
+        targets = len(self.targets.labels) or train.targets.shape[1]
+        return self.settings.architecture(len(self.vocabulary), features=train.inputs, targets=targets)
+
+    def _encoded(self, examples: Examples) -> EncodedExamples:
+        """Return examples as the network reads them."""
         sizes = self.architecture, self.settings.seq_length
-        return pieces_of(examples.starts, examples.lengths, *sizes, series=examples.series)
+        pieces = pieces_of(examples.starts, examples.lengths, *sizes, series=examples.series)
+        return encoded(examples, self.vocabulary, self.targets, pieces, class_weights=self._weights)
+
+    def _blind_loss(self) -> float:
+        """Return the loss of blind guessing."""
+        return blind_loss(self.architecture, self.train, self.validation, self.pace.judged)
 
     def steps_per_epoch(self, settings: Settings) -> int:
         """Return how many steps an epoch has with the batch size of other settings."""
@@ -93,8 +104,7 @@ class ExampleData:
         pieces, count = self.train.pieces, self.pace.trial_length
         if network.architecture.pooling == "each":
             count = max(1, int(np.searchsorted(np.cumsum(pieces.lengths), count)))
-        some = Pieces(pieces.starts[:count], pieces.lengths[:count], pieces.first[:count], pieces.last[:count])
-        return self._judge(network, replace(self.train, pieces=some), team)[0]
+        return self._judge(network, self.train.first(count), team)[0]
 
     def _judge(self, network: Network, examples: EncodedExamples, team: Team) -> tuple[float, dict[str, float]]:
         """Return the mean loss of all predictions, with the weights of their classes, and how good they are."""
@@ -121,8 +131,10 @@ class ExampleData:
 
 def held_out_record(held: Examples) -> dict[str, Any]:
     """Return what a model file says about the examples that validate."""
-    digest = hashlib.sha256(np.ascontiguousarray(held.targets).tobytes())
-    for part in held.texts or ():
+    digest = hashlib.sha256()
+    if held.translations is None:
+        digest.update(np.ascontiguousarray(held.targets).tobytes())
+    for part in (*(held.texts or ()), *(held.translations or ())):
         digest.update(part.encode("utf-8", "surrogatepass") + b"\0")
     if held.numbers is not None:
         digest.update(held.numbers.tobytes())
@@ -137,10 +149,7 @@ def targets_of(train: Examples, settings: Settings) -> Targets:
     Numbers to predict are standardized, unless the head is logistic. Numbers to read are standardized, except by a
     network with labels if they are from 0 to 1, such as the pixels of an image.
     """
-    if any(len(name) > LONGEST_NAME for name in (*train.labels, *train.names)):
-        raise CharrnnError(f"the name of a label or a column is longer than {LONGEST_NAME:,} characters")
-    if len(json.dumps([train.labels, train.names])) > LONGEST_NAMES:
-        raise CharrnnError(f"the names of the {len(train.labels) or len(train.names):,} targets are too long together")
+    require_storable_names(train)
     read, values = train.numbers, train.values
     inputs = None if read is None else Scaling.of(read)
     if read is not None and values is None and read.min() >= 0.0 and read.max() <= 1.0:
@@ -148,6 +157,14 @@ def targets_of(train: Examples, settings: Settings) -> Targets:
     predicted = None if values is None or settings.head == "logistic" else Scaling.of(values)
     ahead = train.record.get("ahead", 1) if train.series else 1
     return Targets(train.labels, train.names, inputs, predicted, train.series, ahead)
+
+
+def require_storable_names(train: Examples) -> None:
+    """Raise CharrnnError for names that a model file cannot hold."""
+    if any(len(name) > LONGEST_NAME for name in (*train.labels, *train.names)):
+        raise CharrnnError(f"the name of a label or a column is longer than {LONGEST_NAME:,} characters")
+    if len(json.dumps([train.labels, train.names])) > LONGEST_NAMES:
+        raise CharrnnError(f"the names of the {len(train.labels) or len(train.names):,} targets are too long together")
 
 
 def balanced(train: Examples) -> Array | None:

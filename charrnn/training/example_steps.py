@@ -41,7 +41,8 @@ class ExampleSteps(Steps):
             symbols=int((pieces.last - pieces.first).sum()),
         )
         self.examples, self.series = examples, series
-        self.longest = int(pieces.lengths.max(initial=1))
+        sources = None if examples.sources is None else examples.sources.pieces
+        self.longest = max(int(read.lengths.max(initial=1)) for read in (pieces, sources) if read is not None)
         self._number, self._epoch = -1, examples
         self._groups: list[NDArray[np.int64]] = []
 

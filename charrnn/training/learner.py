@@ -86,7 +86,7 @@ class Learner:
         Then the network must have been made for `picking`; else this raises ValueError.
         """
         architecture = network.architecture
-        reads_examples = architecture.task_row.reads_examples
+        reads_examples = architecture.reads_examples
         if sampled and not network.weights.picking:
             raise ValueError("a sampled softmax needs a network for picking")
         self.network, self.team, self.influence = network, team, influence

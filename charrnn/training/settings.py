@@ -15,7 +15,14 @@ MOST_EPOCHS = 1e6
 CLASS_WEIGHTS = ("none", "balanced")
 _OF_EXAMPLES = ("task", "head", "pooling", "joined", "class_weights")
 # What older versions do not know, which a model file has only if it is not this.
-_UNSAID = {"momentum": None, "nesterov": False, "recurrent_start": None, "start_scale": 1.0}
+_UNSAID = {
+    "momentum": None,
+    "nesterov": False,
+    "recurrent_start": None,
+    "start_scale": 1.0,
+    "attention": False,
+    "given_at": "",
+}
 _NONE_IS_ZERO = ("clip", "clip_value")  # no bound: null in a model file, 0 here
 SMALLEST_CLIP = 1e-30  # compiled code takes numbers below 1e-38 as 0, which would be no bound
 SMALLEST_SCALE, LARGEST_SCALE = 1e-6, 1000.0  # of the first weights
@@ -37,7 +44,8 @@ class Settings:
 
     An empty `task` trains on a text, to generate or to fill. A run on examples reads at most `seq_length` steps at
     once, and `head`, `pooling` and `joined` are options of its network (see `Architecture`); empty ones are usual. With
-    `balanced` class weights, each class counts as much as any other, however many examples it has.
+    `balanced` class weights, each class counts as much as any other, however many examples it has. A run that
+    generates reads whole texts, with a condition each, if that is `given_at` every step or the first one.
     """
 
     cell: str = "lstm"
@@ -77,16 +85,21 @@ class Settings:
     pooling: str = ""
     joined: bool = False
     class_weights: str = CLASS_WEIGHTS[0]
+    attention: bool = False
+    given_at: str = ""
 
     @property
     def reads_examples(self) -> bool:
-        """Whether the run trains on whole examples with labels or numbers, and not on a text."""
-        return bool(self.task) and task_named(self.task).reads_examples
+        """Whether the run trains on whole examples, and not on a text that predicts itself."""
+        return bool(self.given_at or (self.task and task_named(self.task).reads_examples))
 
-    def architecture(self, vocabulary: int, *, features: int = 0, targets: int = 0) -> Architecture:
+    def architecture(
+        self, vocabulary: int, *, features: int = 0, targets: int = 0, conditions: int = 0
+    ) -> Architecture:
         """Return the architecture for `vocabulary` symbols or so many `features`, and so many `targets` to predict.
 
-        Raises CharrnnError if the network cannot exist.
+        If there are `conditions`, it generates under one of so many numbers. Raises CharrnnError if the network cannot
+        exist.
         """
         return Architecture(
             self.cell,
@@ -105,6 +118,9 @@ class Settings:
             head=self.head,
             pooling=self.pooling,
             joined=self.joined,
+            attention=self.attention,
+            conditions=conditions,
+            given_at=self.given_at,
         )
 
     @classmethod

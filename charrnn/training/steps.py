@@ -82,7 +82,7 @@ class Steps(ABC):
 
         The shape is [N, 0] without dropout.
         """
-        layers = self.architecture.directions * self.architecture.layers if self.settings.dropout else 0
+        layers = self.architecture.dropped_layers if self.settings.dropout else 0
         keys = [random_bits(self.settings.seed, begin + k, layers, purpose=1) >> np.uint64(32) for k in range(steps)]
         return np.array(keys, np.uint32).astype(np.int32).reshape(steps, layers)
 

@@ -11,8 +11,8 @@ from tests.helpers.commands import contents, misused, refused
 from tests.helpers.example_inputs import TINY, train_on, write_inputs
 
 WRONG = [
-    ("--labels a", "--labels needs --task classify, tag or predict."),
-    ("--labels a --texts b", "--labels, --texts need --task classify, tag or predict."),
+    ("--labels a", "--labels needs --task classify, tag, predict or translate."),
+    ("--labels a --texts b", "--labels needs --task classify, tag, predict or translate."),
     ("--task generate --inputs a", "--inputs needs --task predict."),
     ("--task tag --ahead 3", "--ahead needs --task predict."),
     ("--task fill --ahead 3", "--ahead needs --task predict."),
@@ -21,7 +21,7 @@ WRONG = [
     ("--task classify --pooling each", "--task classify has no --pooling each; choose from last, mean."),
     ("--class-weights balanced", "--class-weights needs --task classify or tag."),
     ("--task predict --class-weights balanced", "--class-weights needs --task classify or tag."),
-    ("--bidirectional --no-joined", "--joined needs --task classify, tag or predict."),
+    ("--bidirectional --no-joined", "--joined needs --task classify, tag, predict or translate."),
     ("--task tag --joined", "--joined needs --bidirectional: "),
     ("--task classify --documents lines --bytes", "--task classify has no --bytes, --documents; leave that out."),
     ("--task tag --gradient rtrl", "--task tag has no --gradient rtrl; leave that out."),
@@ -51,7 +51,7 @@ def test_options_that_contradict_the_task(options, sentence, folder, run):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"labels": "a"}, "labels needs task classify, tag or predict"),
+        ({"labels": "a"}, "labels needs task classify, tag, predict or translate"),
         ({"task": "tag", "documents": "lines"}, "task tag has no documents; leave that out"),
         ({"task": "tag", "shuffle": False}, "task tag has no shuffle=False; leave that out"),
         ({"task": "tag", "gradient": "rtrl"}, 'task tag has no gradient="rtrl"; leave that out'),

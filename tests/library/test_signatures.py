@@ -73,7 +73,7 @@ def test_help_lists_every_option_of_a_run():
         if name in signature:
             assert default == signature[name], name
         elif name in keywords.ExampleOptions.__annotations__:  # of runs on examples
-            assert default == {"ahead": 1, "class_weights": "none"}.get(name), name
+            assert default == {"ahead": 1, "class_weights": "none", "attention": False}.get(name), name
         elif default is None and name not in ("activation", "projection", "periods", "recurrent_start"):
             chosen = settings_of({"epochs": 1, "optimizer": "sgd"}) if name == "momentum" else usual
             assert re.search(rf"None: {getattr(chosen, name):g}\b", text), name

@@ -24,7 +24,7 @@ from charrnn.storage import archive
 from tests import fuzz_model, hostile
 from tests.helpers import ROOT
 from tests.helpers.commands import ERROR, UNEXPECTED
-from tests.helpers.model_files import assert_same_checkpoint, sentence, slimmed, unloadable
+from tests.helpers.model_files import assert_same_checkpoint, slimmed, unloadable
 from tests.hostile import meta_of, model, packed, placed, stored, unpacked, with_meta
 
 CAP = 256 << 20  # bytes of memory that loading any file of the corpus may take: most for 1.1 million characters
@@ -152,16 +152,6 @@ def test_the_attacks_on_examples_are_made_of_good_files(tmp_path, name):
     path.write_bytes(model("rnn", examples=name, slim=True))
     assert load(path).slim
     assert unloadable(path, resume=True).startswith("is a slim model")
-
-
-@pytest.mark.parametrize("task", ["translate", "\x1b[2J", "generat"])
-def test_an_unknown_task_is_a_sentence(tmp_path, task):
-    """What asks a file for its task alone is not given one that there is not."""
-    path = tmp_path / "model.npz"
-    path.write_bytes(with_meta(model("rnn", examples="tag"), lambda meta: placed(meta, ("network", "task"), task)))
-    with pytest.raises(CharrnnError) as caught:
-        checkpoint.task_of(path)
-    assert sentence(caught, path) == f"is not a charrnn model: unknown task {task!r}"
 
 
 # Through the commands
