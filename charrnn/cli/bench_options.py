@@ -32,6 +32,9 @@ class BenchOptions:
     task: str | None
     labels: str | None
     texts_column: str | None
+    given_column: str | None
+    given_at: str | None
+    attention: bool
     inputs: str | None
     ahead: int
     pooling: str | None

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from charrnn.cells.tasks import TASKS
+from charrnn.cells.tasks import ASKED_TASKS, TASKS
 from charrnn.cli.bench_options import BenchOptions
 from charrnn.cli.example_options import TASK_OPTIONS
 from charrnn.cli.models import compile_noticed
@@ -26,7 +26,7 @@ OF_RUN = (  # options with the names of settings
 OPTIONS: tuple[Any, ...] = (
     click.option(
         "--task",
-        type=click.Choice([name for name, task in TASKS.items() if task.reads_examples]),
+        type=click.Choice([name for name in ASKED_TASKS if TASKS[name].reads_examples and name != "translate"]),
         help="Measure how well and how fast examples with labels or numbers are learned instead, as charrnn train "
         "--task does.",
     ),
