@@ -48,7 +48,17 @@ EXAMPLES = {
     "classify lstm-projection, apart": ("--task", "classify", "--cell", "lstm-projection", *BOTH, "--no-joined"),
     "classify clockwork, both sides": ("--task", "classify", "--cell", "clockwork", *BOTH),
     "classify rnn, embedding": ("--task", "classify", "--cell", "rnn", "--embedding", 6, "--class-weights", "balanced"),
-    "tag lstm-fgr, both sides": ("--task", "tag", "--cell", "lstm-fgr", *BOTH, "--learned-state", "--seq-length", 16),
+    "tag lstm-fgr, both sides": (
+        "--task",
+        "tag",
+        "--cell",
+        "lstm-fgr",
+        *BOTH,
+        "--first-state",
+        "learned",
+        "--seq-length",
+        16,
+    ),
     "predict gru": ("--task", "predict", "--cell", "gru", "--labels", "level", "--ahead", 2, "--seq-length", 20),
 }
 
@@ -103,7 +113,7 @@ def networks():
     for cell in ("rnn", "lstm", "gru", "lstm-fgr", "gru-reset-before"):
         found[f"{cell}, both sides"] = ("--cell", cell, "--bidirectional")
         found[f"{cell}, both sides, 2 layers"] = ("--cell", cell, "--bidirectional", "--layers", 2)
-        found[f"{cell}, learned state"] = ("--cell", cell, "--learned-state", "--documents", "lines")
+        found[f"{cell}, learned state"] = ("--cell", cell, "--first-state", "learned", "--documents", "lines")
     found["lstm, embedding"] = ("--cell", "lstm", "--embedding", 6)
     found["gru, both sides, embedding"] = ("--cell", "gru", "--bidirectional", "--embedding", 6)
     found["gru, bytes"] = ("--cell", "gru", "--bytes")

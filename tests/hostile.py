@@ -602,6 +602,14 @@ META = {
     "an-embedding-of-a-trillion": (put("network", "embedding", value=1 << 40), "the embedding must have"),
     "an-embedding-true": (put("network", "embedding", value=True), "'embedding'"),
     "a-learned-state-that-is-not-there": (put("network", "learned_state", value=True), "no entry"),
+    "a-learned-state-that-is-no-truth-value": (put("network", "learned_state", value="zero"), "'learned_state'"),
+    "a-random-state-that-is-not-there": (put("network", "first_state", value="random"), "no entry"),
+    "an-unknown-first-state": (put("network", "first_state", value="x" * 1_000_000), "unknown first state 'xxx"),
+    "a-first-state-that-is-no-name": (put("network", "first_state", value=True), "'first_state'"),
+    "two-first-states": (
+        lambda meta: meta | {"network": meta["network"] | {"learned_state": True, "first_state": "zero"}},
+        "two first states",
+    ),
     "a-second-direction-that-is-not-there": (put("network", "bidirectional", value=True), "no entry"),
     "documents-from-both-sides": (
         lambda meta: (

@@ -10,6 +10,7 @@ from typing import Any
 from charrnn.cells.table import (
     ACTIVATIONS,
     CELLS,
+    FIRST_STATES,
     MAXIMUM_EMBEDDING,
     MAXIMUM_HIDDEN,
     MAXIMUM_LAYERS,
@@ -42,7 +43,7 @@ class Architecture:
     2003).
     `activation`, `projection` (R) and `periods` are options of some cells; None stands for the cell's default. A
     `bidirectional` network has two stacks of layers, of which one reads the text from its end; they meet only at the
-    output. With `learned_state`, the initial state is learned.
+    output. The `first_state`, from which a text is read, is zero, learned, or random: drawn once, and then kept.
 
     A network for another `task` reads whole examples: texts, or with `features`, that many numbers at each step. It has
     `targets` outputs, K: classes or numbers. `head` says which, and `pooling` from what they are predicted. If such a
@@ -64,7 +65,7 @@ class Architecture:
     projection: int | None = None
     periods: tuple[int, ...] | None = None
     bidirectional: bool = False
-    learned_state: bool = False
+    first_state: str = FIRST_STATES[0]
     embedding: int = 0
     task: str = ""  # generate, or fill if bidirectional
     features: int = 0
@@ -138,6 +139,8 @@ class Architecture:
             raise CharrnnError(
                 f"the projection must be from 1 to the hidden size, {self.hidden:,}, not {self.projection:,}"
             )
+        if self.first_state not in FIRST_STATES:
+            raise CharrnnError(f"unknown first state {self.first_state!r:.60}; choose from {', '.join(FIRST_STATES)}")
         if self.periods is None:
             return
         listed = ",".join(map(str, self.periods))
@@ -201,13 +204,16 @@ class Architecture:
 
     @property
     def options(self) -> dict[str, Any]:
-        """The options of the cell and of the network, as a model file stores them."""
+        """The options of the cell and of the network, as a model file stores them.
+
+        A learned first state has its own name, as files had no other kind at first.
+        """
         chosen: dict[str, Any] = {name: getattr(self, name) for name in self.row.options}
         if self.periods is not None:
             chosen["periods"] = list(self.periods)
-        chosen |= {
-            name: True for name in ("bidirectional", "learned_state", "joined", "attention") if getattr(self, name)
-        }
+        chosen |= {name: True for name in ("bidirectional", "joined", "attention") if getattr(self, name)}
+        if self.first_state != FIRST_STATES[0]:
+            chosen |= {"learned_state": True} if self.first_state == "learned" else {"first_state": self.first_state}
         numbers = "embedding", "features", "targets", "conditions", "given_at"
         chosen |= {name: getattr(self, name) for name in numbers if getattr(self, name)}
         if self.task_row.reads_examples:
@@ -262,7 +268,7 @@ class Architecture:
 
         For each layer, by gates: ``layer0.U_i`` [N, H], ``layer0.W_i`` [H, H] ([R, H] with a projection), the cell's
         extra matrices (``R_if`` or ``C_i`` [H, H], ``P`` [H, R]), ``layer0.b_i`` [H], peepholes ``layer0.p_i`` [H], and
-        learned initial states ``layer0.h0`` [H]. Then the same of a right stack, with the prefix ``reverse.``;
+        initial states ``layer0.h0`` [H] that are not zero. Then those of a right stack, with the prefix ``reverse.``;
         ``output.V`` [H, V] or [R, V], ``output.V_reverse``, ``output.c`` [V], or [K] for K targets; ``embedding.E``
         [V, M], to fill gaps with one more row, for the gap. Those of an encoder are first, with the prefix
         ``encoder.``; ``attention.`` has ``W_context`` and ``W_state`` [H, H] or [R, R], and ``given.`` a condition's
@@ -300,7 +306,7 @@ class Architecture:
                     yield prefix + gate_name("b", gate), (size,)
                 for gate in cell.peepholes:
                     yield f"{prefix}p_{gate}", (size,)
-                for state in self.learned_states:
+                for state in self.stored_states:
                     yield f"{prefix}{state}0", (self.width(state),)
         for gate in cell.input_gates if self.conditions else ():
             yield f"given.{gate_name('W', gate)}", (self.conditions, size)
@@ -315,9 +321,9 @@ class Architecture:
             yield "embedding.E", (self.symbols(self.directions - 1), self.embedding)
 
     @property
-    def learned_states(self) -> tuple[str, ...]:
-        """The states whose initial values are learned; a decoder begins with those of its encoder."""
-        return self.row.learnable_states if self.learned_state and self.task != "translate" else ()
+    def stored_states(self) -> tuple[str, ...]:
+        """The states whose initial values are parameters: none if they are zero, or those of an encoder."""
+        return self.row.learnable_states if self.first_state != FIRST_STATES[0] and self.task != "translate" else ()
 
     @property
     def extra_size(self) -> int:
@@ -333,11 +339,13 @@ class Architecture:
 
         In a clockwork network, only the part of W counts where a unit reads another.
         """
+        constant = self.stored_states if self.first_state == "random" else ()
+        kept = sum(self.width(state) for state in constant)
         groups = len(self.periods or (1,))
         size = self.hidden // groups
-        unheard = self.directions * self.layers * size * size * groups * (groups - 1) // 2
-        own = sum(prod(shape) for _, shape in self._own_parameters())
-        return own - unheard + (self.encoder.parameter_count() if self.encoder else 0)
+        unheard = size * size * groups * (groups - 1) // 2
+        own = sum(prod(shape) for _, shape in self._own_parameters()) - self.directions * self.layers * (unheard + kept)
+        return own + (self.encoder.parameter_count() if self.encoder else 0)
 
     def multiply_adds(self) -> int:
         """Return the number of multiply-adds per character.
@@ -372,8 +380,8 @@ class Architecture:
             words.append("attention")
         if self.conditions:
             words.append(f"a condition of {self.conditions:,}" + ", at the first step" * (self.given_at == "first"))
-        if self.learned_state:
-            words.append("learned initial state")
+        if self.first_state != FIRST_STATES[0]:
+            words.append(f"{self.first_state} initial state")
         return ", ".join(words)
 
     def unit_periods(self) -> list[int]:

@@ -35,23 +35,26 @@ def first_values(
     where a group would read a faster one. U and V: uniform in ±√(3/N), which is variance 1/N, for N rows; a first
     layer's U, of which a character reads one row: uniform in ±√(3/H); an embedding, likewise: in ±√(3/M). All these
     matrices are then multiplied by `scale`. Biases: 0, or the value in the cell's row (1 for an LSTM's forget gate).
-    Peepholes, vectors and matrices, and learned initial states: 0. A condition's matrix, of which a label picks one
-    row: like U of characters. The matrices of attention: orthogonal.
+    Peepholes, vectors and matrices, and learned initial states: 0. Random initial states: uniform from −1 to 1, by
+    numbers of their own. A condition's matrix, of which a label picks one row: like U of characters. The matrices of
+    attention: orthogonal.
     """
     if architecture.encoder is not None:
-        generator = np.random.default_rng([seed, 0x1A17, 1])
-        for name, values in _own_values(architecture.encoder, generator, recurrent, scale):
+        for name, values in _own_values(architecture.encoder, (seed, 0x1A17, 1), recurrent, scale):
             yield f"encoder.{name}", values
-    yield from _own_values(architecture, np.random.default_rng([seed, 0x1A17]), recurrent, scale)
+    yield from _own_values(architecture, (seed, 0x1A17), recurrent, scale)
 
 
 def _own_values(
-    architecture: Architecture, generator: np.random.Generator, recurrent: str, scale: float
+    architecture: Architecture, key: tuple[int, ...], recurrent: str, scale: float
 ) -> Iterator[tuple[str, Values]]:
-    """Draw the initial parameters of a network without its encoder."""
+    """Draw the initial parameters of a network without its encoder, as a key determines them."""
+    generator = np.random.default_rng(key)
     row = architecture.row
     bias_start, embedding = dict(row.bias_start), architecture.embedding
     recurrent = recurrent or row.recurrent_start
+    states = np.random.default_rng([*key, 0xF157])  # so that the weights are those of a network without such states
+    drawn = {f"{state}0" for state in architecture.stored_states if architecture.first_state == "random"}
     for name, shape in architecture.own_shapes().items():
         where, _, own = name.rpartition(".")
         letter, _, gate = own.partition("_")
@@ -72,6 +75,8 @@ def _own_values(
             values = generator.random(shape, np.float32)
             values -= np.float32(0.5)
             values *= np.float32(2.0 * math.sqrt(3.0 / inputs))
+        elif own in drawn:
+            values = np.float32(2.0) * states.random(shape, np.float32) - np.float32(1.0)
         else:
             values = np.full(shape, bias_start.get(gate, 0.0) if letter == "b" else 0.0, np.float32)
         if own == "W" and where not in ("given", "attention") and architecture.periods:

@@ -29,8 +29,8 @@ def why_not_in_real_time(architecture: Architecture) -> str | None:
         return f"{what} reads a text from left to right only, which a bidirectional network does not"
     if architecture.embedding:
         return f"{what} reads symbols directly, not through an embedding"
-    if architecture.learned_state:
-        return f"{what} starts with the states at zero, not with learned ones"
+    if architecture.first_state != "zero":
+        return f"{what} starts with the states at zero, not with {architecture.first_state} ones"
     return None
 
 

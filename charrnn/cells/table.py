@@ -10,6 +10,7 @@ MAXIMUM_EMBEDDING = 4096
 MAXIMUM_PERIOD = 1 << 20  # steps of a clockwork network, which a float counts
 ACTIVATIONS = ("tanh", "relu", "sigmoid")
 PERIODS = (1, 2, 4, 8)
+FIRST_STATES = ("zero", "learned", "random")  # from which a text is read
 RECURRENT_STARTS = ("orthogonal", "identity", "random")  # how W starts
 
 
@@ -40,7 +41,7 @@ class Cell:
 
     @property
     def learnable_states(self) -> tuple[str, ...]:
-        """The states whose initial values can be learned: all except a count of steps."""
+        """The states whose initial values can be learned, or random: all except a count of steps."""
         return tuple(state for state in self.states if state != "clock")
 
     @property

@@ -6,7 +6,14 @@ from typing import Any
 
 import click
 
-from charrnn.cells.table import ACTIVATIONS, CELLS, MAXIMUM_EMBEDDING, MAXIMUM_HIDDEN, RECURRENT_STARTS
+from charrnn.cells.table import (
+    ACTIVATIONS,
+    CELLS,
+    FIRST_STATES,
+    MAXIMUM_EMBEDDING,
+    MAXIMUM_HIDDEN,
+    RECURRENT_STARTS,
+)
 from charrnn.cells.tasks import TASKS
 from charrnn.cli.example_options import EXAMPLE_OPTIONS
 from charrnn.cli.options import (
@@ -42,7 +49,7 @@ class TrainOptions:
     projection: int | None
     periods: str | None
     bidirectional: bool
-    learned_state: bool
+    first_state: str
     embedding: int | None
     recurrent_start: str | None
     start_scale: float
@@ -156,7 +163,11 @@ OPTIONS: tuple[Callable[[Any], Any], ...] = (
         help="Predict each character from both sides: for filling gaps (charrnn fill), not for writing.",
     ),
     click.option(
-        "--learned-state", is_flag=True, help="Learn the initial state of the network instead of starting from zeros."
+        "--first-state",
+        type=click.Choice(FIRST_STATES),
+        default=FIRST_STATES[0],
+        show_default=True,
+        help="State of the network before the first character: zero, learned, or random (drawn once, and kept).",
     ),
     click.option(
         "--embedding",

@@ -41,8 +41,8 @@ ENDLESS = {
     "dropout",
     "encoding",
     "epochs",
+    "first_state",
     "layers",
-    "learned_state",
     "patience",
     "rare",
     "remap",
@@ -152,7 +152,7 @@ def _check_real_time(options: TrainOptions) -> None:
         options.hidden,
         options.layers,
         bidirectional=options.bidirectional,
-        learned_state=options.learned_state,
+        first_state=options.first_state,
         embedding=options.embedding or 0,
     )
     if reason := why_not_in_real_time(architecture):

@@ -36,7 +36,7 @@ class Weights(NamedTuple):
     extra: Floats  # [D·L, n, H, C]: matrices that only some cells have
     peepholes: Floats  # [D·L, n, H]
     b: Floats  # [D·L, Z]
-    initial: Floats  # [D·L, n, H]: learned initial states
+    initial: Floats  # [D·L, n, H]: learned or random initial states
     given: Floats  # [K, G]: W_v, of a condition of K numbers that the first layer reads; or empty
     attention: Floats  # [2, I, I]: of the context, and of the output of the top layer; or empty
     c: Floats  # [V]

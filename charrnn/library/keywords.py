@@ -31,6 +31,7 @@ Cell: TypeAlias = Literal[
     "gru-reset-before",
 ]
 Activation: TypeAlias = Literal["tanh", "relu", "sigmoid"]
+FirstState: TypeAlias = Literal["zero", "learned", "random"]
 RecurrentStart: TypeAlias = Literal["orthogonal", "identity", "random"]
 Gradient: TypeAlias = Literal["bptt", "rtrl"]
 Optimizer: TypeAlias = Literal["adam", "rmsprop", "adagrad", "sgd"]
@@ -75,7 +76,7 @@ class NetworkOptions(TypedDict, total=False):
     projection: int | None
     periods: str | Sequence[int] | None
     bidirectional: bool
-    learned_state: bool
+    first_state: FirstState
     embedding: int | None
 
 

@@ -92,7 +92,7 @@ class Model(Predicting):
         - ``layer0.U_i`` [V, H]: from each symbol to gate i of the first layer; ``layer1.U_i`` [H, H]: from the outputs
           of the layer below
         - ``layer0.W_i`` [H, H]: from the layer's own outputs one step before
-        - ``layer0.b_i`` [H]: the bias; ``layer0.p_i`` [H]: a peephole; ``layer0.h0`` [H]: a learned initial state
+        - ``layer0.b_i`` [H]: the bias; ``layer0.p_i`` [H]: a peephole; ``layer0.h0`` [H]: an initial state
         - ``output.V`` [H, V] and ``output.c`` [V]: from the top layer's outputs to each symbol, and the bias
 
         ``charrnn cells`` lists the gates of each cell; the only gate of a cell has no name, as in ``layer0.U``. In a

@@ -72,7 +72,7 @@ def train(
     projection=None      lstm-projection: numbers that a layer outputs; None: half of hidden
     periods=None         clockwork: in how many steps each group of units computes once; None: [1, 2, 4, 8]
     bidirectional=False  predict each character from both sides, for filling gaps, not for writing
-    learned_state=False  learn the initial state instead of starting from zeros
+    first_state="zero"   the state before the first character: "zero", "learned", or "random": drawn once, and kept
     embedding=None       numbers that stand for a character; None: 0 (none), or 64 from 10,000 different characters on
     recurrent_start=None  how the matrices that multiply the state start: "orthogonal", "identity" or "random"; None:
                          "orthogonal", or "identity" for irnn

@@ -29,6 +29,7 @@ OTHER_NAMES = {
     "documents": "document docs separator sep delimiter",
     "dropout": "dropoutrate dropoutprob",
     "epochs": "epoch numepochs nepochs maxepochs passes iterations",
+    "first_state": "learnedstate initialstate initstate learninitialstate h0",
     "hidden": "hiddensize hiddenunits hiddendim rnnsize size units numunits numhidden nhidden width",
     "init_from": "init pretrained startfrom finetune frommodel weights",
     "layers": "layer numlayers nlayers rnnlayers depth",

@@ -18,7 +18,6 @@ FLAGS = (
     "bytes",
     "force",
     "held_out",
-    "learned_state",
     "nesterov",
     "no_prime",
     "remap",

@@ -33,9 +33,9 @@ __all__ = [
 ]
 
 FORMAT = 6  # of the file; raise it whenever a reader of the old format would misunderstand the new one
-# Formats 1 to 4 are still read: format 1 had no vocabularies of documents, 1 and 2 no options of the network, 1 to 3
+# Formats 1 to 5 are still read: format 1 had no vocabularies of documents, 1 and 2 no options of the network, 1 to 3
 # neither the bytes that were seen, nor an unknown symbol, nor an embedding, 1 to 4 only texts and no examples, and 1 to
-# 5 neither pairs of texts nor conditions.
+# 5 neither pairs of texts nor conditions, nor random initial states.
 _PLAIN, _TEXT, _LABELLED = 3, 4, 5  # of files that have none of what came later, which older versions can read
 
 _FLOATS = "<f4"
@@ -59,6 +59,7 @@ _OPTIONS = {
     "periods": list,
     "bidirectional": bool,
     "learned_state": bool,
+    "first_state": str,
     "embedding": int,
     "task": str,
     "features": int,
@@ -261,7 +262,7 @@ def _encode(path: str | Path, checkpoint: Checkpoint) -> bytes:
 def _format_of(checkpoint: Checkpoint, options: dict[str, Any]) -> int:
     """Return the oldest format that can hold a checkpoint, with such options of its vocabulary."""
     network = checkpoint.architecture
-    if network.encoder is not None or network.conditions:
+    if network.encoder is not None or network.conditions or "first_state" in network.options:
         return FORMAT
     if checkpoint.targets:
         return _LABELLED
@@ -283,6 +284,10 @@ def _decode(encoded: bytes) -> dict[str, Any]:
         if not all(type(period) is int for period in network["periods"]):
             raise UnfitError("is not a charrnn model: its periods are not whole numbers")
         network["periods"] = tuple(network["periods"])
+    if network.pop("learned_state", False):
+        if "first_state" in network:
+            raise UnfitError("is not a charrnn model: it has two first states")
+        network["first_state"] = "learned"
     check_vocabulary("meta: vocabulary", fields["vocabulary"])
     if not all(isinstance(record, dict) for record in fields["history"]):
         raise UnfitError("is not a charrnn model: the history in its entry 'meta' is not a list of records")

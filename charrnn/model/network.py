@@ -283,7 +283,7 @@ class Network:
     def begin(self, window: Window, first: int, last: int) -> None:
         """Reset the carried states of rows `first` to `last`.
 
-        The initial states are zeros, or learned.
+        The initial states are zeros, learned, or random.
         """
         initial = self.weights.blocks.initial
         window.states[:, :, 0, first:last] = 0.0

@@ -54,7 +54,6 @@ class Parameters:
         layers = stacks * architecture.layers
         fed, gates = len(cell.input_gates) * size, len(cell.gates) * size
         columns = len(cell.extra[0]) * padded(architecture.extra_size) if cell.extra else 0
-        learned = len(architecture.learned_states)
         shapes: dict[str, tuple[int, ...]] = {
             "first_U": (stacks, padded(dense) if dense else read, fed),
             "U": (layers - stacks, padded(architecture.inputs(1)), fed),
@@ -63,7 +62,7 @@ class Parameters:
             "c": (predicted,),
             "extra": (layers, len(cell.extra), size, columns),
             "peepholes": (layers, len(cell.peepholes), size),
-            "initial": (layers, learned, size),
+            "initial": (layers, len(architecture.stored_states), size),
             "given": (padded(architecture.conditions), fed) if architecture.conditions else (0, 0),
             "attention": (2, inner, inner) if architecture.attention else (0, 0, 0),
             "V": (stacks, predicted, inner),
@@ -93,7 +92,6 @@ class Parameters:
         if self.encoder is not None:
             yield from ((f"encoder.{name}", view) for name, view in self.encoder.named.items())
         cell, hidden, outputs, depth = architecture.row, architecture.hidden, architecture.outputs, architecture.layers
-        learned = architecture.learned_states
         for layer in range(architecture.directions * depth):
             stack, level = divmod(layer, depth)
             prefix = f"{'reverse.' * stack}layer{level}."
@@ -114,7 +112,7 @@ class Parameters:
                     yield prefix + name, block[:hidden, place * width : place * width + architecture.extra_size]
             for vector, gate in zip(views["peepholes"][layer], cell.peepholes, strict=True):
                 yield f"{prefix}p_{gate}", vector[:hidden]
-            for vector, state in zip(views["initial"][layer], learned, strict=True):
+            for vector, state in zip(views["initial"][layer], architecture.stored_states, strict=True):
                 yield f"{prefix}{state}0", vector[: architecture.width(state)]
         for place, gate in enumerate(cell.input_gates if architecture.conditions else ()):
             columns = slice(place * size, place * size + hidden)

@@ -34,8 +34,8 @@ class Window:
         self.hidden, self._carried = architecture.hidden, len(cell.states)
         kept = self._carried + len(cell.kept)
         # A decoder hands the gradient of its initial states back to its encoder.
-        begun = cell.learnable_states if architecture.encoder else architecture.learned_states
-        learned = len(begun) if training else 0
+        learns = training and (architecture.first_state == "learned" or architecture.encoder is not None)
+        learned = len(cell.learnable_states) if learns else 0
         self.ids = np.zeros((architecture.directions * T, B), np.int32)
         self.targets = np.zeros((P, B), np.int32)
         self.losses = np.zeros((T, B), np.float32)

@@ -61,14 +61,17 @@ class Pieces:
         return self.starts - (self.ends - self.lengths)
 
     def counts(self, symbols: int) -> NDArray[np.int64]:
-        """Return how often each of the `symbols` occurs [V]."""
+        """Return how often each of the `symbols` occurs [V].
+
+        The end of a document, V, is not among them: it is predicted as the boundary V − 1, which occurs as often.
+        """
         order = np.argsort(self.starts)
         begins, ends = self.starts[order], (self.starts + self.lengths)[order]
         apart = begins[1:] != ends[:-1]  # pieces that touch are counted together
         counts = np.zeros(symbols, np.int64)
         for begin, end in zip(begins[np.r_[True, apart]], ends[np.r_[apart, True]], strict=True):
             for block in blocks_of(self.ids[begin:end]):
-                counts += np.bincount(block, minlength=symbols)
+                counts += np.bincount(block, minlength=symbols)[:symbols]
         return counts
 
     def in_order(self, order: NDArray[np.intp]) -> Pieces:

@@ -16,6 +16,7 @@ CLASS_WEIGHTS = ("none", "balanced")
 _OF_EXAMPLES = ("task", "head", "pooling", "joined", "class_weights")
 # What older versions do not know, which a model file has only if it is not this.
 _UNSAID = {
+    "first_state": "zero",
     "momentum": None,
     "nesterov": False,
     "recurrent_start": None,
@@ -55,7 +56,7 @@ class Settings:
     projection: int | None = None
     periods: str | None = None
     bidirectional: bool = False
-    learned_state: bool = False
+    first_state: str = "zero"
     embedding: int = 0
     recurrent_start: str | None = None
     start_scale: float = 1.0
@@ -110,7 +111,7 @@ class Settings:
             projection=self.projection,
             periods=None if self.periods is None else periods_of(self.periods),
             bidirectional=self.bidirectional,
-            learned_state=self.learned_state,
+            first_state=self.first_state,
             embedding=self.embedding,
             task=self.task,
             features=features,
@@ -130,6 +131,11 @@ class Settings:
         Raises CharrnnError for unknown names, wrong types and invalid values.
         """
         values = {name: value for name, value in values.items() if name != "legs"}  # which `legs` reads
+        learned = values.pop("learned_state", False)  # of older versions
+        if learned is True:
+            values.setdefault("first_state", "learned")
+        elif learned is not False:
+            raise CharrnnError("the settings of the run are not valid settings of this program")
         values = {name: 0.0 if value is None and name in _NONE_IS_ZERO else value for name, value in values.items()}
         kinds = {field.name: field.type for field in fields(cls)}
         if not all(name in kinds and _fits(value, kinds[name]) for name, value in values.items()):

@@ -137,7 +137,7 @@ def test_every_cell_can_start_with_random_matrices(cell, options):
 def test_the_scale_multiplies_every_matrix(cell, options, recurrent):
     """And no vector: each bias and first state is what it is without a scale."""
     options = fitted(12, options)
-    architecture = Architecture(cell, 5, 12, 2, bidirectional=True, embedding=3, learned_state=True, **options)
+    architecture = Architecture(cell, 5, 12, 2, bidirectional=True, embedding=3, first_state="learned", **options)
     plain, scaled = (initialize(architecture, 1, recurrent=recurrent, scale=scale) for scale in (1.0, 0.3))
     for name, values in plain.items():
         factor = np.float32(0.3) if kind_of(name) else np.float32(1.0)

@@ -88,10 +88,10 @@ def test_every_row_has_its_golden_names_and_shapes():
 
 def test_names_and_shapes_of_options():
     """A learned first state has a vector for each state; from both sides, all is there twice, and a gap is read."""
-    learned = Architecture("lstm-projection", 5, 6, projection=4, learned_state=True).parameter_shapes()
+    learned = Architecture("lstm-projection", 5, 6, projection=4, first_state="learned").parameter_shapes()
     assert {name: shape for name, shape in learned.items() if (name.endswith("0") and "." in name[7:]) or "0." in name}
     assert (learned["layer0.r0"], learned["layer0.c0"]) == ((4,), (6,))
-    assert "layer0.clock0" not in Architecture("clockwork", 5, 8, learned_state=True).parameter_shapes()
+    assert "layer0.clock0" not in Architecture("clockwork", 5, 8, first_state="learned").parameter_shapes()
     plain = Architecture("gru", 5, 6, 2).parameter_shapes()
     both = Architecture("gru", 5, 6, 2, bidirectional=True).parameter_shapes()
     assert {name: both[name] for name in plain} == plain
@@ -180,13 +180,31 @@ def test_first_values():
     projected = initialize(Architecture("lstm-projection", 5, 6, projection=4), 0)
     np.testing.assert_allclose(projected["layer0.P"].T @ projected["layer0.P"], np.eye(4), atol=1e-6)
     np.testing.assert_allclose(projected["layer0.W_i"] @ projected["layer0.W_i"].T, np.eye(4), atol=1e-6)
-    gates = initialize(Architecture("lstm-fgr", 5, 6, learned_state=True), 0)
+    gates = initialize(Architecture("lstm-fgr", 5, 6, first_state="learned"), 0)
     np.testing.assert_allclose(gates["layer0.R_of"] @ gates["layer0.R_of"].T, np.eye(6), atol=1e-6)
     assert not any(gates[f"layer0.{name}"].any() for name in ("p_i", "p_f", "p_o", "h0", "c0", "i0", "b_i"))
     full = initialize(Architecture("lstm-peephole-full", 5, 6), 0)
     assert not any(full[f"layer0.{name}"].any() for name in ("C_i", "C_f", "C_o"))
     assert (gates["layer0.b_f"] == 1.0).all()
     assert not initialize(Architecture("lstm-nfg", 5, 6), 0)["layer0.b_o"].any()
+
+
+@pytest.mark.parametrize(("cell", "options"), ROWS, ids=NAMES)
+def test_random_first_states(cell, options):
+    """Each number is from −1 to 1; the weights are those of a network that begins from zeros; seeds differ."""
+    plain = Architecture(cell, 7, 60, 2, bidirectional=True, **fitted(60, options))
+    architecture = replace(plain, first_state="random")
+    values, weights, others = initialize(architecture, 3), initialize(plain, 3), initialize(architecture, 4)
+    assert all(values[name].tobytes() == weights[name].tobytes() for name in weights)
+    states = {name: values[name] for name in values if name not in weights}
+    assert len(states) == 4 * len(architecture.row.learnable_states)
+    for name, state in states.items():
+        assert -1.0 <= state.min() < -0.5 < 0.5 < state.max() <= 1.0, name
+        assert not np.array_equal(state, others[name])
+    assert len({state.tobytes() for state in states.values()}) == len(states)
+    assert architecture.parameter_count() == plain.parameter_count()
+    assert architecture.stored_count() == plain.stored_count() + sum(state.size for state in states.values())
+    assert architecture.description == f"{plain.description}, random initial state"
 
 
 # ---- Reductions: a variant collapses to its parent --------------------------------------------------------
@@ -318,11 +336,29 @@ def test_a_variant_collapses_to_its_parent(cell, parent, change, options, exact)
 def test_a_learned_first_state_of_zeros_is_none(cell, options):
     """A network whose first state is learnt, and is still zero, is the one that begins from zeros."""
     architecture = Architecture(cell, 7, 9, 2, **fitted(9, options))
-    learned = replace(architecture, learned_state=True)
+    learned = replace(architecture, first_state="learned")
     parameters = initialize(architecture, 3)
     firsts = {name: np.zeros(shape, np.float32) for name, shape in learned.parameter_shapes().items()}
     state = np.zeros((2, len(architecture.row.states), 3, 9), np.float32)
     assert logits(learned, firsts | parameters, state).tobytes() == logits(architecture, parameters, state).tobytes()
+
+
+@pytest.mark.parametrize(("cell", "options"), ROWS, ids=NAMES)
+def test_a_random_first_state_is_read_as_a_learned_one(cell, options):
+    """A network that begins from some numbers computes the same, however they came about."""
+    random = Architecture(cell, 7, 9, 2, first_state="random", **fitted(9, options))
+    learned, parameters = replace(random, first_state="learned"), initialize(random, 3)
+    found = []
+    for architecture in (random, learned):
+        network, window = Network(architecture, parameters), Window(architecture, 3, 9)
+        window.ids[:] = np.random.default_rng(1).integers(0, 7, window.ids.shape)
+        network.begin(window, 0, 3)
+        assert window.carried()[:, 0].any()
+        network.forward(window, 0, 3, 9)
+        found.append(window.logits.tobytes())
+    assert found[0] == found[1]
+    with pytest.raises(CharrnnError, match="unknown first state 'one'; choose from zero, learned, random"):
+        replace(random, first_state="one")
 
 
 # ---- A learned first state --------------------------------------------------------------------------------
@@ -331,7 +367,7 @@ def test_a_learned_first_state_of_zeros_is_none(cell, options):
 @pytest.mark.parametrize(("cell", "options"), ROWS, ids=NAMES)
 def test_first_states_are_learnt_wherever_a_text_begins(cell, options):
     """Their gradient is the twin's: from streams that begin anew, and from documents that begin within a window."""
-    case = Case(cell, 4, 3, 2, 3, 6, learned_state=True, **fitted(3, options))
+    case = Case(cell, 4, 3, 2, 3, 6, first_state="learned", **fitted(3, options))
     architecture, network, window = case.architecture, case.network, case.window
     rng = np.random.default_rng(4)
     for name, view in network.weights.named.items():
@@ -368,7 +404,9 @@ def test_a_learned_first_state_is_learnt_and_read(tmp_path):
     from charrnn.writing.sampler import Sampler
 
     text = corpus_of(rhyme(800), "\n")
-    settings = Settings(hidden=8, seq_length=8, batch_size=4, epochs=4.0, dropout=0.0, learned_state=True, patience=0)
+    settings = Settings(
+        hidden=8, seq_length=8, batch_size=4, epochs=4.0, dropout=0.0, first_state="learned", patience=0
+    )
     with Team(1) as team:
         trainer = Trainer(TextData(settings, text), team)
         list(trainer.run())

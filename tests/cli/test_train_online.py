@@ -108,7 +108,8 @@ def test_a_pipe_that_gives_nothing_to_learn_from_leaves_no_file(folder, run, dat
         (("-", "--online", "--gradient", "rtrl", "--cell", "clockwork"), "is for the cells rnn"),
         (("corpus.txt", "--gradient", "rtrl", "--layers", 2), "is for one layer, not for 2."),
         (("corpus.txt", "--gradient", "rtrl", "--bidirectional"), "which a bidirectional network does not."),
-        (("corpus.txt", "--gradient", "rtrl", "--learned-state"), "states at zero"),
+        (("corpus.txt", "--gradient", "rtrl", "--first-state", "learned"), "at zero, not with learned ones"),
+        (("corpus.txt", "--gradient", "rtrl", "--first-state", "random"), "at zero, not with random ones"),
         (("corpus.txt", "--gradient", "rtrl", "--cell", "gru-reset-before"), "not for gru-reset-before."),
         (("corpus.txt", "--unknown", "skip"), "--unknown needs --online"),
         (("--resume", "m.npz", "--gradient", "rtrl"), "keeps its own --gradient"),
@@ -137,7 +138,13 @@ def test_runs_online_and_on_a_text_are_not_mistaken_for_each_other(folder, run, 
         (("--layers", 2), "one layer, not for 2"),
         (("--documents", "lines"), "it cannot start from a model of documents"),
         (("--bidirectional",), "which a bidirectional network does not"),
-        (("--learned-state",), "not with learned ones"),
+        (
+            (
+                "--first-state",
+                "learned",
+            ),
+            "not with learned ones",
+        ),
     ):
         assert run("train", "corpus.txt", *tiny, *options, "-o", "other.npz", "--force").code == 0
         result = run("train", "-", "--online", "--gradient", "rtrl", "--init-from", "other.npz", stdin=b"abc")

@@ -188,11 +188,11 @@ def assert_same_bits(one, other):
 OPTIONS = {"clockwork": {"periods": (1, 2, 5)}, "lstm-projection": {"projection": 4}}
 
 
-def bidirectional(cell, *, layers=1, vocabulary=V, hidden=H, seed=0, learned_state=True, embedding=0):
+def bidirectional(cell, *, layers=1, vocabulary=V, hidden=H, seed=0, first_state="learned", embedding=0):
     """Draw a bidirectional network, with biases and first states off zero so that each is seen; its twin's options."""
     options = {**fitted(hidden, OPTIONS.get(cell, {})), "embedding": embedding}
     sizes = cell, vocabulary, hidden, layers
-    architecture = Architecture(*sizes, bidirectional=True, learned_state=learned_state, **options)
+    architecture = Architecture(*sizes, bidirectional=True, first_state=first_state, **options)
     rng = np.random.default_rng([seed, layers])
     parameters = initialize(architecture, seed)
     for values in parameters.values():

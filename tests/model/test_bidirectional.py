@@ -133,7 +133,7 @@ def test_every_step_of_a_run_learns_from_both_sides(layers):
         epochs=2.0,
         dropout=0.0,
         bidirectional=True,
-        learned_state=True,
+        first_state="learned",
     )
     with Team(2) as team:
         trainer = Trainer(TextData(settings, text), team)

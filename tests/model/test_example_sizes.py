@@ -72,7 +72,7 @@ def test_a_softmax_head_does_not_overflow():
 
 @pytest.mark.parametrize(
     "form",
-    [{}, BOTH, *({**directions, "layers": 3, "learned_state": True} for directions in ({}, BOTH, JOINED))],
+    [{}, BOTH, *({**directions, "layers": 3, "first_state": "learned"} for directions in ({}, BOTH, JOINED))],
 )
 @pytest.mark.parametrize("inputs", [{}, {"features": 3}, {"embedding": 4}])
 @pytest.mark.parametrize("task", [{"task": "tag"}, {"task": "classify"}, {"task": "classify", "pooling": "mean"}])
@@ -126,7 +126,7 @@ def test_dropout_in_deep_networks(cell, task, form, layers):
 @pytest.mark.parametrize("task", [{"task": "tag"}, {"task": "classify", "pooling": "mean"}])
 def test_every_example_begins_at_its_own_beginning(cell, form, task):
     """In both directions, the initial states, and the clock of a clockwork network, are those of the example's ends."""
-    learned = {"learned_state": True} if cell != "clockwork" else {"learned_state": True, "hidden": 9}
+    learned = {"first_state": "learned"} if cell != "clockwork" else {"first_state": "learned", "hidden": 9}
     case = ExampleCase(**task, lengths=(7, 2, 5, 1), cell=cell, embedding=4, **learned, **form)
     hold_to_twin(case)
     together = case.predict()

@@ -49,7 +49,7 @@ def test_gradients_of_each_task_are_those_of_its_twin(task, form, inputs):
 def test_every_cell_reads_whole_examples(cell):
     """Gradients of every cell, in deep joined directions with learned initial states, of examples of unequal length."""
     case = ExampleCase(
-        "classify", (3, 1, 5), cell=cell, layers=2, bidirectional=True, joined=True, learned_state=True, features=2
+        "classify", (3, 1, 5), cell=cell, layers=2, bidirectional=True, joined=True, first_state="learned", features=2
     )
     hold_to_twin(case)
 

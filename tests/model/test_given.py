@@ -62,7 +62,7 @@ def hold_to_twin(case, threads=1):
 @pytest.mark.parametrize("cell", CELLS)
 def test_every_cell_reads_conditions(cell, given_at):
     """Gradients of every cell with a condition, at every step and in a step of its own, with two layers."""
-    hold_to_twin(Conditioned(given_at, cell=cell, layers=2, learned_state=True))
+    hold_to_twin(Conditioned(given_at, cell=cell, layers=2, first_state="learned"))
 
 
 @pytest.mark.parametrize("given_at", STEPS)

@@ -372,7 +372,7 @@ def test_an_influence_that_nothing_calls_for_is_refused(tmp_path):
         *(({"cell": cell}, f"is for the cells .*, not for {cell}$") for cell in CELLS if cell not in REAL_TIME_CELLS),
         ({"layers": 2}, "is for one layer, not for 2"),
         ({"bidirectional": True}, "which a bidirectional network does not"),
-        ({"learned_state": True}, "states at zero"),
+        ({"first_state": "learned"}, "states at zero"),
         (
             {"hidden": 512},
             r"lstm with 512 units needs 8\.\d GiB for the influence .*, but only 1\.0 GiB is available; use a sm",

@@ -97,13 +97,28 @@ def test_numpy_alone_predicts_examples(path, examples):
 def test_files_without_examples_have_the_formats_that_they_had(path):
     """A text's model is stored without what only examples need, in a format that older versions read."""
     vocabulary = {"characters": CHARACTERS, "byte_level": False, "separator": ""}
-    for options, version in (({}, 3), ({"bidirectional": True}, 3), ({"embedding": 2}, 4)):
+    learned = {"first_state": "learned"}
+    for options, version in (({}, 3), ({"bidirectional": True}, 3), ({"embedding": 2}, 4), (learned, 3)):
         architecture = Architecture("rnn", len(CHARACTERS), 3, **options)
         save(path, Checkpoint(architecture, Vocabulary(CHARACTERS), initialize(architecture, 0), {}, [], {}))
         meta = meta_of(path)
+        options = {"learned_state": True} if options == learned else options
         assert meta["network"] == {"cell": "rnn", "hidden": 3, "layers": 1, "activation": "tanh", **options}
         assert (meta["format"], meta["vocabulary"]) == (version, vocabulary)
         assert [*meta] == ["format", "charrnn", "network", "vocabulary", "training", "history", "corpus"]
+
+
+@pytest.mark.parametrize("first_state", ["learned", "random"])
+def test_first_states_come_back(path, first_state):
+    """With their values; only random ones need the newest format."""
+    architecture = Architecture("lstm-projection", len(CHARACTERS), 5, 2, projection=3, first_state=first_state)
+    parameters = initialize(architecture, 1)
+    parameters["layer1.c0"] += np.float32(0.25)
+    save(path, Checkpoint(architecture, Vocabulary(CHARACTERS), parameters, {}, [], {}))
+    assert meta_of(path)["format"] == (3 if first_state == "learned" else 6)
+    loaded = load(path)
+    assert loaded.architecture == architecture
+    assert all(loaded.parameters[name].tobytes() == values.tobytes() for name, values in parameters.items())
 
 
 @pytest.mark.parametrize("moments", [0, 1, 3])

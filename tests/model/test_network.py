@@ -265,7 +265,7 @@ def test_one_window_equals_two_with_the_state_carried(cell, options):
 @pytest.mark.parametrize(("cell", "options"), ROWS, ids=NAMES)
 def test_padding_stays_zero(cell, options):
     """Nothing flows into the padding of the blocks, so that the flat vector's norm is the parameters' norm."""
-    case = Case(cell, 21, 21, 2, 3, 5, learned_state=True, **options).run()
+    case = Case(cell, 21, 21, 2, 3, 5, first_state="learned", **options).run()
     gradient = case.network.gradient
     named = sum(float((view.astype(np.float64) ** 2).sum()) for view in gradient.named.values())
     assert float((gradient.flat.astype(np.float64) ** 2).sum()) == pytest.approx(named, rel=1e-12)

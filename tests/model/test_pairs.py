@@ -17,7 +17,7 @@ FORMS = {
     "both": {"bidirectional": True},
     "deep, apart": {"layers": 2, "bidirectional": True},
     "deep, joined": {"layers": 3, "bidirectional": True, "joined": True},
-    "learned state": {"bidirectional": True, "learned_state": True},
+    "learned state": {"bidirectional": True, "first_state": "learned"},
     "embedding": {"bidirectional": True, "embedding": 4},
 }
 
@@ -43,7 +43,7 @@ def test_gradients_of_pairs_are_those_of_the_twin(form, attention):
 @pytest.mark.parametrize("cell", CELLS)
 def test_every_cell_reads_pairs(cell):
     """Gradients of every cell, deep, in both joined directions, with attention and learned initial states."""
-    options = {"layers": 2, "bidirectional": True, "joined": True, "learned_state": True, "attention": True}
+    options = {"layers": 2, "bidirectional": True, "joined": True, "first_state": "learned", "attention": True}
     if cell == "lstm-projection":
         options["projection"] = 6
     if cell == "clockwork":

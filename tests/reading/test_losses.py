@@ -21,7 +21,7 @@ SYMBOLS, BOUNDARY = 8, 7
 
 def network_of(cell, options, *, scale=1.5, hidden=12, layers=2):
     """Make a network with an opinion, and a learned initial state that is not zero."""
-    architecture = Architecture(cell, SYMBOLS, hidden, layers, learned_state=True, **fitted(hidden, options))
+    architecture = Architecture(cell, SYMBOLS, hidden, layers, first_state="learned", **fitted(hidden, options))
     rng = np.random.default_rng(7)
     parameters = {name: values * np.float32(scale) for name, values in initialize(architecture, 3).items()}
     for values in parameters.values():

@@ -307,7 +307,7 @@ def test_no_probability_is_above_one():
 
 def test_parts_of_a_long_text_are_read_from_the_learned_state():
     """A part that is scored beside others, with nothing read before it, begins where a text begins."""
-    architecture = Architecture("gru", 5, 6, learned_state=True)
+    architecture = Architecture("gru", 5, 6, first_state="learned")
     parameters = initialize(architecture, 0)
     parameters["layer0.h0"][:] = np.linspace(-1.0, 1.0, 6)
     ids = np.random.default_rng(0).integers(0, 5, 20).astype(np.uint8)

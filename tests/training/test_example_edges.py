@@ -120,7 +120,7 @@ def test_nothing_is_carried_between_batches(kind):
     ends = []
     for left in (0.0, 0.7):
         with Team(2) as team:
-            trainer = Trainer(data(kind, learned_state=kind == "tag"), team)
+            trainer = Trainer(data(kind, first_state="learned" if kind == "tag" else "zero"), team)
             trainer.begin()
             trainer.learner.window.states[:, :, 0] = left
             trainer.advance(2)

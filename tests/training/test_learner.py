@@ -10,12 +10,15 @@ from charrnn.model.team import Team
 from charrnn.training.learner import Learner
 from charrnn.training.pace import Pace
 from charrnn.training.progress import OnlineState, State
+from charrnn.training.rules import OPTIMIZERS
 from charrnn.training.settings import Settings
 from tests.rows import PLAIN
 
 V = 5
-SETTINGS = Settings(hidden=6, layers=2, seq_length=4, batch_size=3, epochs=1.0, dropout=0.0, learned_state=True, seed=1)
-IN_REAL_TIME = replace(SETTINGS, layers=1, learned_state=False, gradient="rtrl")
+SETTINGS = Settings(
+    hidden=6, layers=2, seq_length=4, batch_size=3, epochs=1.0, dropout=0.0, first_state="learned", seed=1
+)
+IN_REAL_TIME = replace(SETTINGS, layers=1, first_state="zero", gradient="rtrl")
 
 
 def learner_of(settings, team):
@@ -37,6 +40,26 @@ def test_the_first_weights_are_those_of_the_settings():
         plain = learner_of(SETTINGS, team).network.weights.named
         other.begin({name: values.copy() for name, values in plain.items()}, settings)
         assert all((other.network.weights.named[name] == values).all() for name, values in plain.items())
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_a_random_first_state_is_not_learned(optimizer):
+    """Steps start from it, as the weights show, but leave it as it was drawn; its moments stay zero."""
+    weights = []
+    for first_state in ("zero", "random"):
+        settings = replace(SETTINGS, first_state=first_state, optimizer=optimizer)
+        with Team(2) as team:
+            learner = learner_of(settings, team)
+            before = {name: values.copy() for name, values in learner.network.weights.named.items()}
+            fresh = np.ones((4, 3), np.bool_)
+            learner.advance(windows_of(4), np.full(4, 0.01), fresh=fresh)
+            assert learner.is_finite()
+            named = learner.network.weights.named
+            kept = {name for name in named if named[name].tobytes() == before[name].tobytes()}
+            assert kept == {f"layer{k}.{s}0" for k in (0, 1) for s in "hc" if first_state == "random"}
+            assert not any(moment.named[name].any() for moment in learner.optimizer.moments for name in kept)
+            weights.append(named["layer0.W_f"].copy())
+    assert not np.array_equal(*weights)
 
 
 def windows_of(count, settings=SETTINGS, seed=0):

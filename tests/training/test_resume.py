@@ -73,6 +73,7 @@ def vary(choose, cell, optimizer):
         lr=rate * choose.choice((0.5, 1.0)),
         layers=choose.choice((1, 1, 2, 3)),
         embedding=choose.choice((0, 0, 5)),
+        first_state=choose.choice(("zero", "zero", "learned", "random")),
         recurrent_start=choose.choice((None, None, "identity", "random")),
         start_scale=choose.choice((1.0, 1.0, 0.5)),
         sampled_softmax=choose.choice((0, 0, 6)),
@@ -114,7 +115,9 @@ def test_any_interruption_leads_to_the_same_bytes(tmp_path, cell, optimizer):
 @pytest.mark.parametrize(("cell", "options"), ROWS, ids=NAMES)
 def test_every_cell_goes_on_to_the_same_bytes(tmp_path, cell, options):
     """Every row of the table, two layers and a learned first state: stopped twice, with 1, 2 and 3 threads."""
-    settings = replace(SMALL, cell=cell, layers=2, dropout=0.3, learned_state=True, **settings_of(fitted(8, options)))
+    settings = replace(
+        SMALL, cell=cell, layers=2, dropout=0.3, first_state="learned", **settings_of(fitted(8, options))
+    )
     text = corpus_of(rhyme())
     whole, run = (Run(tmp_path / name, text, settings) for name in ("whole.npz", "model.npz"))
     whole.session()

@@ -298,6 +298,19 @@ def test_no_bound_is_zero_here_and_null_in_a_file(clip, clip_value):
     assert Settings.of(stored) == settings
 
 
+def test_a_first_state_is_read_by_the_name_that_it_had():
+    """Older files say whether the first state is learned; anything but true or false is refused."""
+    settings = Settings(epochs=1.0, first_state="learned")
+    assert settings.stored()["first_state"] == "learned"
+    assert "first_state" not in Settings(epochs=1.0).stored()
+    old = {name: value for name, value in settings.stored().items() if name != "first_state"}
+    assert Settings.of(old | {"learned_state": True}) == settings
+    assert Settings.of(old | {"learned_state": False}) == Settings(epochs=1.0)
+    for value in (1, "learned", None):
+        with pytest.raises(CharrnnError, match="not valid settings"):
+            Settings.of(old | {"learned_state": value})
+
+
 def test_options_of_an_optimizer_are_stored_if_it_has_them():
     """The usual momentum is chosen, and told; a file of a run without such options is as it always was."""
     plain, usual = Settings(epochs=1.0), Settings(epochs=1.0, optimizer="sgd")

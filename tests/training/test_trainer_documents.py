@@ -162,6 +162,22 @@ def test_the_order_of_documents_makes_no_difference():
     assert ends[0] == ends[1]
 
 
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_a_softmax_over_a_sample_counts_the_ends_of_documents(shuffle):
+    """The end is predicted as often as there are documents, and about as well as by a softmax over all."""
+    lines = drawn_documents(400, 6)
+    chosen = Settings(hidden=6, seq_length=8, batch_size=4, epochs=3.0, dropout=0.0, val_fraction=0.0, shuffle=shuffle)
+    losses = []
+    for sampled in (0, 3):
+        with Team(2) as team:
+            trainer = Trainer(TextData(replace(chosen, sampled_softmax=sampled), corpus(lines)), team)
+            boundary = trainer.architecture.vocabulary - 1
+            assert trainer.steps.streams.text.counts(boundary + 1)[boundary] == 400
+            finish(trainer)
+            losses.append(score(trainer.network, corpus(lines).ids, team, boundary=boundary).nats_per_char)
+    assert losses[1] == pytest.approx(losses[0], rel=0.05)
+
+
 def test_windows_without_a_prediction_change_nothing():
     """They are counted as no character, and the optimizer's momentum does not move the weights in them."""
     text = corpus(["a", "b", "ab"] * 30)
