@@ -18,8 +18,8 @@ from charrnn.errors import CharrnnError, TextWarning, UnknownWarning
 from charrnn.version import __version__
 
 COMMANDS = (
-    *("train", "sample", "play", "fill", "classify", "tag", "predict", "eval", "info", "trace", "gradients"),
-    *("corpus", "vocabulary", "encode", "cells", "bench"),
+    *("train", "sample", "play", "fill", "classify", "tag", "predict", "translate"),
+    *("eval", "info", "trace", "gradients", "corpus", "vocabulary", "encode", "cells", "bench"),
 )
 FILES = {"vocabulary": "characters"}  # of commands whose name is that of a file elsewhere
 COMPLETE = "_CHARRNN_COMPLETE"  # environment variable, set by the README's lines for completion with Tab

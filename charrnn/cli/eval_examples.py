@@ -21,6 +21,9 @@ FIGURES = {
     "log_loss": Column("log_loss", 8, ".4f"),
     "mean_squared_error": Column("mean_squared_error", 18, ".6g"),
     "r2": Column("r2", 8, ".4f"),
+    "exact": Column("exact", 8, ".4f"),
+    "character_error_rate": Column("character_error_rate", 20, ".4f"),
+    "nats_per_char": Column("nats_per_char", 13, ".4f"),
 }
 PER_CLASS = [Column("precision", 9, ".4f"), Column("recall", 8, ".4f"), Column("f1", 8, ".4f"), Column("count", 8, ",")]
 WIDTH, LEAST = 80, 3  # cells of a terminal: of a table of confusions, at most; of a number in it, at least

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from charrnn.cli.train_log import Log
 from charrnn.cli.train_options import TrainOptions
 from charrnn.cli.train_run import after, compile_run, exit_code, stopping
+from charrnn.cli.train_translations import translations
 from charrnn.errors import CharrnnError
 from charrnn.library.keywords import spelled
 from charrnn.library.saving import Store
@@ -64,7 +65,7 @@ class _Session:
         self.trainer, self.log, self.display = trainer, log, display
         self.worked = False  # whether a step was taken
         self._say = note if options.quiet else display.say
-        shows = options.samples and not options.quiet and trainer.architecture.task == "generate"
+        shows = options.samples and not options.quiet and trainer.architecture.task in ("generate", "translate")
         self._sample_seconds = sample_seconds if shows else math.inf
         self.pause = None if trainer.settings.seconds else options.seconds  # seconds of training, then a pause
         self.paused = False
@@ -101,7 +102,8 @@ class _Session:
         self.store.save_if_due(record, self._say)
         now = time.monotonic()
         if record.val_loss is not None and now - self._sampled > self._sample_seconds:
-            self.display.sample(_sample(self.trainer))
+            write = translations if self.trainer.architecture.encoder else _sample
+            self.display.sample(write(self.trainer))
             self._sampled = now
         if now >= self._end:
             self.trainer.stop = self.paused = True

@@ -27,6 +27,13 @@ def exp(x: ArrayLike) -> NDArray[np.float64]:
     return result
 
 
+def log_softmax(outputs: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return log softmax(o) [N, K] of outputs [N, K], in float64."""
+    shifted = outputs.astype(np.float64)
+    shifted -= shifted.max(axis=1, keepdims=True)
+    return np.asarray(shifted - log(exp(shifted).sum(axis=1, keepdims=True)))
+
+
 def log(x: ArrayLike) -> NDArray[np.float64]:
     """Return ln x of finite numbers above 0, with relative error 4e-16.
 

@@ -35,7 +35,7 @@ def nothing(sentence: str) -> None:
 
 
 class Answering:
-    """A model for the task classify, tag or predict."""
+    """A model for the task classify, tag, predict or translate."""
 
     def __init__(self, model: OpenedModel, task: str, team: Team) -> None:
         """Use an opened model; raise CharrnnError if it is for another task."""
@@ -77,7 +77,7 @@ class Answering:
         lengths = np.array([part.size for part in parts], np.int64)
         return EncodedExamples(self._pieces(lengths), np.concatenate([np.zeros(0, np.int32), *parts]))
 
-    def _read(self, texts: Iterator[str], rules: Rules) -> Iterator[tuple[list[str], list[NDArray[np.int32]]]]:
+    def read_texts(self, texts: Iterator[str], rules: Rules) -> Iterator[tuple[list[str], list[NDArray[np.int32]]]]:
         """Yield texts and their symbols, some thousand at a time; what comes before a wrong one is yielded first."""
         self._require_texts()
         while some := list(islice(texts, TEXTS_AT_ONCE)):
@@ -128,12 +128,16 @@ class Answering:
             sentence = f"{are} longer than {self.seq_length:,} {what}s; the model reads only the first ones"
             warn(sentence, TextWarning)
 
+    def count_shortened(self, lengths: NDArray[np.int64]) -> None:
+        """Count the examples that are too long to be read whole, for `tell`."""
+        self._shortened += int((lengths > self.seq_length).sum())
+
     def _pieces(self, lengths: NDArray[np.int64]) -> Pieces:
         """Return the pieces of examples whose steps lie end to end."""
         from charrnn.reading.example_encoding import pieces_of
 
         if self.architecture.pooling != "each":
-            self._shortened += int((lengths > self.seq_length).sum())
+            self.count_shortened(lengths)
         starts = lengths.cumsum() - lengths
         return pieces_of(starts, lengths, self.architecture, self.seq_length, series=self.targets.series)
 
@@ -162,14 +166,14 @@ class Answering:
         """Yield the label of each text, some thousand texts at a time."""
         from charrnn.reading.answers import classified
 
-        for some, parts in self._read(texts, rules):
+        for some, parts in self.read_texts(texts, rules):
             yield from classified(some, self.chances(self._encoded(parts)), self.targets, best)
 
     def tag_texts(self, texts: Iterator[str], rules: Rules) -> Iterator[Tagged]:
         """Yield each text with its tags."""
         from charrnn.reading.answers import tagged
 
-        for _, parts in self._read(texts, rules):
+        for _, parts in self.read_texts(texts, rules):
             read = [self.model.vocabulary.decode(part) for part in parts]
             steps = [len(text) for text in read]
             yield from tagged(read, steps, self.chances(self._encoded(parts)), self.targets)
@@ -185,7 +189,7 @@ class Answering:
         """Yield the numbers that are predicted for each text."""
         from charrnn.reading.answers import predicted
 
-        for some, parts in self._read(texts, rules):
+        for some, parts in self.read_texts(texts, rules):
             yield from predicted(some, self.values(self._encoded(parts)), self.targets)
 
     @property
@@ -252,7 +256,8 @@ class Answering:
 
         request = Request.of_record(self.model.checkpoint.corpus, self.architecture.task, paths)
         request = replace(request, labels=labels or request.labels, texts=texts or request.texts, divides=trained)
-        found = read(request, known=Known(encoding=encoding), classes=self.targets.labels or None, say=say, stdin=stdin)
+        labels_known = None if self.architecture.encoder else self.targets.labels or None
+        found = read(request, known=Known(encoding=encoding), classes=labels_known, say=say, stdin=stdin)
         examples = found if trained else found.test or found
         self._require_fitting(examples)
         return examples
@@ -288,6 +293,10 @@ class Answering:
 
         from charrnn.reading.evaluation import of_classes, of_numbers
 
+        if examples.translations is not None:
+            from charrnn.library.translation import evaluated
+
+            return evaluated(self, examples, rules)
         encoded = self.encode(examples, rules)
         if examples.classes is not None:
             chances = self.chances(encoded)

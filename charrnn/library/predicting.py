@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
 from charrnn.cells.tasks import TEXT_TASKS
 from charrnn.errors import CharrnnError
-from charrnn.library.keywords import Near, Unknown
+from charrnn.library.keywords import Near, Unknown, seed_of
 from charrnn.library.opened import OpenedModel
 from charrnn.library.signatures import path_of, public
 from charrnn.library.terms import warn
@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # what needs NumPy and the kernels is imported when it is use
     from numpy.typing import NDArray
 
     from charrnn.library.answering import Answering
-    from charrnn.reading.answers import Classified, Tagged
+    from charrnn.reading.answers import Classified, Tagged, Translated
     from charrnn.reading.evaluation import Evaluation
 
 Inputs: TypeAlias = Any  # texts, or numbers: an array [N, T, D], or arrays [T, D]
@@ -28,7 +28,7 @@ Files: TypeAlias = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 
 class Predicting:
-    """Methods of a model that was trained with the task classify, tag or predict."""
+    """Methods of a model that was trained with the task classify, tag, predict or translate."""
 
     _opened: OpenedModel
 
@@ -130,6 +130,64 @@ class Predicting:
                 return answering.values(answering.encode_numbers(_arrays(texts)))
             with _rules(answering, unknown, near, one=isinstance(texts, str)) as rules:
                 return answering.values(answering.encode_texts(_texts(texts), rules))
+
+    @overload
+    def translate(
+        self,
+        texts: str,
+        k: int = 1,
+        *,
+        beam: int = ...,
+        temp: float = ...,
+        seed: int | None = ...,
+        unknown: Unknown = ...,
+        near: Near = ...,
+        threads: int | None = ...,
+    ) -> Translated: ...
+    @overload
+    def translate(
+        self,
+        texts: Inputs,
+        k: int = 1,
+        *,
+        beam: int = ...,
+        temp: float = ...,
+        seed: int | None = ...,
+        unknown: Unknown = ...,
+        near: Near = ...,
+        threads: int | None = ...,
+    ) -> list[Translated]: ...
+    @public
+    def translate(
+        self,
+        texts: Inputs,
+        k: int = 1,
+        *,
+        beam: int = 1,
+        temp: float = 0.0,
+        seed: int | None = None,
+        unknown: Unknown = "error",
+        near: Near = "forms",
+        threads: int | None = None,
+    ) -> Translated | list[Translated]:
+        """Return what the model writes for a text, or for each of many, with its probability and the ``k`` best.
+
+            model.translate("hello").target
+            model.translate(["I am here.", "Thanks."], k=3, beam=5)
+
+        By default, each character is the most probable one; with a ``beam``, a search goes on with so many texts side
+        by side. With a temperature ``temp`` above 0, each character is drawn, as a ``seed`` determines. Raises
+        CharrnnError as `classify` does, and for values out of range.
+        """
+        with self._answering("translate", threads) as answering:
+            from charrnn.library.translation import translate_texts
+            from charrnn.writing.translating import Search
+
+            width = beam if temp else max(beam, k)
+            search = Search(k, width, temp, seed_of(seed) if temp else 0)
+            with _rules(answering, unknown, near, one=isinstance(texts, str)) as rules:
+                found = list(translate_texts(answering, iter(_texts(texts)), rules, search))
+            return found[0] if isinstance(texts, str) else found
 
     @public
     def evaluate(

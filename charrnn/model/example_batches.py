@@ -199,6 +199,29 @@ def batches_of(batches: Batches) -> list[Batch]:
     ]
 
 
+def source_batch(sources: EncodedExamples, group: Places, architecture: Architecture) -> Batch:
+    """Return a batch with a group of sources, of which the decoder reads one symbol, 0, for each."""
+    assert architecture.encoder is not None
+    read, rows = sources.batches([group], architecture.encoder, group.size), group.size
+    nothing, ids = np.zeros((0, 0, 0), np.float32), np.zeros((1, rows), np.int32)
+    targets, weights = np.full((1, rows), NONE, np.int32), np.ones((1, rows), np.float32)
+    return Batch(
+        ids=ids,
+        numbers=nothing,
+        ends=np.ones(rows, np.int32),
+        targets=targets,
+        values=nothing,
+        weights=weights,
+        length=1,
+        scale=1.0,
+        dropout=NO_DROPOUT,
+        given=nothing,
+        source_ids=read.ids[0],
+        source_ends=read.ends[0],
+        source_length=int(read.lengths[0]),
+    )
+
+
 def by_length(lengths: Places, rows: int, steps: int) -> list[NDArray[np.int64]]:
     """Return all places in groups of similar lengths: at most ``rows``, and about ``steps`` steps together."""
     order, groups, begin = np.argsort(lengths, kind="stable")[::-1], [], 0

@@ -23,8 +23,9 @@ def network_given(network: Network, condition: Array) -> Network:
     plain = Network(replace(a, conditions=0, given_at=""))
     plain.assign((name, network.weights.named[name]) for name in plain.weights.named)
     if a.given_at == "every":
-        fed = blocks.given.shape[1]
-        plain.weights.blocks.b[0, :fed] += condition @ blocks.given[: a.conditions]
+        biases = plain.weights.blocks.b[0, : blocks.given.shape[1]]
+        for v, row in zip(condition.tolist(), blocks.given, strict=False):  # the padding has no numbers
+            biases += np.float32(v) * row
         return plain
     window = ExampleWindow(a, 1, 1)
     numbers = aligned(1, 1, len(blocks.given))

@@ -257,8 +257,13 @@ class Network:
     def compile_examples(self) -> None:
         """Compile what reading whole examples needs, by an empty batch."""
         window = ExampleWindow(self.architecture, 1, 1)
-        empty = EncodedExamples(Pieces.none()).batches([np.zeros(0, np.int64)], self.architecture, 1)
-        self.forward_examples(window, batches_of(empty)[0], 0, 0)
+        sources = None if self.encoder is None else EncodedExamples(Pieces.none())
+        empty = EncodedExamples(Pieces.none(), sources=sources)
+        batches = empty.batches([np.zeros(0, np.int64)], self.architecture, 1)
+        self.forward_examples(window, batches_of(batches)[0], 0, 0)
+        if self.encoder is not None:
+            self.read_sources(window, batches_of(batches)[0], 0, 0)
+            self.read_on(window, batches_of(batches)[0], 0, 0)
 
     def forward_numbers(self, window: Window, U: Array, numbers: Array) -> None:
         """Run a window's layers over numbers instead of symbols.

@@ -60,6 +60,16 @@ class Predicted:
     values: dict[str, float]  # by the names of what is predicted: those of columns, or else their places
 
 
+@dataclass(frozen=True)
+class Translated:
+    """What is written for a source: the most probable text that was found, or one that was drawn."""
+
+    source: str
+    target: str
+    probability: float  # of the whole text
+    targets: list[tuple[str, float]]  # the most probable ones, each with its probability
+
+
 @dataclass(frozen=True, eq=False)
 class Forecast:
     """What is predicted of a series: the next steps after each of its T steps."""

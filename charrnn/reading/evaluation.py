@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from charrnn.examples.dataset import Examples
 from charrnn.reading import measures, simple_methods
 from charrnn.reading.measures import ClassFigures
+
+_OF_TEXTS = ("exact", "character_error_rate", "nats_per_char")
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +30,9 @@ class Evaluation:
     log_loss: float | None = None
     mean_squared_error: float | None = None
     r2: float | None = None
+    exact: float | None = None  # the share of texts whose translation is right
+    character_error_rate: float | None = None  # edits per character of the translations
+    nats_per_char: float | None = None
     labels: tuple[str, ...] = ()
     confusion: NDArray[np.int64] | None = None  # [K, K]: of each class (rows), how many are predicted as each (columns)
 
@@ -50,7 +55,7 @@ class Evaluation:
     @property
     def figures(self) -> dict[str, int | float]:
         """The figures by name, without None."""
-        names = "examples", "accuracy", "macro_f1", "log_loss", "mean_squared_error", "r2"
+        names = "examples", "accuracy", "macro_f1", "log_loss", "mean_squared_error", "r2", *_OF_TEXTS
         return {name: value for name in names if (value := getattr(self, name)) is not None}
 
 
@@ -76,10 +81,33 @@ def of_numbers(truth: NDArray[np.float32], values: NDArray[Any], examples: int, 
     return Evaluation(examples, len(truth), right, None, loss, squared, share)
 
 
+def of_translations(written: Sequence[tuple[str, Set[str]]], losses: NDArray[np.float64] | None = None) -> Evaluation:
+    """Return how good the texts are that were written, each with the texts that are right for the same source.
+
+    The error rate counts the edits to the nearest of these (see `measures.edit_distance`). With the losses of the right
+    texts' characters and ends, it also has their mean.
+    """
+    exact, edits, characters = 0, 0, 0
+    for text, right in written:
+        exact += text in right
+        distance, size = min((measures.edit_distance(each, text), len(each)) for each in right)
+        edits, characters = edits + distance, characters + size
+    count = len(written)
+    return Evaluation(
+        count,
+        count,
+        exact=exact / max(1, count),
+        character_error_rate=edits / max(1, characters),
+        nats_per_char=None if losses is None else float(losses.mean()),
+    )
+
+
 def of_simple_methods(train: Examples, held_out: Examples) -> Iterator[tuple[str, Evaluation]]:
     """Yield how well simple methods, with their names, predict what is held out, after what is trained on."""
     labels, count = train.labels, held_out.count
-    if train.classes is not None:
+    if held_out.translations is not None:
+        yield "the text itself", of_translations(simple_methods.copied(held_out))
+    elif train.classes is not None:
         assert held_out.classes is not None
         if train.texts is not None and not train.per_step:
             chances = simple_methods.naive_bayes(train, held_out)

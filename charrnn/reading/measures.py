@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.kernels.arithmetic import log
+from charrnn.text.places import code_points
 
 LEAST = 1e-15  # of a probability, in logarithms: what is called impossible but happens costs 34.5 nats
 
@@ -98,6 +99,21 @@ def r2(truth: Numbers, predicted: Numbers) -> float:
     spread = np.square(y - y.mean(axis=0)).sum(axis=0)
     constant = np.where(errors == 0, 1.0, 0.0)
     return float(np.where(spread == 0, constant, 1 - errors / np.where(spread == 0, 1.0, spread)).mean())
+
+
+def edit_distance(truth: str, predicted: str) -> int:
+    """Return how many characters have to be inserted, left out or replaced to turn one text into another.
+
+    (Levenshtein 1966.) A row of the table has the distances of the beginnings of the truth to all beginnings of the
+    other text; insertions are a running minimum.
+    """
+    other = code_points(predicted)
+    places = np.arange(other.size + 1)
+    row = places.copy()
+    for k, character in enumerate(code_points(truth).tolist()):
+        kept = np.minimum(row[1:] + 1, row[:-1] + (other != character))
+        row = np.minimum.accumulate(np.concatenate([[k + 1], kept]) - places) + places
+    return int(row[-1])
 
 
 def majority(trained: Classes, truth: Classes, classes: int) -> Baseline:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.errors import CharrnnError
-from charrnn.kernels.arithmetic import exp, log
+from charrnn.kernels.arithmetic import exp, log, log_softmax
 from charrnn.model.example_batches import EncodedExamples, Pieces, batches_of, by_length
 from charrnn.model.example_window import ExampleWindow
 from charrnn.model.network import Network
@@ -103,20 +103,13 @@ def _forward(
     team.run(job)
 
 
-def log_probabilities(outputs: NDArray[np.float32]) -> Floats:
-    """Return log softmax(o) [N, K] of outputs [N, K], in float64."""
-    shifted = outputs.astype(np.float64)
-    shifted -= shifted.max(axis=1, keepdims=True)
-    return np.asarray(shifted - log(exp(shifted).sum(axis=1, keepdims=True)))
-
-
 def losses_of(outputs: NDArray[np.float32], targets: NDArray[np.generic], head: str) -> Floats:
     """Return the loss [N] of each row of outputs [N, K], as `kernels.heads` defines it for a head.
 
     Targets are classes [N] or values [N, K].
     """
     if head == "softmax":
-        return -log_probabilities(outputs)[np.arange(len(outputs)), targets.astype(np.int64)]
+        return -log_softmax(outputs)[np.arange(len(outputs)), targets.astype(np.int64)]
     o, y = outputs.astype(np.float64), targets.astype(np.float64)
     if head == "linear":
         return np.asarray(0.5 * np.square(o - y).sum(axis=1))
@@ -127,5 +120,5 @@ def losses_of(outputs: NDArray[np.float32], targets: NDArray[np.generic], head: 
 def probabilities(outputs: NDArray[np.float32], head: str) -> Floats:
     """Return the probabilities [N, K] that outputs [N, K] of a softmax or a logistic head stand for."""
     if head == "softmax":
-        return np.asarray(exp(log_probabilities(outputs)))
+        return np.asarray(exp(log_softmax(outputs)))
     return np.asarray(1.0 / (1.0 + exp(-outputs.astype(np.float64))))

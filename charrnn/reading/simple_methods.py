@@ -37,6 +37,16 @@ def same_as_last(series: Examples) -> Floats:
     return np.tile(series.numbers[:, :columns], ahead)
 
 
+def copied(pairs: Examples) -> list[tuple[str, set[str]]]:
+    """Return each text to translate as its own translation, with the texts that are right for it."""
+    assert pairs.texts is not None
+    assert pairs.translations is not None
+    right: dict[str, set[str]] = {}
+    for source, target in zip(pairs.texts, pairs.translations, strict=True):
+        right.setdefault(source, set()).add(target)
+    return list(right.items())
+
+
 def linear_model(train: Examples, held_out: Examples) -> LinearForecast:
     """Return the forecast of a linear model with an intercept for the end of a series, [T, M].
 

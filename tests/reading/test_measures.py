@@ -74,3 +74,20 @@ def test_what_the_frequencies_of_the_classes_get():
     found = measures.majority(np.array([0, 0, 1, 0]), np.array([0, 1, 0]), 2)
     assert found.accuracy == pytest.approx(2 / 3)
     assert found.log_loss == pytest.approx(-(2 * math.log(3 / 4) + math.log(1 / 4)) / 3)
+
+
+def edits(a, b):
+    """Return the edit distance by its definition."""
+    if not a or not b:
+        return len(a) + len(b)
+    return min(edits(a[1:], b) + 1, edits(a, b[1:]) + 1, edits(a[1:], b[1:]) + (a[0] != b[0]))
+
+
+@pytest.mark.parametrize(
+    ("truth", "predicted"), [("", ""), ("", "ab"), ("kitten", "sitting"), ("abcd", "bdca"), ("añ", "an\0")]
+)
+def test_edit_distance(truth, predicted):
+    """As it is defined, both ways round."""
+    assert (
+        measures.edit_distance(truth, predicted) == edits(truth, predicted) == measures.edit_distance(predicted, truth)
+    )
