@@ -1,5 +1,7 @@
 """A network that reads whole examples in PyTorch: the same batches, losses, optimizer and learning rates.
 
+Those that write texts are in `pytorch_writing`.
+
 The variants, of which the fastest counts: one thread or all; characters one-hot or through a learned embedding, as wide
 as ours or else as the network; packed sequences, in which each example ends where it ends, or padded batches, which
 oneDNN's LSTM takes too; Adam in one call for all parameters (``foreach``) or in one kernel (``fused``).
@@ -9,13 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.benchmark import pytorch
-from charrnn.benchmark.timing import Side
 from charrnn.cells.architecture import Architecture
 from charrnn.model.example_batches import EncodedExamples, by_length
 from charrnn.training.example_data import ExampleData
@@ -64,9 +66,17 @@ class Reader:
         steps = examples.ids if examples.numbers is None else examples.numbers
         assert steps is not None
         self.steps = torch.from_numpy(steps.astype(np.int64) if examples.numbers is None else steps)
-        targets = examples.targets
-        self.targets = torch.from_numpy(targets.astype(np.int64) if targets.ndim == 1 else targets)
         self.weights = None if examples.weights is None else torch.from_numpy(examples.weights)
+        self.given = None if examples.given is None else torch.from_numpy(examples.given)
+        self.sources: Reader | None = None
+        if architecture.encoder is not None and examples.sources is not None:
+            self.sources = Reader(examples.sources, architecture.encoder)
+
+    @cached_property
+    def targets(self) -> Any:
+        """What is to be predicted, which the sources of an encoder do not have."""
+        targets = self.examples.targets
+        return pytorch.require().from_numpy(targets.astype(np.int64) if targets.ndim == 1 else targets)
 
     def batch(self, group: Group) -> tuple[Any, Any, Group]:
         """Return inputs [B, T, …], lengths [B] and where they are among all steps [B, T]; padding repeats steps."""
@@ -86,17 +96,23 @@ class Learner:
     """A network in PyTorch, in training."""
 
     def __init__(self, trainer: Trainer[ExampleData], way: Way) -> None:
-        """Make a network of a run's sizes, with PyTorch's own first weights."""
+        """Make a network of a run's sizes."""
         torch = pytorch.require()
         self.trainer, self.way, self.step = trainer, way, 0
         self.architecture, settings = trainer.architecture, trainer.settings
         torch.manual_seed(settings.seed)
-        self.inputs, self.layers, self.output = _network(self.architecture, way, settings.dropout)
-        self.dropout = torch.nn.Dropout(settings.dropout)
-        self.module = torch.nn.ModuleList([self.inputs, self.layers, self.output, self.dropout])
-        self.parameters = list(self.module.parameters())
+        self.module = torch.nn.ModuleList(self.parts())
+        self.parameters = [p for p in self.module.parameters() if p.requires_grad]
         self.optimizer = torch.optim.Adam(self.parameters, lr=settings.lr, **{way.adam: True})
         self.train = Reader(trainer.data.train, self.architecture)
+
+    def parts(self) -> list[Any]:
+        """Return all parts of a new network, with PyTorch's own first weights."""
+        torch, a, dropout = pytorch.require(), self.architecture, self.trainer.settings.dropout
+        self.inputs, self.layers = network(a, self.way, dropout)
+        self.output = torch.nn.Linear(a.directions * a.hidden, a.predicted)
+        self.dropout = torch.nn.Dropout(dropout)
+        return [self.inputs, self.layers, self.output, self.dropout]
 
     def outputs(self, reader: Reader, group: Group) -> tuple[Any, Group]:
         """Return the outputs of a group of pieces, the longest first: [B, K] or [B, T, K], and the places [B, T]."""
@@ -188,19 +204,10 @@ class Learner:
         return found
 
 
-def training_sides(trainer: Trainer[ExampleData], threads: int) -> dict[str, tuple[Way, Side]]:
-    """Return sides that take training steps in PyTorch, by name; they count predictions.
-
-    Raises CharrnnError if PyTorch is not installed.
-    """
-    found = ways(trainer.data, threads)
-    return {way.name(trainer.architecture): (way, Learner(trainer, way).advance) for way in found}
-
-
-def _network(architecture: Architecture, way: Way, dropout: float) -> tuple[Any, Any, Any]:
-    """Return the input layer, the recurrent layers and the output layer."""
+def network(architecture: Architecture, way: Way, dropout: float) -> tuple[Any, Any]:
+    """Return the input layer and the recurrent layers, which read a condition beside what comes from it."""
     torch = pytorch.require()
-    symbols, hidden, width = architecture.vocabulary, architecture.hidden, architecture.features
+    symbols, hidden, width = architecture.symbols(0), architecture.hidden, architecture.features
     kind: Any = getattr(torch.nn, pytorch.LAYERS[architecture.cell])
 
     class OneHot(torch.nn.Module):  # type: ignore[misc, name-defined, unused-ignore]
@@ -211,16 +218,15 @@ def _network(architecture: Architecture, way: Way, dropout: float) -> tuple[Any,
     if symbols and not width:
         width = symbols if way.one_hot else architecture.embedding or hidden
         inputs = OneHot() if way.one_hot else torch.nn.Embedding(symbols, width)
-    between = dropout if architecture.layers > 1 else 0.0
     layers = kind(
-        width,
+        width + architecture.conditions,
         hidden,
         architecture.layers,
         batch_first=True,
-        dropout=between,
-        bidirectional=architecture.bidirectional,
+        dropout=dropout if architecture.layers > 1 else 0.0,
+        bidirectional=architecture.directions == 2,
     )
-    return inputs, layers, torch.nn.Linear(architecture.directions * hidden, architecture.targets)
+    return inputs, layers
 
 
 def _of_classes(torch: Any, outputs: Any, targets: Any) -> Any:

@@ -2,23 +2,26 @@
 
 All learn from the same examples and are judged on the same ones. The networks read the same batches in the same order,
 with the same optimizer, learning rates and clipping. Each trains to its end, without validations in between, and its
-last weights count. Their speeds are measured in turns before that.
+last weights count. Their speeds are measured in turns before that. Networks that write texts begin with the same first
+weights.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.benchmark import pytorch_examples
+from charrnn.benchmark.pytorch_examples import Way
+from charrnn.benchmark.pytorch_writing import Writer, learner_of, training_sides, writes
 from charrnn.benchmark.report import Table, size
 from charrnn.benchmark.sides import training_side
 from charrnn.benchmark.timing import Comparison, Side, Turns, alternate, fastest
+from charrnn.cells.architecture import Architecture
 from charrnn.examples.dataset import Examples
 from charrnn.examples.dividing import divide
 from charrnn.model.team import Team
@@ -28,11 +31,12 @@ from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.example_data import ExampleData
 from charrnn.training.settings import Settings
 from charrnn.training.trainer import Trainer
+from charrnn.training.writing_data import WritingData
 
 OURS = "charrnn"
 FIELDS = (  # of the settings, for JSON
     *("task", "cell", "hidden", "layers", "bidirectional", "pooling", "batch_size", "epochs", "lr", "schedule"),
-    *("clip", "dropout", "seed"),
+    *("clip", "dropout", "seed", "attention", "given_at"),
 )
 SHOWN = {
     "accuracy": ("accuracy", ".2%"),
@@ -40,6 +44,7 @@ SHOWN = {
     "log_loss": ("log loss", ".4f"),
     "squared_error": ("squared error", ".4g"),
     "r2": ("R²", ".4f"),
+    "loss": ("loss", ".4f"),
 }
 
 
@@ -69,6 +74,7 @@ class TaskResult:
     steps_per_prediction: float
     compared: Comparison
     sides: tuple[Learned, ...]  # ours, PyTorch's, and simple methods
+    writes: bool = False  # texts, of which a prediction is a character
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields for JSON."""
@@ -86,15 +92,22 @@ class TaskResult:
 class TaskRun:
     """The examples of a task, divided, and the run that learns them."""
 
-    def __init__(self, examples: Examples, settings: Settings, team: Team) -> None:
-        """Divide examples, unless their file keeps some for tests; raise CharrnnError for unusable ones."""
+    def __init__(
+        self, examples: Examples, settings: Settings, team: Team, *, vocabulary: Vocabulary | None = None
+    ) -> None:
+        """Divide examples, unless their file keeps some for tests; by default, the vocabulary is that of all texts.
+
+        Raises CharrnnError for unusable examples.
+        """
         self.test, self.team = examples.test is not None, team
         if examples.test is None:
             self.train, self.held = divide(examples, settings.val_fraction, settings.seed)
         else:
             self.train, self.held = examples, examples.test
-        vocabulary = Vocabulary.of_blocks([*(self.train.texts or ()), *(self.held.texts or ())])
-        self.data = ExampleData(settings, self.train, vocabulary, validation=self.held)
+        if vocabulary is None:
+            vocabulary = Vocabulary.of_blocks([*(self.train.texts or ()), *(self.held.texts or ())])
+        kind = WritingData if examples.given or examples.translations is not None else ExampleData
+        self.data = kind(settings, self.train, vocabulary, validation=self.held)
 
     def trainer(self) -> Trainer[ExampleData]:
         """Return a new run."""
@@ -102,29 +115,35 @@ class TaskRun:
 
     def measured(self, *, turns: Turns, against_torch: bool = False) -> TaskResult:
         """Measure the speeds in turns, and then what each side learns."""
-        trainer, theirs, chosen = self.trainer(), dict[str, Side](), dict[str, pytorch_examples.Way]()
+        trainer, theirs, chosen = self.trainer(), dict[str, Side](), dict[str, Way]()
         for threads in sorted({1, self.team.size}) if against_torch else ():
-            sides = pytorch_examples.training_sides(trainer, threads)
+            sides = training_sides(trainer, threads)
             theirs |= fastest({name: side for name, (_, side) in sides.items()}, turns)
             chosen |= {name: way for name, (way, _) in sides.items()}
         timings = alternate({OURS: training_side(trainer), **theirs}, turns)
         compared = Comparison(timings[OURS], tuple(timings[name] for name in theirs))
         learned = [self._ours()]
         if compared.fastest is not None:
-            learned.append(self._theirs(compared.fastest.name, chosen[compared.fastest.name]))
-        pieces, network = self.data.train.pieces, self.data.architecture
-        predictions = pieces.last - pieces.first if network.pooling == "each" else np.ones_like(pieces.first)
+            learned.append(self._theirs(chosen[compared.fastest.name]))
+        network = self.data.architecture
         return TaskResult(
             settings=self.data.settings,
-            network=f"{size(network)}{', both directions' * network.bidirectional}, pooling {network.pooling}",
+            network=_in_words(network),
             parameters=network.parameter_count(),
             trained=self.train.count,
             judged=self.held.count,
             test=self.test,
-            steps_per_prediction=float(pieces.lengths.sum() / predictions.sum()),
+            steps_per_prediction=self._steps_per_prediction(),
             compared=compared,
             sides=(*learned, *self._simple_methods()),
+            writes=writes(network),
         )
+
+    def _steps_per_prediction(self) -> float:
+        """Return the steps of all examples, those of texts to translate included, for each prediction."""
+        train, each = self.data.train, self.data.architecture.pooling == "each"
+        steps = train.pieces.lengths.sum() + (train.sources.pieces.lengths.sum() if train.sources else 0)
+        return float(steps / ((train.pieces.last - train.pieces.first).sum() if each else train.pieces.count))
 
     def _ours(self) -> Learned:
         """Train our network to the end."""
@@ -134,16 +153,26 @@ class TaskRun:
         assert total is not None
         side(total)
         seconds = perf_counter() - began
+        if writes(self.data.architecture):
+            loss = self.data.validate(trainer.network, self.team)
+            return Learned(OURS, {} if loss is None else {"loss": loss}, seconds)
         return Learned(OURS, self._judged(outputs_of(trainer.network, self.data.validation, self.team)), seconds)
 
-    def _theirs(self, name: str, way: pytorch_examples.Way) -> Learned:
+    def _theirs(self, way: Way) -> Learned:
         """Train PyTorch's network to the end."""
-        learner, total = pytorch_examples.Learner(self.trainer(), way), self.data.steps.total
+        a = self.data.architecture
+        if writes(a) and not a.embedding:
+            way = replace(way, one_hot=True)  # which begins with our first weights
+        learner, total = learner_of(self.trainer(), way), self.data.steps.total
         assert total is not None
         began = perf_counter()
         learner.advance(total)
         seconds = perf_counter() - began
-        return Learned(name, self._judged(learner.judged(self.data.validation)), seconds)
+        if isinstance(learner, Writer):
+            figures = {"loss": learner.mean_loss(self.data.validation)}
+        else:
+            figures = self._judged(learner.judged(self.data.validation))
+        return Learned(way.name(a), figures, seconds)
 
     def _judged(self, outputs: NDArray[np.float32]) -> dict[str, float]:
         """Return the figures of a network's outputs."""
@@ -167,6 +196,10 @@ class TaskRun:
     def _simple_methods(self) -> Iterator[Learned]:
         """Yield what simple methods learn of the same examples."""
         train, held = self.train, self.held
+        if writes(self.data.architecture):
+            yield Learned("n-grams of characters", {"loss": simple_methods.loss_of_ngrams(train, held)})
+            yield Learned("frequency of characters", {"loss": simple_methods.loss_of_ngrams(train, held, 0)})
+            return
         if train.classes is not None:
             assert held.classes is not None
             if train.texts is not None and not train.per_step:
@@ -212,6 +245,8 @@ def tables(result: TaskResult) -> Iterator[Table]:
         rows.append((name, *figures, "" if side.seconds is None else f"{side.seconds:.1f} s"))
     yield Table(columns, tuple(rows))
     what = "predictions/s" if result.settings.pooling == "each" else "examples/s"
+    if result.writes:
+        what = "characters written/s"
     steps = result.steps_per_prediction
     speeds = [
         (
@@ -223,6 +258,13 @@ def tables(result: TaskResult) -> Iterator[Table]:
         for k, timing in enumerate((result.compared.ours, *result.compared.theirs))
     ]
     yield Table((f"training, {result.network}", what, "steps/s", "ratio", "of bests"), tuple(speeds))
+
+
+def _in_words(network: Architecture) -> str:
+    words = [size(network)] + ["both directions"] * network.bidirectional
+    if not writes(network):
+        words.append(f"pooling {network.pooling}")
+    return ", ".join(words + ["attention"] * network.attention)
 
 
 def _ratios(compared: Comparison, k: int) -> tuple[str, str]:

@@ -32,7 +32,8 @@ TAKEN = {
     "memory": ("cell", "threads", "as_json", "seed"),
     "task": (
         *("corpus", *SIZES, *SPEED, "against", "labels", "texts_column", "inputs", "ahead", "pooling", "joined"),
-        *("class_weights", "bidirectional", "epochs", "rates", "schedule", "clip", "dropout", "seed"),
+        *("given_column", "given_at", "attention", "class_weights", "bidirectional", "epochs", "rates", "schedule"),
+        *("clip", "dropout", "seed"),
     ),
 }
 
@@ -159,11 +160,12 @@ def command(ctx: click.Context, /, **values: Any) -> None:
     often the network gives the right verb the higher probability in sentences that it has not seen; guessing is right
     in half of them.
 
-    With --task, CORPUS has examples with labels or numbers, as charrnn train reads them. The network learns them with
-    Adam until its run ends, without validations in between; with --against torch, so does the same network in PyTorch,
-    of which the fastest way to write it counts, on the same batches with the same learning rates. Beside them stand
-    simple methods, such as naive Bayes of n-grams. All are judged on the same examples: those that their file keeps for
-    tests, or else those that are held out. The speeds of training are measured in turns.
+    With --task, CORPUS has examples with labels, numbers, translations or conditions, as charrnn train reads them. The
+    network learns them with Adam until its run ends, without validations in between; with --against torch, so does the
+    same network in PyTorch, of which the fastest way to write it counts, on the same batches with the same learning
+    rates, and if it writes texts, from the same first weights. Beside them stand simple methods, such as naive Bayes of
+    n-grams. All are judged on the same examples: those that their file keeps for tests, or else those that are held
+    out. The speeds of training are measured in turns.
 
     \b
     Examples:
@@ -177,6 +179,8 @@ def command(ctx: click.Context, /, **values: Any) -> None:
       charrnn bench corpus.txt --cells --parameters 50000 --time 30s
       charrnn bench --memory --cell rnn --cell lstm
       charrnn bench labels.csv --task classify --texts name --labels origin --against torch
+      charrnn bench pairs.tsv --task translate --attention --against torch
+      charrnn bench names/*.txt --task generate --given file --against torch
     """
     options = BenchOptions(given=given(ctx), **values)
     way = _way(options, ctx.command.params)

@@ -11,6 +11,8 @@ from charrnn.cli.bench_options import BenchOptions
 from charrnn.cli.example_options import TASK_OPTIONS
 from charrnn.cli.models import compile_noticed
 from charrnn.cli.options import Number
+from charrnn.errors import CharrnnError
+from charrnn.library import task_rules
 from charrnn.training.rules import SCHEDULES
 
 if TYPE_CHECKING:
@@ -20,15 +22,16 @@ if TYPE_CHECKING:
 
 OF_RUN = (  # options with the names of settings
     *("hidden", "layers", "seq_length", "batch_size", "bidirectional", "pooling", "joined", "class_weights"),
-    *("epochs", "schedule", "clip", "dropout", "seed"),
+    *("epochs", "schedule", "clip", "dropout", "seed", "attention", "given_at"),
 )
 
+RENAMED = {"texts_column": "texts", "given_column": "given"}
 OPTIONS: tuple[Any, ...] = (
     click.option(
         "--task",
-        type=click.Choice([name for name in ASKED_TASKS if TASKS[name].reads_examples and name != "translate"]),
-        help="Measure how well and how fast examples with labels or numbers are learned instead, as charrnn train "
-        "--task does.",
+        type=click.Choice([name for name in ASKED_TASKS if TASKS[name].reads_examples] + ["generate"]),
+        help="Measure how well and how fast examples are learned instead, as charrnn train --task does; texts to "
+        "generate with --given.",
     ),
     *TASK_OPTIONS,
     click.option("--bidirectional", is_flag=True, help="With --task: read examples from both sides."),
@@ -81,6 +84,12 @@ def check_task(options: BenchOptions) -> None:
     """Raise click.UsageError for options of a task that contradict each other."""
     if not options.corpus:
         raise click.UsageError("--task needs CORPUS, the files with the examples.")
+    if options.task == "generate" and options.given_column is None:
+        raise click.UsageError("--task generate needs --given, the condition of each text.")
+    try:
+        task_rules.check_task({RENAMED.get(name, name): getattr(options, name) for name in options.given})
+    except CharrnnError as error:
+        raise click.UsageError(f"{str(error)[0].upper()}{str(error)[1:]}.") from None
     if len(options.rates) > 1:
         raise click.UsageError("--lr can be given more than once only with --cells.")
     if options.against and options.bidirectional and options.layers > 1 and not options.joined:
@@ -91,12 +100,12 @@ def _run(options: BenchOptions, team: "Team") -> "TaskRun":
     """Read the examples, and prepare the run that learns them."""
     from charrnn.benchmark.task_comparison import TaskRun
     from charrnn.display.console import note
-    from charrnn.examples.input_files import Request
     from charrnn.examples.readers import read
-    from charrnn.library.example_preparation import example_settings, vocabulary_of
+    from charrnn.library.example_preparation import example_settings, request_of, vocabulary_of
 
-    columns = options.labels, options.texts_column, options.inputs
-    request = Request(options.corpus, options.task or "", *columns, options.ahead)
+    columns = {"labels": options.labels, "texts": options.texts_column, "inputs": options.inputs}
+    columns["given"] = options.given_column
+    request = request_of(options.corpus, options.task or "", columns, options.ahead)
     examples = read(request, say=(lambda _: None) if options.as_json else note)
     chosen: dict[str, Any] = {name: getattr(options, name) for name in OF_RUN if name in options.given}
     chosen |= {"task": options.task, "patience": 0, "lr": options.rates[0] if options.rates else None}
@@ -104,5 +113,6 @@ def _run(options: BenchOptions, team: "Team") -> "TaskRun":
         chosen["warmup"] = 0.0
     if options.cell:
         chosen["cell"] = options.cell[0]
-    symbols = len(vocabulary_of(examples, examples.test, 0))
-    return TaskRun(examples, example_settings(chosen, examples, symbols), team)
+    vocabulary = vocabulary_of(examples, examples.test, 0)
+    settings = example_settings(chosen, examples, len(vocabulary))
+    return TaskRun(examples, settings, team, vocabulary=vocabulary)

@@ -56,6 +56,23 @@ def test_json_has_settings_and_figures(measure):
     assert [side["name"] for side in found["learned"]] == ["charrnn", "naive Bayes of n-grams", "majority"]
 
 
+@pytest.mark.parametrize(
+    "how",
+    [
+        ("names.tsv", "--task", "translate", "--attention", "--bidirectional"),
+        ("names.tsv", "--task", "generate", "--given", "kind", "--texts", "name", "--given-at", "first"),
+    ],
+)
+def test_texts_to_write_are_learned(measure, how):
+    """For other texts, and under a condition: the loss of each side, and how many characters are learned per second."""
+    small = ("--hidden", 8, "--epochs", 1, "--rounds", 1, "--threads", 2)
+    found = json.loads(measure(*how, *small, "--json").out)["results"]["task"]
+    assert [side["loss"] > 0 for side in found["learned"]] == [True] * 3
+    assert found["attention"] is ("--attention" in how)
+    assert (found["given_at"] or None) == {"generate": "first"}.get(found["task"])
+    assert "characters written/s" in measure(*how, *small).out
+
+
 @NEEDS_TORCH
 def test_against_pytorch(measure):
     """PyTorch's network learns too."""
@@ -87,6 +104,21 @@ def test_without_pytorch_nothing_is_measured(folder, run, monkeypatch):
 def test_what_does_not_go_with_it_is_refused(folder, run, options, words):
     """One clear error about usage, before anything is measured."""
     misused(run("bench", "--task", "classify", *options), *words)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("classify", "--attention"), ("--attention", "translate")),
+        (("classify", "--given", "file"), ("--given",)),
+        (("generate",), ("generate", "--given")),
+        (("generate", "--given", "file", "--bidirectional"), ("--bidirectional", "generate")),
+        (("translate", "--pooling", "mean"), ("--pooling", "classify")),
+    ],
+)
+def test_options_of_another_task_are_refused(folder, run, options, words):
+    """The rules are those of charrnn train."""
+    misused(run("bench", "corpus.txt", "--task", *options), *words)
 
 
 def test_options_of_a_task_need_it(folder, run):

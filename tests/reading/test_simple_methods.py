@@ -119,3 +119,20 @@ def test_a_linear_model_of_a_constant_series():
     """A singular problem has an answer too: the constant."""
     train, held_out = divide(series_of(("x",), np.full((50, 1), 3, np.float32), 1, 2, "x"))
     np.testing.assert_allclose(linear_model(train, held_out).values, 3)
+
+
+@pytest.mark.parametrize(
+    ("given", "order", "expected"),
+    [(False, 0, [2 / 7, 3 / 7]), (False, 1, [11 / 28, 5 / 7]), (True, 0, [2 / 7, 3 / 7]), (True, 1, [9 / 14, 5 / 7])],
+)
+def test_ngrams_write_texts(given, order, expected):
+    """By hand: an a and a b to train on, and an a to write and to end, under its condition or for another text."""
+
+    def texts(written, conditions):
+        lengths = np.ones(len(written), np.int64)
+        if not given:
+            return Examples(lengths, ("x",) * len(written), translations=written)
+        return Examples(lengths, written, labels=("A", "B"), classes=np.array(conditions, np.int32), given=True)
+
+    found = simple_methods.loss_of_ngrams(texts(("a", "b"), [0, 1]), texts(("a",), [0]), order)
+    assert found == pytest.approx(-np.log(expected).mean())
