@@ -59,6 +59,8 @@ EXAMPLES = {
         "--seq-length",
         16,
     ),
+    "translate lstm, both sides, attention": ("--task", "translate", *BOTH, "--attention", "--dropout", 0.2),
+    "translate clockwork": ("--task", "translate", "--cell", "clockwork", "--first-state", "learned"),
     "predict gru": ("--task", "predict", "--cell", "gru", "--labels", "level", "--ahead", 2, "--seq-length", 20),
 }
 
@@ -75,7 +77,8 @@ def make_examples(seed=4):
     for hour in range(200):
         level = level // 2 + choose.randint(-64, 64)
         series += f"{hour},{level / 64}\n"
-    return {"classify": classified, "tag": tagged, "predict": series}
+    pairs = "".join(f"{' '.join(words)}\t{' '.join(words[::-1])}\n" for words in lines)
+    return {"classify": classified, "tag": tagged, "predict": series, "translate": pairs}
 
 
 def make_text(characters, seed):
@@ -236,7 +239,13 @@ class Golden:
         usual = [word for option, value in usual.items() if option not in options for word in (option, value)]
         output = self.folder / f"trained {name}.npz"
         typed("train", f"{task}.csv", *usual, *options, "--quiet", "--force", "-o", output)
-        return of_model(output)
+        found = of_model(output)
+        if task == "translate":
+            written = typed("translate", output, "the cat", "--beam", 3, "-k", 2, "--json")
+            found["written"] = digest(
+                written, typed("translate", output, "the cat", "--temp", 1, "--seed", 4, "--json")
+            )
+        return found
 
     def samples(self, network, control):
         """Return a digest of samples, with their seeds and bits."""

@@ -58,6 +58,10 @@ EXAMPLES = {
         {"task": "predict", "pooling": "each", "features": 2, "targets": 4},
         Targets((), ("a t+1", "b t+1", "a t+2", "b t+2"), TWO, FOUR, series=True, ahead=2),
     ),
+    "translate": (
+        {"task": "translate", "targets": 4, "bidirectional": True, "attention": True, "embedding": 2, "hidden": 4},
+        Targets(("\n", "a", "\xf6")),
+    ),
 }
 
 
@@ -68,20 +72,21 @@ def model(
     """Return a small model file, with some value everywhere; that of a network for `examples` if they are named."""
     characters = "" if byte_level else "\n aé\ufffd" if rare else "\n aé\U0001f600"
     options, targets = EXAMPLES[examples] if examples else ({"embedding": embedding}, None)
+    size, options = options.get("hidden", 3), {name: v for name, v in options.items() if name != "hidden"}
     characters = "" if "features" in options else characters[bool(separator) :]
     vocabulary = Vocabulary(characters, byte_level, separator, seen, rare)
-    architecture = Architecture(cell, len(vocabulary), 3, **options)
+    architecture = Architecture(cell, len(vocabulary), size, **options)
     rng = np.random.default_rng(0)
     flats = rng.standard_normal((1 + moments, architecture.parameter_count())).astype(np.float32)
     layers = architecture.directions * architecture.layers
-    carried = rng.standard_normal((layers, len(architecture.row.states), 2, 3)).astype(np.float32)
+    carried = rng.standard_normal((layers, len(architecture.row.states), 2, size)).astype(np.float32)
     progress = {"step": 17, "seconds": 0.1 + 0.2, "best_loss": None}
     text: dict[str, object] = {"sources": ["naïve.txt", "byte \udcff.txt"], "sha256": "ab" * 32, "characters": 1234}
     text |= {"bytes": 1240, "outputs": {"naïve.txt": ["m.npz", "m.jsonl"]}}
     text |= {"encodings": [["cp1252", 1], ["", 2], ["utf-8", 1]]}
     text |= {"skipped": {"files": 2, "examples": [["a.bin", "a binary file"]]}}
     held_out: dict[str, object] = {"characters": 123, "source": "its end", "digest": "cd" * 32}
-    training = {"cell": cell, "hidden": 3, "lr": 0.002, "epochs": 9, "clip": None}
+    training = {"cell": cell, "hidden": size, "lr": 0.002, "epochs": 9, "clip": None}
     if examples:
         text |= {"examples": 12, "columns": {"labels": "kind", "texts": "text"}}
         held_out |= {"examples": 3}
@@ -891,6 +896,54 @@ OF_EXAMPLES = {
     "seq-length-endless": ("classify", put("training", "seq_length", value=1 << 40), "'seq_length' in its entry"),
     "seq-length-true": ("series", put("training", "seq_length", value=True), "'seq_length' in its entry"),
     "seq-length-in-words": ("series", put("training", "seq_length", value="x\x1b"), "'seq_length' in its entry"),
+    "a-part-of-a-network": ("translate", put("network", "task", value="encode"), "the task encode has no attention"),
+    "only-a-part-of-a-network": (
+        "translate",
+        lambda meta: placed(
+            placed(placed(meta, ("network", "task"), "encode"), ("network", "targets"), 0),
+            ("network", "attention"),
+            ...,
+        ),
+        "only a part of one",
+    ),
+    "attention-of-a-tagger": ("tag", put("network", "attention", value=True), "the task tag has no attention"),
+    "attention-of-a-generator": ("", put("network", "attention", value=True), "the task generate has no attention"),
+    "attention-2": ("translate", put("network", "attention", value=2), "'attention' in its entry"),
+    "no-attention-with-its-arrays": ("translate", put("network", "attention", value=...), "an unexpected entry"),
+    "one-direction-of-two": ("translate", put("network", "bidirectional", value=False), "an unexpected entry"),
+    "pairs-of-an-odd-size": ("translate", put("network", "hidden", value=5), "use even numbers"),
+    "pairs-of-numbers": ("translate", put("network", "features", value=2), "symbols or numbers, not both"),
+    "pairs-in-documents": ("translate", put("vocabulary", "separator", value="\n"), "one whole text, not documents"),
+    "a-conditioned-translator": (
+        "translate",
+        put("network", "conditions", value=2),
+        "the task translate has no condition",
+    ),
+    "as-many-characters-as-symbols": (
+        "translate",
+        put("targets", "labels", value=["\n", "a", "b", "c"]),
+        f"the labels {NOT_ITS}",
+    ),
+    "characters-out-of-order": (
+        "translate",
+        put("targets", "labels", value=["a", "\n", "b"]),
+        "not characters in order",
+    ),
+    "a-character-twice": ("translate", put("targets", "labels", value=["a", "a", "b"]), f"the labels {NOT_ITS}"),
+    "words-as-characters": ("translate", put("targets", "labels", value=["a", "bc", "d"]), "are not characters"),
+    "numbers-as-characters": ("translate", put("targets", "labels", value=[1, 2, 3]), "are not characters"),
+    "a-surrogate-to-write": (
+        "translate",
+        put("targets", "labels", value=["a", "b", "\udcff"]),
+        "not characters in order",
+    ),
+    "conditions-of-a-translator": ("translate", put("targets", "given", value=["a"]), f"the given {NOT_ITS}"),
+    "a-condition-in-a-string": ("translate", put("targets", "given", value="a"), "'given' in its entry"),
+    "a-million-letters-to-write": (
+        "translate",
+        put("targets", "labels", value=["a" * 1_000_000]),
+        "are not characters",
+    ),
     "sources-that-are-numbers": ("classify", put("corpus", "sources", value=[1]), "are not names"),
 }
 

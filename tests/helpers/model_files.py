@@ -74,7 +74,8 @@ def made_up(cell="lstm", *, layers=1, hidden=3, byte_level=False, slim=False, se
     """Return a small checkpoint with some value everywhere; with `examples`, of a network of `hostile.EXAMPLES`."""
     options, targets = hostile.EXAMPLES[examples] if examples else ({}, None)
     vocabulary = Vocabulary.of_bytes() if byte_level else Vocabulary("" if "features" in options else CHARACTERS)
-    architecture = Architecture(cell, len(vocabulary), hidden, **{"layers": layers, **options})
+    hidden = options.get("hidden", hidden)
+    architecture = Architecture(cell, len(vocabulary), **{"hidden": hidden, "layers": layers, **options})
     rng = np.random.default_rng(seed)
     count = architecture.parameter_count()
 

@@ -20,7 +20,8 @@ from charrnn.model.model_file import Checkpoint, check_writable, load, save
 from charrnn.model.network import Network
 from charrnn.model.target_names import Targets
 from charrnn.model.team import Team
-from charrnn.reading.predictions import outputs_of
+from charrnn.reading.predictions import outputs_of, step_losses
+from charrnn.reading.writing_encoding import encoded_sources
 from charrnn.storage import archive
 from charrnn.text.ingest import read_corpus
 from charrnn.text.vocabulary import Vocabulary
@@ -67,17 +68,34 @@ def test_round_trip(path, cell, layers, byte_level):
 
 @pytest.mark.parametrize("examples", hostile.EXAMPLES)
 def test_networks_for_examples_round_trip(path, examples):
-    """What is predicted of examples comes back too: labels, names and scalings; their files have format 5."""
+    """What is predicted of examples comes back too: labels, names and scalings; files of pairs have format 6."""
     checkpoint = made_up(examples=examples)
     save(path, checkpoint)
-    assert meta_of(path)["format"] == 5
+    assert meta_of(path)["format"] == (6 if examples == "translate" else 5)
     loaded = load(path, resume=True)
     assert_same_checkpoint(loaded, checkpoint)
     save(path.with_name("again.npz"), loaded)
     assert path.with_name("again.npz").read_bytes() == path.read_bytes()
 
 
-@pytest.mark.parametrize("examples", hostile.EXAMPLES)
+def test_numpy_alone_translates(path):
+    """With the arrays of a file, by their names and shapes, the equations give what encoder and decoder predict."""
+    save(path, made_up(examples="translate", seed=5))
+    loaded, targets = load(path), meta_of(path)["targets"]
+    ids, written = np.array([2, 0, 1], np.int32), np.array([3, 1, 0], np.int32)  # 3 is the boundary
+    assert targets["labels"] == ["\n", "a", "ö"]
+    sources, classes = encoded_sources([ids], 9), np.zeros(3, np.int32)
+    encoded = EncodedExamples(
+        Pieces.whole(np.zeros(1, np.int64), np.array([3]), 9), written, classes=classes, sources=sources
+    )
+    with Team(1) as team:
+        losses = step_losses(Network(loaded.architecture, loaded.parameters), encoded, team)
+    parameters = {name.removeprefix("param/"): values for name, values in arrays_of(path).items()}
+    outputs = naive.pair_outputs("lstm", parameters, ids, written)
+    np.testing.assert_allclose(losses, -naive.log_softmax(outputs)[:, 0], rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("examples", [name for name in hostile.EXAMPLES if name != "translate"])
 def test_numpy_alone_predicts_examples(path, examples):
     """With the arrays of a file, by their names and shapes, the equations give what the network predicts."""
     save(path, made_up(examples=examples, seed=5))
