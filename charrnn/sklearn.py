@@ -60,7 +60,7 @@ class CharClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     pooling : predict from the "last" state of the network, or from the "mean" of all
     epochs : passes over the examples, at most; None: 3 to 50, fewer for more examples
     batch_size : examples of a training step
-    lr : peak learning rate; None: 0.01 for lstm cells, 0.006 for gru cells, 0.004 for others
+    lr : peak learning rate; None: 0.01 for lstm cells, mingru and minlstm, 0.006 for gru cells, 0.004 for others
     dropout : share of a layer's outputs to set to 0 at random
     val_fraction : share of the examples to hold out
     patience : stop after this many validations without an improvement; 0 never stops

@@ -246,6 +246,23 @@ def gru_reset_before_step(p: Mapping[str, Array], x: Array, state: Mapping[str, 
     return {"h": z * h + (1 - z) * n}
 
 
+def mingru_step(p: Mapping[str, Array], x: Array, state: Mapping[str, Array]) -> Arrays:
+    """One step of the minGRU (Feng et al. 2024); their z is 1 − z here."""
+    h = state["h"]
+    z = logistic(times_input(x, p["U_z"]) + p["b_z"])
+    n = times_input(x, p["U_n"]) + p["b_n"]
+    return {"h": z * h + (1 - z) * n}
+
+
+def minlstm_step(p: Mapping[str, Array], x: Array, state: Mapping[str, Array]) -> Arrays:
+    """One step of the minLSTM (Feng et al. 2024), whose gates are scaled to a sum of 1."""
+    h = state["h"]
+    f = logistic(times_input(x, p["U_f"]) + p["b_f"])
+    i = logistic(times_input(x, p["U_i"]) + p["b_i"])
+    g = times_input(x, p["U_g"]) + p["b_g"]
+    return {"h": f / (f + i) * h + i / (f + i) * g}
+
+
 # A step takes a layer's parameters, its input and its state, and returns the next state. What a layer hands
 # on to the one above is the first of its states.
 STEPS: dict[str, Step] = {
@@ -266,6 +283,8 @@ STEPS: dict[str, Step] = {
     "lstm-projection": lstm_projection_step,
     "gru": gru_step,
     "gru-reset-before": gru_reset_before_step,
+    "mingru": mingru_step,
+    "minlstm": minlstm_step,
 }
 
 

@@ -2,8 +2,8 @@
 
 from charrnn.cells.table import CELLS
 
-PLAIN = ("rnn", "lstm", "gru")  # of each family
-KINDS = (*PLAIN, "lstm-fgr", "gru-reset-before")  # and those that carry other states, or have other matrices
+PLAIN = ("rnn", "lstm", "gru")  # of each family with a W
+KINDS = (*PLAIN, "lstm-fgr", "gru-reset-before", "mingru")  # and those that carry other states, or have other matrices
 # Every row of the table, with options of its own.
 ROWS = [
     *((cell, {}) for cell in CELLS if cell not in ("clockwork", "lstm-projection")),

@@ -19,6 +19,8 @@ GATES = {
     "lstm-nig": ("_f", "_o", "_g"),
     "lstm-nfg": ("_i", "_o", "_g"),
     "lstm-nog": ("_i", "_f", "_g"),
+    "mingru": ("_z", "_n"),
+    "minlstm": ("_i", "_f", "_g"),
 }
 VECTORS = {
     "gru": ("b_hn",),
@@ -67,6 +69,8 @@ def make_network(
         shapes: dict[str, tuple[int, ...]] = {}
         for gate in GATES.get(cell, LSTM if cell.startswith("lstm") else ("",)):
             shapes |= {f"U{gate}": (up if layer else symbols, H), f"W{gate}": (up, H), f"b{gate}": (H,)}
+            if cell.startswith("min"):
+                del shapes[f"W{gate}"]
         shapes |= dict.fromkeys(VECTORS.get(cell, ()), (H,))
         if cell == "lstm-projection":
             shapes["P"] = (H, R)
@@ -185,7 +189,7 @@ def plain_step(
 
     def a(gate: str, unit: int) -> float:
         bias: float = p[f"b{gate}"][unit]
-        return times(x, f"U{gate}", unit) + times(out, f"W{gate}", unit) + bias
+        return times(x, f"U{gate}", unit) + (times(out, f"W{gate}", unit) if f"W{gate}" in p else 0.0) + bias
 
     def half(value: float) -> float:
         return 0.5 + 0.5 * math.tanh(value / 2)
@@ -216,6 +220,16 @@ def plain_step(
             h.append(n + half(a("_z", unit)) * (out[unit] - n))
         return {"h": h}
 
+    def minimal() -> dict[str, list[float]]:
+        h = []
+        for unit in units:
+            if cell == "mingru":
+                kept, new = 1.0 / (1.0 + math.exp(-a("_z", unit))), a("_n", unit)
+            else:
+                kept, new = 1.0 / (1.0 + half(a("_i", unit)) / half(a("_f", unit))), a("_g", unit)
+            h.append(new + kept * (out[unit] - new))
+        return {"h": h}
+
     def lstm() -> dict[str, list[float]]:
         after: dict[str, list[float]] = {name: [] for name in ("h", "c", "i", "f", "o")}
         was = before["c"]
@@ -244,7 +258,8 @@ def plain_step(
         return after
 
     family = cell.partition("-")[0]
-    after = {"rnn": rnn, "irnn": rnn, "clockwork": clockwork, "gru": gru, "lstm": lstm}[family]()
+    families = {"rnn": rnn, "irnn": rnn, "clockwork": clockwork, "gru": gru, "lstm": lstm}
+    after = (families | {"mingru": minimal, "minlstm": minimal})[family]()
     return {name: after[name] for name in naive.states_of(cell)}
 
 
@@ -395,6 +410,26 @@ REDUCTIONS: dict[str, tuple[str, Options, Change, str, Options, Change]] = {
         "lstm-peephole",
         {},
         unchanged,
+    ),
+    "minimal gates of sum 1": (
+        "minlstm",
+        {},
+        lambda p: p | {f"{letter}_i": -p[f"{letter}_f"] for letter in "Ub"},
+        "mingru",
+        {},
+        lambda p: {f"{letter}_{ours}": p[f"{letter}_{its}"] for letter in "Ub" for ours, its in ("zf", "ng")},
+    ),
+    "no W and small n": (
+        "mingru",
+        {},
+        lambda p: small(p, "U_n", "b_n"),
+        "gru",
+        {},
+        lambda p: (
+            p
+            | {"U_r": p["U_z"], "b_r": p["b_z"], "b_hn": np.zeros(H)}
+            | {f"W_{gate}": np.zeros((H, H)) for gate in "rzn"}
+        ),
     ),
     "reset never": (
         "gru-reset-before",

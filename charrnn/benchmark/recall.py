@@ -36,6 +36,7 @@ PLAIN = (
     "clockwork",
     "gru",
     "lstm",
+    "mingru",
 )  # the plain cell of each family, and irnn
 STREAMS = 32  # sentences per step
 LOWER = {"irnn": 0.001}  # learning rate; over long sentences, its gradient explodes at the rate of the others

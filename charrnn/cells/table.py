@@ -26,7 +26,7 @@ class Cell:
     family: str  # the module in kernels/ with its scans over time
     gates: tuple[str, ...]
     input_gates: tuple[str, ...]
-    recurrent_gates: tuple[str, ...]
+    recurrent_gates: tuple[str, ...]  # none if there is no W
     states: tuple[str, ...]  # what is carried from step to step; the first is the output
     formula: str
     source: str
@@ -177,7 +177,7 @@ CELLS: dict[str, Cell] = {
             recurrent_gates=("r", "z", "n"),
             states=("h",),
             formula="n = tanh(x_t U_n + b_n + r ⊙ (h_{t-1} W_n + b_hn)) ; h_t = z ⊙ h_{t-1} + (1 − z) ⊙ n",
-            source="Cho et al. 2014; reset after the product: cuDNN, PyTorch",
+            source="Cho et al. 2014; reset after the product: cuDNN, PyTorch; also written with z and 1 − z exchanged",
         ),
         Cell(
             name="gru-reset-before",
@@ -187,10 +187,32 @@ CELLS: dict[str, Cell] = {
             recurrent_gates=("r", "z"),
             states=("h",),
             formula="n = tanh(x_t U_n + (r ⊙ h_{t-1}) W_n + b_n) ; h_t = z ⊙ h_{t-1} + (1 − z) ⊙ n",
-            source="Cho et al. 2014",
+            source="Cho et al. 2014; also written with z and 1 − z exchanged",
             flags=("reset before",),
             kept=("rh",),
             extra=(("W_n",),),
+        ),
+        Cell(
+            name="mingru",
+            family="minimal",
+            gates=("n", "z"),
+            input_gates=("n", "z"),
+            recurrent_gates=(),
+            states=("h",),
+            formula="n = x_t U_n + b_n ; h_t = z ⊙ h_{t-1} + (1 − z) ⊙ n",
+            source="minGRU: Feng et al. 2024, who write it with z and 1 − z exchanged",
+        ),
+        Cell(
+            name="minlstm",
+            family="minimal",
+            gates=("i", "f", "g"),
+            input_gates=("i", "f", "g"),
+            recurrent_gates=(),
+            states=("h",),
+            formula="h_t = (f ⊙ h_{t-1} + i ⊙ g) / (f + i)",
+            source="minLSTM: Feng et al. 2024",
+            flags=("minimal lstm",),
+            bias_start=(("f", 1.0),),
         ),
     )
 }

@@ -87,7 +87,9 @@ def gate_equations(cell: Cell) -> list[str]:
 
 def _right_side(cell: Cell, gate: str) -> str:
     """Return the right side of a gate's equation."""
-    terms = ["x_t U", f"{cell.states[0]}_{{t-1}} W"]
+    terms = ["x_t U"]
+    if gate in cell.recurrent_gates:
+        terms.append(f"{cell.states[0]}_{{t-1}} W")
     if "fgr" in cell.flags and gate != "g":
         terms += [f"{source}_{{t-1}} R_{source}" for source in cell.states[2:]]
     if "full peepholes" in cell.flags and gate != "g":
@@ -97,4 +99,4 @@ def _right_side(cell: Cell, gate: str) -> str:
     total = " + ".join([*terms, "b"])
     if gate != "g":
         return f"σ({total})"
-    return total if "niaf" in cell.flags else f"tanh({total})"
+    return total if {"niaf", "minimal lstm"} & set(cell.flags) else f"tanh({total})"

@@ -81,8 +81,10 @@ def _tell_norms(found: Sequence[Result], labels: Sequence[str]) -> None:
 
 def _tell_matrices(found: Sequence[Result], labels: Sequence[str]) -> None:
     """Print the norms and radii of recurrent matrices."""
-    click.echo("\nMatrices that multiply the state at each step:")
     rows = [(label, m.name, m.norm, m.radius) for label, r in zip(labels, found, strict=True) for m in r.matrices]
+    if not rows:  # not every cell has a W
+        return
+    click.echo("\nMatrices that multiply the state at each step:")
     matrix = fitting("matrix", [row[1] for row in rows])
     write(rows, [_labels(found), matrix, Column("norm", 8, ".3f"), Column("radius", 8, ".3f")], "text")
 

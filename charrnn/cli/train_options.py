@@ -267,8 +267,8 @@ OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option(
         "--lr",
         type=Number(0.0, min_open=True),
-        help="Peak learning rate: the size of the updates.  [default: 0.01 for lstm cells, 0.006 for gru cells, 0.004 "
-        "for others]",
+        help="Peak learning rate: the size of the updates.  [default: 0.01 for lstm cells, mingru and minlstm, 0.006 "
+        "for gru cells, 0.004 for others]",
     ),
     click.option(
         "--schedule",

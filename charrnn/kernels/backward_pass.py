@@ -132,7 +132,8 @@ def add_recurrent_gradients(back, buffers, layer, dz, steps, member, scratch, fl
     gradient, states, d_initial = back.gradient, buffers.states, buffers.d_initial
     dW, batch = gradient.W[layer], states.shape[3]
     rows = steps * batch
-    weight_gradients.add_product(dW, states[0, layer], 0, dz, dz.shape[1] - dW.shape[1], rows, member, scratch)
+    if dW.shape[1]:  # not every cell has a W
+        weight_gradients.add_product(dW, states[0, layer], 0, dz, dz.shape[1] - dW.shape[1], rows, member, scratch)
     call(back.extra_gradients, (gradient, buffers, layer, member, steps, scratch, flags))
     weight_gradients.add_row_sums(gradient.b[layer], dz, rows, member)
     for k in range(gradient.initial.shape[1] if d_initial.shape[0] else 0):

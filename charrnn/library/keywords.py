@@ -29,6 +29,8 @@ Cell: TypeAlias = Literal[
     "lstm-projection",
     "gru",
     "gru-reset-before",
+    "mingru",
+    "minlstm",
 ]
 Activation: TypeAlias = Literal["tanh", "relu", "sigmoid"]
 FirstState: TypeAlias = Literal["zero", "learned", "random"]

@@ -87,7 +87,8 @@ def train(
     optimizer="adam"     "adam", "rmsprop", "adagrad" or "sgd"
     momentum=None        sgd: the share of the last update's direction that is kept; 0 is gradient descent; None: 0.9
     nesterov=False       sgd: Nesterov's momentum
-    lr=None              peak learning rate; None: 0.01 for lstm cells, 0.006 for gru cells, 0.004 for others
+    lr=None              peak learning rate; None: 0.01 for lstm cells, mingru and minlstm, 0.006 for gru cells,
+                         0.004 for others
     schedule="cosine"    how the learning rate falls: "cosine", "exponential" or "constant"
     warmup=0.01          share of the run in which the learning rate rises to its peak
     clip=1.0             maximum norm of the gradient; 0 is no limit

@@ -150,7 +150,7 @@ class Influence:
         row = place = 0
         for rows, gates in _parts(self.architecture):
             columns = padded(self.architecture.hidden) * len(gates) * self._count
-            block = self._values[:, place : place + rows * columns].reshape(-1, rows, columns)
+            block = self._values[:, place : place + rows * columns].reshape(len(self._values), rows, columns)
             yield gates, block, self._live[:, row : row + rows]
             row, place = row + rows, place + rows * columns
 

@@ -297,7 +297,7 @@ def default_lr(cell: str) -> float:
 
     Of the rates tried, it was the best for the cell's family, with Adam at usual sizes.
     """
-    return {"lstm": 0.01, "gru": 0.006, "rnn": 0.004}[cell_named(cell).family]
+    return {"lstm": 0.01, "gru": 0.006, "rnn": 0.004, "minimal": 0.01}[cell_named(cell).family]
 
 
 def default_seq_length(bidirectional: bool) -> int:

@@ -105,7 +105,7 @@ def test_each_window_is_one_sentence(team, distance):
 
 def test_rates_are_the_same_but_for_cells_that_need_a_lower_one():
     """What is compared is the cells: all learn at one rate, but for one that it is too high for."""
-    assert [recall.settings(cell, 5, 0).lr for cell in recall.PLAIN] == [0.003, 0.001, 0.003, 0.003, 0.003]
+    assert [recall.settings(cell, 5, 0).lr for cell in recall.PLAIN] == [0.003, 0.001, 0.003, 0.003, 0.003, 0.003]
 
 
 # Answers

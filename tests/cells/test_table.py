@@ -48,6 +48,8 @@ GOLDEN = {
     "lstm-projection": "U_i U_f U_o U_g 5×6, W_i W_f W_o W_g 4×6, P 6×4, b_i b_f b_o b_g 6",
     "gru": "U_n U_r U_z 5×6, W_r W_z W_n 6×6, b_n b_r b_z b_hn 6",
     "gru-reset-before": "U_n U_r U_z 5×6, W_r W_z 6×6, W_n 6×6, b_n b_r b_z 6",
+    "mingru": "U_n U_z 5×6, b_n b_z 6",
+    "minlstm": "U_i U_f U_g 5×6, b_i b_f b_g 6",
 }
 STATES = {
     "rnn": "h",
@@ -57,6 +59,8 @@ STATES = {
     "lstm-projection": "r c",
     "gru": "h",
     "gru-reset-before": "h",
+    "mingru": "h",
+    "minlstm": "h",
 }
 OPTIONS = {"clockwork": {"periods": (1, 2, 5)}, "lstm-projection": {"projection": 4}}
 
@@ -299,6 +303,24 @@ def reset_nothing(ours, theirs, layer):
         side[f"{layer}b_r"][:] = 40.0
 
 
+def open_both_ways(ours, theirs, layer):
+    """Make the input gate 1 − f, so that both gates have a sum of 1, as those of the parent."""
+    for letter in "Ub":
+        ours[f"{layer}{letter}_i"] = -ours[f"{layer}{letter}_f"]
+        theirs[f"{layer}{letter}_z"] = ours[f"{layer}{letter}_f"]
+        theirs[f"{layer}{letter}_n"] = ours[f"{layer}{letter}_g"]
+
+
+def hear_nothing(ours, theirs, layer):
+    """Leave the parent no product with the state, and values so small that tanh hardly bends them."""
+    for name in theirs:
+        if name.startswith((f"{layer}W", f"{layer}b_hn")):
+            theirs[name][:] = 0.0
+    for side in (ours, theirs):
+        for name in ("U_n", "b_n"):
+            side[layer + name] = np.float32(0.01) * side[layer + name]
+
+
 def same(ours, theirs):
     """Change nothing."""
 
@@ -320,6 +342,8 @@ def same(ours, theirs):
         ("clockwork", "rnn", same, {"periods": (1,)}, True),
         ("gru-reset-before", "gru", each_layer(reset_nothing), {}, False),
         ("irnn", "rnn", same, {}, True),
+        ("minlstm", "mingru", each_layer(open_both_ways), {}, False),
+        ("mingru", "gru", each_layer(hear_nothing), {}, False),
     ],
 )
 def test_a_variant_collapses_to_its_parent(cell, parent, change, options, exact):
@@ -330,6 +354,25 @@ def test_a_variant_collapses_to_its_parent(cell, parent, change, options, exact)
         assert ours.tobytes() == theirs.tobytes()
     else:
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("cell", ["gru", "gru-reset-before", "mingru"])
+def test_z_and_1_minus_z_are_the_same_network(monkeypatch, cell):
+    """Written the other way round, with z for what is new, it is the same network with the weights of z negated."""
+    step = naive.STEPS[cell]
+
+    def other_way_round(p, x, state):
+        h = state["h"]
+        z = naive.logistic(naive.times_input(x, p["U_z"]) + (h @ p["W_z"] if "W_z" in p else 0.0) + p["b_z"])
+        new = step(p | {"b_z": p["b_z"] - 1e4}, x, state)["h"]  # that of a network which keeps nothing
+        return {"h": (1 - z) * h + z * new}
+
+    case = Case(cell, 5, 6, 2, 3, 7).run()
+    monkeypatch.setitem(naive.STEPS, cell, other_way_round)
+    negated = {name: -a if name.endswith("_z") else a for name, a in case.parameters.items()}
+    assert_close(case.logits, naive.forward(cell, negated, case.window.ids, case.state)[0], "logits")
+    same = naive.forward(cell, case.parameters, case.window.ids, case.state)[0]
+    assert np.abs(case.logits - same).max() > 0.01
 
 
 @pytest.mark.parametrize(("cell", "options"), ROWS, ids=NAMES)
@@ -513,7 +556,7 @@ def test_a_new_variant_is_a_new_row(monkeypatch, tmp_path):
 # Rows with no more arithmetic than their family's plain one, and rows with more, for comparison.
 NO_DEARER = {
     "lstm": ("lstm-coupled", "lstm-nig", "lstm-nfg", "lstm-nog", "lstm-niaf", "lstm-noaf", "lstm-projection"),
-    "gru": ("gru-reset-before",),
+    "gru": ("gru-reset-before", "mingru", "minlstm"),
     "rnn": ("relu", "sigmoid", "irnn"),
 }
 DEARER = {"lstm": ("lstm-peephole", "lstm-peephole-full", "lstm-coupled-peephole", "lstm-fgr"), "rnn": ("clockwork",)}

@@ -72,7 +72,7 @@ def test_plain_cells_are_compared_by_default(run, monkeypatch):
 
     monkeypatch.setattr(recall, "recall", noted)
     assert run("bench", "--memory", "--threads", 1, "--json").code == 0
-    assert seen == ["rnn", "irnn", "clockwork", "gru", "lstm"]
+    assert seen == ["rnn", "irnn", "clockwork", "gru", "lstm", "mingru"]
     assert {CELLS[cell].family for cell in seen} == {row.family for row in CELLS.values()}
 
 

@@ -65,6 +65,8 @@ FED_BACK = "x_t U + h_{t-1} W + i_{t-1} R_i + f_{t-1} R_f + o_{t-1} R_o +"
         ("lstm-projection", ["i, f, o = σ(x_t U + r_{t-1} W + b)", "g = tanh(x_t U + r_{t-1} W + b)"]),
         ("gru", [f"r, z = {SIGMOID}", "hn = h_{t-1} W_n + b_hn"]),
         ("gru-reset-before", [f"r, z = {SIGMOID}"]),
+        ("mingru", ["z = σ(x_t U + b)"]),
+        ("minlstm", ["i, f = σ(x_t U + b)", "g = x_t U + b"]),
     ],
 )
 def test_equations_of_gates(run, cell, equations):

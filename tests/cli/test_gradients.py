@@ -200,3 +200,13 @@ def test_a_new_network_may_have_an_activation(run, folder):
     norms = rnn["gradient"][0]["mean"]
     assert norms[8] < 1e-3 * norms[0]
     assert "--activation needs --cell rnn" in run("gradients", "--cell", "gru", "--activation", "relu", text).err
+
+
+def test_a_cell_without_recurrent_matrices_has_no_table_of_them(run, folder):
+    """What is told of a minimal network has curves and steps, and no matrices; beside another, those of the other."""
+    alone = run("gradients", "--cell", "mingru", "--hidden", 8, "corpus.txt", *QUICK)
+    assert (alone.code, alone.said) == (0, "")
+    assert "Matrices" not in alone.out
+    assert "Steps of training" in alone.out
+    both = run("gradients", "--cell", "mingru", "--cell", "rnn", "--hidden", 8, "corpus.txt", *QUICK)
+    assert [row[:2] for row in figures(both.out, "Matrices")] == [["b", "layer0.W"]]

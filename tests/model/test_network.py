@@ -87,7 +87,8 @@ def test_slopes_of_saturated_gates_are_right_to_the_last_bit_of_1(cell, options)
         if name == "output.V":
             values[...] = 2.0**-10, -(2.0**-10)
         elif name.startswith("layer0.b"):  # hn, and g without activation, are factors of gradients
-            size = 1.0 if name.endswith("hn") or (cell, name) == ("lstm-niaf", "layer0.b_g") else 10.0
+            linear = ("lstm-niaf", "b_g"), ("mingru", "b_n"), ("minlstm", "b_g")
+            size = 1.0 if name.endswith("hn") or (cell, name.removeprefix("layer0.")) in linear else 10.0
             values[...] = rng.uniform(-size, size, values.shape).astype(np.float32)
         case.network.weights.named[name][...] = values
     case.run()
