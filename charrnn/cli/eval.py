@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
+from charrnn.cells.tasks import TEXT_TASKS, require_task
 from charrnn.cli.eval_options import EvalOptions
-from charrnn.cli.models import compile_reading, open_model, team_of
+from charrnn.cli.models import compile_reading, open_model, team_of, under
 from charrnn.cli.options import (
     Input,
     Whole,
+    condition_option,
     copied_options,
     encoding_option,
     given,
@@ -60,6 +62,7 @@ if TYPE_CHECKING:
     "--labels", metavar="COLUMN", help="Of such a model and a table: the column to predict.  [as in training]"
 )
 @click.option("--texts", "texts_column", metavar="COLUMN", help="And the column with the texts.  [as in training]")
+@condition_option
 @format_options
 @threads_option
 @scored_unknown_options
@@ -105,15 +108,17 @@ def command(ctx: click.Context, /, **values: Any) -> None:
     from charrnn.cli.eval_output import copied, per_char, per_line, whole
     from charrnn.reading.scoring import lines
 
-    models = [_opened(path) for path in options.models]
-    if models[0].architecture.task_row.reads_examples:
+    models = [open_model(path) for path in options.models]
+    if models[0].architecture.reads_examples and options.condition is None:
         from charrnn.cli.eval_examples import evaluate
 
         evaluate(models, options, form)
         return
+    models = list(_under(models, options))
     if of_examples := {"held_out", "labels", "texts_column"} & options.given:
         raise CharrnnError(
-            f"--{min(of_examples).split('_column')[0].replace('_', '-')}: only for labels, tags or numbers"
+            f"--{min(of_examples).split('_column')[0].replace('_', '-')}: only for labels, tags or numbers, and for "
+            "examples with conditions, without --given"
         )
     if any(map(_reads_both_sides, models)):
         from charrnn.display.console import note
@@ -177,11 +182,16 @@ def _check_usage(options: EvalOptions) -> str:
     return form
 
 
-def _opened(path: str) -> "OpenedModel":
-    model = open_model(path)
-    if not model.architecture.task_row.reads_examples:
-        compile_reading(model)
-    return model
+def _under(models: "list[OpenedModel]", options: EvalOptions) -> "Iterator[OpenedModel]":
+    """Yield models that can read texts: those with conditions under the one of --given, which one of them needs."""
+    conditional = any(model.architecture.conditions for model in models)
+    for model in models:
+        with options.naming(model.path):
+            require_task(model.architecture.task, *TEXT_TASKS)
+            own = model.architecture.conditions or not conditional
+            found = under(model, options.condition if own else None)
+        compile_reading(found)
+        yield found
 
 
 def _reads_both_sides(model: "OpenedModel") -> bool:

@@ -14,6 +14,7 @@ class EvalOptions:
     model: str
     texts: tuple[str, ...]
     others: tuple[str, ...]
+    condition: str | None
     per_line: bool
     alone: bool
     per_char: bool

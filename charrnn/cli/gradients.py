@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import click
 
 from charrnn.cells.table import ACTIVATIONS
-from charrnn.cli.models import compile_noticed, open_model, team_of
-from charrnn.cli.options import Input, Whole, encoding_option, given, threads_option, unknown_options
+from charrnn.cli.models import compile_noticed, open_writer, team_of
+from charrnn.cli.options import Input, Whole, condition_option, encoding_option, given, threads_option, unknown_options
 from charrnn.cli.targets import refuse_model_files, refuse_sources
 from charrnn.errors import CharrnnError
 
@@ -28,6 +28,7 @@ class GradientsOptions:
 
     models: tuple[str, ...]
     text: str
+    condition: str | None
     cells: tuple[str, ...]
     hidden: int
     layers: int
@@ -74,6 +75,7 @@ class GradientsOptions:
 )
 @click.option("--png", type=click.Path(), metavar="FILE", help="Draw the curves as a picture (.png, .svg or .pdf).")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one object per line, with all measurements.")
+@condition_option
 @threads_option
 @unknown_options
 @encoding_option
@@ -142,6 +144,8 @@ def _check_usage(options: GradientsOptions) -> None:
     for option in ("hidden", "layers", "activation", "seed"):
         if not options.cells and option in options.given:
             raise click.UsageError(f"--{option} needs --cell.")
+    if options.condition is not None and not options.models:
+        raise click.UsageError("--given needs a model.")
     if options.activation is not None and "rnn" not in options.cells:
         raise click.UsageError("--activation needs --cell rnn.")
     if len(options.models) + len(options.cells) > MOST_NETWORKS:
@@ -175,7 +179,7 @@ def _trained(path: str, name: str, options: GradientsOptions, source: BinaryIO |
     from charrnn.text.ingest import read_stream
     from charrnn.training.settings import Settings
 
-    model = open_model(path, "generate")
+    model = open_writer(path, options.condition)
     if options.png is not None:
         refuse_model_files(options.png, "--png", model, options.text)
     near = model.vocabulary.near_forms(options.near)

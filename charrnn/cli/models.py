@@ -26,6 +26,18 @@ def open_model(path: str, *tasks: str) -> "OpenedModel":
     return model
 
 
+def open_writer(path: str, condition: str | None) -> "OpenedModel":
+    """Open a model that generates a text, under the condition of --given; raise CharrnnError as `under` does."""
+    return under(open_model(path, "generate"), condition)
+
+
+def under(model: "OpenedModel", condition: str | None) -> "OpenedModel":
+    """Return a model under the condition that was typed; see `OpenedModel.under`."""
+    from charrnn.library.conditioned import typed_condition
+
+    return model.under(None if condition is None else typed_condition(condition, model.checkpoint.targets))
+
+
 def compile_reading(model: "OpenedModel") -> None:
     """Compile what reading a text needs."""
     compile_noticed(model.network, model.network.compile)

@@ -299,4 +299,13 @@ def split_controls(values: dict[str, Any]) -> tuple[Controls, dict[str, Any]]:
     return Controls(**{name: values[name] for name in names}), others
 
 
+condition_option = click.option(
+    "--given",
+    "condition",
+    metavar="CONDITION",
+    help="Of a model trained with --given: the condition to write or read under: one of its names, a mixture such as "
+    "Italian=0.5,Japanese=0.5, or numbers with commas between them.",
+)
+
+
 model_argument = click.argument("model", type=Input(), metavar="MODEL")

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from charrnn.cli.models import compile_sampling, open_model
+from charrnn.cli.models import compile_sampling, open_writer
 from charrnn.cli.options import (
     Whole,
     allow_unknown_option,
+    condition_option,
     control_options,
     model_argument,
     split_controls,
@@ -32,6 +33,7 @@ class PlayOptions:
 
     model: str
     controls: Controls
+    condition: str | None
     length: int
     seed: int | None
     unknown: str
@@ -51,6 +53,7 @@ class PlayCommand(click.Command):
 @click.command(cls=PlayCommand, short_help="Write a text together with a model, turn by turn.")
 @model_argument
 @control_options
+@condition_option
 @click.option(
     "--length",
     type=Whole(0, 10**15),
@@ -94,7 +97,7 @@ def command(ctx: click.Context, /, **values: Any) -> None:
     from charrnn.writing.samples import Ending, fresh_seed
 
     refuse_stdout("-")
-    model = open_model(options.model, "generate")
+    model = open_writer(options.model, options.condition)
     compile_sampling(model)
     conversation = Conversation(
         model.writer(allow_unknown=options.allow_unknown),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from charrnn.cli.models import compile_sampling, open_model
+from charrnn.cli.models import compile_sampling, open_writer
 from charrnn.cli.options import (
     EFFECTS,
     ESCAPES,
@@ -14,6 +14,7 @@ from charrnn.cli.options import (
     Input,
     Whole,
     allow_unknown_option,
+    condition_option,
     control_options,
     copied_options,
     encoding_option,
@@ -41,6 +42,7 @@ NOVEL = f"Write only samples that are not in CORPUS, which can have up to {MOST_
 @click.command(short_help="Write text with a trained model.", epilog=EFFECTS)
 @model_argument
 @control_options
+@condition_option
 @click.option(
     "--length",
     type=Whole(0, 10**15),
@@ -92,12 +94,15 @@ def command(ctx: click.Context, /, **values: Any) -> None:
     character of the text after the prime (how much it surprises the model), the number of characters in that text, and
     what ended it: length, lines, stop, or end for the end of a document.
 
+    A model that was trained with conditions (train --given) writes under the one that --given names.
+
     \b
     Examples:
       charrnn sample model.npz --temp 0.8
       charrnn sample model.npz --prime "Once upon a time" --stop "\\n\\n" --seed 1
       charrnn sample model.npz --top-p 0.9 --count 3 --json
       charrnn sample names.npz --count 20 --novel names.txt
+      charrnn sample surnames.npz --given Italian --count 20
       fortune | charrnn sample model.npz --prime - | head -c 500
     """
     controls, values = split_controls(values)
@@ -109,7 +114,7 @@ def command(ctx: click.Context, /, **values: Any) -> None:
     from charrnn.writing.sampler import Sampler
     from charrnn.writing.samples import fresh_seed, samples
 
-    model = open_model(options.model, "generate")
+    model = open_writer(options.model, options.condition)
     ending = _ending(options, model.vocabulary)
     note_escapes({"--prime": options.prime or "", "--stop": "".join(options.stop)}, model.vocabulary)
     compile_sampling(model)

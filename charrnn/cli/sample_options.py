@@ -11,6 +11,7 @@ class SampleOptions:
 
     model: str
     controls: Controls
+    condition: str | None
     length: int | None
     lines: int | None
     stop: tuple[str, ...]

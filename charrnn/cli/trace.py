@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from charrnn.cli.models import compile_reading, open_model
-from charrnn.cli.options import Input, Whole, encoding_option, model_argument, unknown_options
+from charrnn.cli.models import compile_reading, open_writer
+from charrnn.cli.options import Input, Whole, condition_option, encoding_option, model_argument, unknown_options
 from charrnn.cli.records import chosen, format_options
 from charrnn.cli.targets import refuse_model_files, refuse_sources
 from charrnn.errors import CharrnnError
@@ -28,6 +28,7 @@ class TraceOptions:
 
     model: str
     text: str
+    condition: str | None
     unit_name: str | None
     html: str | None
     png: str | None
@@ -70,6 +71,7 @@ class TraceOptions:
     show_default=True,
     help="Of these, characters to show with --unit, --html and --png.",
 )
+@condition_option
 @format_options
 @unknown_options
 @encoding_option
@@ -103,7 +105,7 @@ def command(**values: Any) -> None:
     from charrnn.reading.tracing import follow, unit_named
     from charrnn.text.ingest import name_of
 
-    model = open_model(options.model, "generate")
+    model = open_writer(options.model, options.condition)
     for target, option in options.targets:
         refuse_model_files(target, option, model, options.text)
     unit = None if options.unit_name is None else unit_named(model.architecture, options.unit_name)

@@ -15,6 +15,7 @@ from charrnn.library.saving import Store
 
 if TYPE_CHECKING:
     from charrnn.display.training_screen import TrainingDisplay
+    from charrnn.model.network import Network
     from charrnn.training.progress import Progress
     from charrnn.training.trainer import Trainer
 
@@ -157,14 +158,15 @@ def _next_step(trainer: "Trainer[Any]", place: str) -> str:
 
 
 def _sample(trainer: "Trainer[Any]") -> str:
-    """Return a few lines that the model writes now."""
+    """Return a few lines that the model writes now, after the condition under which it does."""
     from charrnn.writing.controls import Controls
     from charrnn.writing.prime import read_prime
     from charrnn.writing.sampler import Sampler
     from charrnn.writing.samples import Ending, samples
 
     vocabulary = trainer.data.vocabulary
-    network = trainer.network.without(vocabulary.unknown_symbol) if vocabulary.rare else trainer.network
+    network, heading = _writer(trainer)
+    network = network.without(vocabulary.unknown_symbol) if vocabulary.rare else network
     sampler = Sampler(network, controls=Controls(temperature=0.8))
     read_prime(sampler, vocabulary, ())
     count = 1 if vocabulary.boundary is None else SAMPLE_DOCUMENTS
@@ -172,4 +174,21 @@ def _sample(trainer: "Trainer[Any]") -> str:
     texts = [""] * count
     for piece in pieces:
         texts[piece.sample] += vocabulary.decode_bytes(piece.symbols).decode("utf-8", "replace")
-    return "\n".join(texts)
+    return "\n".join([*heading, *texts])
+
+
+def _writer(trainer: "Trainer[Any]") -> "tuple[Network, list[str]]":
+    """Return the network as it writes now: under a condition that depends on the step, if it has some, and its name."""
+    if not trainer.architecture.conditions:
+        return trainer.network, []
+    import numpy as np
+
+    from charrnn.model.given import network_given
+
+    data, choose = trainer.data, np.random.default_rng(trainer.state.step)
+    if names := data.targets.given:
+        chosen = int(choose.integers(len(names)))
+        return network_given(trainer.network, np.eye(len(names), dtype=np.float32)[chosen]), [f"{names[chosen]}:"]
+    values = data.examples.values[choose.integers(data.examples.count)]
+    condition = data.targets.input_scaling.apply(values)
+    return network_given(trainer.network, condition), [f"{','.join(f'{value:.6g}' for value in values.tolist())}:"]

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, TypeAlias, TypedDict
 
 from charrnn.errors import CharrnnError
@@ -39,6 +39,7 @@ Gradient: TypeAlias = Literal["bptt", "rtrl"]
 Optimizer: TypeAlias = Literal["adam", "rmsprop", "adagrad", "sgd"]
 Task: TypeAlias = Literal["generate", "fill", "classify", "tag", "predict", "translate"]
 GivenAt: TypeAlias = Literal["every", "first"]
+Condition: TypeAlias = str | float | Mapping[str, float] | Iterable[float]  # to generate under
 Pooling: TypeAlias = Literal["each", "last", "mean"]
 ClassWeights: TypeAlias = Literal["none", "balanced"]
 Schedule: TypeAlias = Literal["cosine", "exponential", "constant"]
@@ -66,6 +67,7 @@ class WritingOptions(ControlOptions, total=False):
     unknown: Unknown
     near: Near
     allow_unknown: bool
+    given: Condition | None
 
 
 class NetworkOptions(TypedDict, total=False):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from functools import cached_property
 from itertools import chain, islice
@@ -11,15 +11,15 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Unpack
 
-from charrnn.cells.tasks import require_task
 from charrnn.errors import CharrnnError
-from charrnn.library.keywords import Near, ScoredUnknown, Unknown, WritingOptions, controls_of, seed_of
-from charrnn.library.one_text import Text, read, require_unknown, scored
+from charrnn.library.keywords import Condition, Near, Unknown, WritingOptions, controls_of, seed_of
+from charrnn.library.one_text import require_unknown
 from charrnn.library.opened import OpenedModel
 from charrnn.library.predicting import Predicting
+from charrnn.library.reading_texts import Reading
 from charrnn.library.saving import whole, write_model
 from charrnn.library.signatures import PathOf, path_of, public
-from charrnn.library.terms import in_terms, warn
+from charrnn.library.terms import in_terms
 from charrnn.model import model_file
 from charrnn.model.model_file import Checkpoint
 from charrnn.storage.files import shown
@@ -31,7 +31,6 @@ if TYPE_CHECKING:  # what needs the kernels is imported when it is used: opening
     from numpy.typing import NDArray
 
     from charrnn.model.network import Network
-    from charrnn.reading.scoring import Character, Score
     from charrnn.writing.completion import Completion
     from charrnn.writing.sampler import Sampler
     from charrnn.writing.samples import Ending, Piece, Sample
@@ -50,7 +49,11 @@ def load(path: PathOf) -> Model:
     return Model(model_file.load(found), found)
 
 
-class Model(Predicting):
+def _under(checkpoint: Checkpoint, path: str, condition: Condition) -> Model:
+    return Model(checkpoint, path).given(condition)
+
+
+class Model(Predicting, Reading):
     """A network with its vocabulary, as `load` opens it or a `Run` trains it.
 
     A text is a string, or the `pathlib.Path` of a file, whose encoding is detected unless ``encoding`` names it. It is
@@ -58,7 +61,8 @@ class Model(Predicting):
     in a near form, as `charrnn sample` does; if it has none, it is an error unless ``unknown`` is "skip" or "replace".
     A score is of the text as it is: ``near`` is "none".
 
-    A model for labels, tags or numbers has the methods of `Predicting` instead. Threads can share a model.
+    A model for labels, tags or numbers has the methods of `Predicting` instead. A model that was trained with
+    conditions writes and reads under one: `given` returns it as a model without conditions. Threads can share a model.
     """
 
     def __init__(self, checkpoint: Checkpoint, path: str = "") -> None:
@@ -73,6 +77,8 @@ class Model(Predicting):
         return f"<charrnn.Model: {', '.join([*words, shown(self.path)] if self.path else words)}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
+        if (whole := self._opened.conditional) is not None:
+            return _under, (whole.checkpoint, self.path, self._opened.condition)
         return Model, (self._opened.checkpoint, self.path)
 
     @property
@@ -110,6 +116,21 @@ class Model(Predicting):
         return self._opened.info
 
     @public
+    def given(self, condition: Condition) -> Model:
+        """Return this model under a condition: a model that writes and reads texts as any other.
+
+            italian = charrnn.load("names.npz").given("Italian")
+            between = charrnn.load("names.npz").given({"Italian": 0.5, "Japanese": 0.5})
+
+        A condition is the name of one; a mixture, as a dict of names with shares that sum to 1; or if the model was
+        trained with numbers, these, in their own units. The network is exactly the one with conditions. The new model
+        cannot be saved. Raises CharrnnError for a condition that is not one of the model's.
+        """
+        found = Model(self._opened.checkpoint, self.path)
+        found._opened = self._opened.under(condition)
+        return found
+
+    @public
     def save(self, path: PathOf, *, slim: bool = False, force: bool = False) -> None:
         """Write a model file, whole or not at all.
 
@@ -118,6 +139,8 @@ class Model(Predicting):
         cannot be written, if it exists without ``force``, if it exists and is not a model, or if the model's own file
         has changed.
         """
+        if self._opened.conditional is not None:
+            raise CharrnnError("a model under a condition cannot be saved; save the model that it comes from")
         checkpoint = self._opened.checkpoint
         if self.path and not (slim or checkpoint.slim or checkpoint.resume):
             checkpoint = whole(checkpoint, self._file)
@@ -145,6 +168,7 @@ class Model(Predicting):
         unknown="error"     unknown characters in the prime: "error", "skip" or "replace"
         allow_unknown=False  after training with ``rare``: also write �, where the model predicts it
         near="forms"        how to read them before: "none", as characters that look like them, or "case": in any case
+        given=None          of a model trained with conditions: the one to write under, as `given` takes it
 
         `samples` writes several texts. Only the command has prime_file, novel, copied, copied_run, encoding,
         surprise and json.
@@ -190,7 +214,13 @@ class Model(Predicting):
 
     @public
     def next_characters(
-        self, text: str = "", k: int = 10, *, unknown: Unknown = "error", near: Near = "forms"
+        self,
+        text: str = "",
+        k: int = 10,
+        *,
+        unknown: Unknown = "error",
+        near: Near = "forms",
+        given: Condition | None = None,
     ) -> list[tuple[str, float]]:
         r"""Return the ``k`` most probable characters after a text, each with its probability.
 
@@ -204,97 +234,11 @@ class Model(Predicting):
 
         if k < 1:
             raise CharrnnError(f"k must be 1 or more, not {k}")
-        sampler, _ = self._primed(self._opened.network, text, unknown, near, Controls())
+        sampler, _ = self._primed(self._opened.under(given).network, text, unknown, near, Controls())
         chances = sampler.probabilities()[0]
         names = [*self.vocabulary.symbol_names[: self.vocabulary.boundary], self.vocabulary.ending]
         best = np.argsort(-chances, kind="stable")[:k]
         return [(names[symbol], float(chances[symbol])) for symbol in best.tolist()]
-
-    @public
-    def score(
-        self,
-        text: Text,
-        *,
-        unknown: ScoredUnknown = "error",
-        near: Near = "none",
-        encoding: str | None = None,
-        threads: int | None = None,
-    ) -> Score:
-        """Return how well the model predicts a text: bits and nats per character, and perplexity.
-
-            model.score("It was a dark and stormy night.").bits_per_char
-
-        The first character is given and not counted. ``unknown`` can also be "charge": each unknown character then
-        costs 20.1 bits, so that models with different vocabularies can be compared. Raises CharrnnError for a text of
-        fewer than two characters.
-        """
-        from charrnn.model.team import Team
-        from charrnn.reading.scoring import total
-
-        with Team.of(threads, warn) as team:
-            forms, vocabulary = self.vocabulary.near_forms(near), self.vocabulary
-            pieces = scored(self._opened, text, unknown, forms, encoding, team)
-            return total(pieces, vocabulary.boundary, vocabulary.unknown_symbol, near=forms)
-
-    @public
-    def score_lines(
-        self, lines: Sequence[str], *, unknown: ScoredUnknown = "error", threads: int | None = None
-    ) -> list[Score]:
-        r"""Score many lines, each by itself and side by side, which is fast.
-
-            model.score_lines(["To be or not to be", "that is the question"])
-
-        A line is predicted after a line feed, with its own: its score is that of ``"\n" + line + "\n"``. For a model
-        of documents, it is that of the document. Raises CharrnnError if a line contains what ends it.
-        """
-        from charrnn.model.team import Team
-
-        with Team.of(threads, warn) as team:
-            return self._opened.score_lines(lines, team, unknown)
-
-    @public
-    def per_character(
-        self,
-        text: Text,
-        *,
-        unknown: ScoredUnknown = "error",
-        near: Near = "none",
-        encoding: str | None = None,
-        threads: int | None = None,
-    ) -> list[Character]:
-        """Return a record of each character of a text: its position and its bits.
-
-        The records make a table: ``pandas.DataFrame(model.per_character(text))``.
-        """
-        from charrnn.model.team import Team
-        from charrnn.reading.scoring import Character, characters
-
-        with Team.of(threads, warn) as team:
-            pieces = scored(self._opened, text, unknown, self.vocabulary.near_forms(near), encoding, team)
-            found = characters(pieces, self.vocabulary)
-            return [Character(*fields) for fields in found]
-
-    @public
-    def states(
-        self, text: Text, *, unknown: Unknown = "error", near: Near = "forms", encoding: str | None = None
-    ) -> dict[str, NDArray[np.float32]]:
-        """Return all states and gates after each of N characters, as arrays [N, H].
-
-        The names are the cell's: an LSTM has h, c, i, f, o and g, and in its second layer 2.h and so on;
-        `lstm-projection` has r [N, R]. Raises CharrnnError for a bidirectional model.
-        """
-        import numpy as np
-
-        from charrnn.reading import tracing
-
-        require_task(self._opened.architecture.task, "generate")
-        require_unknown(unknown)
-        blocks = read(text, self.vocabulary, unknown, self.vocabulary.near_forms(near), encoding)
-        ids = np.concatenate([np.zeros(0, self.vocabulary.dtype), *blocks])
-        found = tracing.states(self._opened.network, ids)
-        if self.vocabulary.boundary is None:
-            return found
-        return {name: values[ids < self.vocabulary.boundary] for name, values in found.items()}
 
     @public
     def fill(
@@ -370,7 +314,7 @@ class Model(Predicting):
             raise CharrnnError("a text of length 0 never ends; stream() yields it character by character")
         ending = Ending.of(self.vocabulary, length=length, lines=lines, stops=stops)
         rules = options.get("unknown", "error"), options.get("near", "forms")
-        network = self._opened.writer(allow_unknown=options.get("allow_unknown", False))
+        network = self._opened.under(options.get("given")).writer(allow_unknown=options.get("allow_unknown", False))
         sampler, primed = self._primed(network, prime, *rules, controls_of(options))
         return ending, sampler, primed[:0] if options.get("no_prime") else primed, seed_of(options.get("seed"))
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
 from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from charrnn.cells.architecture import Architecture
 from charrnn.cells.tasks import TEXT_TASKS, require_task
 from charrnn.errors import CharrnnError
+from charrnn.library.conditioned import as_json, condition_of, in_words, lacking, listed, unconditional
+from charrnn.library.keywords import Condition
 from charrnn.model.model_file import Checkpoint
 from charrnn.storage.files import shown
 from charrnn.text.defaults import FILES, MARK
@@ -25,10 +27,46 @@ if TYPE_CHECKING:  # what needs the kernels is imported when it is used: opening
 
 
 class OpenedModel:
-    """A checkpoint and its network; ``path`` is the file that messages name, "" if there is none."""
+    """A checkpoint and its network; ``path`` is the file that messages name, "" if there is none.
+
+    If it is a model ``under`` a condition, its network is plain, and ``conditional`` is the model with conditions.
+    """
 
     def __init__(self, checkpoint: Checkpoint, path: str = "") -> None:
         self.checkpoint, self.path = checkpoint, path
+        self.conditional: OpenedModel | None = None
+        self.condition: Condition | None = None
+
+    def under(self, condition: Condition | None) -> OpenedModel:
+        """Return the model that generates under a condition, as one without conditions; without one, a plain model.
+
+        Raises CharrnnError for a model with conditions without one, for a condition of a model that has none, and for
+        a condition that is not one of the model's.
+        """
+        if self.conditional is not None and condition is not None:
+            return self.conditional.under(condition)
+        if not self.architecture.conditions:
+            if condition is not None:
+                raise unconditional()
+            return self
+        targets = self.checkpoint.targets
+        assert targets is not None
+        if condition is None:
+            raise lacking(targets)
+        from charrnn.model.given import network_given
+
+        given = condition if isinstance(condition, str | Mapping) else listed(condition)  # which can be an iterator
+        network = network_given(self.network, condition_of(given, targets))
+        checkpoint = replace(
+            self.checkpoint,
+            architecture=network.architecture,
+            parameters=network.weights.named,
+            resume=None,
+            targets=None,
+        )
+        found = OpenedModel(checkpoint, self.path)
+        found.network, found.conditional, found.condition = network, self, as_json(given)
+        return found
 
     @property
     def vocabulary(self) -> Vocabulary:
@@ -78,7 +116,9 @@ class OpenedModel:
         words = [architecture.description, numbers if architecture.features else f"{len(self.vocabulary):,} symbols"]
         if self.vocabulary.separator:
             words.append(self.vocabulary.documents)
-        if targets is not None:
+        if architecture.conditions and targets is not None:
+            words.append(f"generate, {in_words(targets, architecture.conditions)}")
+        elif targets is not None:
             what = {"classify": "label", "tag": "tag"}.get(architecture.task, "number")
             words.append(f"{architecture.task} {architecture.targets:,} {what}{'s' * (architecture.targets != 1)}")
         return words
@@ -86,6 +126,8 @@ class OpenedModel:
     @property
     def info(self) -> dict[str, Any]:
         """What the model is and how it was trained, as ``charrnn info --json`` prints it."""
+        if self.conditional is not None:
+            return {**self.conditional.info, "given": self.condition}
         targets = self.checkpoint.targets
         return {
             "task": self.architecture.task,

@@ -47,6 +47,7 @@ RULES: tuple[tuple[str, Replacement], ...] = (
     (r"\bas CORPUS$", "first: train(corpus, resume=…)"),
     (r"\bcharrnn train --bidirectional", "train(bidirectional=True)"),
     (r"\bcharrnn (sample|fill|classify|tag|predict)\b", r"\1()"),
+    (r"--given (-?[0-9.]+(?:e[+-]?[0-9]+)?(?:,[-+e0-9.]+)+)", r"given=[\1]"),
     (r"--mark\b", "mark=…"),
     (r"--no-shuffle\b", "shuffle=False"),
     (rf"(?<![\w'\"-])--([a-z]+(?:-[a-z]+)*)(?: ({VALUE})(?!\w))?", _option),

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from charrnn.cells.architecture import Architecture
 from charrnn.cells.initial import heard
+from charrnn.errors import CharrnnError
 from charrnn.kernels import barrier, forward_pass, softmax
 from charrnn.kernels.arguments import (
     NO_DROPOUT,
@@ -216,8 +217,11 @@ class Network:
     def forward(self, window: Window, first: int, last: int, steps: int) -> None:
         """Run rows `first` to `last` of a window forward.
 
-        The pass goes from the carried states to the logits.
+        The pass goes from the carried states to the logits. Raises CharrnnError for a network that reads a condition:
+        see `model.given`.
         """
+        if self.architecture.conditions:
+            raise CharrnnError("this model generates under a condition; name one with --given")
         self._prepare()
         forward_pass.forward(self._net, window.buffers, window.ids, NO_DROPOUT, Part(first, last, 0, steps))
 

@@ -14,6 +14,8 @@ def use_a_model(path: Path) -> charrnn.Model:
     """Write, predict, score, look inside, fill, save."""
     model = charrnn.load(path)
     text: str = model.sample("Once", length=300, temp=0.8, top_k=5, seed=1, stop=["\n\n"], no_prime=True)
+    italian: str = model.given("Italian").sample() + model.sample(given={"Italian": 0.5, "Irish": 0.5})
+    model.given([1.5, 2]).score(italian, given=np.zeros(2))
     samples: list[charrnn.Sample] = model.samples(3, lines=2, top_p=0.9, repeat_penalty=1.2, repeat_window=32)
     costs: list[float | None] = [sample.bits_per_char for sample in samples]
     for character in model.stream(length=0, min_p=0.05, unknown="skip"):
