@@ -29,7 +29,7 @@ def outputs_of(network: Network, examples: EncodedExamples, team: Team, *, finit
     a, pieces = network.architecture, examples.pieces
     each = a.pooling == "each"
     steps = int((pieces.starts + pieces.lengths).max(initial=0))
-    found = np.full((steps if each else pieces.count, a.targets), np.nan, np.float32)
+    found = np.full((steps if each else pieces.count, a.predicted), np.nan, np.float32)
     for group, outputs in _outputs_of_groups(network, examples, team):
         if not each:
             found[group] = outputs[0, : group.size]
@@ -55,8 +55,8 @@ def step_losses(network: Network, examples: EncodedExamples, team: Team, *, fini
             first, last, start = (int(of[piece]) for of in (pieces.first, pieces.last, pieces.starts))
             where = slice(start + first, start + last)
             counts[where] = targets[where] >= 0
-            losses = losses_of(outputs[first:last, row], np.maximum(targets[where], 0), "softmax")
-            found[where] = losses
+            if np.isfinite(outputs[first:last, row]).all():
+                found[where] = losses_of(outputs[first:last, row], np.maximum(targets[where], 0), "softmax")
     losses = found[counts]
     if finite and not np.isfinite(losses).all():
         raise CharrnnError("the model's weights are so large that its predictions are not finite")

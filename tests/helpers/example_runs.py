@@ -1,17 +1,21 @@
 """Small runs on examples, and what they end with."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from charrnn.examples.dataset import Examples
 from charrnn.model.team import Team
+from charrnn.text.defaults import LINES
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.example_data import ExampleData
 from charrnn.training.settings import Settings
 from charrnn.training.trainer import Trainer
+from charrnn.training.writing_data import WritingData
 
 SMALL = {"hidden": 12, "batch_size": 8, "seq_length": 30, "dropout": 0.1, "shuffle": True, "epochs": 3.0, "lr": 0.01}
 RECORD = {"record": {"sources": ["-"], "sha256": "0" * 64, "steps": 0, "examples": 1}}
-KINDS = ["classify", "tag", "series"]
+KINDS = ["classify", "tag", "series", "translate", "generate"]
 
 
 def words(count=120, *, per_step=False):
@@ -40,16 +44,33 @@ def wave(steps=600):
     )
 
 
+def pairs(count=80):
+    """Return random words, and the same turned around, in capitals."""
+    found = words(count)
+    turned = tuple(text[::-1].upper() for text in found.texts)
+    return Examples(found.lengths, found.texts, translations=turned, **RECORD)
+
+
+def conditioned(count=120):
+    """Return random words to generate, given whether they have an a."""
+    return replace(words(count), given=True)
+
+
 def data(kind, *, examples=None, pace=None, **changes):
     """Return the data of a small run, of a kind or of other examples."""
     own, task = {
         "classify": (words, "classify"),
         "tag": (lambda: words(per_step=True), "tag"),
         "series": (wave, "predict"),
+        "translate": (pairs, "translate"),
+        "generate": (conditioned, "generate"),
     }[kind]
     found = own() if examples is None else examples
-    settings = Settings(**{**SMALL, "task": task, **changes})
-    return ExampleData(settings, found, Vocabulary.of_blocks(found.texts or ()), pace)
+    given = {"given_at": "every"} if found.given else {}
+    settings = Settings(**{**SMALL, "task": task, **given, **changes})
+    vocabulary = Vocabulary.of_blocks(found.texts or (), LINES if found.given else "")
+    writes = found.given or found.translations is not None
+    return (WritingData if writes else ExampleData)(settings, found, vocabulary, pace)
 
 
 def trained(run, threads=2):

@@ -37,7 +37,21 @@ def test_a_resumed_run_ends_as_if_it_had_never_stopped(kind, after, tmp_path):
         for _ in resumed.run():
             pass
         assert_same(whole, resumed.checkpoint())
-    assert half.targets.labels == (() if kind == "series" else ("no", "yes"))
+    expected = {"series": (), "translate": ("A", "B", "C", "D"), "generate": ()}
+    assert half.targets.labels == expected.get(kind, ("no", "yes"))
+    assert half.targets.given == (("no", "yes") if kind == "generate" else ())
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "rmsprop", "adagrad"])
+@pytest.mark.parametrize("kind", ["translate", "generate"])
+def test_every_optimizer_learns_to_write(kind, optimizer):
+    """Deep, with dropout, in both directions and with attention: the loss falls, and a rerun has the same bits."""
+    changes = {"bidirectional": True, "joined": True, "attention": True} if kind == "translate" else {}
+    changes |= {"optimizer": optimizer, "layers": 2, "lr": 0.05 if optimizer != "rmsprop" else 0.005, "epochs": 30.0}
+    run = data(kind, **changes)
+    found = trained(run, 1)
+    assert min(record["val_loss"] for record in found.history) < 0.97 * run.blind
+    assert_same(found, trained(data(kind, **changes), 3))
 
 
 @pytest.mark.parametrize(("kind", "enough"), [("classify", 0.25), ("tag", 0.1), ("series", 0.05)])
