@@ -116,10 +116,11 @@ def _facts(model: str, checkpoint: "Checkpoint", bytes_on_disk: int) -> Iterator
 
 def _symbols(vocabulary: "Vocabulary", text: dict[str, Any]) -> Iterator[str]:
     """Yield lines on the vocabulary of a text."""
+    from charrnn.cli.info_examples import shown_characters
     from charrnn.display.words import unknown_symbol
 
     count = len(vocabulary.characters) - bool(vocabulary.rare)
-    symbols = f"{count:,} characters: {_shown(vocabulary.characters)}"
+    symbols = f"{count:,} characters: {shown_characters(vocabulary.characters)}"
     seen = f", {len(vocabulary.seen)} of them in the text" * bool(vocabulary.seen)
     yield f"vocabulary:  {f'256 byte values{seen}' if vocabulary.byte_level else symbols}"
     if vocabulary.rare and "examples" in text:  # of which the unknown ones are not counted
@@ -235,11 +236,6 @@ def _validations(checkpoint: "Checkpoint") -> Iterator[str]:
         in_bits = f" ({bits(loss):.3f} bits)" if loss is not None and wide else ""
         held_out = "" if loss is None else f"{loss:.4f}{in_bits}{'  best' if loss == best else ''}"
         yield f"{entry['epoch']:<6.2f} {duration(_number(entry['seconds'])):<11} {entry['loss']:.4f}  {held_out}"
-
-
-def _shown(characters: str) -> str:
-    shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in characters)
-    return shown if len(shown) <= 100 else shown[:97] + "…"
 
 
 def _thinned(history: list[dict[str, Any]], most: int = 10) -> list[dict[str, Any]]:

@@ -23,6 +23,9 @@ def task(checkpoint: "Checkpoint", targets: "Targets") -> Iterator[str]:
         numbers = count(architecture.features, "number")
         yield f"reads:       {numbers} at each step{_scaled(targets.input_scaling)}"
     if targets.labels:
+        if architecture.encoder is not None:
+            yield f"writes:      {len(targets.labels):,} characters: {shown_characters(''.join(targets.labels))}"
+            return
         name = "tags:   " if architecture.task == "tag" else "labels: "
         yield f"{name}     {len(targets.labels):,}: {listed(targets.labels)}"
         return
@@ -58,6 +61,12 @@ def listed(names: Sequence[str]) -> str:
     """Return the first names, and how many more there are."""
     more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
     return ", ".join(names[:SHOWN]) + more
+
+
+def shown_characters(characters: str) -> str:
+    """Return the first of some characters, of which each can be seen."""
+    shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in characters)
+    return shown if len(shown) <= 100 else shown[:97] + "…"
 
 
 def _sources(record: dict[str, Any]) -> str:

@@ -154,3 +154,4 @@ def test_json_of_info_has_the_characters_to_write(made, run):
     assert info["task"] == "translate"
     assert info["targets"]["labels"] == list("ABCDE")
     assert info["options"]["attention"] is True
+    assert "writes:      5 characters: ABCDE" in run("info", made / "m.npz").out.splitlines()
