@@ -24,6 +24,7 @@ MOST_PLAUSIBLE = 1e9  # epochs, seconds or nats; no run reaches this
 NONSENSE = (AttributeError, KeyError, OverflowError, TypeError, ValueError)  # errors from an invalid history
 SETTINGS = (
     *("gradient", "optimizer", "momentum", "nesterov", "lr", "schedule", "batch_size", "seq_length", "dropout"),
+    *("input_dropout", "noise"),
     *("epochs", "seconds", "clip", "recurrent_start", "start_scale", "seed"),
 )
 EXAMPLE_SETTINGS = ("pooling", "class_weights", "val_fraction")  # of a run on examples

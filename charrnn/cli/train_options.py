@@ -58,6 +58,8 @@ class TrainOptions:
     online: bool
     unknown: str
     dropout: float
+    input_dropout: float
+    noise: float
     seq_length: int | None
     batch_size: int
     epochs: float | None
@@ -222,6 +224,21 @@ OPTIONS: tuple[Callable[[Any], Any], ...] = (
         default=0.2,
         help="Share of each layer's output to set to 0 at random in training, against overfitting.  "
         f"[default: 0.2; 0 with --gradient rtrl; {defaults('dropout')}]",
+    ),
+    click.option(
+        "--input-dropout",
+        type=Number(0.0, 1.0, max_open=True),
+        default=0.0,
+        help="Share of the characters, or of the numbers that are read, to set to 0 at random in training.  "
+        "[default: 0]",
+    ),
+    click.option(
+        "--noise",
+        type=Number(0.0, 1000.0),
+        default=0.0,
+        metavar="X",
+        help="Deviation of Gaussian noise to add in training to the numbers that are read, or to an --embedding.  "
+        "[default: 0]",
     ),
     click.option(
         "--seq-length",

@@ -9,7 +9,7 @@ from charrnn.cli.train_options import TrainOptions
 from charrnn.errors import CharrnnError
 from charrnn.library.keywords import DECIDED
 from charrnn.library.task_rules import check_task, start_again
-from charrnn.training.rules import OPTIMIZERS
+from charrnn.training.rules import CHANGEABLE, OPTIMIZERS
 
 CELL_OPTIONS = ("activation", "projection", "periods")
 OPTIMIZER_OPTIONS = ("momentum", "nesterov")
@@ -30,7 +30,7 @@ RESUMABLE = {
     "samples",
     "slim",
     "force",
-    *("lr", "momentum", "schedule", "warmup", "dropout", "batch_size", "clip", "clip_value"),  # which start a new leg
+    *CHANGEABLE,  # which start a new leg
 }
 
 # Options that have no meaning with --online: the text has no end, and is read once, as it arrives.
@@ -42,7 +42,9 @@ ENDLESS = {
     "encoding",
     "epochs",
     "first_state",
+    "input_dropout",
     "layers",
+    "noise",
     "patience",
     "rare",
     "remap",

@@ -139,10 +139,12 @@ class Member(NamedTuple):
 
 
 class Dropout(NamedTuple):
-    """The dropout of a step; without keys, nothing is dropped."""
+    """What disturbs a step in training: dropout of layers, without keys none; and what is done to symbols it reads."""
 
     keep: float  # the share that is kept
     keys: Integers  # [D·L]: a seed for each layer's mask
+    factors: Floats = np.zeros((0, 0), np.float32)  # [D·T, B]: of each symbol that is read; or empty
+    noise: Floats = np.zeros((0, 0, 0), np.float32)  # [D·T, B, M]: to add to its embedding; or empty
 
 
 NO_DROPOUT = Dropout(1.0, np.zeros(0, np.int32))
@@ -233,6 +235,8 @@ class Plan(NamedTuple):
     full_rows: NDArray[np.int64]  # [N]: how many of the first rows take all steps; the others take one less
     losses: NDArray[np.float64]  # [N], a result: the sum of each window's losses, in nats
     norms: NDArray[np.float64]  # [N], a result: the gradient norm before clipping
+    factors: Floats  # [N, D·T, B]: see `Dropout`; or [N, 0, 0]
+    noise: Floats  # [N, D·T, B, M]; or [N, 0, 0, 0]
 
 
 class OptimizerArguments(NamedTuple):
@@ -317,7 +321,7 @@ BUFFERS = named_type(Buffers, *(FLOATS[n] for n in (4, 5, 4, 5, 4, 4, 3, 2, 4)))
 TILE = named_type(Tile, *[INTEGER] * 9)
 PART = named_type(Part, *[INTEGER] * 4)
 MEMBER = named_type(Member, INTEGER, INTEGER, types.int64[::1])
-DROPOUT = named_type(Dropout, NUMBER, INTEGERS[1])
+DROPOUT = named_type(Dropout, NUMBER, INTEGERS[1], FLOATS[2], FLOATS[3])
 SAMPLE = named_type(Sample, INTEGER, INTEGER, FLOATS[1], INTEGERS[1], FLOATS[3], FLOATS[1], FLOATS[2])
 STEP = named_type(Step, INTEGERS[2], INTEGERS[2], INTEGER, NUMBER, DROPOUT, types.boolean[::1], SAMPLE)
 ROOMS = named_type(Rooms, *(FLOATS[n] for n in (3, 2, 3, 2, 2, 1, 1, 1, 1, 1, 1, 2, 3)))

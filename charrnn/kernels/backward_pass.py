@@ -10,6 +10,7 @@ from charrnn.kernels import inputs, softmax, weight_gradients
 from charrnn.kernels.arguments import (
     BACK,
     BUFFERS,
+    DROPOUT,
     FLOATS,
     INTEGER,
     INTEGERS,
@@ -140,22 +141,26 @@ def add_recurrent_gradients(back, buffers, layer, dz, steps, member, scratch, fl
         weight_gradients.add_row_sums(gradient.initial[layer, k], d_initial[k, layer], batch, member)
 
 
-@shared(types.void(NET, BACK, BUFFERS, INTEGERS[2], INTEGER, INTEGER, MEMBER, FLOATS[1]))
-def add_gradients(net, back, buffers, ids, is_dropped, steps, member, scratch):
+@shared(types.void(NET, BACK, BUFFERS, INTEGERS[2], DROPOUT, INTEGER, MEMBER, FLOATS[1]))
+def add_gradients(net, back, buffers, ids, dropout, steps, member, scratch):
     """Add a member's share of every weight's gradient.
 
     The gradient is that over the window; the backward pass of all rows must be done.
     """
     gradient, gates, states, dropped = back.gradient, buffers.z, buffers.states, buffers.dropped
     layers, length, batch, width = gates.shape
-    stacks = gradient.first_U.shape[0]
+    stacks, is_dropped, factors = gradient.first_U.shape[0], dropout.keys.size, dropout.factors
     depth, rows = layers // stacks, steps * batch
     for layer in range(layers):
         stack = layer // depth
         dz = gates[layer].reshape(-1, width)
         if layer % depth == 0:
             read = read_by(ids, length, stack)
-            weight_gradients.add_picked_rows(gradient.first_U[stack], read, dz, member, rows)
+            if factors.shape[0]:
+                own = read_by(factors, length, stack)
+                weight_gradients.add_scaled_rows(gradient.first_U[stack], read, own, dz, member, rows)
+            else:
+                weight_gradients.add_picked_rows(gradient.first_U[stack], read, dz, member, rows)
         else:
             below = handed_up(states, dropped, layer - 1, is_dropped)
             weight_gradients.add_product(gradient.U[layer - 1 - stack], below, 1, dz, 0, rows, member, scratch)
@@ -179,6 +184,6 @@ def forward_backward_rows(net, back, buffers, step, first, last):
 
 
 @entry
-def add_gradients_of_rows(net, back, buffers, ids, is_dropped, steps, member, scratch):
+def add_gradients_of_rows(net, back, buffers, ids, dropout, steps, member, scratch):
     """Call `add_gradients` from Python."""
-    add_gradients(net, back, buffers, ids, is_dropped, steps, member, scratch)
+    add_gradients(net, back, buffers, ids, dropout, steps, member, scratch)

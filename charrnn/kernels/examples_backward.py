@@ -148,20 +148,30 @@ def forward_backward(net, back, buffers, head, batch, first, last):
 
 
 @jit
+def add_symbols(dU, read, batch, begin, dz, member, rows):
+    """Add a member's columns of ∇U for symbols, which dropout of the input multiplies by factors from slot `begin`."""
+    factors = batch.dropout.factors
+    if factors.shape[0]:
+        weight_gradients.add_scaled_rows(dU, read, factors[begin:], dz, member, rows)
+    else:
+        weight_gradients.add_picked_rows(dU, read, dz, member, rows)
+
+
+@jit
 def add_input_gradients(gradient, head, batch, stack, read, dz, steps, member, scratch):
     """Add a member's columns of the gradient of a first layer's U, and of the embedding."""
     skipped = head.given_first  # a step in which only the condition is read
     rows, dU = (steps - skipped) * batch.ends.size, gradient.first_U[stack]
     read, dz = read[skipped:], dz[skipped * batch.ends.size :]
+    begin = stack * room_of(batch, gradient.first_U.shape[0])
     if batch.numbers.shape[0]:
-        slot = stack * room_of(batch, gradient.first_U.shape[0])
-        weight_gradients.add_product(dU, batch.numbers, slot, dz, 0, rows, member, scratch)
+        weight_gradients.add_product(dU, batch.numbers, begin, dz, 0, rows, member, scratch)
     elif head.x.shape[0]:
         weight_gradients.add_product(dU, head.x[stack], 1 + skipped, dz, 0, rows, member, scratch)
         dx = head.dx[stack].reshape(-1, dU.shape[0])[(1 + skipped) * batch.ends.size :]  # slot 0 is not used
-        weight_gradients.add_picked_rows(gradient.E, read, dx, member, rows)
+        add_symbols(gradient.E, read, batch, begin + skipped, dx, member, rows)
     else:
-        weight_gradients.add_picked_rows(dU, read, dz, member, rows)
+        add_symbols(dU, read, batch, begin + skipped, dz, member, rows)
 
 
 @shared(types.void(NET, BACK, BUFFERS, HEAD, BATCH, MEMBER, FLOATS[1]))

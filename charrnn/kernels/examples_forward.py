@@ -67,6 +67,16 @@ def multiply_conditions(biases, given, W, part):
 
 
 @jit
+def read_symbols(z, U, bias, read, batch, begin, part):
+    """Set z of a first layer from symbols; dropout of the input multiplies each, by factors from slot `begin` on."""
+    factors = batch.dropout.factors
+    if factors.shape[0]:
+        inputs.feed_scaled_symbols(z, U, bias, read, factors[begin:], part)
+    else:
+        inputs.feed_symbols(z, U, bias, read, part)
+
+
+@jit
 def read_first(net, head, batch, z, layer, stack, read, part):
     """Set z of a first layer from what it reads, for some steps."""
     weights, U = net.weights, net.packed.first_U
@@ -76,7 +86,7 @@ def read_first(net, head, batch, z, layer, stack, read, part):
     elif head.x.shape[0]:
         feed_numbers(z, fed, U[stack], bias, head.x[stack], 1, part)
     else:
-        inputs.feed_symbols(z, weights.first_U[stack], bias, read, part)
+        read_symbols(z, weights.first_U[stack], bias, read, batch, stack * room_of(batch, U.shape[0]), part)
     if head.given_first and part.begin == 0:  # nothing else is read in this step
         inputs.fill_biases(z, bias, Part(part.first, part.last, 0, 1))
     if head.biases.shape[0]:
@@ -104,6 +114,7 @@ def layers_forward(net, buffers, head, batch, part):
         own = LayerWeights(packed_W[layer], packed_extra[layer], peepholes[layer], periods)
         if level == 0 and head.x.shape[0]:
             look_up(head.x[stack], weights.E, read, part)
+            inputs.disturb(head.x[stack], batch.dropout.factors, batch.dropout.noise, stack * room, part)
         elif level and joined.shape[0]:
             left = handed_up(states, dropped, level - 1, keys.size)
             right = handed_up(states, dropped, depth + level - 1, keys.size)

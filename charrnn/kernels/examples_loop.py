@@ -1,19 +1,18 @@
 """Many steps of training on batches of whole examples, as in `training_loop`."""
 
-from charrnn.kernels.arguments import Dropout
 from charrnn.kernels.barrier import share_of, wait
 from charrnn.kernels.example_arguments import Batch
 from charrnn.kernels.examples_backward import add_gradients, forward_backward
 from charrnn.kernels.llvm.compiler import entry, jit
 from charrnn.kernels.states import begin_row
-from charrnn.kernels.training_loop import end_step
+from charrnn.kernels.training_loop import dropout_of, end_step
 
 
 @jit
 def batch_of(batches, plan, k):
     """Return the batch of step k."""
     numbers, values = batches.numbers[k], batches.values[k]
-    length, dropout = batches.lengths[k], Dropout(plan.keep, plan.keys[k])
+    length, dropout = batches.lengths[k], dropout_of(plan, k)
     ids, ends, targets, weights = batches.ids[k], batches.ends[k], batches.targets[k], batches.weights[k]
     source = batches.given[k], batches.source_ids[k], batches.source_ends[k], batches.source_lengths[k]
     return Batch(ids, numbers, ends, targets, values, weights, length, plan.scales[k], dropout, *source)

@@ -23,8 +23,8 @@ from charrnn.kernels.arguments import (
     Part,
 )
 from charrnn.kernels.llvm.compiler import call, entry, jit, shared
+from charrnn.kernels.product import multiply_add, pack_shares, pack_transposed_shares, panels
 from charrnn.kernels.product import pack as pack_matrix
-from charrnn.kernels.product import pack_shares, pack_transposed_shares, panels
 from charrnn.kernels.states import begin_layer, gap_after
 
 ROWS_AT_ONCE = 64  # of a layer's gates: 256 kB with 256 units of four gates, a quarter of a second-level cache
@@ -75,6 +75,16 @@ def scan_steps(scan, z, states, layer, own, initial, read, part):
         t = gap + 1
 
 
+@jit
+def read_first(z, first_U, bias, read, dropout, stack, part):
+    """Set z of a stack's first layer from the symbols that it reads; dropout of the input multiplies each of them."""
+    if dropout.factors.shape[0]:
+        factors = read_by(dropout.factors, z.shape[0], stack)
+        inputs.feed_scaled_symbols(z, first_U[stack], bias, read, factors, part)
+    else:
+        inputs.feed_symbols(z, first_U[stack], bias, read, part)
+
+
 @shared(types.void(NET, BUFFERS, INTEGERS[2], DROPOUT, PART))
 def layers_forward(net, buffers, ids, dropout, part):
     """Run a part of a window through all layers.
@@ -87,6 +97,7 @@ def layers_forward(net, buffers, ids, dropout, part):
     first_U, b, peepholes, periods = weights.first_U, weights.b, weights.peepholes, weights.periods
     initial, packed_U, packed_W, packed_extra = weights.initial, packed.U, packed.W, packed.extra
     gates, states, dropped, masks = buffers.z, buffers.states, buffers.dropped, buffers.masks
+    packed_first_U, noise = packed.first_U, dropout.noise
     first, last = part.first, part.last
     stretch = steps_at_once(last - first)
     depth = gates.shape[0] // first_U.shape[0]
@@ -97,7 +108,10 @@ def layers_forward(net, buffers, ids, dropout, part):
         for t in range(part.begin, part.end, stretch):
             stop = min(t + stretch, part.end)
             if level == 0:
-                inputs.feed_symbols(z, first_U[stack], b[layer], read, Part(first, last, t, stop))
+                read_first(z, first_U, b[layer], read, dropout, stack, Part(first, last, t, stop))
+                if noise.shape[0]:
+                    x = read_by(noise, gates.shape[1], stack)[t:stop, first:last]
+                    multiply_add(z[t:stop, first:last, : first_U.shape[2]], x, packed_first_U[stack], t & 1)
             else:
                 below, U = handed_up(states, dropped, layer - 1, keys.size), packed_U[layer - 1 - stack]
                 inputs.feed_below(z, first_U.shape[2], U, b[layer], below, Part(first, last, t, stop))

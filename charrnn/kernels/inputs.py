@@ -26,6 +26,36 @@ def feed_symbols(z, U, bias, ids, part):
 
 
 @jit
+def feed_scaled_symbols(z, U, bias, ids, factors, part):
+    """Set z of a first layer as `feed_symbols` does, where x_t is one-hot times a factor from [T, B]."""
+    fed = U.shape[1]
+    for t in range(part.begin, part.end):
+        for b in range(part.first, part.last):
+            symbol, factor = min(max(ids[t, b], 0), U.shape[0] - 1), factors[t, b]
+            for j in range(0, fed, LANES):
+                store(z, (t, b, j), load(bias, (j,)) + load(U, (symbol, j)) * factor)
+            for j in range(fed, bias.shape[0], LANES):
+                store(z, (t, b, j), load(bias, (j,)))
+
+
+@jit
+def disturb(x, factors, noise, begin, part):
+    """Multiply x [T+1, B, M] by factors [·, B] and add noise [·, B, M], whose step 0 is in slot `begin`; or neither.
+
+    x_t is in slot t+1.
+    """
+    for t in range(part.end if factors.shape[0] or noise.shape[0] else 0):
+        for b in range(part.first, part.last):
+            for j in range(0, x.shape[2], LANES):
+                values = load(x, (t + 1, b, j))
+                if factors.shape[0]:
+                    values = values * factors[begin + t, b]
+                if noise.shape[0]:
+                    values = values + load(noise, (begin + t, b, j))
+                store(x, (t + 1, b, j), values)
+
+
+@jit
 def feed_below(z, fed, U, bias, x, part):
     """Set z of a deeper layer to x_t U + b, all steps at once.
 

@@ -24,16 +24,22 @@ from charrnn.kernels.states import begin_row, clear
 
 
 @jit
+def of_layers(dropout, first, last):
+    """Return the dropout of the layers `first` to `last`."""
+    return Dropout(dropout.keep, dropout.keys[first:last], dropout.factors, dropout.noise)
+
+
+@jit
 def target_of(batch, layers):
     """Return a batch as a decoder of so many layers reads it."""
-    dropout = Dropout(batch.dropout.keep, batch.dropout.keys[:layers])
+    dropout = of_layers(batch.dropout, 0, layers)
     return with_input(batch, batch.ids, batch.ends, batch.length, dropout)
 
 
 @jit
 def source_of(batch, layers):
     """Return a batch as the encoder below a decoder of so many layers reads it."""
-    dropout = Dropout(batch.dropout.keep, batch.dropout.keys[layers:])
+    dropout = of_layers(batch.dropout, layers, batch.dropout.keys.size)
     return with_input(batch, batch.source_ids, batch.source_ends, batch.source_length, dropout)
 
 

@@ -7,6 +7,7 @@ from charrnn.kernels.forward_pass import pack_output
 from charrnn.kernels.llvm.compiler import entry, jit
 from charrnn.kernels.sampled_softmax import add_gradients_of_others
 from charrnn.kernels.training_loop import begin_step, carry_on, step_of
+from charrnn.kernels.weight_gradients import add_product
 
 
 @jit
@@ -36,6 +37,16 @@ def end_step(net, own_back, buffers, update, windows, plan, k, member):
     return True
 
 
+@jit
+def add_gradients_of_noise(gradient, gates, step, member, scratch):
+    """Add a member's columns of ∇U = Σ εᵀ δ_t, of the noise ε that was added to what an embedding reads."""
+    noise, dU = step.dropout.noise, gradient.first_U
+    layers, length, batch, width = gates.shape
+    for stack in range(dU.shape[0] if noise.shape[0] else 0):
+        dz = gates[stack * (layers // dU.shape[0])].reshape(-1, width)
+        add_product(dU[stack], noise, stack * length, dz, 0, step.length * batch, member, scratch)
+
+
 @entry
 def train(net, back, buffers, rooms, picked, optimizer, windows, plan, member, scratch):
     """Train on each window; return the number of steps, as in `training_loop`."""
@@ -48,6 +59,7 @@ def train(net, back, buffers, rooms, picked, optimizer, windows, plan, member, s
         add_gradients_of_others(own_buffers, step, rooms.d_others, back.gradient.c, member)
         wait(member)  # until the gradients of what the step has picked are complete
         picked_rows.give_back(own_back, back, rooms, picked, k, member, scratch)
+        add_gradients_of_noise(back.gradient, buffers.z, step, member, scratch)
         wait(member)  # until the gradient is complete
         if not end_step(net, own_back, buffers, update, windows, plan, k, member):
             return k + 1

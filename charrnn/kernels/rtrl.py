@@ -30,7 +30,6 @@ from charrnn.kernels.arguments import (
     INTEGERS,
     NET,
     PROBES,
-    Dropout,
     LayerWeights,
     Part,
     Tile,
@@ -260,7 +259,7 @@ def train(net, back, buffers, influence, probes, optimizer, windows, plan, membe
         ids, steps = windows.ids[k], windows.lengths[k]
         begin_step(net, back, buffers, step_of(windows, plan, k), member, scratch)
         wait(member)  # until the window's own gradient is complete; then the gates are computed again
-        layers_forward(net, buffers, ids, Dropout(plan.keep, plan.keys[k]), Part(first, last, 0, steps))
+        layers_forward(net, buffers, ids, step_of(windows, plan, k).dropout, Part(first, last, 0, steps))
         wait(member)
         for b in range(batch):
             end = steps if b < plan.full_rows[k] else steps - 1

@@ -16,11 +16,16 @@ from charrnn.kernels.llvm.compiler import entry, jit
 
 
 @jit
+def dropout_of(plan, k):
+    """Return the dropout of step k."""
+    return Dropout(plan.keep, plan.keys[k], plan.factors[k], plan.noise[k])
+
+
+@jit
 def step_of(windows, plan, k):
     """Return the input of step k."""
-    dropout = Dropout(plan.keep, plan.keys[k])
     ids, targets, scale = windows.ids[k], windows.targets[k], plan.scales[k]
-    return Step(ids, targets, windows.lengths[k], scale, dropout, plan.fresh[k], plan.sample)
+    return Step(ids, targets, windows.lengths[k], scale, dropout_of(plan, k), plan.fresh[k], plan.sample)
 
 
 @jit
@@ -36,7 +41,7 @@ def begin_step(net, back, buffers, step, member, scratch):
     wait(member)  # until all weights are packed
     forward_backward(net, back, buffers, step, first, last)
     wait(member)  # until the backward pass of all rows is done
-    add_gradients(net, back, buffers, step.ids, step.dropout.keys.size, step.length, member, scratch)
+    add_gradients(net, back, buffers, step.ids, step.dropout, step.length, member, scratch)
 
 
 @jit

@@ -55,6 +55,18 @@ def add_picked_rows(dU, ids, dz, member, rows):
             store(dU, (symbol, j), load(dU, (symbol, j)) + load(dz, (r, j)))
 
 
+@jit
+def add_scaled_rows(dU, ids, factors, dz, member, rows):
+    """Add a member's columns of ∇U, as `add_picked_rows` does, where x_t is one-hot times a factor from [T, B]."""
+    first, last = share(dU.shape[1], member)
+    begin, end = first * PANEL, min(last * PANEL, dU.shape[1])
+    picked, scales = ids.reshape(-1), factors.reshape(-1)
+    for r in range(rows):
+        symbol, factor = min(max(picked[r], 0), dU.shape[0] - 1), scales[r]
+        for j in range(begin, end, LANES):
+            store(dU, (symbol, j), load(dU, (symbol, j)) + load(dz, (r, j)) * factor)
+
+
 @shared(types.void(FLOATS[2], FLOATS[2], INTEGER, INTEGER, FLOATS[2], *[INTEGER] * 4, FLOATS[1]))
 def multiply_transposed_add(c, a, skipped, shift, b, skip, rows, first, last, scratch):
     """Add a weight gradient, c += aᵀ b, to some panels of columns.

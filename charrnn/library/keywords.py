@@ -97,6 +97,8 @@ class SettingOptions(NetworkOptions, StartOptions, total=False):
     gradient: Gradient
     sampled_softmax: int | None
     dropout: float | None
+    input_dropout: float
+    noise: float
     seq_length: int | None
     batch_size: int | None
     optimizer: Optimizer

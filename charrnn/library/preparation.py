@@ -23,7 +23,7 @@ from charrnn.text.ingest import AnotherTextError, Corpus, Listener, Watch, liste
 from charrnn.text.places import ADVICE
 from charrnn.text.sources import NOTHING, Known, files_read, written
 from charrnn.text.vocabulary import Vocabulary
-from charrnn.training.legs import CHANGEABLE
+from charrnn.training.rules import CHANGEABLE
 from charrnn.training.settings import (
     Settings,
     default_embedding,

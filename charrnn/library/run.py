@@ -80,6 +80,8 @@ def train(
     gradient="bptt"      "bptt" backpropagates through seq_length characters; "rtrl" learns in real time
     sampled_softmax=None  characters to tell apart at a time; None: 0 (all), or 384 from 2,000 different ones on
     dropout=None         share of a layer's outputs to set to 0 at random; None: 0.2, or 0 with gradient="rtrl"
+    input_dropout=0.0    share of the characters, or of the numbers that are read, to set to 0 at random
+    noise=0.0            deviation of Gaussian noise to add to the numbers that are read, or to an embedding
     seq_length=None      characters to backpropagate through, or steps of an example to read; None: 32, 64 with
                          bidirectional=True, 1,000 for examples, 256 to tag, or 64 for a series of numbers
     batch_size=None      parts of the text to read in parallel, or examples; None: 16, 1 with gradient="rtrl",
@@ -115,8 +117,8 @@ def train(
     bytes=False          read bytes instead of characters
     rare=0               make one unknown symbol, �, of characters that occur fewer than this many times
 
-    With ``resume``, lr, momentum, schedule, warmup, dropout, batch_size, clip and clip_value can be given too: the run
-    continues with them.
+    With ``resume``, lr, momentum, schedule, warmup, dropout, input_dropout, noise, batch_size, clip and clip_value can
+    be given too: the run continues with them.
 
     Only the command has output, force, save_every, slim, samples, quiet, log, online and unknown: `Run.save` and
     `Run.finish` write files. What you should know about the text is a warning (UserWarning).

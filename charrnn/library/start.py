@@ -21,7 +21,7 @@ from charrnn.library.task_rules import COLUMNS, check_task, start_again
 from charrnn.model.model_file import Checkpoint, load, reads_examples
 from charrnn.model.team import Team
 from charrnn.text.decoding import codec
-from charrnn.training.legs import CHANGEABLE
+from charrnn.training.rules import CHANGEABLE
 from charrnn.training.trainer import Trainer
 
 

@@ -24,6 +24,7 @@ TASKS_OF = {  # the tasks that have an option
     "texts": (*EXAMPLE_TASKS, CONDITIONED),
     **dict.fromkeys(("given", "given_at"), (CONDITIONED,)),
     "attention": ("translate",),
+    **dict.fromkeys(("input_dropout", "noise"), (*(name for name in ASKED_TASKS if name != "translate"), CONDITIONED)),
     **dict.fromkeys(("inputs", "ahead"), ("predict",)),
     "pooling": tuple(name for name in EXAMPLE_TASKS if len(TASKS[name].poolings) > 1),
     "class_weights": ("classify", "tag"),
@@ -32,6 +33,8 @@ TASKS_OF = {  # the tasks that have an option
 }
 HARMLESS = {  # values that ask for nothing
     "ahead": 1,
+    "input_dropout": 0.0,
+    "noise": 0.0,
     "sampled_softmax": 0,
     "class_weights": "none",
     "gradient": "bptt",

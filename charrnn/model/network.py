@@ -353,7 +353,8 @@ class Network:
 
         The gradient is that over the window; the backward pass of all rows must be done.
         """
-        arguments = window.ids, int(dropped), steps, team.member(worker), self._scratch[worker]
+        dropout = Dropout(1.0, np.zeros(int(dropped), np.int32))
+        arguments = window.ids, dropout, steps, team.member(worker), self._scratch[worker]
         self._backward.add_gradients_of_rows(self._net, self._back, window.buffers, *arguments)
 
     def train(

@@ -20,6 +20,7 @@ from charrnn.model.network import Network
 from charrnn.model.parameters import Array, Parameters
 from charrnn.model.team import Team
 from charrnn.model.window import Window
+from charrnn.training.disturbance import Disturbance, nothing
 from charrnn.training.optimizer import Optimizer
 from charrnn.training.picks import Draw, picked
 from charrnn.training.rules import UpdateOptions
@@ -160,6 +161,7 @@ class Learner:
         updates: int = 0,
         draws: Sequence[Draw] = (),
         dropout_keys: NDArray[np.int32] | None = None,
+        disturbance: Disturbance | None = None,
         full_rows: NDArray[np.int64] | None = None,
         scales: Numbers | None = None,
     ) -> Advance:
@@ -167,8 +169,9 @@ class Learner:
 
         A step uses the gradient of the mean loss, or of the sum of the losses times its scale [N]. Streams that are
         `fresh` [N, B] start from the initial state. `updates` counts the updates since the moments were zero. A
-        learner whose softmax is `sampled` needs `draws` [N]. By default there is no dropout, and all streams take all
-        steps of a window; `Plan` explains the rest. Stops after a step whose gradient norm is not finite.
+        learner whose softmax is `sampled` needs `draws` [N]. By default there is no dropout and no other disturbance,
+        and all streams take all steps of a window; `Plan` explains the rest. Stops after a step whose gradient norm is
+        not finite.
         """
         count = windows.lengths.size
         predictions = np.count_nonzero(windows.targets >= 0, axis=(1, 2))
@@ -184,6 +187,7 @@ class Learner:
             full_rows=np.full(count, self.window.batch_size) if full_rows is None else full_rows,
             losses=np.zeros(count),
             norms=np.zeros(count),
+            **(disturbance or nothing(count))._asdict(),
         )
         rooms, optimizer = self.optimizer.rooms, self.optimizer.arguments
         more: tuple[Rooms, Picked] | tuple[Head] | tuple[()] = ()

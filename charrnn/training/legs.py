@@ -7,9 +7,9 @@ from typing import Any
 from charrnn.errors import CharrnnError
 from charrnn.model.model_file import Checkpoint, Resume
 from charrnn.training.learner import Learner
+from charrnn.training.rules import CHANGEABLE
 from charrnn.training.settings import Settings
 
-CHANGEABLE = ("lr", "momentum", "schedule", "warmup", "dropout", "batch_size", "clip", "clip_value")
 MOST = 1000  # legs that a file can list
 
 

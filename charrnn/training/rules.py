@@ -4,6 +4,9 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+CHANGEABLE = (  # settings that a resumed run can change
+    *("lr", "momentum", "schedule", "warmup", "dropout", "input_dropout", "noise", "batch_size", "clip", "clip_value"),
+)
 GRADIENTS = ("bptt", "rtrl")  # truncated backpropagation through time, or real-time recurrent learning
 
 

@@ -17,6 +17,8 @@ _OF_EXAMPLES = ("task", "head", "pooling", "joined", "class_weights")
 # What older versions do not know, which a model file has only if it is not this.
 _UNSAID = {
     "first_state": "zero",
+    "input_dropout": 0.0,
+    "noise": 0.0,
     "momentum": None,
     "nesterov": False,
     "recurrent_start": None,
@@ -27,6 +29,7 @@ _UNSAID = {
 _NONE_IS_ZERO = ("clip", "clip_value")  # no bound: null in a model file, 0 here
 SMALLEST_CLIP = 1e-30  # compiled code takes numbers below 1e-38 as 0, which would be no bound
 SMALLEST_SCALE, LARGEST_SCALE = 1e-6, 1000.0  # of the first weights
+LARGEST_NOISE = 1000.0  # its deviation
 LONGEST_NAME = 100  # longest string of a setting in a file, in characters
 
 
@@ -64,6 +67,8 @@ class Settings:
     gradient: str = "bptt"
     online: bool = False
     dropout: float = 0.2
+    input_dropout: float = 0.0
+    noise: float = 0.0
     seq_length: int = 32
     batch_size: int = 16
     epochs: float | None = None
@@ -168,13 +173,13 @@ class Settings:
         self._check_outputs()
         self._check_optimizer()
         self._check_start()
+        self._check_disturbance()
 
         def need(holds: bool, what: str) -> None:
             if not holds:
                 raise CharrnnError(what)
 
         need(self.gradient in GRADIENTS, f"unknown gradient {self.gradient!r:.60}; choose from {', '.join(GRADIENTS)}")
-        need(0.0 <= self.dropout < 1.0, f"the dropout must be at least 0 and less than 1, not {self.dropout:g}")
         need(
             1 <= self.seq_length <= MAXIMUM_STEPS,
             f"the sequence length must be from 1 to 65,536, not {self.seq_length}",
@@ -237,6 +242,18 @@ class Settings:
             raise CharrnnError(
                 f"the scale of the first weights must be from {SMALLEST_SCALE:g} to {LARGEST_SCALE:,g}, "
                 f"not {self.start_scale:g}"
+            )
+
+    def _check_disturbance(self) -> None:
+        """Raise CharrnnError for dropout or noise that cannot be."""
+        for what, value in (("dropout", self.dropout), ("dropout of the input", self.input_dropout)):
+            if not 0.0 <= value < 1.0:
+                raise CharrnnError(f"the {what} must be at least 0 and less than 1, not {value:g}")
+        if not 0.0 <= self.noise <= LARGEST_NOISE:
+            raise CharrnnError(f"the noise must be from 0 to {LARGEST_NOISE:,g}, not {self.noise:g}")
+        if self.gradient != "bptt" and (self.noise or self.input_dropout):
+            raise CharrnnError(
+                "real-time recurrent learning (--gradient rtrl) has neither noise nor dropout of the input"
             )
 
     def _check_outputs(self) -> None:

@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from charrnn.cells.architecture import Architecture
 from charrnn.kernels.arguments import Windows
 from charrnn.kernels.example_arguments import Batches
+from charrnn.kernels.llvm.vector import padded
+from charrnn.model.parameters import aligned
+from charrnn.training.disturbance import Disturbance, count, dropout_factors, gaussian, nothing, require_numbers
 from charrnn.training.pace import Pace
 from charrnn.training.picks import Draw, Sample
 from charrnn.training.rules import learning_rate
@@ -46,6 +49,7 @@ class Steps(ABC):
         self, settings: Settings, architecture: Architecture, pace: Pace, *, per_epoch: int, symbols: int
     ) -> None:
         """Count the steps of a run, ``per_epoch`` in each epoch, which read so many ``symbols``."""
+        require_numbers(settings, architecture)
         self.settings, self.architecture, self.pace = settings, architecture, pace
         self.per_epoch, self.symbols = per_epoch, symbols
 
@@ -85,6 +89,34 @@ class Steps(ABC):
         layers = self.architecture.dropped_layers if self.settings.dropout else 0
         keys = [random_bits(self.settings.seed, begin + k, layers, purpose=1) >> np.uint64(32) for k in range(steps)]
         return np.array(keys, np.uint32).astype(np.int32).reshape(steps, layers)
+
+    def disturbed(self, begin: int, windows: Windows | Batches) -> tuple[Windows | Batches, Disturbance]:
+        """Return the windows of steps as training reads them, and what is done to symbols: see `disturbance`.
+
+        Numbers are changed in place.
+        """
+        s, architecture, steps = self.settings, self.architecture, windows.lengths.size
+        found = nothing(steps)
+        for amount, make, purpose in ((s.input_dropout, dropout_factors, 8), (s.noise, gaussian, 9)):
+            for k in range(steps if amount else 0):
+                read = windows.ids[k].shape  # [D·T, B]
+                shape: tuple[int, ...] = read
+                if numbers := architecture.features or (architecture.embedding if make is gaussian else 0):
+                    shape = (*read, numbers)
+                drawn = make(random_bits(s.seed, begin + k, count(shape), purpose=purpose), shape, amount)
+                if architecture.features and isinstance(windows, Batches):
+                    own = windows.numbers[k, :, :, :numbers]
+                    own[...] = own * drawn if make is dropout_factors else own + drawn
+                elif make is dropout_factors:
+                    found = (
+                        found if found.factors.size else found._replace(factors=np.zeros((steps, *read), np.float32))
+                    )
+                    found.factors[k] = drawn
+                else:
+                    if not found.noise.size:
+                        found = found._replace(noise=aligned(steps, *read, padded(numbers)))
+                    found.noise[k, :, :, :numbers] = drawn
+        return windows, found
 
     @abstractmethod
     def windows(self, begin: int, steps: int) -> Windows | Batches:

@@ -206,13 +206,14 @@ class Trainer(Generic[D]):
         state, begin = self.state, self.state.step
         if begin and begin % self.steps.per_epoch == 0:
             self.learner.next_epoch()
-        windows = self.steps.windows(begin, steps)
+        windows, disturbance = self.steps.disturbed(begin, self.steps.windows(begin, steps))
         done = self.learner.advance(
             windows,
             np.array([self._rate(step) for step in range(begin + 1, begin + steps + 1)]),
             updates=begin - state.moments_begin,
             draws=self.steps.draws(begin, windows),
             dropout_keys=self.steps.dropout_keys(begin, steps),
+            disturbance=disturbance,
             fresh=self.steps.fresh(begin, steps),
             full_rows=self.steps.full_rows(begin, steps),
         )

@@ -188,3 +188,11 @@ class ExampleCase:
             for outputs, target, weight in zip(self.twin_outputs(parameters), self.targets, self.weights, strict=True)
         ]
         return sum(losses) * self.scale
+
+    def twin_loss_of(self, parameters):
+        """Return the twin's loss for these parameters alone."""
+        kept, self.parameters = self.parameters, parameters
+        try:
+            return self.twin_loss()
+        finally:
+            self.parameters = kept

@@ -74,6 +74,8 @@ class Case:
             np.array([self.batch if whole is None else whole]),
             np.zeros(1),
             np.zeros(1),
+            np.zeros((1, 0, 0), np.float32),
+            np.zeros((1, 0, 0, 0), np.float32),
         )
         with Team(self.threads) as team:
             self.network.train(team, self.window, optimizer.arguments, windows, plan)

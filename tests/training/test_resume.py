@@ -66,13 +66,16 @@ def interrupt_at_random(run, choose, sessions):
 def vary(choose, cell, optimizer):
     """Draw the settings of a run that may be of any kind."""
     rate = {"sgd": 0.1, "adagrad": 0.05}.get(optimizer, 0.01)
+    embedding = choose.choice((0, 0, 5))
     return replace(
         SMALL,
         cell=cell,
         optimizer=optimizer,
         lr=rate * choose.choice((0.5, 1.0)),
         layers=choose.choice((1, 1, 2, 3)),
-        embedding=choose.choice((0, 0, 5)),
+        embedding=embedding,
+        input_dropout=choose.choice((0.0, 0.2)),
+        noise=choose.choice((0.0, 0.1)) if embedding else 0.0,
         first_state=choose.choice(("zero", "zero", "learned", "random")),
         recurrent_start=choose.choice((None, None, "identity", "random")),
         start_scale=choose.choice((1.0, 1.0, 0.5)),
