@@ -1,17 +1,21 @@
-"""``charrnn cells``: list the kinds of networks."""
+"""``charrnn cells``: list the kinds of networks, or show all equations of one."""
 
 import json
 from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from charrnn.cells.table import CELLS, Cell
+from charrnn.cells.table import ACTIVATIONS, CELLS, MAXIMUM_HIDDEN, Cell, cell_named
 from charrnn.cli.options import Whole, size_options
 from charrnn.errors import CharrnnError
 
+if TYPE_CHECKING:
+    from charrnn.cells.architecture import Architecture
 
-@click.command("cells", short_help="List the kinds of networks, with formulas, sizes and costs.")
+
+@click.command("cells", short_help="List the kinds of networks, or show all equations of one.")
+@click.argument("name", required=False, metavar="[NAME]")
 @size_options
 @click.option(
     "--vocabulary",
@@ -20,9 +24,20 @@ from charrnn.errors import CharrnnError
     show_default=True,
     help="Number of distinct characters.",
 )
+@click.option("--activation", type=click.Choice(ACTIVATIONS), help="Activation function, for rnn.")
+@click.option(
+    "--projection",
+    type=Whole(1, MAXIMUM_HIDDEN),
+    metavar="R",
+    help="Numbers that a layer outputs, for lstm-projection.  [default: half of --hidden]",
+)
+@click.option("--periods", metavar="T1,T2,…", help="Periods of the groups, for clockwork.  [default: 1,2,4,8]")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one object per line.")
-def command(hidden: int, layers: int, vocabulary: int, as_json: bool) -> None:
+def command(name: str | None, hidden: int, layers: int, vocabulary: int, as_json: bool, **options: Any) -> None:
     """List the kinds of networks for --cell, each with its equations, source, and cost at a given size.
+
+    With the NAME of one, show all its equations, forward and backward, the line of the code that computes each, and the
+    shape of every parameter. An option of the cell needs a NAME.
 
     x_t is the character that is read, h_t the output of a layer after it, c_t the memory of an LSTM. ⊙ multiplies unit
     by unit. σ is the logistic function. U, W and b are learned. If an equation defines several gates, as in i, f, o =
@@ -35,42 +50,71 @@ def command(hidden: int, layers: int, vocabulary: int, as_json: bool) -> None:
     Examples:
       charrnn cells
       charrnn cells --hidden 128 --json
+      charrnn cells gru
+      charrnn cells rnn --activation relu --hidden 64
     """
-    for about in _rows(hidden, layers, vocabulary):
+    sizes, own = (hidden, layers, vocabulary), {key: value for key, value in options.items() if value is not None}
+    if name is not None:
+        _tell_one(cell_named(name), sizes, own, as_json)
+        return
+    if own:
+        raise click.UsageError(f"--{next(iter(own))} needs the NAME of a cell.")
+    for cell in CELLS.values():
+        about = _record(cell, sizes, {})
         if as_json:
             click.echo(json.dumps(about, ensure_ascii=False))
             continue
-        options = "".join(f" [{option}]" for option in about["options"])
+        having = "".join(f" [{option}]" for option in about["options"])
         if about["parameters"] is None:
             cost = about["why_not"]
         else:
             cost = f"{about['parameters']:,} parameters, {about['multiply_adds']:,} multiply-adds a character"
         lines = (*about["gates"], about["formula"], about["source"], cost)
-        click.echo("\n    ".join((about["name"] + options, *lines)) + "\n")
+        click.echo("\n    ".join((about["name"] + having, *lines)) + "\n")
 
 
-def _rows(hidden: int, layers: int, vocabulary: int) -> list[dict[str, Any]]:
-    """Return a record of each cell.
+def _architecture(cell: Cell, sizes: tuple[int, int, int], own: dict[str, Any]) -> "Architecture":
+    """Return a network of a cell with ``sizes``: units, layers and characters, and options of its ``own``.
 
-    If a cell cannot have the size, its record says why.
+    Raises CharrnnError for a size or an option that it cannot have.
     """
     from charrnn.cells.architecture import Architecture
+    from charrnn.training.settings import periods_of
 
-    rows = []
-    for cell in CELLS.values():
-        try:
-            network = Architecture(cell.name, vocabulary, hidden, layers)
-            size: dict[str, Any] = {"parameters": network.parameter_count(), "multiply_adds": network.multiply_adds()}
-        except CharrnnError as error:
-            size = {"parameters": None, "multiply_adds": None, "why_not": str(error)}
-        about = {name: getattr(cell, name) for name in ("name", "family", "formula", "source")}
-        about |= {
-            "gates": gate_equations(cell),
-            "options": [f"--{option}" for option in cell.options],
-            "states": list(cell.states),
-        }
-        rows.append(about | {"hidden": hidden, "layers": layers, "vocabulary": vocabulary} | size)
-    return rows
+    hidden, layers, vocabulary = sizes
+    if "periods" in own:
+        own = own | {"periods": periods_of(own["periods"])}
+    return Architecture(cell.name, vocabulary, hidden, layers, **own)
+
+
+def _tell_one(cell: Cell, sizes: tuple[int, int, int], own: dict[str, Any], as_json: bool) -> None:
+    """Print all equations of a cell."""
+    from charrnn.cli.cells_equations import record, tell
+
+    network = _architecture(cell, sizes, own)
+    if as_json:
+        click.echo(json.dumps(_record(cell, sizes, own) | own | record(network), ensure_ascii=False))
+    else:
+        tell(network)
+
+
+def _record(cell: Cell, sizes: tuple[int, int, int], own: dict[str, Any]) -> dict[str, Any]:
+    """Return a record of a cell.
+
+    If the cell cannot have the size, its record says why.
+    """
+    try:
+        network = _architecture(cell, sizes, own)
+        size: dict[str, Any] = {"parameters": network.parameter_count(), "multiply_adds": network.multiply_adds()}
+    except CharrnnError as error:
+        size = {"parameters": None, "multiply_adds": None, "why_not": str(error)}
+    about = {name: getattr(cell, name) for name in ("name", "family", "formula", "source")}
+    about |= {
+        "gates": gate_equations(cell),
+        "options": [f"--{option}" for option in cell.options],
+        "states": list(cell.states),
+    }
+    return about | dict(zip(("hidden", "layers", "vocabulary"), sizes, strict=True)) | size
 
 
 def gate_equations(cell: Cell) -> list[str]:

@@ -1,7 +1,11 @@
-"""``charrnn cells``: the table, with sizes."""
+"""``charrnn cells``: the table, with sizes, and all equations of one cell."""
+
+from pathlib import Path
 
 import pytest
 
+from charrnn.cells.architecture import Architecture
+from charrnn.cells.explained import explain
 from charrnn.cells.table import CELLS
 from charrnn.cli.cells import gate_equations
 from tests.helpers.commands import json_lines
@@ -73,3 +77,45 @@ def test_equations_of_gates(run, cell, equations):
     """Every gate has an equation, as the papers have it; those with the same one share it."""
     told = {about["name"]: about for about in json_lines(run("cells", "--json"))}
     assert told[cell]["gates"] == equations
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_all_equations_of_a_cell(run, cell):
+    """Each stands beside a line of a file; the shapes are those at the size; text and JSON tell the same."""
+    sizes = ("--hidden", 16, "--layers", 2, "--vocabulary", 30)
+    result = run("cells", cell, *sizes)
+    assert (result.code, result.said) == (0, "")
+    network = Architecture(cell, 30, 16, 2)
+    (about,) = json_lines(run("cells", cell, *sizes, "--json"))
+    assert [each["formula"] for each in about["equations"]] == [each.formula for each in explain(network)]
+    for each in about["equations"]:
+        assert Path(each["file"]).read_text(encoding="utf-8").splitlines()[each["line"] - 1].strip()
+        (row,) = [line for line in result.out.splitlines() if line.endswith(f"  {each['formula']}")][:1]
+        assert row.split()[0] == f"{Path(each['file']).name}:{each['line']}"
+    assert sum(each["count"] for each in about["shapes"]) == about["parameters"] == network.parameter_count()
+    assert f"{about['parameters']:,}  " in result.out
+    assert result.out.startswith(f"{cell}, 2 layers of 16")
+    assert CELLS[cell].source in result.out
+
+
+def test_options_of_a_cell_to_explain(run):
+    """They change formulas, shapes and counts; without a name, and for another cell, they are refused."""
+    relu = run("cells", "rnn", "--activation", "relu").out
+    assert "h_t = relu(a_t)" in relu
+    assert "tanh" not in relu
+    (about,) = json_lines(run("cells", "lstm-projection", "--projection", 7, "--hidden", 16, "--json"))
+    assert {"names": ["layer0.P"], "letters": ["H", "R"], "shape": [16, 7], "count": 112} in about["shapes"]
+    assert about["projection"] == 7
+    (about,) = json_lines(run("cells", "clockwork", "--periods", "1,3", "--hidden", 16, "--json"))
+    assert {"names": ["layer0.W"], "letters": ["H", "H"], "shape": [16, 16], "count": 3 * 64} in about["shapes"]
+    assert any("divides t" in note for note in about["notes"])
+    for arguments, code, words in (
+        (("--periods", "1,2"), 2, "--periods needs the NAME of a cell"),
+        (("lstm", "--projection", 4), 1, "the cell lstm has no projection; use lstm-projection"),
+        (("clockwork", "--periods", "1,x"), 1, "periods must be whole numbers"),
+        (("clockwork", "--hidden", 10), 1, "cannot be divided"),
+        (("lstn",), 1, "unknown cell 'lstn'"),
+    ):
+        result = run("cells", *arguments)
+        assert (result.code, result.out) == (code, "")
+        assert words in result.err
