@@ -56,10 +56,12 @@ if TYPE_CHECKING:
 @click.option(
     "--held-out",
     is_flag=True,
-    help="Of a model for labels, tags or numbers: evaluate only the examples that validated its training run.",
+    help="Of a model for examples: evaluate only those that validated its training run.",
 )
 @click.option(
-    "--labels", metavar="COLUMN", help="Of such a model and a table: the column to predict.  [as in training]"
+    "--labels",
+    metavar="COLUMN",
+    help="Of such a model and a table: the column to predict, or with the conditions.  [as in training]",
 )
 @click.option("--texts", "texts_column", metavar="COLUMN", help="And the column with the texts.  [as in training]")
 @condition_option
@@ -79,6 +81,10 @@ def command(ctx: click.Context, /, **values: Any) -> None:
     A model for labels, tags or numbers (--task) is given files like those of its training run, and is measured by
     accuracy, macro F1 and log loss in nats, or by the mean squared error and R². --held-out evaluates the examples that
     validated the run, when given its files.
+
+    A model that was trained with conditions (train --given) is given files with conditions as in its training run, and
+    is measured by the nats per character of their texts, also for each condition; or with --given, it scores texts
+    under that condition, as any other model.
 
     Several texts are scored separately. With -m, every model scores every text, and the best model for each text, with
     the fewest bits per character, is marked. If each model was trained on one author, this suggests who wrote the text.
@@ -102,6 +108,7 @@ def command(ctx: click.Context, /, **values: Any) -> None:
       charrnn eval model.npz -m better.npz other.txt --per-line --alone
       charrnn eval model.npz story.txt --copied corpus.txt
       charrnn eval surnames.npz names/*.txt --held-out
+      charrnn eval surnames.npz --given Italian names.txt
     """
     options = EvalOptions(given=given(ctx), **values)
     form = _check_usage(options)

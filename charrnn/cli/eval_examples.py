@@ -1,4 +1,4 @@
-"""``charrnn eval`` of models for labels, tags and numbers."""
+"""``charrnn eval`` of models for examples: labels, tags, numbers, translations, and texts under conditions."""
 
 import json
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,7 @@ FIGURES = {
     "r2": Column("r2", 8, ".4f"),
     "exact": Column("exact", 8, ".4f"),
     "character_error_rate": Column("character_error_rate", 20, ".4f"),
+    "characters": Column("characters", 10, ","),
     "nats_per_char": Column("nats_per_char", 13, ".4f"),
 }
 PER_CLASS = [Column("precision", 9, ".4f"), Column("recall", 8, ".4f"), Column("f1", 8, ".4f"), Column("count", 8, ",")]
@@ -40,7 +41,9 @@ def evaluate(models: "list[OpenedModel]", options: EvalOptions, form: str) -> No
 
     if wrong := [name for name in OF_TEXTS if name in options.given]:
         flags = ", ".join("--" + name.replace("_", "-") for name in wrong)
-        raise CharrnnError(f"{flags}: for a model of texts; this one is for the task {models[0].architecture.task}")
+        task, conditions = models[0].architecture.task, models[0].architecture.conditions
+        own = "has conditions; --given names one" if conditions else f"is for the task {task}"
+        raise CharrnnError(f"{flags}: for a model of texts; this one {own}")
     if options.unknown == "charge":
         raise CharrnnError("--unknown charge is for a model of texts; use skip or replace")
     found, others = list["Evaluation"](), list[tuple[str, "Evaluation"]]()
@@ -66,7 +69,7 @@ def evaluate(models: "list[OpenedModel]", options: EvalOptions, form: str) -> No
                 others = others or list(of_simple_methods(train, examples))
             found.append(answering.evaluate(examples, answering.rules(options.unknown, options.near)))
     if len(found) == 1 and form == "json":
-        beside = {name: dict(each.figures) for name, each in others}
+        beside = {name: _json(each) if each.by_condition else dict(each.figures) for name, each in others}
         click.echo(json.dumps(_json(found[0]) | ({"simple_methods": beside} if beside else {})))
         return
     names = [*(options.models if len(found) > 1 or others else ()), *(name for name, _ in others)]
@@ -80,10 +83,13 @@ def evaluate(models: "list[OpenedModel]", options: EvalOptions, form: str) -> No
     write(rows, columns, form)
     if len(found) == 1 and form == "text":
         _tell(found[0])
+        _tell_conditions(found[0], others)
 
 
 def _json(found: "Evaluation") -> dict[str, Any]:
     """Return all that is known, as JSON has it."""
+    if found.by_condition:
+        return {**found.figures, "by_condition": {name: each._asdict() for name, each in found.by_condition}}
     if found.confusion is None:
         return dict(found.figures)
     per_class = {label: figures._asdict() for label, figures in found.per_class}
@@ -103,6 +109,22 @@ def _tell(found: "Evaluation") -> None:
         click.echo(f"{others} neither there nor predicted")
     for line in (*_table(present), *_confused(present)):
         click.echo(line)
+
+
+def _tell_conditions(found: "Evaluation", others: "list[tuple[str, Evaluation]]") -> None:
+    """Print the figures of each condition, beside those of simple methods."""
+    if not found.by_condition:
+        return
+    click.echo()
+    names = [name for name, _ in found.by_condition]
+    beside = [dict(each.by_condition) for _, each in others]
+    columns = [fitting("condition", names), *(FIGURES[name] for name in ("examples", "characters", "nats_per_char"))]
+    columns += [Column(name, len(name), ".4f") for name, _ in others]
+    rows = (
+        (name, own.examples, own.characters, own.nats_per_char, *(other[name].nats_per_char for other in beside))
+        for name, own in found.by_condition
+    )
+    write(rows, columns, "text")
 
 
 def _table(found: "Evaluation") -> list[str]:

@@ -97,7 +97,7 @@ def _facts(model: str, checkpoint: "Checkpoint", bytes_on_disk: int) -> Iterator
     if not architecture.features:
         yield from _symbols(checkpoint.vocabulary, record)
     if record:
-        yield from _text(record) if targets is None else info_examples.examples(record)
+        yield from _text(record) if targets is None else info_examples.examples(record, architecture)
         yield from files_read(record)
     if record and targets is not None:
         yield from info_examples.validation(record)

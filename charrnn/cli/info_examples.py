@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from charrnn.cells.tasks import task_named
 
 if TYPE_CHECKING:
+    from charrnn.cells.architecture import Architecture
     from charrnn.examples.scaling import Scaling
     from charrnn.model.model_file import Checkpoint
     from charrnn.model.target_names import Targets
@@ -22,6 +23,9 @@ def task(checkpoint: "Checkpoint", targets: "Targets") -> Iterator[str]:
     if architecture.features:
         numbers = count(architecture.features, "number")
         yield f"reads:       {numbers} at each step{_scaled(targets.input_scaling)}"
+    if architecture.conditions:
+        yield _conditions(checkpoint, targets)
+        return
     if targets.labels:
         if architecture.encoder is not None:
             yield f"writes:      {len(targets.labels):,} characters: {shown_characters(''.join(targets.labels))}"
@@ -37,13 +41,27 @@ def task(checkpoint: "Checkpoint", targets: "Targets") -> Iterator[str]:
         yield f"             of a series, {steps} at each step"
 
 
-def examples(record: dict[str, Any]) -> Iterator[str]:
+def _conditions(checkpoint: "Checkpoint", targets: "Targets") -> str:
+    """Return a line on the conditions that a model knows, and when it reads them."""
+    from charrnn.display.words import count
+
+    architecture = checkpoint.architecture
+    read = "at every step" if architecture.given_at == "every" else "in a first step of its own"
+    if targets.given:
+        return f"conditions:  {len(targets.given):,}, {read}: {listed(targets.given)}"
+    names = f": {listed(targets.names)}" if targets.names else ""
+    return f"condition:   {count(architecture.conditions, 'number')}, {read}{names}{_scaled(targets.input_scaling)}"
+
+
+def examples(record: dict[str, Any], architecture: "Architecture") -> Iterator[str]:
     """Yield lines on the examples of a run, and on those that validate."""
     yield f"examples:    {_sources(record)}: {_counts(record)}"
     if record["sha256"]:
         yield f"             SHA-256 {record['sha256']}"
     if columns := record.get("columns"):
-        yield f"             columns: {', '.join(f'--{name} {value}' for name, value in columns.items())}"
+        flags = {"labels": "given"} if architecture.conditions else {}
+        named = (f"--{flags.get(name, name)} {value}" for name, value in columns.items())
+        yield f"             columns: {', '.join(named)}"
 
 
 def validation(record: dict[str, Any]) -> Iterator[str]:

@@ -149,7 +149,7 @@ class TrainingDisplay(Screen):
 def _pace(trainer: "Trainer[Any]") -> str:
     """Return the number of streams, and their windows or updates; or the sizes of batches of examples."""
     settings = trainer.settings
-    if trainer.architecture.task_row.reads_examples:
+    if trainer.architecture.reads_examples:
         data, reads_texts = trainer.data, trainer.architecture.vocabulary
         what = count(settings.batch_size, "piece" if data.targets.series else "example")
         return f"batches of {what} of up to {count(data.longest, 'character' if reads_texts else 'step')}"

@@ -40,7 +40,8 @@ class Answering:
     def __init__(self, model: OpenedModel, task: str, team: Team) -> None:
         """Use an opened model; raise CharrnnError if it is for another task."""
         require_task(model.architecture.task, task)
-        assert model.checkpoint.targets is not None
+        if model.checkpoint.targets is None:
+            raise CharrnnError("this model has no conditions: it reads texts, and no examples")
         self.model, self.team, self.targets = model, team, model.checkpoint.targets
         self.architecture = model.architecture
         self._shortened = 0  # examples of which only the first steps have been read
@@ -252,12 +253,15 @@ class Answering:
         """
         from charrnn.examples.input_files import Request
         from charrnn.examples.readers import read
+        from charrnn.model.target_names import known_labels
         from charrnn.text.sources import Known
 
         request = Request.of_record(self.model.checkpoint.corpus, self.architecture.task, paths)
         request = replace(request, labels=labels or request.labels, texts=texts or request.texts, divides=trained)
-        labels_known = None if self.architecture.encoder else self.targets.labels or None
-        found = read(request, known=Known(encoding=encoding), classes=labels_known, say=say, stdin=stdin)
+        if self.architecture.conditions and request.labels is None:
+            raise CharrnnError("the model does not say where its conditions were; name their column with --labels")
+        names = known_labels(self.targets, self.architecture.task)
+        found = read(request, known=Known(encoding=encoding), classes=names, say=say, stdin=stdin)
         examples = found if trained else found.test or found
         self._require_fitting(examples)
         return examples
@@ -269,8 +273,10 @@ class Answering:
             kinds = {0: "texts", 1: "1 number a step"}
             ours, theirs = (kinds.get(n, f"{n:,} numbers a step") for n in (a.features, examples.inputs))
             raise CharrnnError(f"this model reads {ours}, not {theirs}")
-        if examples.values is not None and examples.values.shape[1] != a.targets:
-            raise CharrnnError(f"this model predicts {a.targets:,} numbers, not {examples.values.shape[1]:,}")
+        wanted = a.conditions or a.targets
+        if examples.values is not None and examples.values.shape[1] != wanted:
+            what = "a condition of this model is" if a.conditions else "this model predicts"
+            raise CharrnnError(f"{what} {wanted:,} numbers, not {examples.values.shape[1]:,}")
 
     def encode(self, examples: Examples, rules: Rules) -> EncodedExamples:
         """Return examples as the network reads them."""
@@ -297,6 +303,8 @@ class Answering:
             from charrnn.library.translation import evaluated
 
             return evaluated(self, examples, rules)
+        if examples.given:
+            return self._evaluate_texts(examples, rules)
         encoded = self.encode(examples, rules)
         if examples.classes is not None:
             chances = self.chances(encoded)
@@ -308,3 +316,24 @@ class Answering:
                 f"predicted {self.targets.ahead:,} ahead"
             )
         return of_numbers(examples.values, self.values(encoded), examples.count, self.architecture.head)
+
+    def _evaluate_texts(self, examples: Examples, rules: Rules) -> Evaluation:
+        """Return how well the model predicts texts under their conditions."""
+        import numpy as np
+
+        from charrnn.reading.evaluation import of_texts
+        from charrnn.reading.predictions import losses_by_step
+        from charrnn.reading.writing_encoding import encoded_texts
+
+        assert examples.texts is not None
+        vocabulary, own = self.model.vocabulary, int(self.architecture.given_at == "first")
+        parts = list(rules.symbols_of(examples.texts, replace(vocabulary, separator="")))  # each is one document
+        sizes = self.architecture, self.seq_length
+        encoded = encoded_texts(examples, vocabulary, self.targets, *sizes, symbols=parts)
+        lengths = np.fromiter(map(len, parts), np.int64, len(parts)) + 1 + own
+        if own:  # others are read whole, in pieces
+            self.count_shortened(lengths)
+        losses, counts = losses_by_step(self.model.network, encoded, self.team)
+        self.tell(rules)
+        of_text = np.repeat(np.arange(lengths.size), lengths)[counts]
+        return of_texts(examples, losses[counts], np.bincount(of_text, minlength=lengths.size))

@@ -24,7 +24,7 @@ from charrnn.library.preparation import (
 )
 from charrnn.library.task_rules import SERIES, TAGGED, USUAL
 from charrnn.model.model_file import Checkpoint, load
-from charrnn.model.target_names import Targets
+from charrnn.model.target_names import known_labels
 from charrnn.model.team import Team
 from charrnn.text.defaults import FILES, LINES
 from charrnn.text.ingest import AnotherTextError, listed
@@ -184,13 +184,6 @@ def _same_examples(
     if not isinstance(apart, dict):
         return examples, None
     return examples, _again(path, apart, task, {"outputs": files.get("outputs", ())}, labels, say)
-
-
-def known_labels(targets: Targets, task: str) -> tuple[str, ...] | None:
-    """Return the labels or conditions that a model knows: None if it has none, () for conditions that are numbers."""
-    if task == "generate":
-        return targets.given
-    return None if task == "translate" else targets.labels or None
 
 
 def _again(

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
-from charrnn.cells.tasks import TEXT_TASKS
 from charrnn.errors import CharrnnError
 from charrnn.library.keywords import Near, Unknown, seed_of
 from charrnn.library.opened import OpenedModel
@@ -210,8 +209,10 @@ class Predicting:
         CharrnnError for files that cannot be read as examples of this model.
         """
         task = self._opened.architecture.task
-        if task in TEXT_TASKS:
-            raise CharrnnError("evaluate() is for labels, tags and numbers; score() is for a model of texts")
+        if not self._opened.architecture.reads_examples:
+            raise CharrnnError(
+                "evaluate() is for labels, tags and numbers, and for texts with conditions; score() is for a text"
+            )
         with self._answering(task, threads) as answering:
             paths = [files] if isinstance(files, str | os.PathLike) else list(files)
             if not paths:

@@ -70,6 +70,13 @@ class Targets:
         return cls(labels, names, **found, series=record["series"], ahead=record["ahead"], given=given)
 
 
+def known_labels(targets: Targets, task: str) -> tuple[str, ...] | None:
+    """Return the labels or conditions that a model knows: None if it has none, () for conditions that are numbers."""
+    if task == "generate":
+        return targets.given
+    return None if task == "translate" else targets.labels or None
+
+
 def _check_names(where: str, record: dict[str, Any], architecture: Architecture) -> None:
     """Raise UnfitError unless each class has a label, and each number a name or none has one."""
     count, conditions, has_classes = architecture.targets, architecture.conditions, architecture.head == "softmax"

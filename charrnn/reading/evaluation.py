@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,15 @@ from charrnn.examples.dataset import Examples
 from charrnn.reading import measures, simple_methods
 from charrnn.reading.measures import ClassFigures
 
-_OF_TEXTS = ("exact", "character_error_rate", "nats_per_char")
+_OF_TEXTS = ("exact", "character_error_rate", "characters", "nats_per_char")
+
+
+class TextFigures(NamedTuple):
+    """How well texts under one condition are predicted; their ends count as characters."""
+
+    nats_per_char: float
+    examples: int
+    characters: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +40,9 @@ class Evaluation:
     r2: float | None = None
     exact: float | None = None  # the share of texts whose translation is right
     character_error_rate: float | None = None  # edits per character of the translations
+    characters: int | None = None  # of texts under conditions, with their ends
     nats_per_char: float | None = None
+    by_condition: tuple[tuple[str, TextFigures], ...] = ()  # of the names of conditions that texts have
     labels: tuple[str, ...] = ()
     confusion: NDArray[np.int64] | None = None  # [K, K]: of each class (rows), how many are predicted as each (columns)
 
@@ -102,11 +112,33 @@ def of_translations(written: Sequence[tuple[str, Set[str]]], losses: NDArray[np.
     )
 
 
+def of_texts(examples: Examples, losses: NDArray[np.float64], counts: NDArray[np.int64]) -> Evaluation:
+    """Return how well texts are predicted under their conditions, from the losses of their characters and ends.
+
+    The losses are those of all texts end to end, of which each has as many as ``counts`` [N] says.
+    """
+    of_text = np.repeat(np.arange(examples.count), counts)
+    sums = np.bincount(of_text, losses, minlength=examples.count)
+    found: list[tuple[str, TextFigures]] = []
+    for k, name in enumerate(examples.labels):
+        own = np.asarray(examples.classes) == k
+        if own.any():
+            size = int(counts[own].sum())
+            found.append((name, TextFigures(float(sums[own].sum()) / size, int(own.sum()), size)))
+    mean = float(losses.mean())
+    return Evaluation(
+        examples.count, losses.size, characters=losses.size, nats_per_char=mean, by_condition=tuple(found)
+    )
+
+
 def of_simple_methods(train: Examples, held_out: Examples) -> Iterator[tuple[str, Evaluation]]:
     """Yield how well simple methods, with their names, predict what is held out, after what is trained on."""
     labels, count = train.labels, held_out.count
     if held_out.translations is not None:
         yield "the text itself", of_translations(simple_methods.copied(held_out))
+    elif train.given:
+        losses = simple_methods.ngram_losses(train, held_out)
+        yield "n-grams of characters", of_texts(held_out, losses, held_out.lengths + 1)
     elif train.classes is not None:
         assert held_out.classes is not None
         if train.texts is not None and not train.per_step:

@@ -47,6 +47,14 @@ def step_losses(network: Network, examples: EncodedExamples, team: Team, *, fini
 
     A step without a target has no loss. Raises CharrnnError if a loss must be ``finite`` and is not.
     """
+    losses, counts = losses_by_step(network, examples, team, finite=finite)
+    return losses[counts]
+
+
+def losses_by_step(
+    network: Network, examples: EncodedExamples, team: Team, *, finite: bool = True
+) -> tuple[Floats, NDArray[np.bool_]]:
+    """Return the loss of each step of all examples, end to end, in nats, and which steps have one [steps]."""
     pieces, targets = examples.pieces, examples.targets
     found = np.full(targets.size, np.nan)
     counts = np.zeros(targets.size, np.bool_)
@@ -57,10 +65,9 @@ def step_losses(network: Network, examples: EncodedExamples, team: Team, *, fini
             counts[where] = targets[where] >= 0
             if np.isfinite(outputs[first:last, row]).all():
                 found[where] = losses_of(outputs[first:last, row], np.maximum(targets[where], 0), "softmax")
-    losses = found[counts]
-    if finite and not np.isfinite(losses).all():
+    if finite and not np.isfinite(found[counts]).all():
         raise CharrnnError("the model's weights are so large that its predictions are not finite")
-    return losses
+    return found, counts
 
 
 def _outputs_of_groups(

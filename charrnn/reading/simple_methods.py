@@ -130,7 +130,12 @@ def tags_of_characters(train: Examples, held_out: Examples) -> Classes:
 
 
 def loss_of_ngrams(train: Examples, held_out: Examples, order: int = NGRAM) -> float:
-    """Return the mean loss of writing texts by interpolated n-grams of characters, in nats.
+    """Return the mean loss of writing texts by interpolated n-grams of characters, in nats: see `ngram_losses`."""
+    return float(ngram_losses(train, held_out, order).mean())
+
+
+def ngram_losses(train: Examples, held_out: Examples, order: int = NGRAM) -> NDArray[np.float64]:
+    """Return the losses of writing texts by interpolated n-grams of characters, those of all texts end to end, in nats.
 
     p(c | x) = (n(x c) + d(x) p(c | x without its first character)) / (n(x) + d(x)) for the `order` characters x before
     c, where n counts in the texts to train on, and d(x) is how many different characters follow x there; below all is
@@ -159,7 +164,7 @@ def loss_of_ngrams(train: Examples, held_out: Examples, order: int = NGRAM) -> f
                     different = followers[gram[:-1]]
                     p = (seen[gram] + different * p) / (total + different)
             found.append(p)
-    return float(-log(np.array(found)).mean())
+    return -log(np.array(found))
 
 
 def _written(examples: Examples) -> list[str]:

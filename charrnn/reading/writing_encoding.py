@@ -32,21 +32,22 @@ def encoded_texts(
     seq_length: int,
     *,
     sources: Sequence[Ids] | None = None,
+    symbols: Sequence[Ids] | None = None,
 ) -> EncodedExamples:
     """Return texts to write as a network learns them, each for its source or under its condition.
 
     The network reads the boundary and the characters of each text, and predicts the characters and the boundary. A
-    condition in a step of its own comes before them. The `sources` can be given as symbols. Raises CharrnnError for a
-    character that is not in the vocabulary.
+    condition in a step of its own comes before them. The `sources` can be given as symbols, and so can the texts that
+    have conditions. Raises CharrnnError for a character that is not in the vocabulary.
     """
     if examples.translations is not None:
         writer, texts, where = written_vocabulary(targets), examples.translations, "the translations"
     else:
         assert examples.texts is not None
         writer, texts, where = vocabulary, examples.texts, "the texts"
-    ids = encoded_parts(writer, texts, where)
+    ids = np.concatenate(symbols) if symbols else encoded_parts(writer, texts, where)
     own = int(architecture.given_at == "first")
-    lengths = np.fromiter(map(len, texts), np.int64, len(texts)) + 1 + own
+    lengths = np.fromiter(map(len, symbols or texts), np.int64, len(texts)) + 1 + own
     starts = lengths.cumsum() - lengths
     read, written = framed(ids, starts, lengths, writer.start_symbol, own)
     whole = own or architecture.encoder is not None
