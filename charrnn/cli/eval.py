@@ -64,6 +64,13 @@ if TYPE_CHECKING:
     help="Of such a model and a table: the column to predict, or with the conditions.  [as in training]",
 )
 @click.option("--texts", "texts_column", metavar="COLUMN", help="And the column with the texts.  [as in training]")
+@click.option(
+    "--beam",
+    type=Whole(1, 64),
+    default=1,
+    show_default=True,
+    help="Of a model that translates: texts side by side, as in charrnn translate.",
+)
 @condition_option
 @format_options
 @threads_option
@@ -78,9 +85,10 @@ def command(ctx: click.Context, /, **values: Any) -> None:
     one more character. A bidirectional model predicts each character from both sides, so its bits cannot be compared
     with the bits of other models.
 
-    A model for labels, tags or numbers (--task) is given files like those of its training run, and is measured by
-    accuracy, macro F1 and log loss in nats, or by the mean squared error and R². --held-out evaluates the examples that
-    validated the run, when given its files.
+    A model for labels, tags, numbers or translations (--task) is given files like those of its training run, and is
+    measured by accuracy, macro F1 and log loss in nats, by the mean squared error and R², or by the share of exact
+    translations and the character error rate. --held-out evaluates the examples that validated the run, when given its
+    files.
 
     A model that was trained with conditions (train --given) is given files with conditions as in its training run, and
     is measured by the nats per character of their texts, also for each condition; or with --given, it scores texts
@@ -122,7 +130,7 @@ def command(ctx: click.Context, /, **values: Any) -> None:
         evaluate(models, options, form)
         return
     models = list(_under(models, options))
-    if of_examples := {"held_out", "labels", "texts_column"} & options.given:
+    if of_examples := {"held_out", "labels", "texts_column", "beam"} & options.given:
         raise CharrnnError(
             f"--{min(of_examples).split('_column')[0].replace('_', '-')}: only for labels, tags or numbers, and for "
             "examples with conditions, without --given"

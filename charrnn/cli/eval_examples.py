@@ -39,13 +39,7 @@ def evaluate(models: "list[OpenedModel]", options: EvalOptions, form: str) -> No
     from charrnn.text.ingest import read_again
     from charrnn.text.survey import told
 
-    if wrong := [name for name in OF_TEXTS if name in options.given]:
-        flags = ", ".join("--" + name.replace("_", "-") for name in wrong)
-        task, conditions = models[0].architecture.task, models[0].architecture.conditions
-        own = "has conditions; --given names one" if conditions else f"is for the task {task}"
-        raise CharrnnError(f"{flags}: for a model of texts; this one {own}")
-    if options.unknown == "charge":
-        raise CharrnnError("--unknown charge is for a model of texts; use skip or replace")
+    _require_options(models[0], options)
     found, others = list["Evaluation"](), list[tuple[str, "Evaluation"]]()
     again = len(models) if "-" in options.sources else 1
     with team_of(options.threads) as team, read_again("-", again) as source:
@@ -67,7 +61,8 @@ def evaluate(models: "list[OpenedModel]", options: EvalOptions, form: str) -> No
             if options.held_out:
                 train, examples = answering.divided(examples)
                 others = others or list(of_simple_methods(train, examples))
-            found.append(answering.evaluate(examples, answering.rules(options.unknown, options.near)))
+            rules = answering.rules(options.unknown, options.near)
+            found.append(answering.evaluate(examples, rules, beam=options.beam))
     if len(found) == 1 and form == "json":
         beside = {name: _json(each) if each.by_condition else dict(each.figures) for name, each in others}
         click.echo(json.dumps(_json(found[0]) | ({"simple_methods": beside} if beside else {})))
@@ -84,6 +79,17 @@ def evaluate(models: "list[OpenedModel]", options: EvalOptions, form: str) -> No
     if len(found) == 1 and form == "text":
         _tell(found[0])
         _tell_conditions(found[0], others)
+
+
+def _require_options(model: "OpenedModel", options: EvalOptions) -> None:
+    """Raise CharrnnError for options that only a model of texts has."""
+    if wrong := [name for name in OF_TEXTS if name in options.given]:
+        flags = ", ".join("--" + name.replace("_", "-") for name in wrong)
+        task, conditions = model.architecture.task, model.architecture.conditions
+        own = "has conditions; --given names one" if conditions else f"is for the task {task}"
+        raise CharrnnError(f"{flags}: for a model of texts; this one {own}")
+    if options.unknown == "charge":
+        raise CharrnnError("--unknown charge is for a model of texts; use skip or replace")
 
 
 def _json(found: "Evaluation") -> dict[str, Any]:

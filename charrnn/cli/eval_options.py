@@ -28,6 +28,7 @@ class EvalOptions:
     near: str
     encoding: str
     held_out: bool
+    beam: int
     labels: str | None
     texts_column: str | None
     given: frozenset[str]

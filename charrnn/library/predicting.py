@@ -196,6 +196,7 @@ class Predicting:
         held_out: bool = False,
         labels: str | None = None,
         texts: str | None = None,
+        beam: int = 1,
         unknown: Unknown = "error",
         near: Near = "forms",
         threads: int | None = None,
@@ -205,8 +206,9 @@ class Predicting:
             model.evaluate("test.csv").accuracy
 
         With ``held_out``, the files are those of the training run, and only the examples that validated it are
-        evaluated. ``labels`` and ``texts`` name the columns of a table, if they are others than in training. Raises
-        CharrnnError for files that cannot be read as examples of this model.
+        evaluated. ``labels`` and ``texts`` name the columns of a table, if they are others than in training. A model
+        that translates does so with a ``beam``. Raises CharrnnError for files that cannot be read as examples of this
+        model.
         """
         task = self._opened.architecture.task
         if not self._opened.architecture.reads_examples:
@@ -222,7 +224,7 @@ class Predicting:
             )
             if held_out:
                 _, examples = answering.divided(examples)
-            return answering.evaluate(examples, answering.rules(unknown, near))
+            return answering.evaluate(examples, answering.rules(unknown, near), beam=beam)
 
     @contextmanager
     def _answering(self, task: str, threads: int | None) -> Iterator[Answering]:

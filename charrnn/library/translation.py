@@ -46,8 +46,8 @@ def _translated(
         yield Translated(text, target, probability, targets)
 
 
-def evaluated(answering: Answering, examples: Examples, rules: Rules) -> Evaluation:
-    """Return how well a model translates pairs of texts, greedily; raise CharrnnError for unknown characters.
+def evaluated(answering: Answering, examples: Examples, rules: Rules, beam: int = 1) -> Evaluation:
+    """Return how well a model translates pairs of texts; raise CharrnnError for unknown characters.
 
     Of a text with several translations, each of them is right.
     """
@@ -62,7 +62,7 @@ def evaluated(answering: Answering, examples: Examples, rules: Rules) -> Evaluat
     symbols = dict(zip(examples.texts, parts, strict=True))
     for source, target in zip(examples.texts, examples.translations, strict=True):
         references.setdefault(source, set()).add(target)
-    found = _translated(answering, list(symbols), list(symbols.values()), GREEDY)
+    found = _translated(answering, list(symbols), list(symbols.values()), Search(beams=beam))
     written = [(each.target, references[each.source]) for each in found]
     answering.tell(rules)
     return of_translations(written, losses)

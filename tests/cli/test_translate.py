@@ -72,6 +72,8 @@ def test_python_translates_as_the_command(made, run):
         ]
     figures = model.evaluate(made / "pairs.tsv").figures
     assert figures == json_lines(run("eval", made / "m.npz", made / "pairs.tsv", "--json"))[0]
+    searched = json_lines(run("eval", made / "m.npz", made / "pairs.tsv", "--beam", 3, "--json"))[0]
+    assert model.evaluate(made / "pairs.tsv", beam=3).figures == searched
 
 
 def test_eval_counts_what_is_right(made, run):
@@ -84,6 +86,8 @@ def test_eval_counts_what_is_right(made, run):
     assert figures["exact"] == 0.5
     assert figures["character_error_rate"] == pytest.approx(1 / 6)
     assert figures["nats_per_char"] > 0
+    with_beam = json_lines(run("eval", model, file, "--json", "--beam", 5))[0]
+    assert with_beam["nats_per_char"] == figures["nats_per_char"]
     shown = run("eval", model, made / "pairs.tsv", "--held-out").out.splitlines()
     assert shown[0].split() == ["model", "examples", "exact", "character", "error", "rate", "nats/char"]
     assert shown[2].startswith("the text itself")

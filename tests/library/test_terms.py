@@ -70,7 +70,7 @@ def test_every_option_that_the_rooms_below_name_is_one_of_the_librarys():
     """So that what a message advises can be typed in Python; a few belong to the command line alone."""
     known = {*charrnn.TrainingOptions.__annotations__, *charrnn.WritingOptions.__annotations__}
     known |= {"force", "init_from", "remap", "resume", "documents", "epochs", "time", "threads", "mark", "encoding"}
-    known |= {"held_out"}  # of evaluate
+    known |= {"held_out", "beam"}  # of evaluate
     found = set()
     for room in ("cells", "library", "model", "reading", "storage", "text", "training", "writing"):
         for path in (ROOT / "charrnn" / room).glob("*.py"):
