@@ -77,7 +77,11 @@ def irnn_step(p: Mapping[str, Array], x: Array, state: Mapping[str, Array]) -> A
 
 
 def clockwork_step(
-    p: Mapping[str, Array], x: Array, state: Mapping[str, Array], periods: Sequence[int] = (1, 2, 4, 8)
+    p: Mapping[str, Array],
+    x: Array,
+    state: Mapping[str, Array],
+    periods: Sequence[int] = (1, 2, 4, 8),
+    activation: str = "tanh",
 ) -> Arrays:
     """One step of the clockwork network (Koutník et al. 2014).
 
@@ -90,7 +94,7 @@ def clockwork_step(
         raise ValueError("clockwork needs equal groups, the fastest first")
     period = np.repeat(periods, groups)
     hears = period[:, np.newaxis] >= period  # [k, j]: unit j hears unit k
-    computed = np.tanh(times_input(x, p["U"]) + h @ (p["W"] * hears) + p["b"])
+    computed = ACTIVATIONS[activation](times_input(x, p["U"]) + h @ (p["W"] * hears) + p["b"])
     return {"h": np.where(clock == 0, computed, h), "clock": (clock + 1) % period}
 
 
@@ -295,11 +299,11 @@ def states_of(cell: str) -> tuple[str, ...]:
 
 
 def step_of(cell: str, *, activation: str = "tanh", periods: Sequence[int] = (1, 2, 4, 8)) -> Step:
-    """Return a cell's step; the activation is heeded by `rnn` alone, the periods by `clockwork` alone."""
+    """Return a cell's step; the activation is heeded by `rnn` and `clockwork` alone, the periods by the latter."""
     if cell == "rnn":
         return partial(rnn_step, activation=activation)
     if cell == "clockwork":
-        return partial(clockwork_step, periods=periods)
+        return partial(clockwork_step, periods=periods, activation=activation)
     return STEPS[cell]
 
 

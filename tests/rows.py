@@ -12,7 +12,10 @@ ROWS = [
     ("clockwork", {"periods": (1, 2, 5)}),
     ("lstm-projection", {"projection": 4}),
 ]
+# A clockwork network with other activations, where a test is about one step or one window of it.
+CLOCKS = [("clockwork", {"periods": (1, 2, 5), "activation": activation}) for activation in ("relu", "sigmoid")]
 NAMES = [" ".join([cell, *map(str, options.values())]) for cell, options in ROWS]
+CLOCK_NAMES = [" ".join([cell, *map(str, options.values())]) for cell, options in CLOCKS]
 
 
 def fitted(hidden, options):

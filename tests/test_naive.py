@@ -46,6 +46,8 @@ ROWS: dict[str, tuple[str, Options]] = {cell: (cell, {}) for cell in naive.STEPS
     "rnn-relu": ("rnn", {"activation": "relu"}),
     "rnn-sigmoid": ("rnn", {"activation": "sigmoid"}),
     "clockwork": ("clockwork", CLOCKWORK),
+    "clockwork-relu": ("clockwork", {**CLOCKWORK, "activation": "relu"}),
+    "clockwork-sigmoid": ("clockwork", {**CLOCKWORK, "activation": "sigmoid"}),
 }
 every_row = pytest.mark.parametrize(("cell", "options"), ROWS.values(), ids=ROWS)
 
@@ -197,14 +199,15 @@ def plain_step(
     def rectified(value: float) -> float:
         return (value + abs(value)) / 2
 
+    activations = {"sigmoid": half, "relu": rectified, "tanh": math.tanh}
+    f = activations["relu" if cell == "irnn" else options.get("activation", "tanh")]
+
     def rnn() -> dict[str, list[float]]:
-        activations = {"sigmoid": half, "relu": rectified, "tanh": math.tanh}
-        f = activations["relu" if cell == "irnn" else options.get("activation", "tanh")]
         return {"h": [f(a("", unit)) for unit in units]}
 
     def clockwork() -> dict[str, list[float]]:
-        fast = math.tanh(a("", 0))
-        slow = math.tanh(a("", 1) - out[0] * p["W"][0][1])  # the slow unit does not hear the fast one
+        fast = f(a("", 0))
+        slow = f(a("", 1) - out[0] * p["W"][0][1])  # the slow unit does not hear the fast one
         due = before["clock"][1] == 0
         return {"h": [fast, slow if due else out[1]], "clock": [0.0, 1.0 if due else 0.0]}
 

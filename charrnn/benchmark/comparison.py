@@ -74,14 +74,14 @@ def best(trials: Sequence[Trial]) -> Trial:
 def candidates(cells: Sequence[str], settings: Settings, vocabulary: int, parameters: int) -> dict[str, Settings]:
     """Return the networks to compare, by name.
 
-    There is one per cell, or one per activation if the cell has a choice. Each has the hidden size that brings it
+    There is one per cell, and of the vanilla network one per activation. Each has the hidden size that brings it
     nearest to the number of parameters, and its cell's default learning rate. Raises CharrnnError if that is more than
     a tenth off.
     """
     found = {}
     for cell in cells:
         own = replace(settings, cell=cell, lr=default_lr(cell))
-        if "activation" in CELLS[cell].options:
+        if CELLS[cell].options == ("activation",):
             for activation in ACTIVATIONS:
                 found[f"{cell} {activation}"] = replace(own, activation=activation)
         else:

@@ -206,11 +206,14 @@ class Architecture:
     def options(self) -> dict[str, Any]:
         """The options of the cell and of the network, as a model file stores them.
 
-        A learned first state has its own name, as files had no other kind at first.
+        A learned first state has its own name, as files had no other kind at first, and a clockwork network has an
+        activation only if it is not tanh, as that was the only one.
         """
         chosen: dict[str, Any] = {name: getattr(self, name) for name in self.row.options}
         if self.periods is not None:
             chosen["periods"] = list(self.periods)
+            if self.activation == ACTIVATIONS[0]:
+                del chosen["activation"]
         chosen |= {name: True for name in ("bidirectional", "joined", "attention") if getattr(self, name)}
         if self.first_state != FIRST_STATES[0]:
             chosen |= {"learned_state": True} if self.first_state == "learned" else {"first_state": self.first_state}

@@ -109,10 +109,12 @@ _NOT_TANH = ("relu", "sigmoid", "clockwork")  # of the vanilla family: h_t is no
 FORWARD: dict[str, tuple[Equation, ...]] = {
     "rnn": (
         Equation("a_t = $a", "rnn.forward", "multiply_add(z["),
-        Equation("n_t = tanh(a_t)", "rnn.forward", "y = tanh(a)", needs=_CLOCKED),
+        Equation("n_t = relu(a_t)", "rnn.forward", "maximum(a, 0.0)", needs=(*_CLOCKED, "relu")),
+        Equation("n_t = σ(a_t)", "rnn.forward", "logistic(a)", needs=(*_CLOCKED, "sigmoid")),
+        Equation("n_t = tanh(a_t)", "rnn.forward", "y = tanh(a)", needs=_CLOCKED, without=("relu", "sigmoid")),
         Equation("h_t = d_t ⊙ n_t + (1 − d_t) ⊙ h_{t-1}", "rnn.forward", "chosen_at_least(0.5 - count", needs=_CLOCKED),
-        Equation("h_t = relu(a_t)", "rnn.forward", "maximum(a, 0.0)", needs=("relu",)),
-        Equation("h_t = σ(a_t)", "rnn.forward", "logistic(a)", needs=("sigmoid",)),
+        Equation("h_t = relu(a_t)", "rnn.forward", "maximum(a, 0.0)", needs=("relu",), without=_CLOCKED),
+        Equation("h_t = σ(a_t)", "rnn.forward", "logistic(a)", needs=("sigmoid",), without=_CLOCKED),
         Equation("h_t = tanh(a_t)", "rnn.forward", "y = tanh(a)", without=_NOT_TANH),
     ),
     "lstm": (
@@ -156,12 +158,33 @@ _OUTPUT = "lstm.back_through_output"
 _CELL = "lstm.back_through_cell"
 BACKWARD: dict[str, tuple[Equation, ...]] = {
     "rnn": (
-        Equation("δ_t = d_t ⊙ ∂L/∂h_t ⊙ (1 − n_t²)", "rnn.backward", "chosen_at_least(0.5 - count", needs=_CLOCKED),
+        *(
+            Equation(
+                f"δ_t = d_t ⊙ ∂L/∂h_t ⊙ {slope}",
+                "rnn.backward",
+                "chosen_at_least(0.5 - count",
+                needs=(*_CLOCKED, *needs),
+                without=without,
+            )
+            for slope, needs, without in (
+                ("[n_t > 0]", ("relu",), ()),
+                ("n_t ⊙ (1 − n_t)", ("sigmoid",), ()),
+                ("(1 − n_t²)", (), ("relu", "sigmoid")),
+            )
+        ),
         Equation(
             "∂L/∂h_{t-1} += (1 − d_t) ⊙ ∂L/∂h_t", "rnn.backward", "chosen_at_least(count, 0.5, d_h)", needs=_CLOCKED
         ),
-        Equation("δ_t = ∂L/∂h_t ⊙ [h_t > 0]", "rnn.backward", "chosen_at_least(y, NEXT", needs=("relu",)),
-        Equation("δ_t = ∂L/∂h_t ⊙ h_t ⊙ (1 − h_t)", "rnn.backward", "logistic_slope(y)", needs=("sigmoid",)),
+        Equation(
+            "δ_t = ∂L/∂h_t ⊙ [h_t > 0]", "rnn.backward", "chosen_at_least(y, NEXT", needs=("relu",), without=_CLOCKED
+        ),
+        Equation(
+            "δ_t = ∂L/∂h_t ⊙ h_t ⊙ (1 − h_t)",
+            "rnn.backward",
+            "logistic_slope(y)",
+            needs=("sigmoid",),
+            without=_CLOCKED,
+        ),
         Equation("δ_t = ∂L/∂h_t ⊙ (1 − h_t²)", "rnn.backward", "tanh_slope(y)", without=_NOT_TANH),
         Equation("∂L/∂h_{t-1} += $to(h_{t-1})", "rnn.backward", "multiply_add(dh["),
     ),
@@ -278,6 +301,6 @@ NOTES: dict[tuple[str, str], str] = {
     ("rnn", "clockwork"): "d_t [H] is 1 for the units whose period divides t, and 0 for the others; t counts on from "
     "window to window. M [H, H] is 1 where the unit of the row has the same or a longer period than the unit of the "
     "column, and 0 elsewhere: no unit reads a faster one.",
-    ("rnn", "relu"): "[h_t > 0] is 1 where h_t > 0, and 0 elsewhere.",
+    ("rnn", "relu"): "[…] is 1 where that holds, and 0 elsewhere.",
     ("lstm", "projection"): "r_t [R] is what the gates of the next step and the layer above read.",
 }

@@ -123,10 +123,10 @@ CELLS: dict[str, Cell] = {
         ),
         rnn_row(
             "clockwork",
-            "h_t = tanh(x_t U + h_{t-1} W + b) for each group of units every T_i steps, else h_t = h_{t-1}",
+            "h_t = f(x_t U + h_{t-1} W + b) for each group of units every T_i steps, else h_t = h_{t-1}",
             "Koutník et al. 2014",
             "clockwork",
-            options=("periods",),
+            options=("periods", "activation"),
         ),
         lstm_row(
             "lstm",

@@ -51,7 +51,7 @@ class GradientsOptions:
 @click.option("--cell", "cells", multiple=True, metavar="NAME", help="Measure a new, untrained network of this kind.")
 @click.option("--hidden", type=Whole(min=1), default=256, show_default=True, help="Units per layer of a new network.")
 @click.option("--layers", type=Whole(min=1), default=1, show_default=True, help="Layers of a new network.")
-@click.option("--activation", type=click.Choice(ACTIVATIONS), help="Activation function of a new rnn.")
+@click.option("--activation", type=click.Choice(ACTIVATIONS), help="Activation function of a new rnn or clockwork.")
 @click.option(
     "--seed",
     type=Whole(min=0),
@@ -146,8 +146,8 @@ def _check_usage(options: GradientsOptions) -> None:
             raise click.UsageError(f"--{option} needs --cell.")
     if options.condition is not None and not options.models:
         raise click.UsageError("--given needs a model.")
-    if options.activation is not None and "rnn" not in options.cells:
-        raise click.UsageError("--activation needs --cell rnn.")
+    if options.activation is not None and not {"rnn", "clockwork"} & set(options.cells):
+        raise click.UsageError("--activation needs --cell rnn or clockwork.")
     if len(options.models) + len(options.cells) > MOST_NETWORKS:
         raise click.UsageError(f"Give at most {MOST_NETWORKS} networks; each has a letter in the curves.")
     if options.png is not None:

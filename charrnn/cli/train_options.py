@@ -146,7 +146,11 @@ OPTIONS: tuple[Callable[[Any], Any], ...] = (
         f"--gradient rtrl; {defaults('hidden')}]",
     ),
     layers_option,
-    click.option("--activation", type=click.Choice(ACTIVATIONS), help="rnn: its activation function.  [default: tanh]"),
+    click.option(
+        "--activation",
+        type=click.Choice(ACTIVATIONS),
+        help="rnn, clockwork: the activation function.  [default: tanh]",
+    ),
     click.option(
         "--projection",
         type=Whole(1, MAXIMUM_HIDDEN),

@@ -68,7 +68,7 @@ def train(
     cell="lstm"          kind of network; ``charrnn cells`` lists them
     hidden=None          units of a layer; None: 256, 32 with gradient="rtrl", or 128 for examples
     layers=1             layers, each of which reads the outputs of the one below
-    activation=None      rnn: "tanh", "relu" or "sigmoid"; None: "tanh"
+    activation=None      rnn, clockwork: "tanh", "relu" or "sigmoid"; None: "tanh"
     projection=None      lstm-projection: numbers that a layer outputs; None: half of hidden
     periods=None         clockwork: in how many steps each group of units computes once; None: [1, 2, 4, 8]
     bidirectional=False  predict each character from both sides, for filling gaps, not for writing

@@ -262,7 +262,8 @@ def _encode(path: str | Path, checkpoint: Checkpoint) -> bytes:
 def _format_of(checkpoint: Checkpoint, options: dict[str, Any]) -> int:
     """Return the oldest format that can hold a checkpoint, with such options of its vocabulary."""
     network = checkpoint.architecture
-    if network.encoder is not None or network.conditions or "first_state" in network.options:
+    newer = "first_state" in network.options or {"periods", "activation"} <= set(network.options)
+    if network.encoder is not None or network.conditions or newer:
         return FORMAT
     if checkpoint.targets:
         return _LABELLED

@@ -13,7 +13,7 @@ from charrnn.cells.explained import explain, notes, place, sizes
 from charrnn.cells.table import CELLS
 from charrnn.errors import CharrnnError
 from tests import naive
-from tests.rows import NAMES, ROWS
+from tests.rows import CLOCK_NAMES, CLOCKS, NAMES, ROWS
 
 N, H, BATCH = 5, 12, 3
 FUNCTIONS = {"σ": naive.logistic, "tanh": np.tanh, "relu": naive.relu, "ln": np.log}
@@ -90,7 +90,7 @@ class Step:
         return names
 
 
-@pytest.mark.parametrize(("cell", "options"), ROWS, ids=NAMES)
+@pytest.mark.parametrize(("cell", "options"), [*ROWS, *CLOCKS], ids=[*NAMES, *CLOCK_NAMES])
 def test_equations_forward_are_the_naive_twins(cell, options):
     """Computed in their order, they give the twin's states."""
     step = Step(cell, options)
@@ -100,7 +100,7 @@ def test_equations_forward_are_the_naive_twins(cell, options):
             np.testing.assert_allclose(names[f"{name}_t"] * np.ones((BATCH, 1)), values, rtol=1e-12, err_msg=name)
 
 
-@pytest.mark.parametrize(("cell", "options"), ROWS, ids=NAMES)
+@pytest.mark.parametrize(("cell", "options"), [*ROWS, *CLOCKS], ids=[*NAMES, *CLOCK_NAMES])
 def test_equations_backward_are_complex_step_derivatives(cell, options):
     """So is every gradient: of the parameters, of the input and of the state before the step."""
     step = Step(cell, options)
@@ -139,7 +139,7 @@ def test_equations_of_the_output_are_the_gradient_of_the_cross_entropy():
         assert (gradient * direction).sum() == pytest.approx(expected, rel=1e-11)
 
 
-@pytest.mark.parametrize(("cell", "options"), ROWS, ids=NAMES)
+@pytest.mark.parametrize(("cell", "options"), [*ROWS, *CLOCKS], ids=[*NAMES, *CLOCK_NAMES])
 def test_equations_have_the_parameters_of_the_cell(cell, options):
     """Every parameter enters a sum and has a gradient, and the equations have no others."""
     network = Architecture(cell, N, H, 2, **options)
@@ -151,7 +151,7 @@ def test_equations_have_the_parameters_of_the_cell(cell, options):
     assert not [e.formula for e in there if "$" in e.formula or "  " in e.formula]
 
 
-@pytest.mark.parametrize(("cell", "options"), ROWS, ids=NAMES)
+@pytest.mark.parametrize(("cell", "options"), [*ROWS, *CLOCKS], ids=[*NAMES, *CLOCK_NAMES])
 def test_sizes_of_parameters(cell, options):
     """The shapes in letters are those in numbers, each parameter is told once, and the counts have the whole's sum."""
     network = Architecture(cell, 7, H, 2, first_state="learned", **options)

@@ -127,7 +127,7 @@ def test_the_command_line_lists_the_options_of_the_table():
         ("lstm-projection", 8, {"projection": 0}, "from 1 to the hidden size"),
         ("lstm", 8, {"projection": 4}, "the cell lstm has no projection; use lstm-projection"),
         ("gru", 8, {"periods": (1, 2)}, "the cell gru has no periods; use clockwork"),
-        ("irnn", 8, {"activation": "tanh"}, "the cell irnn has no activation; use rnn"),
+        ("irnn", 8, {"activation": "tanh"}, "the cell irnn has no activation; use rnn, clockwork"),
         ("rnn", 8, {"activation": "softplus"}, "unknown activation 'softplus'; choose from tanh, relu, sigmoid"),
         ("elman", 8, {}, "unknown cell 'elman'; choose from rnn"),
     ],
@@ -158,7 +158,7 @@ def test_periods_are_read():
     ("arguments", "sentence"),
     [
         (("--cell", "gru", "--periods", "1,2"), "--periods is an option of clockwork, not of gru"),
-        (("--activation", "relu"), "--activation is an option of rnn, not of lstm"),
+        (("--activation", "relu"), "--activation is an option of rnn, clockwork, not of lstm"),
         (("--cell", "irnn", "--projection", "4"), "--projection is an option of lstm-projection, not of irnn"),
         (("--bidirectional", "--documents", "lines"), "a bidirectional network reads a text as one"),
         (("--cell", "lstm-nothing"), "is not one of"),

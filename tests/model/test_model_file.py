@@ -126,6 +126,17 @@ def test_files_without_examples_have_the_formats_that_they_had(path):
         assert [*meta] == ["format", "charrnn", "network", "vocabulary", "training", "history", "corpus"]
 
 
+@pytest.mark.parametrize(("activation", "version"), [("tanh", 3), ("relu", 6)])
+def test_activations_of_a_clockwork_network_come_back(path, activation, version):
+    """A file names only those that older versions did not have."""
+    architecture = Architecture("clockwork", len(CHARACTERS), 4, activation=activation)
+    save(path, Checkpoint(architecture, Vocabulary(CHARACTERS), initialize(architecture, 0), {}, [], {}))
+    meta = meta_of(path)
+    assert (meta["format"], meta["network"].get("activation", "tanh")) == (version, activation)
+    assert ("activation" in meta["network"]) == (version == 6)
+    assert load(path).architecture == architecture
+
+
 @pytest.mark.parametrize("first_state", ["learned", "random"])
 def test_first_states_come_back(path, first_state):
     """With their values; only random ones need the newest format."""

@@ -15,7 +15,7 @@ from charrnn.training.text_data import TextData
 from charrnn.training.trainer import Trainer
 from tests import naive
 from tests.helpers.networks import Case, assert_close, assert_gradients, assert_last_states, assert_same_bits
-from tests.rows import KINDS, NAMES, PLAIN, ROWS, fitted, settings_of
+from tests.rows import CLOCK_NAMES, CLOCKS, KINDS, NAMES, PLAIN, ROWS, fitted, settings_of
 
 # Of each kind of state one: a row that carries none from window to window too.
 STEPPED = [
@@ -44,7 +44,7 @@ RAGGED = [
 STEPS = {1: 67, 3: 23, 17: 5}  # by the number of streams, so that there is a long stretch of steps and a short one
 
 
-@pytest.mark.parametrize(("cell", "options"), ROWS, ids=NAMES)
+@pytest.mark.parametrize(("cell", "options"), [*ROWS, *CLOCKS], ids=[*NAMES, *CLOCK_NAMES])
 @pytest.mark.parametrize(
     ("hidden", "batch", "steps", "layers"),
     [(1, 1, 1, 1), (7, 3, 5, 2), (33, 17, 3, 1), (16, 9, 4, 3), (50, 1, 17, 1)],
@@ -60,7 +60,7 @@ def test_forward_equals_the_naive_twin(cell, options, hidden, batch, steps, laye
     assert_last_states(case, final)
 
 
-@pytest.mark.parametrize(("cell", "options"), ROWS, ids=NAMES)
+@pytest.mark.parametrize(("cell", "options"), [*ROWS, *CLOCKS], ids=[*NAMES, *CLOCK_NAMES])
 @pytest.mark.parametrize(("layers", "dropout"), [(1, 0.0), (2, 0.4)])
 def test_every_gradient_equals_the_complex_step_derivative(cell, options, layers, dropout):
     """Each weight's, input's and carried state's gradient is the twin's derivative, from a non-zero state."""
