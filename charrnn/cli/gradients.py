@@ -11,6 +11,7 @@ import click
 from charrnn.cells.table import ACTIVATIONS
 from charrnn.cli.models import compile_noticed, open_writer, team_of
 from charrnn.cli.options import Input, Whole, condition_option, encoding_option, given, threads_option, unknown_options
+from charrnn.cli.records import chosen, format_options
 from charrnn.cli.targets import refuse_model_files, refuse_sources
 from charrnn.errors import CharrnnError
 
@@ -38,6 +39,7 @@ class GradientsOptions:
     samples: int
     png: str | None
     as_json: bool
+    as_tsv: bool
     threads: int | None
     unknown: str
     near: str
@@ -74,7 +76,7 @@ class GradientsOptions:
     help="Maximum number of places in the text to measure from.",
 )
 @click.option("--png", type=click.Path(), metavar="FILE", help="Draw the curves as a picture (.png, .svg or .pdf).")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, one object per line, with all measurements.")
+@format_options
 @condition_option
 @threads_option
 @unknown_options
@@ -91,19 +93,28 @@ def command(ctx: click.Context, /, **values: Any) -> None:
     h, and adds at most a quarter through W_n. Measure one or more trained MODELs, or new, untrained networks (--cell),
     side by side.
 
-    The first table shows the norm (length) of this gradient 0, 1, 2, 4, … characters back: the mean over many places in
-    the text and, for a single network, the quartiles too, because a few places can dominate the mean. With several
-    layers, the table shows the gradient of the first layer, which is furthest from the loss; --json has all layers. In
-    an lstm, the gradient flows back along the state c, and reaches h only in the last step. "Forgets within N
-    characters" means that N characters back, less than 1% of the gradient one character back is left. The factor per
-    step (×) is a geometric mean. Dropout is off.
+    The first table shows the norm (length) of this gradient 0, 1, 2, 4, … characters back: the mean over many
+    places in the text and, for a single network, the quartiles too, because a few places can dominate the mean.
+    With several layers, the table shows the gradient of the first layer, which is furthest from the loss; --json
+    and --tsv have all layers. In an lstm, the gradient flows back along the state c, and reaches h only in the last
+    step: the column "c mean" is the gradient with respect to c. "Forgets within N characters" means that N
+    characters back, less than 1% of the gradient one character back is left. The factor per step (×) is a geometric
+    mean. Dropout is off.
 
-    The second table shows each recurrent matrix W, which multiplies h at each step: its norm (the most by which it can
-    lengthen a vector) and its radius (the factor per step if it is applied many times). In an rnn with tanh
-    or relu, the gradient must vanish if the norm is below 1, and can explode only if it is above 1; with sigmoid, the
-    bound is 4 (Pascanu, Mikolov & Bengio 2013). In a network with gates, the gradient has paths around the matrices.
+    The second table shows the mean of each gate. "kept" is the mean of ∂c_t/∂c_{t-1}, the part of its memory c that
+    a unit of an lstm keeps at each step: f, and what peepholes add. "> 0.9" is the share of units and steps that
+    keep more than 0.9 of it: an lstm remembers because some of its units learn to keep nearly all. (In a mingru or
+    minlstm, it is ∂h_t/∂h_{t-1}.) For an rnn or irnn, a table shows the norm of the Jacobian ∂h_t/∂h_{t-k} instead,
+    at some places, beside its bound η^k, where η is the largest singular value of W times the largest slope of the
+    activation function (1, or 1/4 for sigmoid).
 
-    The third table shows how often training would clip the gradient: the norm of the whole gradient, of all weights,
+    The next table shows each recurrent matrix W, which multiplies h at each step: its norm (the largest singular
+    value, the most by which it can lengthen a vector), the median and smallest singular value, and its radius (the
+    factor per step if it is applied many times); --json has all singular values. In an rnn with tanh or relu, the
+    gradient must vanish if the norm is below 1, and can explode only if it is above 1; with sigmoid, the bound is 4
+    (Pascanu, Mikolov & Bengio 2013). In a network with gates, the gradient has paths around the matrices.
+
+    The last table shows how often training would clip the gradient: the norm of the whole gradient, of all weights,
     over windows of the text, and the share of windows in which it is above the model's --clip.
 
     Only the first million characters of the text are read.
@@ -116,7 +127,7 @@ def command(ctx: click.Context, /, **values: Any) -> None:
     """
     options = GradientsOptions(given=given(ctx), **values)
     _check_usage(options)
-    from charrnn.cli.gradients_output import draw, record, tell
+    from charrnn.cli.gradients_output import draw, record, table, tell
 
     with team_of(options.threads) as team:
         found = []
@@ -127,7 +138,10 @@ def command(ctx: click.Context, /, **values: Any) -> None:
                 raise CharrnnError(f"{subject.name}: {error}") from None
     if options.png is not None:
         draw(options.png, found, options.text)
-    if options.as_json:
+    form = chosen(options.as_json, options.as_tsv)
+    if form == "tsv":
+        table(found)
+    elif form == "json":
         for result in found:
             click.echo(json.dumps(record(result)))
     else:
@@ -230,9 +244,11 @@ def _measure(subject: "Subject", team: "Team", lags: int, samples: int) -> "Resu
     network, ids, boundary, settings = subject.network, subject.ids, subject.boundary, subject.settings
     probe = Probe(network, team)
     compile_noticed(network, probe.compile, training=True)
-    norms = probe.state_gradients(ids, lags, samples, boundary)
-    places = int(np.count_nonzero(~np.isnan(norms[0, 0])))
+    flow = probe.flow(ids, lags, samples, boundary)
+    places = int(np.count_nonzero(~np.isnan(flow.outputs[0, 0])))
     if not places:
         raise CharrnnError("none of the tried places in the text has a character to predict")
     steps = probe.update_norms(ids, settings.batch_size, settings.seq_length, boundary)
-    return Result(subject, places, [summary(layer) for layer in norms], spectra(network.weights.named), steps)
+    layers = [summary(norms) for norms in flow.outputs]
+    cells = [] if flow.cells is None else [summary(norms) for norms in flow.cells]
+    return Result(subject, places, layers, cells, flow.paths, spectra(network.weights.named), steps)

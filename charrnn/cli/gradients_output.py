@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from charrnn.model.network import Network
     from charrnn.text.vocabulary import Ids
     from charrnn.training.gradient_flow import Spectrum, Summary
+    from charrnn.training.gradient_paths import Paths
     from charrnn.training.settings import Settings
 
 
@@ -32,11 +34,16 @@ class Subject:
 
 @dataclass(frozen=True)
 class Result:
-    """The measurements: norms by lag in each layer, at `places` places; matrices; norms of whole gradients [N]."""
+    """The measurements: norms by lag in each layer, at `places` places, with respect to h and to cells c.
+
+    Then the paths of each layer; matrices; norms of whole gradients [N].
+    """
 
     subject: Subject
     places: int
     layers: "list[Summary]"
+    cells: "list[Summary]"  # empty without cells c
+    paths: "list[Paths]"
     matrices: "list[Spectrum]"
     norms: "NDArray[np.float64]"
 
@@ -55,6 +62,8 @@ def tell(found: Sequence[Result]) -> None:
     for label, result in zip(labels, found, strict=True):
         click.echo(f"{label}  {result.subject.name} {_sentence(result.layers[0])}".lstrip())
     _tell_norms(found, labels)
+    _tell_gates(found, labels)
+    _tell_products(found, labels)
     _tell_matrices(found, labels)
     _tell_steps(found, labels)
 
@@ -65,28 +74,64 @@ def _tell_norms(found: Sequence[Result], labels: Sequence[str]) -> None:
     Prints the means and, for a single network, the quartiles.
     """
     from charrnn.display.curve import logarithmic_curves
+    from charrnn.training.gradient_flow import doubling
 
     several = len(found) > 1
     curves = [result.layers[0].mean for result in found]
     first = found[0].layers[0]
     one = {"mean": first.mean, "lower": first.lower, "median": first.median, "upper": first.upper}
     shown = dict(zip(labels, curves, strict=True)) if several else one
+    of_cells = {f"{label} c mean".strip(): r.cells[0].mean for label, r in zip(labels, found, strict=True) if r.cells}
     places = " or ".join(f"{places:,}" for places in sorted({result.places for result in found}))
     click.echo(f"\n{'Mean norm' if several else 'Norm'} of the gradient by lag, over {places} places:")
+    shown |= of_cells
     columns = [Column("lag", 5, "d"), *(Column(name, 9, ".2e") for name in shown)]
-    write(((k, *(values[k] for values in shown.values())) for k in _lags(len(first.mean) - 1)), columns, "text")
+    write(((k, *(values[k] for values in shown.values())) for k in doubling(len(first.mean) - 1)), columns, "text")
     if drawn := logarithmic_curves(curves, "characters back"):
         click.echo("\n" + "\n".join(drawn))
 
 
+def _tell_gates(found: Sequence[Result], labels: Sequence[str]) -> None:
+    """Print the mean of each gate, and of what a step keeps."""
+    from charrnn.training.gradient_paths import MOSTLY
+
+    means = [result.paths[0].means for result in found]
+    titles = {"i": "i", "f": "f", "o": "o", "r": "r", "z": "z", "kept": "kept", "mostly": f"> {MOSTLY}"}
+    names = [name for name in titles if any(name in each for each in means)]
+    if names:
+        click.echo("\nMeans over the text, of each gate, and of what a step keeps of a unit's memory:")
+        rows = [(label, *map(each.get, names)) for label, each in zip(labels, means, strict=True) if each]
+        write(rows, [_labels(found), *(Column(titles[name], 6, ".3f") for name in names)], "text")
+
+
+def _tell_products(found: Sequence[Result], labels: Sequence[str]) -> None:
+    """Print the norms of products of Jacobians, with their bounds."""
+    for label, result in zip(labels, found, strict=True):
+        if (paths := result.paths[0]).products:
+            named = f"{label}: norm" if label else "Norm"
+            click.echo(f"\n{named} of ∂h_t/∂h_{{t-k}}, and its bound η^k with η = {paths.eta:.3f}:")
+            rows = [(product.lag, product.norm, product.bound) for product in paths.products]
+            write(rows, [Column("k", 5, "d"), Column("norm", 9, ".2e"), Column("bound", 9, ".2e")], "text")
+
+
 def _tell_matrices(found: Sequence[Result], labels: Sequence[str]) -> None:
-    """Print the norms and radii of recurrent matrices."""
-    rows = [(label, m.name, m.norm, m.radius) for label, r in zip(labels, found, strict=True) for m in r.matrices]
+    """Print the norms, radii and singular values of recurrent matrices."""
+    rows = [
+        (label, m.name, m.norm, m.radius, *_middle_and_smallest(m))
+        for label, result in zip(labels, found, strict=True)
+        for m in result.matrices
+    ]
     if not rows:  # not every cell has a W
         return
     click.echo("\nMatrices that multiply the state at each step:")
-    matrix = fitting("matrix", [row[1] for row in rows])
-    write(rows, [_labels(found), matrix, Column("norm", 8, ".3f"), Column("radius", 8, ".3f")], "text")
+    numbers = [Column(name, 8, ".3f") for name in ("norm", "radius", "median", "smallest")]
+    write(rows, [_labels(found), fitting("matrix", [row[1] for row in rows]), *numbers], "text")
+
+
+def _middle_and_smallest(matrix: "Spectrum") -> tuple[float | None, float | None]:
+    """Return the median and the smallest singular value of a matrix."""
+    values = matrix.singular
+    return (median(values), values[-1]) if values else (None, None)
 
 
 def _tell_steps(found: Sequence[Result], labels: Sequence[str]) -> None:
@@ -131,11 +176,6 @@ def _sentence(summary: "Summary") -> str:
     return f"still has {left:.0%} of the gradient {lag} characters back {each}"
 
 
-def _lags(most: int) -> list[int]:
-    """Return 0, 1, 2, 4, 8, … and `most`."""
-    return [0, *(1 << k for k in range(most.bit_length()) if 1 << k < most), most]
-
-
 def record(result: Result) -> dict[str, Any]:
     """Return all measurements of a network."""
     import numpy as np
@@ -150,6 +190,11 @@ def record(result: Result) -> dict[str, Any]:
         "layers": architecture.layers,
         "places": result.places,
         "gradient": [asdict(layer) | {name: getattr(layer, name) for name in derived} for layer in result.layers],
+        "cells": [asdict(layer) for layer in result.cells],
+        "paths": [
+            {"means": paths.means, "eta": paths.eta, "jacobians": [asdict(product) for product in paths.products]}
+            for paths in result.paths
+        ],
         "matrices": [asdict(matrix) for matrix in result.matrices],
         "training": {
             "batch_size": settings.batch_size,
@@ -163,11 +208,37 @@ def record(result: Result) -> dict[str, Any]:
     }
 
 
+def table(found: Sequence[Result]) -> None:
+    """Print the norms by network, layer and lag as tab-separated values."""
+    names = "mean", "lower", "median", "upper", "c_mean", "jacobian", "bound"
+    columns = [Column("network"), *(Column(name, form="g") for name in ("layer", "lag", *names))]
+    rows = []
+    for result in found:
+        for number, layer in enumerate(result.layers):
+            cells = result.cells[number].mean if result.cells else [None] * len(layer.mean)
+            products = {product.lag: (product.norm, product.bound) for product in result.paths[number].products}
+            values = zip(layer.mean, layer.lower, layer.median, layer.upper, cells, strict=True)
+            for lag, each in enumerate(values):
+                rows.append((result.subject.name, number, lag, *each, *products.get(lag, (None, None))))
+    write(rows, columns, "tsv")
+
+
 def draw(png: str, found: Sequence[Result], text: str) -> None:
     """Write the picture of --png, with a curve per network."""
     from charrnn.display.plots import plot_norms
     from charrnn.text.ingest import name_of
 
     where = name_of(text) if text == "-" else name_of(Path(text).name)
-    curves = [(result.subject.name, result.layers[0].mean) for result in found]
+    curves: list[tuple[str, Sequence[float | None]]] = []
+    for result in found:
+        curves.append((result.subject.name, result.layers[0].mean))
+        if result.cells:
+            curves.append((f"{result.subject.name}: c", result.cells[0].mean))
+        if products := result.paths[0].products:
+            for name, values in (
+                ("∂h_t/∂h_{t−k}", {each.lag: each.norm for each in products}),
+                ("ηᵏ", {each.lag: each.bound for each in products}),
+            ):
+                lags = range(max(values) + 1)
+                curves.append((f"{result.subject.name}: {name}", [values.get(lag) for lag in lags]))
     plot_norms(png, curves, f"How far back the gradient reaches: {where}")

@@ -97,7 +97,8 @@ def plot_norms(path: str | Path, curves: Sequence[tuple[str, Sequence[float | No
     with _picture(path, 7.0, 4.2) as figure:
         axes = figure.add_subplot()
         for _, values in curves:
-            axes.plot(range(len(values)), [value or math.nan for value in values])  # a logarithmic axis has no 0
+            points = [(lag, value) for lag, value in enumerate(values) if value]  # a logarithmic axis has no 0
+            axes.plot([lag for lag, _ in points], [value for _, value in points])
         axes.set_yscale("log")
         axes.set_xlabel("characters back")
         axes.set_ylabel("norm of the gradient")

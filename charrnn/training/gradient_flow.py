@@ -17,6 +17,7 @@ from charrnn.model.team import Team
 from charrnn.model.window import Window
 from charrnn.text.streams import Streams, fit_streams
 from charrnn.text.vocabulary import Ids
+from charrnn.training.gradient_paths import Layer, Paths, add_means, add_products, deltas_of
 from charrnn.training.learner import Learner
 from charrnn.training.rules import UpdateOptions
 
@@ -66,6 +67,19 @@ class Spectrum:
     name: str
     norm: float | None  # None if the matrix is too large
     radius: float | None
+    singular: list[float] | None = None  # from the largest to the smallest
+
+
+@dataclass(frozen=True)
+class Flow:
+    """How far back a gradient reaches: norms of ∂L_t/∂h_{t−k} and of ∂L_t/∂c_{t−k}, [L, K+1, N], and paths of layers.
+
+    Without cells c, there are no norms of them.
+    """
+
+    outputs: Norms
+    cells: Norms | None
+    paths: list[Paths]
 
 
 class Probe:
@@ -83,13 +97,17 @@ class Probe:
         self._learner(1, 1).compile()
 
     def state_gradients(self, ids: Ids, lags: int, samples: int, boundary: int | None = None) -> Norms:
-        """Return the norms of ∂L_t/∂h_{t−k} in each layer: [L, K+1, N].
+        """Return the norms of ∂L_t/∂h_{t−k} that `flow` measures."""
+        return self.flow(ids, lags, samples, boundary).outputs
+
+    def flow(self, ids: Ids, lags: int, samples: int, boundary: int | None = None) -> Flow:
+        """Measure ∂L_t/∂h_{t−k} and ∂L_t/∂c_{t−k} in each layer, and along which paths they flow.
 
         k = 0 … K, K = ``lags``, at N ≤ ``samples`` places t. L_t is the loss in nats of the character that follows
         place t, and h the state that a layer outputs; in a cell with more states, the gradient reaches h along all of
         them. The encoded text [M] is read in streams that start at places spread over it; the state is carried, and
-        there is no dropout. NaN if h belongs to another document than the character. Raises CharrnnError if the text is
-        too short, or a gradient is not finite.
+        there is no dropout. NaN if the state belongs to another document than the character. Raises CharrnnError if the
+        text is too short, or a gradient is not finite.
         """
         length = lags + 1
         warm = -(-WARM_UP_CHARACTERS // length)  # windows that are only read
@@ -103,14 +121,33 @@ class Probe:
         streams = Streams.plan(ids, batch, length, boundary)
         count = min((ids.size - 1) // (batch * length), warm + -(-samples // batch))  # no shorter window among them
         learner = self._learner(batch, length)
-        found = []
+        paths = [Paths() for _ in range(self.network.architecture.layers)]
+        outputs, cells = [], []
         for w in range(count):
             windows = Windows(*streams.span(w, 1))
             windows.targets[:, :-1] = -1  # one loss per stream
+            layers = self._read(learner.window, windows.ids[0], paths) if w >= warm else []
             _go_back(learner, windows, fresh=w == 0, scale=1.0)
             if w >= warm:
-                found.append(_norms(learner.window, windows.ids[0]))
-        return np.concatenate(found, axis=2)[:, :, :samples]
+                outputs.append(_norms(_output_gradients(learner.window), windows.ids[0]))
+            if layers and layers[0].follows_cells:
+                cells.append(_norms(_cell_gradients(learner.window, layers), windows.ids[0]))
+        of_cells = np.concatenate(cells, axis=2)[:, :, :samples] if cells else None
+        return Flow(np.concatenate(outputs, axis=2)[:, :, :samples], of_cells, paths)
+
+    def _read(self, window: Window, ids: NDArray[np.int32], paths: list[Paths]) -> list[Layer]:
+        """Read a window's ids [T, B] forward, and add to the paths; return the layers, whose gates are in the window.
+
+        The backward pass starts from the same state, as this does not carry it on.
+        """
+        window.ids[:] = ids
+        self.network.forward(window, 0, window.batch_size, len(ids))
+        layers = [Layer(self.network, window, layer) for layer in range(len(paths))]
+        lags = doubling(len(ids) - 1)
+        for layer, own in zip(layers, paths, strict=True):
+            add_means(own, layer, ids >= 0)
+            add_products(own, layer, ids >= 0, lags)
+        return layers
 
     def update_norms(
         self, ids: Ids, batch_size: int, seq_length: int, boundary: int | None = None, *, most: int = 100
@@ -166,7 +203,8 @@ def spectra(parameters: Mapping[str, NDArray[np.float32]], *, most_rows: int = 1
             found.append(Spectrum(name, None, None))
             continue
         radius = float(np.abs(np.linalg.eigvals(matrix)).max())
-        found.append(Spectrum(name, float(np.linalg.norm(matrix, 2)), radius))
+        singular = np.linalg.svd(matrix, compute_uv=False).tolist()
+        found.append(Spectrum(name, singular[0], radius, singular))
     return found
 
 
@@ -180,12 +218,31 @@ def summary(norms: Norms) -> Summary:
     return Summary(each(np.mean), *(each(partial(np.quantile, q=share)) for share in (0.25, 0.5, 0.75)))
 
 
-def _norms(window: Window, ids: NDArray[np.int32]) -> Norms:
-    """Return the norms after a backward pass over ids [T, B].
+def doubling(most: int) -> list[int]:
+    """Return the lags 0, 1, 2, 4, 8, … and `most`."""
+    return [0, *(1 << k for k in range(most.bit_length()) if 1 << k < most), most]
 
-    The shape is [L, T, B], with the norms of the last state first.
+
+def _output_gradients(window: Window) -> Norms:
+    """Return ∂L/∂h [L, T, B, H] after a backward pass.
+
+    Slot 0 is not a whole gradient: it lacks the part from the layer above.
     """
-    # Slot 0 is not a whole gradient: it lacks the part from the layer above.
-    norms: Norms = np.sqrt(np.square(window.dh[:, 1:], dtype=np.float64).sum(axis=3))[:, ::-1]
+    return window.dh[:, 1:].astype(np.float64)
+
+
+def _cell_gradients(window: Window, layers: list[Layer]) -> Norms:
+    """Return ∂L/∂c [L, T, B, H] after a backward pass."""
+    found = []
+    for layer in layers:
+        a = layer.architecture
+        d_outputs = window.dh[layer.layer, 1:, :, : a.outputs].astype(np.float64)
+        found.append(layer.cell_gradients(deltas_of(window, a, layer.layer), d_outputs)[1:])
+    return np.array(found)
+
+
+def _norms(gradients: Norms, ids: NDArray[np.int32]) -> Norms:
+    """Return the norms [L, T, B] of gradients [L, T, B, H] over ids [T, B], with the norms of the last state first."""
+    norms: Norms = np.sqrt(np.square(gradients).sum(axis=3))[:, ::-1]
     norms[:, np.logical_or.accumulate(ids[::-1] < 0)] = np.nan
     return norms

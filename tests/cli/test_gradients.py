@@ -30,13 +30,22 @@ def test_a_model_is_told_in_words_and_tables(trained, run, folder):
     assert [int(row[0]) for row in rows] == [0, 1, 2, 4, 8]
     for row in rows:
         expected = [layer[name][int(row[0])] for name in ("mean", "lower", "median", "upper")]
-        assert [float(value) for value in row[1:]] == pytest.approx(expected, rel=6e-3)
+        of_cells = record["cells"][0]["mean"][int(row[0])]
+        assert [float(value) for value in row[1:]] == pytest.approx([*expected, of_cells], rel=6e-3)
         assert sorted(expected[1:]) == expected[1:]
+    (gates,) = figures(result.out, "Means over the text")
+    (paths,) = record["paths"]
+    assert [float(value) for value in gates] == pytest.approx(list(paths["means"].values()), abs=6e-4)
+    assert list(paths["means"]) == ["i", "f", "o", "kept", "mostly"]
+    assert paths["jacobians"] == []
     matrices = figures(result.out, "Matrices")
     assert [row[0] for row in matrices] == [f"layer0.W_{gate}" for gate in "ifog"]
     W = load(trained).parameters["layer0.W_f"]
     assert float(matrices[1][1]) == pytest.approx(np.linalg.svd(W)[1][0], abs=6e-4)
     assert float(matrices[1][2]) == pytest.approx(np.abs(np.linalg.eigvals(W)).max(), abs=6e-4)
+    singular = np.linalg.svd(W)[1]
+    assert [float(value) for value in matrices[1][3:]] == pytest.approx([np.median(singular), singular[-1]], abs=6e-4)
+    assert record["matrices"][1]["singular"] == pytest.approx(singular, rel=1e-5)
     ((steps, median, largest, clip, clipped),) = figures(result.out, "Steps of training")
     norms = record["training"]["norms"]
     assert int(steps) == len(norms)
@@ -80,12 +89,34 @@ def test_several_networks_stand_side_by_side(trained, run, folder, text):
     assert [len(r["gradient"]) for r in records] == [1, 2, 2]
     for row in figures(result.out, "orm of the gradient by lag"):
         expected = [r["gradient"][0]["mean"][int(row[0])] for r in records]
+        expected.append(records[0]["cells"][0]["mean"][int(row[0])])
         assert [float(value) for value in row[1:]] == pytest.approx(expected, rel=6e-3)
+    products = figures(result.out, "b: norm of ∂h_t/∂h_{t-k}, and its bound η^k with η = 1.000")
+    assert [int(row[0]) for row in products] == [1, 2, 4, 8]
+    for row, each in zip(products, records[1]["paths"][0]["jacobians"], strict=True):
+        assert [float(value) for value in row] == pytest.approx([each["lag"], each["norm"], each["bound"]], rel=6e-3)
+    assert [[paths["jacobians"] == [] for paths in r["paths"]] for r in records] == [[True], [False] * 2, [True] * 2]
     alone = run("gradients", trained, "corpus.txt", *QUICK, "--json")
     assert json.loads(alone.out) == records[0]
     other = run("gradients", "corpus.txt", "--cell", "rnn", "--hidden", 8, "--layers", 2, *QUICK, "--json", "--seed", 1)
     assert json.loads(other.out)["matrices"][0]["norm"] == pytest.approx(1.0)  # orthogonal
     assert json.loads(other.out)["gradient"] != records[1]["gradient"]
+
+
+def test_norms_as_tab_separated_values(trained, run, folder):
+    """A line for each network, layer and lag, with the numbers of --json; both forms at once are refused."""
+    arguments = ("gradients", trained, "corpus.txt", "--cell", "rnn", "--hidden", 8, "--layers", 2, *QUICK)
+    head, *lines = run(*arguments, "--tsv").out.splitlines()
+    names = "network", "layer", "lag", "mean", "lower", "median", "upper", "c_mean", "jacobian", "bound"
+    assert head.split("\t") == list(names)
+    rows = [line.split("\t") for line in lines]
+    places = [("model.npz", 0), ("new rnn", 0), ("new rnn", 1)]
+    assert [row[:3] for row in rows] == [[name, str(layer), str(k)] for name, layer in places for k in range(9)]
+    lstm, rnn = (json.loads(line) for line in run(*arguments, "--json").out.splitlines())
+    assert [float(row[7]) for row in rows[:9]] == lstm["cells"][0]["mean"]
+    assert [float(row[3]) for row in rows[18:]] == rnn["gradient"][1]["mean"]
+    assert [float(row[8]) for row in rows[18:] if row[8]] == [each["norm"] for each in rnn["paths"][1]["jacobians"]]
+    assert run(*arguments, "--tsv", "--json").code == 2
 
 
 def test_models_of_one_name_are_told_by_their_paths(trained, run, folder):
@@ -105,7 +136,7 @@ def test_a_picture(trained, run, folder):
         assert (result.code, result.said) == (0, "")
         assert Path(name).read_bytes().startswith(magic)
     drawn = Path("a.svg").read_text()
-    for words in ("_$x$.npz", "new rnn", "characters back", "norm of the gradient"):
+    for words in ("_$x$.npz", "_$x$.npz: c", "new rnn", "new rnn: ηᵏ", "characters back", "norm of the gradient"):
         assert f"<!-- {words} -->" in drawn
 
 
