@@ -42,6 +42,7 @@ CONTROLS = {
 
 
 BOTH = ("--bidirectional", "--layers", 2)
+DISTURBED = ("--input-dropout", 0.2, "--noise", 0.3)
 EXAMPLES = {
     "classify lstm": ("--task", "classify"),
     "classify gru, both sides": ("--task", "classify", "--cell", "gru", *BOTH, "--pooling", "mean", "--dropout", 0.3),
@@ -62,6 +63,7 @@ EXAMPLES = {
     "translate lstm, both sides, attention": ("--task", "translate", *BOTH, "--attention", "--dropout", 0.2),
     "translate clockwork": ("--task", "translate", "--cell", "clockwork", "--first-state", "learned"),
     "predict gru": ("--task", "predict", "--cell", "gru", "--labels", "level", "--ahead", 2, "--seq-length", 20),
+    "predict gru, noise": ("--task", "predict", "--cell", "gru", "--labels", "level", "--seq-length", 20, *DISTURBED),
 }
 
 
@@ -143,6 +145,14 @@ def trainings():
     for network in ("lstm, embedding", "gru, both sides, embedding", "lstm, 2 layers"):
         found[f"{network}, sampled softmax"] = (network, "--sampled-softmax", 8, "--dropout", 0.3)
     found[f"lstm, sampled softmax, {NEW}"] = ("lstm", "--sampled-softmax", 8)
+    found["gru, documents, sampled softmax"] = ("gru, documents", "--sampled-softmax", 8)
+    found["gru, nesterov"] = ("gru", "--optimizer", "sgd", "--nesterov", "--momentum", 0.7)
+    found["gru, no momentum"] = ("gru", "--optimizer", "sgd", "--momentum", 0)
+    found["lstm, 2 layers, input dropout"] = ("lstm, 2 layers", "--input-dropout", 0.2)
+    found["lstm, embedding, noise"] = ("lstm, embedding", "--input-dropout", 0.2, "--noise", 0.1)
+    found[f"lstm, identity, {NEW}"] = ("lstm", "--recurrent-start", "identity", "--start-scale", 0.5)
+    found[f"gru, random, {NEW}"] = ("gru", "--recurrent-start", "random", "--first-state", "random")
+    found[f"clockwork, relu, {NEW}"] = ("clockwork (1, 2, 5)", "--activation", "relu")
     found["gru, online"] = ("gru, bytes", "--gradient", "rtrl", "--online")
     return found
 
