@@ -106,3 +106,20 @@ def test_the_lines_that_the_page_quotes_are_there():
 def test_every_cell_is_on_the_page():
     """The table of networks has a row for each cell, in whatever order."""
     assert sorted(re.findall(r"^\| `(\w\S*)` \|", SECTIONS["The networks"], re.MULTILINE)) == sorted(CELLS)
+
+
+def test_the_tests_that_the_page_names_are_there():
+    """Each row of what tutorials say names tests, and each is in the file that it names."""
+    rows = re.findall(
+        r"^\| (.+?) \| (.+?) \| (.+?) \|(.*)\|$", SECTIONS["From a tutorial to this program"], re.MULTILINE
+    )
+    rows = [row for row in rows if row[0] not in ("what", "---")]
+    assert len(rows) > 30
+    for what, how, tests, _ in rows:
+        named = re.findall(r"([\w/]+\.py) `(\w+)`", tests)
+        assert named, what
+        for file, test in named:
+            code = (ROOT / "tests" / file).read_text(encoding="utf-8")
+            assert f"def {test}(" in code, (what, test)
+        for cell in re.findall(r"--cell (\S+?)`", how):
+            assert cell in CELLS, what
