@@ -29,14 +29,14 @@ SUITE_COLUMNS = {
     "of peak": 7,
 }
 CELLS_COLUMNS = {
-    "network": 16,
+    "network": 21,
     "units": 6,
     "parameters": 10,
     "rate": 7,
-    "in epochs": 10,
-    "in time": 10,
+    "in epochs": 9,
+    "in time": 8,
     "epochs": 6,
-    "chars/s": 9,
+    "chars/s": 8,
 }
 CELLS_CAPTION = (
     "Validation loss of the best weights, in nats per character, after the given number of epochs and after the given "

@@ -34,6 +34,7 @@ OF_TEXTS = ("per_line", "alone", "per_char", "top", "copied", "copied_run")  # o
 
 def evaluate(models: "list[OpenedModel]", options: EvalOptions, form: str) -> None:
     """Print how well models predict the examples in files."""
+    from charrnn.library import translation
     from charrnn.library.answering import Answering
     from charrnn.reading.evaluation import of_simple_methods
     from charrnn.text.ingest import read_again
@@ -62,7 +63,7 @@ def evaluate(models: "list[OpenedModel]", options: EvalOptions, form: str) -> No
                 train, examples = answering.divided(examples)
                 others = others or list(of_simple_methods(train, examples))
             rules = answering.rules(options.unknown, options.near)
-            found.append(answering.evaluate(examples, rules, beam=options.beam))
+            found.append(translation.evaluate(answering, examples, rules, options.beam))
     if len(found) == 1 and form == "json":
         beside = {name: _json(each) if each.by_condition else dict(each.figures) for name, each in others}
         click.echo(json.dumps(_json(found[0]) | ({"simple_methods": beside} if beside else {})))

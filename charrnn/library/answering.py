@@ -293,22 +293,12 @@ class Answering:
         self.tell(rules)
         return encoded
 
-    def evaluate(self, examples: Examples, rules: Rules, *, beam: int = 1) -> Evaluation:
-        """Return how well the model predicts examples; texts are translated with a beam search.
-
-        Raises CharrnnError for a series without a step to predict, and for a beam if the model does not translate.
-        """
+    def evaluate(self, examples: Examples, rules: Rules) -> Evaluation:
+        """Return how well the model predicts examples; raise CharrnnError for a series without a step to predict."""
         import numpy as np
 
         from charrnn.reading.evaluation import of_classes, of_numbers
 
-        if examples.translations is not None:
-            from charrnn.library.translation import evaluated
-
-            return evaluated(self, examples, rules, beam)
-        if beam > 1:
-            task = self.architecture.task
-            raise CharrnnError(f"--beam is for a model that translates; this one is for the task {task}")
         if examples.given:
             return self._evaluate_texts(examples, rules)
         encoded = self.encode(examples, rules)

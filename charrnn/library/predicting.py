@@ -215,6 +215,8 @@ class Predicting:
             raise CharrnnError(
                 "evaluate() is for labels, tags and numbers, and for texts with conditions; score() is for a text"
             )
+        from charrnn.library.translation import evaluate
+
         with self._answering(task, threads) as answering:
             paths = [files] if isinstance(files, str | os.PathLike) else list(files)
             if not paths:
@@ -224,7 +226,7 @@ class Predicting:
             )
             if held_out:
                 _, examples = answering.divided(examples)
-            return answering.evaluate(examples, answering.rules(unknown, near), beam=beam)
+            return evaluate(answering, examples, answering.rules(unknown, near), beam)
 
     @contextmanager
     def _answering(self, task: str, threads: int | None) -> Iterator[Answering]:

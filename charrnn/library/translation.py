@@ -46,7 +46,20 @@ def _translated(
         yield Translated(text, target, probability, targets)
 
 
-def evaluated(answering: Answering, examples: Examples, rules: Rules, beam: int = 1) -> Evaluation:
+def evaluate(answering: Answering, examples: Examples, rules: Rules, beam: int) -> Evaluation:
+    """Return how well a model predicts examples; pairs of texts are translated with a beam search.
+
+    Raises CharrnnError for a beam if the model does not translate, and as `Answering.evaluate` does.
+    """
+    if examples.translations is not None:
+        return _evaluated(answering, examples, rules, beam)
+    if beam > 1:
+        task = answering.architecture.task
+        raise CharrnnError(f"--beam is for a model that translates; this one is for the task {task}")
+    return answering.evaluate(examples, rules)
+
+
+def _evaluated(answering: Answering, examples: Examples, rules: Rules, beam: int) -> Evaluation:
     """Return how well a model translates pairs of texts; raise CharrnnError for unknown characters.
 
     Of a text with several translations, each of them is right.

@@ -14,7 +14,7 @@ from charrnn.cells.architecture import Architecture
 from charrnn.kernels.arguments import NO_DROPOUT
 from charrnn.kernels.example_arguments import Batch, Batches
 from charrnn.kernels.llvm.vector import padded
-from charrnn.model.parameters import Array
+from charrnn.model.parameters import Array, aligned
 
 Places = NDArray[np.int64]
 NONE = -1  # the target of a step at which nothing is predicted
@@ -108,7 +108,10 @@ class EncodedExamples:
         predictions = most if each else 1
         features, numeric = padded(architecture.features), architecture.head != "softmax"
         ids = np.zeros((count, stacks * most, rows), np.int32)
-        numbers = np.zeros((count, stacks * most, rows, features) if features else (count, 0, 0, 0), np.float32)
+        # With room at their ends, as kernels read whole vectors.
+        numbers = aligned(*((count, stacks * most, rows, features) if features else (count, 0, 0, 0)))
+        conditions = padded(architecture.conditions)
+        given = aligned(*((count, 1, rows, conditions) if conditions else (count, 0, 0, 0)))
         values_shape = (count, predictions, rows, padded(architecture.targets))
         batches = Batches(
             ids=ids,
@@ -118,9 +121,7 @@ class EncodedExamples:
             values=np.zeros(values_shape if numeric else (count, 0, 0, 0), np.float32),
             weights=np.ones((count, predictions, rows), np.float32),
             lengths=np.zeros(count, np.int64),
-            given=np.zeros((count, 1, rows, padded(architecture.conditions)), np.float32)
-            if architecture.conditions
-            else np.zeros((count, 0, 0, 0), np.float32),
+            given=given,
             source_ids=np.zeros((count, 0, rows), np.int32),
             source_ends=np.zeros((count, rows), np.int32),
             source_lengths=np.zeros(count, np.int64),
