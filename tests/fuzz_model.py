@@ -108,6 +108,7 @@ def good() -> dict[str, bytes]:
     found["embedding"] = hostile.model(embedding=2)
     found["packed"] = hostile.packed(hostile.unpacked(hostile.model()), zipfile.ZIP_DEFLATED)
     found |= {f"examples-{name}": hostile.model("rnn", examples=name) for name in hostile.EXAMPLES}
+    found["conditions-of-documents"] = hostile.model("gru", examples="named-conditions", separator="\n", rare=2)
     found["slim-examples"] = hostile.model("rnn", examples="series", slim=True)
     found["encoded-text"] = hostile.encoded_text(hostile.encoded_entries())
     found["wide"] = hostile.wide(hostile.model())

@@ -25,6 +25,11 @@ SHAKESPEARE = ROOT / "models" / "shakespeare.npz"
 SIZE = ("--hidden", 12)
 SHORT = (*SIZE, "--epochs", 0.001, "--val-fraction", 0, "--lr", 1e-12)
 NEW = "from first values"
+GIVEN = {  # runs under conditions: what is given, and the conditions under which their networks write and read then
+    "lstm": (("--cell", "lstm"), ("file", "the", "the=0.25,dog=0.75")),
+    "gru, 2 layers, first step": (("--cell", "gru", "--layers", 2, "--given-at", "first"), ("label", "dog", "cat")),
+    "rnn, numbers": (("--cell", "rnn", "--dropout", 0.2), ("words,letters", "2,8", "5.5,-1")),
+}
 WORDS = (
     "the a cat dog owl sees hears finds under over garden house old green street and then but. yes, no! very".split()
 )
@@ -81,6 +86,20 @@ def make_examples(seed=4):
         series += f"{hour},{level / 64}\n"
     pairs = "".join(f"{' '.join(words)}\t{' '.join(words[::-1])}\n" for words in lines)
     return {"classify": classified, "tag": tagged, "predict": series, "translate": pairs}
+
+
+def make_conditioned(folder, seed=6):
+    """Make up lines of words in a file for each first word, in one file after it, and in a table with two numbers."""
+    choose = random.Random(seed)
+    lines = [[choose.choice(("the", "cat", "dog")), *choose.choices(WORDS, k=choose.randint(1, 4))] for _ in range(60)]
+    (folder / "given").mkdir()
+    for first in ("the", "cat", "dog"):
+        own = "".join(" ".join(words) + "\n" for words in lines if words[0] == first)
+        (folder / "given" / f"{first}.txt").write_text(own, encoding="utf-8")
+    labelled = "".join(f"{words[0]}\t{' '.join(words)}\n" for words in lines)
+    (folder / "given.tsv").write_text(labelled, encoding="utf-8")
+    rows = "".join(f'"{" ".join(words)}",{len(words)}.5,{len("".join(words))}\n' for words in lines)
+    (folder / "given.csv").write_text("text,words,letters\n" + rows, encoding="utf-8")
 
 
 def make_text(characters, seed):
@@ -216,6 +235,7 @@ class Golden:
         (self.folder / "other.txt").write_text(make_text(700, 2), encoding="utf-8")
         for task, content in make_examples().items():
             (self.folder / f"{task}.csv").write_text(content, encoding="utf-8")
+        make_conditioned(self.folder)
         self.networks, self.trainings = networks(), trainings()
 
     def start(self, network):
@@ -256,6 +276,25 @@ class Golden:
                 written, typed("translate", output, "the cat", "--temp", 1, "--seed", 4, "--json")
             )
         return found
+
+    def given(self, name):
+        """Return digests of a network that is trained under conditions, of what it writes, and of its scores."""
+        options, (column, *conditions) = GIVEN[name]
+        output = self.folder / f"given {name}.npz"
+        source = {"file": "given", "label": "given.tsv"}.get(column, "given.csv")
+        read = (source, "--given", column, *(() if source != "given.csv" else ("--texts", "text")))
+        usual = (*SIZE, "--epochs", 3, "--batch-size", 8, "--threads", 2, "--seed", 5, "--quiet", "--force")
+        typed("train", *read, *usual, *options, "-o", output)
+        asked = [("--given", condition) for condition in conditions]
+        writing = ("sample", output, "--count", 3, "--length", 60, "--seed", 3, "--json")
+        reading = ("eval", output, "given/cat.txt", "--per-char", "--json", "--threads", 2)
+        found = json.loads(typed("eval", output, source, "--held-out", "--json", "--threads", 2))
+        found = [found["examples"], found["characters"], f"{found['nats_per_char']:.9g}"]
+        return of_model(output) | {
+            "samples": digest(*(typed(*writing, *condition) for condition in asked)),
+            "scores": digest(*(typed(*reading, *condition) for condition in asked)),
+            "eval": digest(json.dumps(found).encode()),
+        }
 
     def samples(self, network, control):
         """Return a digest of samples, with their seeds and bits."""
@@ -304,6 +343,7 @@ class Golden:
         return [
             *(f"train {name}" for name in self.trainings),
             *(f"examples {name}" for name in EXAMPLES),
+            *(f"given {name}" for name in GIVEN),
             *(f"score {name}" for name in self.networks),
             *(f"sample {name}: plain" for name in left if name not in sampled),
             *(f"sample {name}: {control}" for name in sampled for control in CONTROLS),
@@ -321,7 +361,13 @@ class Golden:
         with chdir(self.folder):
             if kind == "sample":
                 return self.samples(network, control)
-            plain = {"train": self.training, "examples": self.examples, "score": self.scores, "fill": self.fillings}
+            plain = {
+                "train": self.training,
+                "examples": self.examples,
+                "given": self.given,
+                "score": self.scores,
+                "fill": self.fillings,
+            }
             plain |= {"gradients": self.flow, "trace": self.units}
             if kind in plain:
                 return plain[kind](network)

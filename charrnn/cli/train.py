@@ -36,7 +36,8 @@ def command(ctx: click.Context, /, **values: Any) -> None:
     --resume with another --lr, --schedule, --warmup, --dropout, --batch-size or --clip starts a new leg of the run.
 
     With --task classify, tag or predict, the network learns labels or numbers from examples instead: texts, or
-    sequences of numbers. Then charrnn classify, tag or predict ask the model.
+    sequences of numbers. Then charrnn classify, tag or predict ask the model. With --given, it learns to generate texts
+    under a condition each, such as the language of a name, and charrnn sample --given writes under one of them.
 
     \b
     Examples:
@@ -47,6 +48,7 @@ def command(ctx: click.Context, /, **values: Any) -> None:
       charrnn train names.txt --documents lines -o names.npz
       charrnn train corpus.txt --bidirectional -o both.npz
       charrnn train names/*.txt --task classify -o names.npz
+      charrnn train names/*.txt --given file -o languages.npz
       cat *.txt | charrnn train - --hidden 512 --dropout 0.2
       tail -f log.txt | charrnn train - --gradient rtrl --online -o log.npz
     """

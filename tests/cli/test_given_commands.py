@@ -90,6 +90,17 @@ def test_numbers_are_typed_in_their_own_units(texts, run):
     refused(run("sample", model, "--given", "1"), "the condition of this model is 2 numbers (size, weight), not 1")
 
 
+def test_samples_end_as_those_of_documents(model, run):
+    """Each text ends by itself, or where an option says; none has lines."""
+    texts = [record["text"] for record in json_lines(run("sample", model, "--given", "Italian", *SEEDED, "--json"))]
+    assert run("sample", model, "--given", "Italian", *SEEDED).out == "".join(f"{text}\n" for text in texts)
+    short = json_lines(run("sample", model, "--given", "Italian", *SEEDED, "--length", 2, "--json"))
+    assert [record["text"] for record in short] == [text[:2] for text in texts]
+    refused(run("sample", model, "--given", "Italian", "--lines", 3), "each document ends by itself")
+    primed = run("sample", model, "--given", "Italian", *SEEDED, "--prime", "abc").out.splitlines()
+    assert all(text.startswith("abc") for text in primed)
+
+
 def test_other_commands_have_no_use_for_a_model_with_conditions(model, trained, texts, run):
     """Each says so in one sentence, and leaves all files as they are."""
     before = contents(texts)

@@ -519,6 +519,7 @@ def test_any_json_is_a_model_or_one_sentence(original, place, value):
 
 
 FIELDS_OF_EXAMPLES = [f"network {name}" for name in ("task", "targets", "features", "head", "pooling", "joined")]
+FIELDS_OF_EXAMPLES += ["network conditions", "network given_at", "targets given"]
 FIELDS_OF_EXAMPLES += ["targets", *(f"targets {name}" for name in ("labels", "names", "series", "ahead"))]
 FIELDS_OF_EXAMPLES += ["targets input_scaling", "targets target_scaling"]
 FIELDS_OF_EXAMPLES += [f"corpus {name}" for name in ("examples", "columns", "held_out")]
@@ -526,7 +527,7 @@ FIELDS_OF_EXAMPLES += [f"corpus {name}" for name in ("examples", "columns", "hel
 
 @quickly
 @given(
-    st.sampled_from(["classify", "numbers", "series"]),
+    st.sampled_from(["classify", "numbers", "series", "named-conditions", "numeric-conditions"]),
     st.sampled_from(FIELDS_OF_EXAMPLES),
     documents,
 )

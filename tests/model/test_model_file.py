@@ -16,8 +16,10 @@ from charrnn.cells.architecture import Architecture
 from charrnn.cells.initial import initialize
 from charrnn.errors import CharrnnError
 from charrnn.model.example_batches import EncodedExamples, Pieces
+from charrnn.model.given import network_given
 from charrnn.model.model_file import Checkpoint, check_writable, load, save
 from charrnn.model.network import Network
+from charrnn.model.reader import Reader
 from charrnn.model.target_names import Targets
 from charrnn.model.team import Team
 from charrnn.reading.predictions import outputs_of, step_losses
@@ -45,6 +47,8 @@ from tests.helpers.model_files import (
 )
 from tests.rows import KINDS
 
+NEWEST = ("translate", "named-conditions", "numeric-conditions")  # of `hostile.EXAMPLES`: those that need format 6
+
 
 @pytest.fixture
 def path(tmp_path):
@@ -68,10 +72,10 @@ def test_round_trip(path, cell, layers, byte_level):
 
 @pytest.mark.parametrize("examples", hostile.EXAMPLES)
 def test_networks_for_examples_round_trip(path, examples):
-    """What is predicted of examples comes back too: labels, names and scalings; files of pairs have format 6."""
+    """Labels, names and scalings come back too; files of pairs and of conditions have format 6."""
     checkpoint = made_up(examples=examples)
     save(path, checkpoint)
-    assert meta_of(path)["format"] == (6 if examples == "translate" else 5)
+    assert meta_of(path)["format"] == (6 if examples in NEWEST else 5)
     loaded = load(path, resume=True)
     assert_same_checkpoint(loaded, checkpoint)
     save(path.with_name("again.npz"), loaded)
@@ -95,7 +99,22 @@ def test_numpy_alone_translates(path):
     np.testing.assert_allclose(losses, -naive.log_softmax(outputs)[:, 0], rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize("examples", [name for name in hostile.EXAMPLES if name != "translate"])
+@pytest.mark.parametrize("examples", NEWEST[1:])
+def test_numpy_alone_generates_under_a_condition(path, examples):
+    """With the arrays of a file, by their names and shapes, the equations give what is predicted under a condition."""
+    save(path, made_up(examples=examples, seed=5))
+    loaded, network = load(path), meta_of(path)["network"]
+    rng = np.random.default_rng(0)
+    v, ids = rng.random(network["conditions"]).astype(np.float32), rng.integers(0, len(CHARACTERS), 7).astype(np.int32)
+    reader = Reader(network_given(Network(loaded.architecture, loaded.parameters), v))
+    reader.read(ids[:, np.newaxis])
+    found = reader.window.logits[: ids.size, 0, : len(CHARACTERS)]
+    parameters = {name.removeprefix("param/"): values for name, values in arrays_of(path).items()}
+    expected = naive.conditioned_outputs("lstm", parameters, ids, v, first=network["given_at"] == "first")
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("examples", [name for name in hostile.EXAMPLES if name not in NEWEST])
 def test_numpy_alone_predicts_examples(path, examples):
     """With the arrays of a file, by their names and shapes, the equations give what the network predicts."""
     save(path, made_up(examples=examples, seed=5))
