@@ -81,7 +81,7 @@ def prepare(folder, page, models, fables):
 
 
 NAMES = {
-    "Irish": "O'Brien O'Neill Brady Kelly Murphy Walsh Byrne Doyle Kavanagh Nolan",
+    "Irish": "O'Brien O'Neill Brady Kelly Murphy Walsh Byrne Doyle Kavanagh Nolan Dunne",
     "Italian": "Rossi Bianchi Ferrari Esposito Romano Colombo Ricci Marino Greco Bruno",
     "Japanese": "Sato Suzuki Takahashi Tanaka Watanabe Ito Yamamoto Nakamura Kobayashi Kato",
 }
