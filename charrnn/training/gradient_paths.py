@@ -14,6 +14,7 @@ from charrnn.model.window import Window
 Values: TypeAlias = NDArray[np.float64]
 
 MOST_PLACES = 8  # at which Jacobians are multiplied
+MOST_WORK = 2 * 10**10  # multiply-adds of these products, unless one place needs more
 MOST_UNITS = 1024  # of a layer whose Jacobians are multiplied: with more, it would take minutes
 STEEPEST = {"tanh": 1.0, "relu": 1.0, "sigmoid": 0.25}  # the largest slope of each activation function
 MOSTLY = 0.9  # a unit that keeps more of its memory in a step keeps most of it
@@ -104,17 +105,16 @@ class Layer:
                 found[t] += self._back(gate, deltas[gate][t])
         return found
 
-    def jacobians(self) -> Values | None:
-        """Return ∂h_t/∂h_{t−1} = W diag(f'(a_t)), [T, B, H, H], of up to `MOST_PLACES` rows.
+    def slopes(self) -> Values | None:
+        """Return f'(a_t) [T, B, H]; ∂h_t/∂h_{t−1} is W diag(f'(a_t)).
 
         None for a layer that is not vanilla, and for a large one.
         """
         activation = self.activation
         if activation is None or self.architecture.hidden > MOST_UNITS:
             return None
-        h = self.states["h"][1:, :MOST_PLACES]
-        slopes = {"tanh": 1 - h**2, "relu": (h > 0) * 1.0, "sigmoid": h * (1 - h)}[activation]
-        return self.weights["W"] * slopes[:, :, np.newaxis, :]
+        h = self.states["h"][1:]
+        return {"tanh": 1 - h**2, "relu": (h > 0).astype(np.float64), "sigmoid": h * (1 - h)}[activation]
 
     @property
     def activation(self) -> str | None:
@@ -153,16 +153,17 @@ def add_means(paths: Paths, layer: Layer, there: NDArray[np.bool_]) -> None:
 
 def add_products(paths: Paths, layer: Layer, there: NDArray[np.bool_], lags: list[int]) -> None:
     """Multiply the Jacobians before the last step of a window, in rows without a gap, unless that is done already."""
-    if paths.products or (jacobians := layer.jacobians()) is None:
+    if paths.products or (slopes := layer.slopes()) is None:
         return
-    rows: NDArray[np.bool_] = np.all(there[:, : jacobians.shape[1]], axis=0)
-    if not rows.any():
+    steps, _, size = slopes.shape
+    rows = np.flatnonzero(there.all(axis=0))[: max(1, min(MOST_PLACES, MOST_WORK // (steps * size**3)))]
+    if not rows.size:
         return
     eta = paths.eta = layer.eta
     assert eta is not None
-    product = np.broadcast_to(np.eye(jacobians.shape[3]), (int(rows.sum()), *jacobians.shape[2:]))
-    for k in range(1, len(jacobians)):
-        product = jacobians[-k, rows] @ product
+    product = np.broadcast_to(np.eye(size), (rows.size, size, size))
+    for k in range(1, steps):
+        product = layer.weights["W"] * slopes[-k, rows, np.newaxis] @ product
         if k in lags:
             norm = float(np.linalg.norm(product, 2, axis=(1, 2)).mean())
             bound = math.exp(k * math.log(eta)) if eta > 0 and abs(k * math.log(eta)) < 700 else None

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from charrnn.model.team import Team
+from charrnn.training import gradient_paths
 from charrnn.training.gradient_flow import Probe, doubling
 from charrnn.training.gradient_paths import Layer, Paths, add_means, add_products, deltas_of
 from tests import naive
@@ -94,14 +95,27 @@ def test_rows_with_a_gap_have_no_products():
     assert (paths.products, paths.eta) == ([], None)
     there[:, 2] = True
     add_products(paths, layer, there, [1])
-    expected = np.linalg.norm(layer.jacobians()[-1, 2], 2)
+    expected = np.linalg.norm(layer.weights["W"] * layer.slopes()[-1, 2], 2)
     assert [each.norm for each in paths.products] == [pytest.approx(expected)]
     add_products(paths, layer, there, [1, 2])
     assert len(paths.products) == 1
     for cell in ("gru", "clockwork"):
         _, (other, _) = read(cell, {"periods": (1, 2)} if cell == "clockwork" else {})
-        assert other.jacobians() is None
+        assert other.slopes() is None
         assert other.eta is None
+
+
+def test_large_layers_are_measured_at_fewer_places(monkeypatch):
+    """As many as a limit of multiply-adds allows, but one at least."""
+    _, (layer, _) = read("rnn", {}, steps=4)
+    norms = []
+    for work in (10**9, 2 * 4 * H**3, 1):
+        monkeypatch.setattr(gradient_paths, "MOST_WORK", work)
+        paths = Paths()
+        add_products(paths, layer, np.ones((4, 3), bool), [1])
+        norms.append(paths.products[0].norm)
+    each = [np.linalg.norm(layer.weights["W"] * layer.slopes()[-1, b], 2) for b in range(3)]
+    assert norms == pytest.approx([np.mean(each), np.mean(each[:2]), each[0]])
 
 
 def test_means_are_over_what_is_there():
