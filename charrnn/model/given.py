@@ -24,8 +24,11 @@ def network_given(network: Network, condition: Array) -> Network:
     plain.assign((name, network.weights.named[name]) for name in plain.weights.named)
     if a.given_at == "every":
         biases = plain.weights.blocks.b[0, : blocks.given.shape[1]]
-        for v, row in zip(condition.tolist(), blocks.given, strict=False):  # the padding has no numbers
-            biases += np.float32(v) * row
+        with np.errstate(
+            over="ignore", invalid="ignore"
+        ):  # predictions that are not finite are an error where they are
+            for v, row in zip(condition.tolist(), blocks.given, strict=False):  # the padding has no numbers
+                biases += np.float32(v) * row
         return plain
     window = ExampleWindow(a, 1, 1)
     numbers = aligned(1, 1, len(blocks.given))

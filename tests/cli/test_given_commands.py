@@ -10,7 +10,7 @@ from charrnn.cli.train_log import Log
 from charrnn.cli.train_preparation import new_example_run
 from charrnn.cli.train_session import train
 from charrnn.errors import CharrnnError
-from charrnn.model.model_file import load
+from charrnn.model.model_file import load, save
 from charrnn.model.network import Network
 from charrnn.model.team import Team
 from charrnn.writing.sampler import Sampler
@@ -126,6 +126,21 @@ def test_several_models_score_a_text(model, texts, run):
     assert rows[0]["characters"] == rows[1]["characters"]
     refused(run("eval", plain, "-m", model, "text.txt"), "names.npz: this model generates under a condition")
     refused(run("eval", plain, "-m", plain, "text.txt", "--given", "a"), "this model has no conditions")
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_weights_that_are_too_large_are_no_fault(model, sign, texts, run):
+    """Their sums are infinity or NaN: a text or one sentence, and no warning of NumPy."""
+    checkpoint = load(model)
+    for name, weights in checkpoint.parameters.items():
+        if name.startswith("given.") or ".b" in name:
+            weights[...] = np.float32(3e38) * (sign if name.startswith("given.") else 1)
+    save(texts / "huge.npz", checkpoint)
+    for command in ("sample", "eval", "trace"):
+        result = enter(run, command, "huge.npz", "--given", "Irish=0.5,Italian=0.5")
+        assert "Warning" not in result.err
+        if result.code:
+            refused(result)
 
 
 def test_no_kernel_reads_a_text_without_a_condition(model):
