@@ -205,9 +205,9 @@ def test_the_header_comes_first(folder, capsys, monkeypatch):
     for owner, name in ((learner, "first_values"), (Trainer, "compile")):
         original = getattr(owner, name)
 
-        def spy(*arguments, name=name, original=original):
+        def spy(*arguments, name=name, original=original, **options):
             told[name] = capsys.readouterr().err
-            return original(*arguments)
+            return original(*arguments, **options)
 
         monkeypatch.setattr(owner, name, spy)
     assert enter("train", "corpus.txt", *TINY, "--epochs", 0.01, "--cell", "rnn") == 0
