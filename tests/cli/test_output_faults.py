@@ -27,6 +27,7 @@ PREPARE = (
     f"train names --task classify -o names.npz {NETWORK}",
     f"train tagged.txt --task tag -o tags.npz {NETWORK}",
     f"train lengths.csv --task predict --texts word --labels length -o lengths.npz {NETWORK}",
+    f"train pairs.tsv --task translate -o pairs.npz {NETWORK}",
 )
 BENCH = "bench corpus.txt --hidden 16 --threads 1 --rounds 1 --only sampling"
 LINES = "Haus\n/temp 0.5\n\n/nonsense\n/show\n"  # a line is refused
@@ -41,6 +42,7 @@ STDOUT = {
         "classify names.npz Rossi Kato -k 2",
         "tag tags.npz Rossi",
         "predict lengths.npz Rossi",
+        "translate pairs.npz Rossi -k 2",
         "eval model.npz corpus.txt",
         "info model.npz",
         "trace model.npz corpus.txt",
@@ -57,6 +59,7 @@ STDOUT = {
         "classify names.npz Rossi Kato -k 2 --json",
         "tag tags.npz Rossi --json",
         "predict lengths.npz Rossi --json",
+        "translate pairs.npz Rossi --json",
         "eval model.npz corpus.txt --json",
         "info model.npz --json",
         "trace model.npz corpus.txt --json",
@@ -70,6 +73,7 @@ STDOUT = {
         "eval model.npz corpus.txt --per-char --json",
         "eval model.npz corpus.txt --per-line --tsv",
         "eval names.npz names",
+        "eval pairs.npz pairs.tsv",
     ),
 }
 STDERR = (
@@ -80,6 +84,7 @@ STDERR = (
     "classify both.npz Rossi",
     "tag both.npz Rossi",
     "predict both.npz Rossi",
+    "translate both.npz Rossi",
     "eval model.npz missing.txt",
     "info missing.npz",
     "trace model.npz corpus.txt",

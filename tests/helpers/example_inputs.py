@@ -31,6 +31,7 @@ def write_inputs(folder):
     words = [name for names in NAMES.values() for name in names.split() if name.isalpha()]
     tags = ["".join("V" if c in "aeiou" else "C" for c in word) for word in words]
     (folder / "tagged.txt").write_text("".join(f"{w}\n{t}\n\n" for w, t in zip(words, tags, strict=True)))
+    (folder / "pairs.tsv").write_text("".join(f"{word}\t{word[::-1]}\n" for word in words))
     hours = [f"{t},{math.sin(t / 5):.3f},{math.cos(t / 7):.3f}" for t in range(400)]
     (folder / "sea.csv").write_text("\n".join(["hour,level,wind", *hours]) + "\n")
     rng = np.random.default_rng(0)
