@@ -42,10 +42,10 @@ ARCHITECTURES = (
     Architecture("lstm-fgr", 9, 18),
 )
 PACKAGE = Path(charrnn.__file__).parent
-# What only prints figures, for people: they may differ in the last of many digits.
+# What only prints figures, for people: they may differ in the last of many digits. And cells that users write in NumPy.
 FIGURES = (
     *("benchmark/", "cli/", "display/", "training/gradient_flow.py", "training/gradient_paths.py"),
-    *("reading/tracing.py", "reading/simple_methods.py"),
+    *("reading/tracing.py", "reading/simple_methods.py", "own/"),
 )
 CHOOSING = """
     exp exp2 expm1 log log2 log10 log1p logaddexp pow power float_power cbrt hypot sin cos tan asin acos atan atan2 sinh

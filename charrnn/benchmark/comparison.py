@@ -7,7 +7,8 @@ from statistics import median
 from typing import Any
 
 from charrnn.cells.architecture import Architecture
-from charrnn.cells.table import ACTIVATIONS, CELLS, MAXIMUM_HIDDEN, PERIODS
+from charrnn.cells.own_cell import row_of
+from charrnn.cells.table import ACTIVATIONS, MAXIMUM_HIDDEN, PERIODS
 from charrnn.errors import CharrnnError
 from charrnn.model.team import Team
 from charrnn.text.ingest import Corpus
@@ -81,7 +82,7 @@ def candidates(cells: Sequence[str], settings: Settings, vocabulary: int, parame
     found = {}
     for cell in cells:
         own = replace(settings, cell=cell, lr=default_lr(cell))
-        if CELLS[cell].options == ("activation",):
+        if row_of(cell).options == ("activation",):
             for activation in ACTIVATIONS:
                 found[f"{cell} {activation}"] = replace(own, activation=activation)
         else:
@@ -95,7 +96,7 @@ def _sized(name: str, settings: Settings, vocabulary: int, parameters: int) -> S
     def count(hidden: int) -> int:
         return replace(settings, hidden=hidden).architecture(vocabulary).parameter_count()
 
-    step = len(PERIODS) if "periods" in CELLS[settings.cell].options else 1  # each period has the same number of units
+    step = len(PERIODS) if "periods" in row_of(settings.cell).options else 1  # each period has the same number of units
     sizes = range(step, MAXIMUM_HIDDEN + 1, step)
     place = min(bisect_left(sizes, parameters, key=count), len(sizes) - 1)
     hidden = min(sizes[max(0, place - 1) : place + 1], key=lambda size: abs(count(size) - parameters))

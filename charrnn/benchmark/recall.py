@@ -21,6 +21,7 @@ import numpy as np
 
 from charrnn.errors import CharrnnError
 from charrnn.model.network import Network
+from charrnn.model.own_network import network_for
 from charrnn.model.parameters import Array
 from charrnn.model.team import Team
 from charrnn.reading.losses import score_pieces
@@ -199,5 +200,5 @@ def recall(cell: str, team: Team, seed: int, task: Task = TASK) -> Iterator[Reca
             for _ in trainer.run():
                 pass
         weights = trainer.checkpoint().parameters
-        right = correct(Network(trainer.architecture, weights), questions(distance, task.pairs, seed), team)
+        right = correct(network_for(trainer.architecture, weights), questions(distance, task.pairs, seed), team)
         yield Recall(cell, task.hidden, trainer.architecture.parameter_count(), distance, right, 2 * task.pairs)

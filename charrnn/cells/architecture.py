@@ -7,6 +7,7 @@ from itertools import pairwise
 from math import prod
 from typing import Any
 
+from charrnn.cells.own_cell import OwnCell, looks_up, own_cell, require_possible
 from charrnn.cells.table import (
     ACTIVATIONS,
     CELLS,
@@ -76,10 +77,12 @@ class Architecture:
     attention: bool = False
     conditions: int = 0
     given_at: str = ""
+    own: OwnCell | None = None  # the cell, if it is no row of the table
 
     def __post_init__(self) -> None:
-        row = cell_named(self.cell)
+        object.__setattr__(self, "own", self.own or own_cell(self.cell))
         self._check_task()
+        require_possible(self)
         if self.vocabulary < 1 and not self.features:
             raise CharrnnError("a network needs a vocabulary of at least one symbol")
         if not 1 <= self.hidden <= MAXIMUM_HIDDEN:
@@ -92,7 +95,7 @@ class Architecture:
             )
         usual = {"activation": ACTIVATIONS[0], "projection": max(1, self.hidden // 2), "periods": PERIODS}
         for option, value in usual.items():
-            if option not in row.options:
+            if option not in self.row.options:
                 if getattr(self, option) is not None:
                     having = ", ".join(cell.name for cell in CELLS.values() if option in cell.options)
                     raise CharrnnError(f"the cell {self.cell} has no {option}; use {having}")
@@ -158,8 +161,8 @@ class Architecture:
 
     @property
     def row(self) -> Cell:
-        """The cell's row of the table."""
-        return cell_named(self.cell)
+        """The cell's row of the table, or that of a cell of the user's own."""
+        return cell_named(self.cell) if self.own is None else self.own.row
 
     @property
     def task_row(self) -> Task:
@@ -210,6 +213,7 @@ class Architecture:
         activation only if it is not tanh, as that was the only one.
         """
         chosen: dict[str, Any] = {name: getattr(self, name) for name in self.row.options}
+        chosen |= {"own": self.own.record()} if self.own else {}
         if self.periods is not None:
             chosen["periods"] = list(self.periods)
             if self.activation == ACTIVATIONS[0]:
@@ -309,6 +313,8 @@ class Architecture:
                     yield prefix + gate_name("b", gate), (size,)
                 for gate in cell.peepholes:
                     yield f"{prefix}p_{gate}", (size,)
+                for name, shape in self.own.fitted(self.inputs(layer, direction), size) if self.own else ():
+                    yield prefix + name, shape
                 for state in self.stored_states:
                     yield f"{prefix}{state}0", (self.width(state),)
         for gate in cell.input_gates if self.conditions else ():
@@ -357,12 +363,10 @@ class Architecture:
         read, the first layer's U, and a condition's matrix. A clockwork network computes each unit only once in its
         period. For pairs, it is the number for a character of each text.
         """
-        count, looked_up = 0.0, ("given.", "embedding." if self.embedding or self.features else "layer0.U")
+        count, busy = 0.0, sum(1.0 / period for period in self.unit_periods())
         for name, shape in self._own_parameters():
-            if len(shape) == 2 and not name.removeprefix("reverse.").startswith(looked_up):
-                rests = self.periods is not None and name.endswith(".W")
-                columns = sum(1.0 / period for period in self.unit_periods()) if rests else shape[1]
-                count += shape[0] * columns
+            if len(shape) == 2 and not looks_up(self, name):
+                count += shape[0] * (busy if self.periods is not None and name.endswith(".W") else shape[1])
         return round(count) + (self.encoder.multiply_adds() if self.encoder else 0)
 
     @property

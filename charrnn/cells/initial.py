@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.cells.architecture import Architecture
+from charrnn.cells.own_cell import Shape, looks_up
 
 Values = NDArray[np.float32]
 
@@ -37,7 +38,8 @@ def first_values(
     matrices are then multiplied by `scale`. Biases: 0, or the value in the cell's row (1 for an LSTM's forget gate).
     Peepholes, vectors and matrices, and learned initial states: 0. Random initial states: uniform from −1 to 1, by
     numbers of their own. A condition's matrix, of which a label picks one row: like U of characters. The matrices of
-    attention: orthogonal.
+    attention: orthogonal. Of a cell of the user's own, a matrix that multiplies the input is as U; any other as W, each
+    block of H columns by itself; a vector is 0; unless the cell says otherwise.
     """
     if architecture.encoder is not None:
         for name, values in _own_values(architecture.encoder, (seed, 0x1A17, 1), recurrent, scale):
@@ -58,6 +60,13 @@ def _own_values(
     for name, shape in architecture.own_shapes().items():
         where, _, own = name.rpartition(".")
         letter, _, gate = own.partition("_")
+        if architecture.own is not None and (declared := architecture.own.shapes.get(own)):
+            inputs = architecture.hidden if looks_up(architecture, name) else shape[0]
+            values = _declared(generator, declared, shape, inputs, recurrent)
+            if scale != 1.0 and values.ndim == 2:
+                values *= np.float32(scale)
+            yield name, values
+            continue
         start = recurrent if letter in ("W", "R") else "orthogonal" if letter == "P" else "random"
         start = {"given": "random", "attention": "orthogonal"}.get(where, start)
         if start == "identity":
@@ -72,9 +81,7 @@ def _own_values(
             inputs = shape[0]
             if looked_up:
                 inputs = embedding if name == "embedding.E" else architecture.hidden
-            values = generator.random(shape, np.float32)
-            values -= np.float32(0.5)
-            values *= np.float32(2.0 * math.sqrt(3.0 / inputs))
+            values = _uniform(generator, shape, inputs)
         elif own in drawn:
             values = np.float32(2.0) * states.random(shape, np.float32) - np.float32(1.0)
         else:
@@ -84,6 +91,30 @@ def _own_values(
         if scale != 1.0 and values.ndim == 2:
             values *= np.float32(scale)
         yield name, values
+
+
+def _declared(
+    generator: np.random.Generator, declared: Shape, shape: tuple[int, ...], inputs: int, recurrent: str
+) -> Values:
+    """Draw the first values of a parameter of a cell of the user's own, with so many inputs if it multiplies them."""
+    if declared.value is not None or len(shape) == 1:
+        return np.full(shape, declared.value or 0.0, np.float32)
+    start = declared.start or ("random" if "input" in declared.sizes else recurrent)
+    if start == "random":
+        return _uniform(generator, shape, inputs)
+    rows, columns = shape
+    block = rows, columns // declared.blocks
+    drawn = [np.eye(*block, dtype=np.float32) if start == "identity" else _orthogonal(generator, block)]
+    drawn += [drawn[0] if start == "identity" else _orthogonal(generator, block) for _ in range(1, declared.blocks)]
+    return np.concatenate(drawn, axis=1)
+
+
+def _uniform(generator: np.random.Generator, shape: tuple[int, ...], inputs: int) -> Values:
+    """Draw a matrix with variance 1/N for N inputs."""
+    values = generator.random(shape, np.float32)
+    values -= np.float32(0.5)
+    values *= np.float32(2.0 * math.sqrt(3.0 / inputs))
+    return values
 
 
 def heard(architecture: Architecture) -> NDArray[np.bool_]:

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from charrnn.cells.table import CELLS
 from charrnn.cli.bench_options import BenchOptions
 from charrnn.cli.bench_speed import PARTS, speed
 from charrnn.cli.bench_task import check_task, task, task_options
+from charrnn.cli.cell_option import CellName
 from charrnn.cli.models import team_of
 from charrnn.cli.options import Duration, Input, Number, Whole, given, size_options, threads_option
 
@@ -42,7 +42,7 @@ TAKEN = {
 @click.argument("corpus", nargs=-1, type=Input(), metavar="[CORPUS…]")
 @click.option(
     "--cell",
-    type=click.Choice(list(CELLS)),
+    type=CellName(),
     multiple=True,
     metavar="CELL",
     help="Kind of network; with --cells and --memory, can be given several times.  [default: lstm; all with --cells, "
@@ -220,6 +220,7 @@ def _way(options: BenchOptions, params: Sequence[click.Parameter]) -> str:
 
 def _check_usage(options: BenchOptions, way: str) -> None:
     """Raise click.UsageError for options that contradict each other."""
+    from charrnn.cells.own_cell import is_own
     from charrnn.cells.real_time import REAL_TIME_CELLS
 
     cells, only = options.cell, set(options.only)
@@ -227,6 +228,8 @@ def _check_usage(options: BenchOptions, way: str) -> None:
         check_task(options)
     if way == "rtrl" and cells and cells[0] not in REAL_TIME_CELLS:
         raise click.UsageError(f"--rtrl is for the cells {', '.join(REAL_TIME_CELLS)}, not for {cells[0]}.")
+    if any(map(is_own, cells)) and way not in ("cells", "memory"):
+        raise click.UsageError("A cell of your own can be measured only with --cells and --memory.")
     if len(cells) > 1 and way not in ("cells", "memory"):
         raise click.UsageError("--cell can be given more than once only with --cells and --memory.")
     if len(set(cells)) < len(cells):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import click
 
 from charrnn.cells.tasks import TEXT_TASKS, require_task
+from charrnn.cli.cell_option import own_cell_option
 from charrnn.cli.eval_options import EvalOptions
 from charrnn.cli.models import compile_reading, open_model, team_of, under
 from charrnn.cli.options import (
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 @click.command(short_help="Measure how well a model predicts a text.")
 @model_argument
+@own_cell_option
 @click.argument("texts", nargs=-1, type=Input(), metavar="[TEXT…]")
 @click.option(
     "-m", "--model", "others", multiple=True, type=Input(), metavar="MODEL", help="Score with this model too."

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import click
 
 from charrnn.cells.table import ACTIVATIONS
+from charrnn.cli.cell_option import AnyCellName
 from charrnn.cli.models import compile_noticed, open_writer, team_of
 from charrnn.cli.options import Input, Whole, condition_option, encoding_option, given, threads_option, unknown_options
 from charrnn.cli.records import chosen, format_options
@@ -50,7 +51,14 @@ class GradientsOptions:
 @click.command(short_help="Measure how far back a network can learn.")
 @click.argument("models", nargs=-1, type=Input(), metavar="[MODEL]…")
 @click.argument("text", type=Input(), metavar="TEXT")
-@click.option("--cell", "cells", multiple=True, metavar="NAME", help="Measure a new, untrained network of this kind.")
+@click.option(
+    "--cell",
+    "cells",
+    type=AnyCellName(),
+    multiple=True,
+    metavar="CELL",
+    help="Measure a new, untrained network of this kind; charrnn cells lists them, or FILE:FUNCTION, which is run.",
+)
 @click.option("--hidden", type=Whole(min=1), default=256, show_default=True, help="Units per layer of a new network.")
 @click.option("--layers", type=Whole(min=1), default=1, show_default=True, help="Layers of a new network.")
 @click.option("--activation", type=click.Choice(ACTIVATIONS), help="Activation function of a new rnn or clockwork.")
@@ -213,9 +221,9 @@ def _untrained(options: GradientsOptions, source: BinaryIO | None) -> "Iterator[
     """Yield new networks for a text."""
     from charrnn.cells.architecture import Architecture
     from charrnn.cells.initial import initialize
-    from charrnn.cells.table import cell_named
+    from charrnn.cells.own_cell import row_of
     from charrnn.cli.gradients_output import Subject
-    from charrnn.model.network import Network
+    from charrnn.model.own_network import network_for
     from charrnn.text.ingest import read_corpus
     from charrnn.text.sources import Known
     from charrnn.text.vocabulary import Vocabulary
@@ -227,9 +235,9 @@ def _untrained(options: GradientsOptions, source: BinaryIO | None) -> "Iterator[
     corpus = read_corpus(paths, vocabulary=Vocabulary.as_one_text, stdin=source, known=known)
     symbols, ids = len(corpus.vocabulary), corpus.ids[:CHARACTERS_READ]
     for cell in options.cells:
-        own = options.activation if "activation" in cell_named(cell).options else None
+        own = options.activation if "activation" in row_of(cell).options else None
         architecture = Architecture(cell, symbols, options.hidden, options.layers, activation=own)
-        network = Network(architecture, initialize(architecture, options.seed))
+        network = network_for(architecture, initialize(architecture, options.seed))
         name = f"new {cell}" if own is None else f"new {cell} ({own})"
         yield Subject(name, network, ids, None, Settings(epochs=1.0))
 

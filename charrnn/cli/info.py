@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from charrnn.cli.cell_option import own_cell_option
 from charrnn.cli.models import open_model
 from charrnn.cli.options import model_argument
 from charrnn.cli.records import ESCAPES
@@ -32,6 +33,7 @@ EXAMPLE_SETTINGS = ("pooling", "class_weights", "val_fraction")  # of a run on e
 
 @click.command(short_help="Show what a model is, and how it was trained.")
 @model_argument
+@own_cell_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option(
     "--plot",
@@ -92,6 +94,8 @@ def _facts(model: str, checkpoint: "Checkpoint", bytes_on_disk: int) -> Iterator
     architecture, record, targets = checkpoint.architecture, checkpoint.corpus, checkpoint.targets
     yield f"file:        {model}, {size(bytes_on_disk)}"
     yield f"model:       {architecture.description}, {architecture.parameter_count():,} parameters"
+    if architecture.own is not None:
+        yield f"             SHA-256 of the cell's source {architecture.own.sha256}"
     if targets is not None:
         yield from info_examples.task(checkpoint, targets)
     if not architecture.features:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from charrnn.cli.cell_option import own_cell_option
 from charrnn.cli.models import compile_sampling, open_writer
 from charrnn.cli.options import (
     Whole,
@@ -52,6 +53,7 @@ class PlayCommand(click.Command):
 
 @click.command(cls=PlayCommand, short_help="Write a text together with a model, turn by turn.")
 @model_argument
+@own_cell_option
 @control_options
 @condition_option
 @click.option(

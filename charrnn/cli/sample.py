@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from charrnn.cli.cell_option import own_cell_option
 from charrnn.cli.models import compile_sampling, open_writer
 from charrnn.cli.options import (
     EFFECTS,
@@ -41,6 +42,7 @@ NOVEL = f"Write only samples that are not in CORPUS, which can have up to {MOST_
 
 @click.command(short_help="Write text with a trained model.", epilog=EFFECTS)
 @model_argument
+@own_cell_option
 @control_options
 @condition_option
 @click.option(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from charrnn.cli.cell_option import own_cell_option
 from charrnn.cli.models import compile_reading, open_writer
 from charrnn.cli.options import Input, Whole, condition_option, encoding_option, model_argument, unknown_options
 from charrnn.cli.records import chosen, format_options
@@ -49,6 +50,7 @@ class TraceOptions:
 
 @click.command(short_help="Find units of a model that follow features of a text.")
 @model_argument
+@own_cell_option
 @click.argument("text", type=Input(), metavar="TEXT")
 @click.option("--unit", "unit_name", metavar="NAME", help="Show the text with this unit's value at each character.")
 @click.option(

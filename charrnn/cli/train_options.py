@@ -8,13 +8,13 @@ import click
 
 from charrnn.cells.table import (
     ACTIVATIONS,
-    CELLS,
     FIRST_STATES,
     MAXIMUM_EMBEDDING,
     MAXIMUM_HIDDEN,
     RECURRENT_STARTS,
 )
 from charrnn.cells.tasks import TASKS
+from charrnn.cli.cell_option import CellName
 from charrnn.cli.example_options import EXAMPLE_OPTIONS
 from charrnn.cli.options import (
     ESCAPES,
@@ -132,11 +132,11 @@ OPTIONS: tuple[Callable[[Any], Any], ...] = (
     ),
     click.option(
         "--cell",
-        type=click.Choice(list(CELLS)),
+        type=CellName(),
         default="lstm",
         show_default=True,
         metavar="CELL",
-        help="Kind of network; charrnn cells lists them.",
+        help="Kind of network: charrnn cells lists them; or FILE:FUNCTION, a step of your own in NumPy. FILE is run.",
     ),
     click.option(
         "--hidden",

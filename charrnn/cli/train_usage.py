@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Sequence
 
 import click
 
+from charrnn.cells.own_cell import is_own, row_of
 from charrnn.cells.table import CELLS
 from charrnn.cli.train_options import TrainOptions
 from charrnn.errors import CharrnnError
@@ -86,7 +87,7 @@ def check_usage(options: TrainOptions, params: Sequence[click.Parameter]) -> Non
     if options.remap and not options.init_from:
         raise click.UsageError("--remap needs --init-from.")
     if "resume" in given:
-        if others := given - RESUMABLE:
+        if others := given - RESUMABLE - _own_cell(options):
             again = start_again(str(options.resume))
             raise click.UsageError(f"A resumed run keeps its own {flags(others)}; start a new run {again}.")
     elif not options.corpus:
@@ -94,13 +95,18 @@ def check_usage(options: TrainOptions, params: Sequence[click.Parameter]) -> Non
     if "resume" not in given:
         _check_task(options)
         _check_optimizer(options)
-    if "init_from" in given and (others := given & {*DECIDED, "separator", "task"}):
+    if "init_from" in given and (others := given & {*DECIDED, "separator", "task"} - _own_cell(options)):
         raise click.UsageError(f"With --init-from, the model decides {flags(others)}; leave that out.")
     if "init_from" not in given and "resume" not in given:
         _check_cell(options)
     _check_online(options, flags)
     if options.gradient == "rtrl" and options.init_from is None:
         _check_real_time(options)
+
+
+def _own_cell(options: TrainOptions) -> set[str]:
+    """Return the option of the cell if it gives the code of a model's cell, which the model does not have."""
+    return {"cell"} if is_own(options.cell) else set()
 
 
 def _check_task(options: TrainOptions) -> None:
@@ -122,7 +128,7 @@ def _check_optimizer(options: TrainOptions) -> None:
 def _check_cell(options: TrainOptions) -> None:
     """Raise click.UsageError for options that the kind of network does not have."""
     for name in CELL_OPTIONS:
-        if getattr(options, name) is not None and name not in CELLS[options.cell].options:
+        if getattr(options, name) is not None and name not in row_of(options.cell).options:
             having = ", ".join(cell.name for cell in CELLS.values() if name in cell.options)
             raise click.UsageError(f"--{name} is an option of {having}, not of {options.cell}.")
     if options.bidirectional and options.separator is not None:

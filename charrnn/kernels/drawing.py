@@ -185,6 +185,24 @@ def remember(recent, penalty, symbol, b):
 
 
 @entry
+def draw_character(logits, drawing, symbols, n, first, last):
+    """Draw character n of the streams `first` to `last` from logits [B, V], for a network that Python computes.
+
+    Returns whether all predictions are finite.
+    """
+    recent, controls = drawing.recent, drawing.controls
+    for b in range(first, last):
+        chance, penalties = drawing.chances[n, b], recent.penalties[b]
+        symbol, loss = draw(logits[b], drawing.room[b], penalties, symbols, controls, chance)
+        if symbol < 0:
+            return False
+        drawing.drawn.symbols[n, b] = symbol
+        drawing.drawn.nats[n, b] = loss
+        remember(recent, controls.penalty, symbol, b)
+    return True
+
+
+@entry
 def sample(net, buffers, ids, no_dropout, drawing, slot, first, last):
     """Draw a block of characters; return the next slot.
 

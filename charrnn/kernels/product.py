@@ -8,7 +8,7 @@ index, in any tile, so the bits do not depend on how threads share the rows or c
 from numba import types
 
 from charrnn.kernels.arguments import FLOATS, INTEGER, TILE, Tile
-from charrnn.kernels.llvm.compiler import jit, shared
+from charrnn.kernels.llvm.compiler import entry, jit, shared
 from charrnn.kernels.llvm.tile import TILE_ROWS, TILE_VECTORS, multiply_any_tile, transpose_tile
 from charrnn.kernels.llvm.vector import LANES, address, load, store
 
@@ -128,3 +128,10 @@ def multiply_add(c, a, packed, backwards):
                         inner=inner,
                     )
                 )
+
+
+@entry
+def multiply(c, a, b, packed):
+    """Add the product a b to c [1, R, N], for a [1, R, K] and b [K, N], where N is whole vectors; packed is [K·N]."""
+    pack(packed, b, 0, panels(b.shape[1]))
+    multiply_add(c[:1], a[:1], packed, 0)

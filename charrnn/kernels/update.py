@@ -8,9 +8,9 @@ import math
 
 from numba import types
 
-from charrnn.kernels.arguments import INTEGER, MEMBER, NUMBER, OPTIMIZER_ARGUMENTS
+from charrnn.kernels.arguments import INTEGER, MEMBER, NUMBER, OPTIMIZER_ARGUMENTS, Member
 from charrnn.kernels.barrier import share_of, wait
-from charrnn.kernels.llvm.compiler import jit, shared
+from charrnn.kernels.llvm.compiler import entry, jit, shared
 from charrnn.kernels.llvm.vector import BLOCK, LANES, fma, lane_sum, load, maximum, minimum, splat, square_root, store
 
 
@@ -162,3 +162,9 @@ def step(optimizer, rate, count, member):
         return length
     update_blocks(optimizer, clipping(optimizer, length), rate, count, first, last)
     return whole if math.isfinite(whole) else length
+
+
+@entry
+def step_alone(optimizer, rate, count, barrier):
+    """Update all weights on one thread, for a gradient that Python has computed; as `step`."""
+    return step(optimizer, rate, count, Member(0, 1, barrier))

@@ -2,8 +2,8 @@
 
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal, TypeAlias, TypedDict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Literal, TypeAlias, TypedDict
 
 from charrnn.errors import CharrnnError
 from charrnn.writing.controls import CONTROLS, Controls
@@ -73,7 +73,7 @@ class WritingOptions(ControlOptions, total=False):
 class NetworkOptions(TypedDict, total=False):
     """Options of a network; a run that starts from another model takes them from it."""
 
-    cell: Cell
+    cell: Cell | str | Callable[..., Any]  # of the table, or FILE:FUNCTION, or that function
     hidden: int | None
     layers: int
     activation: Activation | None

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from charrnn.cells.architecture import Architecture
 from charrnn.cells.initial import initialize
+from charrnn.cells.own_cell import is_own
 from charrnn.errors import CharrnnError
 from charrnn.kernels.barrier import flushed_denormals
 from charrnn.kernels.llvm.vector import padded
@@ -58,6 +59,8 @@ class Layer:
         property; those of an output layer, as a `Model` has, are ignored. Raises CharrnnError for an unknown cell or an
         invalid size, and ValueError for parameters that are missing, unknown or of the wrong shape.
         """
+        if is_own(cell):
+            raise CharrnnError("a Layer has a cell of the table, not one of your own")
         if inputs < 1:
             raise CharrnnError(f"inputs must be 1 or more, not {inputs}")
         architecture = Architecture(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from functools import cached_property
 from itertools import chain, islice
@@ -15,6 +15,7 @@ from charrnn.errors import CharrnnError
 from charrnn.library.keywords import Condition, Near, Unknown, WritingOptions, controls_of, seed_of
 from charrnn.library.one_text import require_unknown
 from charrnn.library.opened import OpenedModel
+from charrnn.library.own_cells import name_of
 from charrnn.library.predicting import Predicting
 from charrnn.library.reading_texts import Reading
 from charrnn.library.saving import whole, write_model
@@ -37,16 +38,16 @@ if TYPE_CHECKING:  # what needs the kernels is imported when it is used: opening
 
 
 @public
-def load(path: PathOf) -> Model:
+def load(path: PathOf, *, cell: str | Callable[..., Any] | None = None) -> Model:
     """Open a model file.
 
         model = charrnn.load("model.npz")
 
-    Nothing in the file is executed. Raises CharrnnError, which names the file and says what is wrong, for anything that
-    is not a complete model file.
+    Nothing in the file is executed. For a model with a cell of your own, ``cell`` gives its code: "FILE:FUNCTION", or
+    the function. Raises CharrnnError, which says what is wrong, for anything that is not a complete model file.
     """
-    found = path_of(path)
-    return Model(model_file.load(found), found)
+    name_of(cell)
+    return Model(model_file.load(path_of(path)), path_of(path))
 
 
 def _under(checkpoint: Checkpoint, path: str, condition: Condition) -> Model:

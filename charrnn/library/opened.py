@@ -81,9 +81,9 @@ class OpenedModel:
     @cached_property
     def network(self) -> Network:
         """The network, made when it is first needed."""
-        from charrnn.model.network import Network
+        from charrnn.model.own_network import network_for
 
-        return Network(self.architecture, self.checkpoint.parameters)
+        return network_for(self.architecture, self.checkpoint.parameters, path=self.path)
 
     def known_characters(self, text: str) -> str:
         """Return a text without the characters that the model does not know; with an unknown symbol, it knows all."""

@@ -9,9 +9,11 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, get_args
 
+from charrnn.cells.own_cell import is_own
 from charrnn.errors import CharrnnError
 from charrnn.library import sentences
 from charrnn.library.keywords import INHERITED, spelled
+from charrnn.library.own_cells import require_code
 from charrnn.model.model_file import LONGEST_SEPARATOR, Checkpoint, load
 from charrnn.model.team import Team
 from charrnn.model.transfer import common_vocabulary, starting_weights
@@ -151,6 +153,7 @@ def new_trainer(
     invalid settings.
     """
     if source is not None:
+        require_code(source, given)
         given = inheriting(given, source)
         symbols = Symbols(source.vocabulary.byte_level, source.vocabulary.separator, symbols.rare)
         if symbols.rare and not remap:
@@ -211,6 +214,7 @@ def resumed_trainer(path: str, texts: Texts, team: Team, say: Say, *, given: Giv
     CharrnnError for another text, and for a run that is complete.
     """
     checkpoint = load(path, resume=True)
+    require_code(checkpoint, given, path)
     if checkpoint.training.get("online"):
         raise CharrnnError(f"{path} is an online run; continue it with: … | charrnn train - --resume {path} --online")
     corpus = _same_corpus(path, checkpoint, texts, say)
@@ -254,7 +258,7 @@ def settings_of(given: Given, characters: int = 1, symbols: int = 1) -> Settings
     chosen.setdefault("shuffle", not online)
     if chosen["shuffle"]:
         chosen.setdefault("val_fraction", default_fraction(characters))
-    if gradient == "bptt":
+    if gradient == "bptt" and not is_own(chosen.get("cell", "")):
         chosen.setdefault("embedding", default_embedding(symbols))
         chosen.setdefault("sampled_softmax", default_sampled_softmax(symbols))
     chosen.setdefault("lr", default_lr(chosen.get("cell", Settings.cell)))

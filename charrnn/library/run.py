@@ -15,6 +15,7 @@ from typing import Any, NoReturn, Unpack
 from charrnn.errors import CharrnnError
 from charrnn.library.keywords import TrainingOptions, seconds_of
 from charrnn.library.model import Model
+from charrnn.library.own_cells import name_of
 from charrnn.library.saving import Store, require_unread, write_model
 from charrnn.library.signatures import PathOf, path_of, public
 from charrnn.library.start import Start
@@ -65,7 +66,8 @@ def train(
     epochs=None          passes over the text (with resume, in total); None: 3 to 50, fewer for a longer text
     time=None            seconds to train, or "90s", "5m", "2h"; with epochs, only a pause: see `Run`
     threads=None         threads to use, which do not change the result; None: one per processor
-    cell="lstm"          kind of network; ``charrnn cells`` lists them
+    cell="lstm"          kind of network: ``charrnn cells`` lists them; or a step of your own in NumPy, a function or
+                         "FILE:FUNCTION", which is run
     hidden=None          units of a layer; None: 256, 32 with gradient="rtrl", or 128 for examples
     layers=1             layers, each of which reads the outputs of the one below
     activation=None      rnn, clockwork: "tanh", "relu" or "sigmoid"; None: "tanh"
@@ -131,6 +133,7 @@ def train(
         texts = replace(texts, validate=(path_of(validate),))
     seconds = None if time is None else seconds_of(time)
     given: dict[str, Any] = {**options, "epochs": epochs, "seconds": seconds}
+    given["cell"] = name_of(given.get("cell"))
     source = init_from._opened.checkpoint if isinstance(init_from, Model) else init_from
     start = Start(None if resume is None else path_of(resume), source, remap, documents, encoding)
     team = Team.of(threads, warn)

@@ -74,6 +74,7 @@ NAMES = {  # of types, in messages
     types.NoneType: "None",
     Mapping: "a dict",
     os.PathLike: "a path",
+    Callable: "a function",
 }
 
 # Options of the commands that the functions do without.

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any
 
+from charrnn.cells.own_cell import is_own
 from charrnn.cells.tasks import task_named
 from charrnn.errors import CharrnnError
 from charrnn.library.example_preparation import (
@@ -46,7 +47,8 @@ class Start:
         chosen = {name: value for name, value in {**given, **others}.items() if value is not None}
         if self.resume is None:
             check_task({**chosen, "init_from": self.source is not None, "remap": self.remap})
-        self._check(texts, chosen.keys() - {"epochs", "seconds"})
+        code = {"cell"} if is_own(chosen.get("cell", "")) else set()  # which a model file does not have
+        self._check(texts, chosen.keys() - {"epochs", "seconds"} - (code if self.resume or self.source else set()))
         settings = {name: value for name, value in chosen.items() if name not in (*others, *COLUMNS)}
         byte_level, rare = settings.pop("bytes", False), settings.pop("rare", 0)
         if self.resume is not None:

@@ -46,6 +46,7 @@ RULES: tuple[tuple[str, Replacement], ...] = (
     (r"\bcharrnn train CORPUS --resume (.+)$", lambda found: f"train(corpus, resume={found[1]!r})"),
     (r"\bas CORPUS$", "first: train(corpus, resume=…)"),
     (r"\bcharrnn train --bidirectional", "train(bidirectional=True)"),
+    (r"--cell (\S+?:\w+)", r'cell="\1"'),
     (r"\bcharrnn (sample|fill|classify|tag|predict)\b", r"\1()"),
     (r"--given (-?[0-9.]+(?:e[+-]?[0-9]+)?(?:,[-+e0-9.]+)+)", r"given=[\1]"),
     (r"--mark\b", "mark=…"),

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.cells.architecture import MAXIMUM_STEPS, Architecture
+from charrnn.cells.own_cell import OwnCell
 from charrnn.cells.real_time import influence_shape, why_not_in_real_time
 from charrnn.errors import CharrnnError
 from charrnn.examples.input_files import check_record
@@ -35,7 +36,7 @@ __all__ = [
 FORMAT = 6  # of the file; raise it whenever a reader of the old format would misunderstand the new one
 # Formats 1 to 5 are still read: format 1 had no vocabularies of documents, 1 and 2 no options of the network, 1 to 3
 # neither the bytes that were seen, nor an unknown symbol, nor an embedding, 1 to 4 only texts and no examples, and 1 to
-# 5 neither pairs of texts nor conditions, nor random initial states.
+# 5 neither pairs of texts nor conditions, nor random initial states, nor cells of the user's own.
 _PLAIN, _TEXT, _LABELLED = 3, 4, 5  # of files that have none of what came later, which older versions can read
 
 _FLOATS = "<f4"
@@ -70,6 +71,7 @@ _OPTIONS = {
     "attention": bool,
     "conditions": int,
     "given_at": str,
+    "own": dict,
 }
 _HELD_OUT = {"characters": int, "source": str}
 
@@ -262,7 +264,7 @@ def _encode(path: str | Path, checkpoint: Checkpoint) -> bytes:
 def _format_of(checkpoint: Checkpoint, options: dict[str, Any]) -> int:
     """Return the oldest format that can hold a checkpoint, with such options of its vocabulary."""
     network = checkpoint.architecture
-    newer = "first_state" in network.options or {"periods", "activation"} <= set(network.options)
+    newer = {"first_state", "own"} & set(network.options) or {"periods", "activation"} <= set(network.options)
     if network.encoder is not None or network.conditions or newer:
         return FORMAT
     if checkpoint.targets:
@@ -289,6 +291,11 @@ def _decode(encoded: bytes) -> dict[str, Any]:
         if "first_state" in network:
             raise UnfitError("is not a charrnn model: it has two first states")
         network["first_state"] = "learned"
+    if "own" in options:
+        try:
+            network["own"] = OwnCell.of_record(network["cell"], network["own"])
+        except CharrnnError as fault:
+            raise UnfitError(f"is not a charrnn model: {fault!s:.200}") from None
     check_vocabulary("meta: vocabulary", fields["vocabulary"])
     if not all(isinstance(record, dict) for record in fields["history"]):
         raise UnfitError("is not a charrnn model: the history in its entry 'meta' is not a list of records")

@@ -1,6 +1,7 @@
 """A network's parameters in one flat vector."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,6 +64,7 @@ class Parameters:
             "extra": (layers, len(cell.extra), size, columns),
             "peepholes": (layers, len(cell.peepholes), size),
             "initial": (layers, len(architecture.stored_states), size),
+            "own": (padded(sum(map(prod, self._shapes_of_own_cell().values()))),),
             "given": (padded(architecture.conditions), fed) if architecture.conditions else (0, 0),
             "attention": (2, inner, inner) if architecture.attention else (0, 0, 0),
             "V": (stacks, predicted, inner),
@@ -83,9 +85,27 @@ class Parameters:
         views = {name: self.flat[places[name]].reshape(shape) for name, shape in shapes.items()}
         periods = aligned(size)
         periods[: architecture.hidden] = architecture.unit_periods()
-        self.blocks = Weights(**views, periods=periods)
         named = dict(self._name(views, size))
+        own = views.pop("own")  # which kernels do not read
+        named |= {name: own[part].reshape(shape) for name, part, shape in self._cut()} if own.size else {}
+        self.blocks = Weights(**views, periods=periods)
         self.named: dict[str, Array] = {name: named[name] for name in architecture.parameter_shapes()}
+
+    def _shapes_of_own_cell(self) -> dict[str, tuple[int, ...]]:
+        """Return the shapes of the parameters of a cell of the user's own, by name."""
+        architecture, found = self.architecture, {}
+        for layer in range(architecture.layers if architecture.own else 0):
+            assert architecture.own is not None
+            for name, shape in architecture.own.fitted(architecture.inputs(layer), architecture.hidden):
+                found[f"layer{layer}.{name}"] = shape
+        return found
+
+    def _cut(self) -> Iterator[tuple[str, slice, tuple[int, ...]]]:
+        """Yield the place of each of them, end to end."""
+        begin = 0
+        for name, shape in self._shapes_of_own_cell().items():
+            yield name, slice(begin, begin + prod(shape)), shape
+            begin += prod(shape)
 
     def _name(self, views: Mapping[str, Array], size: int) -> Iterator[tuple[str, Array]]:
         architecture = self.architecture

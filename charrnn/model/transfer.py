@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.cells.initial import initialize
+from charrnn.cells.own_cell import looks_up
 from charrnn.errors import CharrnnError
 from charrnn.model.model_file import Checkpoint
 from charrnn.text.near_forms import NearForms
@@ -50,9 +51,8 @@ def starting_weights(model: Checkpoint, vocabulary: Vocabulary, *, seed: int) ->
     places = np.array([vocabulary.characters.index(character) for character in model.vocabulary.characters], np.int64)
     if vocabulary.boundary is not None:
         places = np.append(places, vocabulary.boundary)
-    looked_up = not model.architecture.embedding
     for name, values in model.parameters.items():
-        if name == "embedding.E" or (looked_up and name.removeprefix("reverse.").startswith("layer0.U")):
+        if looks_up(model.architecture, name):
             gap = len(values) - model.architecture.vocabulary  # 1 in a bidirectional network's right stack
             parameters[name][places] = values[: len(places)]
             parameters[name][len(vocabulary) :] = values[len(values) - gap :]

@@ -213,7 +213,7 @@ def _read(network: Network, ids: NDArray[np.integer]) -> Iterator[NDArray[np.flo
         reader.read(symbols[:, np.newaxis])
         steps = symbols.size
         of_states = window.states[: len(states), :, 1 : steps + 1, 0, :hidden].transpose(2, 1, 0, 3)
-        z = window.z[:, :steps, 0].reshape(architecture.layers, steps, len(row.gates), -1)
+        z = window.z[:, :steps, 0].reshape(architecture.layers, steps, len(row.gates), window.states.shape[-1])
         of_gates = z[:, :, gates, :hidden].transpose(1, 0, 2, 3)
         values = np.concatenate([of_states, of_gates], axis=2).reshape(steps, -1)
         if not np.isfinite(values).all():

@@ -194,11 +194,13 @@ def spectra(parameters: Mapping[str, NDArray[np.float32]], *, most_rows: int = 1
     found = []
     for name, values in parameters.items():
         layer, _, own = name.partition(".")
-        if own[0] not in "WR" or not layer.startswith("layer"):
+        if own[0] not in "WR" or not layer.startswith("layer") or values.ndim != 2:
             continue
         matrix = values.astype(np.float64)
         if (projection := parameters.get(f"{layer}.P")) is not None:
             name, matrix = f"{layer}.P {own}", projection.astype(np.float64) @ matrix
+        if matrix.shape[0] != matrix.shape[1]:  # of a cell of the user's own, which can have several gates in one
+            continue
         if len(matrix) > most_rows:
             found.append(Spectrum(name, None, None))
             continue

@@ -17,6 +17,7 @@ from charrnn.model.example_window import ExampleWindow
 from charrnn.model.influence import Influence
 from charrnn.model.model_file import Resume
 from charrnn.model.network import Network
+from charrnn.model.own_network import network_for
 from charrnn.model.parameters import Array, Parameters
 from charrnn.model.team import Team
 from charrnn.model.window import Window
@@ -115,7 +116,7 @@ class Learner:
         in_real_time = settings.gradient == "rtrl"
         influence = Influence(architecture, batch, length, team.size) if in_real_time else None
         return cls(
-            Network(architecture, picking=settings.sampled_softmax > 0),
+            network_for(architecture, picking=settings.sampled_softmax > 0),
             team,
             batch,
             length,

@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, get_args
 
 from charrnn.cells.architecture import MAXIMUM_STEPS, Architecture
-from charrnn.cells.table import RECURRENT_STARTS, cell_named
+from charrnn.cells.own_cell import is_own, row_of
+from charrnn.cells.table import RECURRENT_STARTS
 from charrnn.cells.tasks import task_named
 from charrnn.errors import CharrnnError
 from charrnn.training.rules import GRADIENTS, OPTIMIZERS, SCHEDULES, UpdateOptions
@@ -262,6 +263,8 @@ class Settings:
             raise CharrnnError(f"the sampled softmax must be over 0 or more, not {self.sampled_softmax}")
         if self.sampled_softmax and self.gradient != "bptt":
             raise CharrnnError("real-time recurrent learning (--gradient rtrl) has no sampled softmax")
+        if self.sampled_softmax and is_own(self.cell):
+            raise CharrnnError("a network with a cell of your own has no sampled softmax")
         if self.task:
             task_named(self.task)
         if self.reads_examples and (self.gradient != "bptt" or self.sampled_softmax):
@@ -314,7 +317,7 @@ def default_lr(cell: str) -> float:
 
     Of the rates tried, it was the best for the cell's family, with Adam at usual sizes.
     """
-    return {"lstm": 0.01, "gru": 0.006, "rnn": 0.004, "minimal": 0.01}[cell_named(cell).family]
+    return {"lstm": 0.01, "gru": 0.006, "minimal": 0.01}.get(row_of(cell).family, 0.004)
 
 
 def default_seq_length(bidirectional: bool) -> int:
