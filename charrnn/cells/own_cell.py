@@ -4,13 +4,10 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from charrnn.cells.table import Cell, cell_named
 from charrnn.errors import CharrnnError
-
-if TYPE_CHECKING:
-    from charrnn.cells.architecture import Architecture
 
 FAMILY = "own"  # in place of a module in kernels/
 MOST_STATES, MOST_PARAMETERS = 16, 64
@@ -192,7 +189,7 @@ def row_of(name: str) -> Cell:
     return cell_named(name) if own is None else own.row
 
 
-def require_possible(network: "Architecture") -> None:
+def require_possible(network: Any) -> None:  # an Architecture, whose file imports this one
     """Raise CharrnnError for a network that cannot have its cell because it is the user's own."""
     refused = {
         f"it has no task {network.task}": network.task_row.reads_examples,
@@ -205,11 +202,11 @@ def require_possible(network: "Architecture") -> None:
             raise CharrnnError(f"a network with a cell of your own reads and writes a text: {reason}")
 
 
-def looks_up(network: "Architecture", name: str) -> bool:
+def looks_up(network: Any, name: str) -> bool:  # of an Architecture, too
     """Return whether a parameter has a row for each symbol or label that is read, and a step uses only one of them."""
     layer, _, own = name.removeprefix("reverse.").rpartition(".")
     if layer != "layer0" or network.embedding or network.features:
         return layer in ("given", "embedding")
     if network.own is None:
         return own.startswith("U")
-    return own in network.own.shapes and "input" in network.own.shapes[own].sizes
+    return bool(own in network.own.shapes and "input" in network.own.shapes[own].sizes)
